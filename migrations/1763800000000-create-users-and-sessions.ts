@@ -1,0 +1,90 @@
+import type { MigrationInterface, QueryRunner } from 'typeorm';
+
+export class CreateUsersAndSessions1763800000000 implements MigrationInterface {
+  name = 'CreateUsersAndSessions1763800000000';
+
+  async up(db: QueryRunner): Promise<void> {
+    // Times keep milliseconds, which is what a JavaScript Date and a cursor can carry.
+    await db.query(`
+      CREATE TABLE users (
+        id uuid NOT NULL,
+        email text NOT NULL,
+        password_hash text,
+        display_name text NOT NULL,
+        role text NOT NULL DEFAULT 'user',
+        status text NOT NULL DEFAULT 'active',
+        email_verified_at timestamptz(3),
+        imported_by_job_id uuid,
+        version integer NOT NULL DEFAULT 1,
+        created_at timestamptz(3) NOT NULL DEFAULT now(),
+        updated_at timestamptz(3) NOT NULL DEFAULT now(),
+        CONSTRAINT users_pkey PRIMARY KEY (id),
+        CONSTRAINT users_email_key UNIQUE (email),
+        CONSTRAINT users_role_check CHECK (role IN ('user', 'admin')),
+        CONSTRAINT users_status_check CHECK (status IN ('active', 'suspended'))
+      )`);
+    await db.query(`CREATE INDEX users_created_at_idx ON users (created_at, id)`);
+    await db.query(`CREATE INDEX users_status_idx ON users (status, created_at, id)`);
+    await db.query(`CREATE INDEX users_role_idx ON users (role, created_at, id)`);
+    // The unique index follows the collation; a prefix search needs the order of the bytes.
+    await db.query(`CREATE INDEX users_email_prefix_idx ON users (email text_pattern_ops)`);
+
+    await db.query(`
+      CREATE TABLE sessions (
+        id uuid NOT NULL,
+        user_id uuid NOT NULL,
+        user_agent text,
+        ip_address text,
+        salt bytea NOT NULL,
+        rotation_counter integer NOT NULL DEFAULT 0,
+        rotated_at timestamptz(3),
+        created_at timestamptz(3) NOT NULL DEFAULT now(),
+        last_used_at timestamptz(3) NOT NULL DEFAULT now(),
+        expires_at timestamptz(3) NOT NULL,
+        revoked_at timestamptz(3),
+        revoked_reason text,
+        CONSTRAINT sessions_pkey PRIMARY KEY (id),
+        CONSTRAINT sessions_user_id_fkey FOREIGN KEY (user_id) REFERENCES users (id) ON DELETE CASCADE
+      )`);
+    await db.query(`CREATE INDEX sessions_user_id_idx ON sessions (user_id)`);
+    // Read several times a second by every instance: only what was revoked stands in it.
+    await db.query(
+      `CREATE INDEX sessions_revoked_at_idx ON sessions (revoked_at) WHERE revoked_at IS NOT NULL`,
+    );
+
+    await db.query(`
+      CREATE TABLE mailed_tokens (
+        id uuid NOT NULL,
+        user_id uuid NOT NULL,
+        purpose text NOT NULL,
+        email text NOT NULL,
+        token_hash bytea NOT NULL,
+        expires_at timestamptz(3) NOT NULL,
+        created_at timestamptz(3) NOT NULL DEFAULT now(),
+        CONSTRAINT mailed_tokens_pkey PRIMARY KEY (id),
+        CONSTRAINT mailed_tokens_user_id_purpose_key UNIQUE (user_id, purpose),
+        CONSTRAINT mailed_tokens_token_hash_key UNIQUE (token_hash),
+        CONSTRAINT mailed_tokens_user_id_fkey FOREIGN KEY (user_id) REFERENCES users (id) ON DELETE CASCADE
+      )`);
+
+    await db.query(`
+      CREATE TABLE mails (
+        id uuid NOT NULL,
+        user_id uuid NOT NULL,
+        template text NOT NULL,
+        recipient text NOT NULL,
+        created_at timestamptz(3) NOT NULL DEFAULT now(),
+        sent_at timestamptz(3),
+        CONSTRAINT mails_pkey PRIMARY KEY (id),
+        CONSTRAINT mails_user_id_fkey FOREIGN KEY (user_id) REFERENCES users (id) ON DELETE CASCADE
+      )`);
+    await db.query(`CREATE INDEX mails_user_id_idx ON mails (user_id, template, created_at)`);
+  }
+
+  async down(db: QueryRunner): Promise<void> {
+    await db.query(`DROP TABLE mails`);
+    await db.query(`DROP TABLE mailed_tokens`);
+    await db.query(`DROP TABLE sessions`);
+    await db.query(`DROP TABLE users`);
+  }
+}

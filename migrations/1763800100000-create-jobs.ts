@@ -1,0 +1,77 @@
+import type { MigrationInterface, QueryRunner } from 'typeorm';
+
+export class CreateJobs1763800100000 implements MigrationInterface {
+  name = 'CreateJobs1763800100000';
+
+  async up(db: QueryRunner): Promise<void> {
+    // Files are kept here rather than on a disk, so that whichever worker takes the job can read them.
+    await db.query(`
+      CREATE TABLE job_files (
+        id uuid NOT NULL,
+        name text NOT NULL,
+        media_type text NOT NULL,
+        size integer NOT NULL DEFAULT 0,
+        created_at timestamptz(3) NOT NULL DEFAULT now(),
+        CONSTRAINT job_files_pkey PRIMARY KEY (id)
+      )`);
+    await db.query(`CREATE INDEX job_files_created_at_idx ON job_files (created_at)`);
+    await db.query(`
+      CREATE TABLE job_file_chunks (
+        file_id uuid NOT NULL,
+        position integer NOT NULL,
+        data bytea NOT NULL,
+        CONSTRAINT job_file_chunks_pkey PRIMARY KEY (file_id, position),
+        CONSTRAINT job_file_chunks_file_id_fkey FOREIGN KEY (file_id) REFERENCES job_files (id) ON DELETE CASCADE
+      )`);
+
+    await db.query(`
+      CREATE TABLE jobs (
+        id uuid NOT NULL,
+        type text NOT NULL,
+        status text NOT NULL DEFAULT 'queued',
+        user_id uuid,
+        input jsonb NOT NULL,
+        input_file_id uuid,
+        result jsonb,
+        result_file_id uuid,
+        checkpoint jsonb,
+        progress smallint NOT NULL DEFAULT 0,
+        attempts integer NOT NULL DEFAULT 0,
+        losses integer NOT NULL DEFAULT 0,
+        lease uuid,
+        heartbeat_at timestamptz(3),
+        available_at timestamptz(3) NOT NULL DEFAULT now(),
+        handed_over_at timestamptz(3),
+        cancel_requested_at timestamptz(3),
+        error_code text,
+        error_message text,
+        correlation_id text NOT NULL,
+        traceparent text,
+        created_at timestamptz(3) NOT NULL DEFAULT now(),
+        started_at timestamptz(3),
+        finished_at timestamptz(3),
+        CONSTRAINT jobs_pkey PRIMARY KEY (id),
+        CONSTRAINT jobs_user_id_fkey FOREIGN KEY (user_id) REFERENCES users (id) ON DELETE CASCADE,
+        CONSTRAINT jobs_input_file_id_fkey FOREIGN KEY (input_file_id) REFERENCES job_files (id),
+        CONSTRAINT jobs_result_file_id_fkey FOREIGN KEY (result_file_id) REFERENCES job_files (id),
+        CONSTRAINT jobs_status_check CHECK (status IN ('queued', 'active', 'completed', 'failed', 'cancelled')),
+        CONSTRAINT jobs_progress_check CHECK (progress BETWEEN 0 AND 100)
+      )`);
+    await db.query(`CREATE INDEX jobs_user_id_idx ON jobs (user_id, created_at, id)`);
+    await db.query(`CREATE INDEX jobs_created_at_idx ON jobs (created_at, id)`);
+    await db.query(`CREATE INDEX jobs_status_idx ON jobs (status, created_at, id)`);
+    await db.query(`CREATE INDEX jobs_type_idx ON jobs (type, created_at, id)`);
+    await db.query(`CREATE INDEX jobs_input_file_id_idx ON jobs (input_file_id)`);
+    await db.query(`CREATE INDEX jobs_result_file_id_idx ON jobs (result_file_id)`);
+    // What the sweep reads: the few that are not finished.
+    await db.query(
+      `CREATE INDEX jobs_unfinished_idx ON jobs (available_at) WHERE status IN ('queued', 'active')`,
+    );
+  }
+
+  async down(db: QueryRunner): Promise<void> {
+    await db.query(`DROP TABLE jobs`);
+    await db.query(`DROP TABLE job_file_chunks`);
+    await db.query(`DROP TABLE job_files`);
+  }
+}

@@ -1,0 +1,34 @@
+import { type DynamicModule, Module } from '@nestjs/common';
+import { AuthModule } from './auth/auth.module.ts';
+import { JobsModule } from './jobs/jobs.module.ts';
+import { MailModule } from './mail/mail.module.ts';
+import { Config } from './platform/config/config.ts';
+import { ConfigModule } from './platform/config/config.module.ts';
+import { DatabaseModule } from './platform/database/database.module.ts';
+import { HealthModule } from './platform/health/health.module.ts';
+import { HttpModule } from './platform/http/http.module.ts';
+import { LoggingModule } from './platform/logging/logging.module.ts';
+import { QueueModule } from './platform/queue/queue.module.ts';
+import { SecurityModule } from './platform/security/security.module.ts';
+import { UsersModule } from './users/users.module.ts';
+
+/** Every feature that the HTTP process serves. */
+@Module({
+  imports: [
+    LoggingModule,
+    DatabaseModule.for('api'),
+    QueueModule,
+    SecurityModule,
+    HttpModule,
+    HealthModule.forApi(),
+    AuthModule,
+    UsersModule,
+    JobsModule,
+    MailModule,
+  ],
+})
+export class AppModule {
+  static with(config: Config): DynamicModule {
+    return { module: AppModule, imports: [ConfigModule.with(config)] };
+  }
+}

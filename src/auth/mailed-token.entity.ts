@@ -1,0 +1,37 @@
+import { Column, CreateDateColumn, Entity, JoinColumn, ManyToOne, PrimaryColumn, Unique } from 'typeorm';
+import { User } from '../users/user.entity.ts';
+
+export type TokenPurpose = 'verify-email';
+
+/** A secret that was mailed. One a purpose: writing a newer one voids the older. */
+@Entity('mailed_tokens')
+@Unique('mailed_tokens_user_id_purpose_key', ['userId', 'purpose'])
+@Unique('mailed_tokens_token_hash_key', ['tokenHash'])
+export class MailedToken {
+  @PrimaryColumn('uuid')
+  id!: string;
+
+  @Column('uuid')
+  userId!: string;
+
+  @ManyToOne(() => User, { onDelete: 'CASCADE' })
+  @JoinColumn({ name: 'user_id', foreignKeyConstraintName: 'mailed_tokens_user_id_fkey' })
+  user?: User;
+
+  @Column('text')
+  purpose!: TokenPurpose;
+
+  /** The address it was sent to: it proves that one and no other. */
+  @Column('text')
+  email!: string;
+
+  /** SHA-256. A slow hash is for guessable secrets; this one has 256 random bits (OWASP ASVS 5.0, 6.5.2). */
+  @Column('bytea')
+  tokenHash!: Buffer;
+
+  @Column({ type: 'timestamptz', precision: 3 })
+  expiresAt!: Date;
+
+  @CreateDateColumn({ type: 'timestamptz', precision: 3 })
+  createdAt!: Date;
+}

@@ -1,0 +1,65 @@
+import { Injectable } from '@nestjs/common';
+import { randomUUID } from 'node:crypto';
+import { SignJWT } from 'jose';
+import { Config } from '../../platform/config/config.ts';
+import { KeyRing } from '../../platform/security/key-ring.ts';
+import type { LiveSession } from './sessions.service.ts';
+
+/** The only client there is: the product's own applications (RFC 9068 asks for the claim). */
+const CLIENT_ID = 'first-party';
+
+export interface AccessTokenClaims {
+  iss: string;
+  sub: string;
+  aud: string;
+  client_id: string;
+  iat: number;
+  exp: number;
+  jti: string;
+  sid: string;
+  auth_time: number;
+  roles: string[];
+}
+
+export interface TokenPair {
+  accessToken: string;
+  refreshToken: string;
+  tokenType: 'Bearer';
+  /** Life of the access token, in seconds. */
+  expiresIn: number;
+}
+
+@Injectable()
+export class AccessTokensService {
+  constructor(
+    private readonly keys: KeyRing,
+    private readonly config: Config,
+  ) {}
+
+  async pair(session: LiveSession): Promise<TokenPair> {
+    const accessToken = await this.sign(session);
+    const { ACCESS_TOKEN_SECONDS: expiresIn } = this.config;
+    return { accessToken, refreshToken: session.refreshToken, tokenType: 'Bearer', expiresIn };
+  }
+
+  /** A JWT access token (RFC 9068). Holds no address and no name: tokens travel and get logged by others. */
+  private sign(session: LiveSession): Promise<string> {
+    const { kid, privateKey } = this.keys.active;
+    const now = Math.floor(Date.now() / 1_000);
+    const claims: AccessTokenClaims = {
+      iss: this.config.JWT_ISSUER,
+      sub: session.userId,
+      aud: this.config.JWT_AUDIENCE,
+      client_id: CLIENT_ID,
+      iat: now,
+      exp: now + this.config.ACCESS_TOKEN_SECONDS,
+      jti: randomUUID(),
+      sid: session.id,
+      auth_time: Math.floor(session.createdAt.getTime() / 1_000),
+      roles: [session.role],
+    };
+    return new SignJWT({ ...claims })
+      .setProtectedHeader({ alg: 'RS256', typ: 'at+jwt', kid })
+      .sign(privateKey);
+  }
+}

@@ -1,0 +1,79 @@
+import { Injectable, Logger, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
+import { DataSource } from 'typeorm';
+import { Config } from '../../platform/config/config.ts';
+
+const POLL_MS = 400;
+/** A session ends at the start of its transaction but is seen at the commit: look back further than any lasts. */
+const LOOK_BACK_SECONDS = 15;
+/** Tokens are still taken this long after they expired (clock tolerance). */
+const LEEWAY_SECONDS = 60;
+
+/**
+ * Which sessions have ended while access tokens of theirs may still live: what each request is checked against, in
+ * memory. Every instance reads the short list of newly ended ones a few times a second, so an end holds everywhere
+ * within a second with no bus that could fail (docs/decisions/0005).
+ */
+@Injectable()
+export class SessionRevocations implements OnModuleInit, OnApplicationShutdown {
+  private readonly logger = new Logger('SessionRevocations');
+  private readonly endedAt = new Map<string, number>();
+  private timer?: NodeJS.Timeout;
+  private polling: Promise<void> = Promise.resolve();
+  private isStopped = false;
+
+  constructor(
+    private readonly db: DataSource,
+    private readonly config: Config,
+  ) {}
+
+  /** No request is taken before the list is there: an ended session must not come back by a restart. */
+  async onModuleInit(): Promise<void> {
+    await this.load(this.config.ACCESS_TOKEN_SECONDS + LEEWAY_SECONDS);
+    this.schedule();
+  }
+
+  async onApplicationShutdown(): Promise<void> {
+    this.isStopped = true;
+    clearTimeout(this.timer);
+    await this.polling;
+  }
+
+  add(sessionIds: string[]): void {
+    for (const id of sessionIds) this.endedAt.set(id, Date.now());
+  }
+
+  has(sessionId: string): boolean {
+    return this.endedAt.has(sessionId);
+  }
+
+  private schedule(): void {
+    if (this.isStopped) return;
+    this.timer = setTimeout(() => {
+      this.polling = this.poll().finally(() => this.schedule());
+    }, POLL_MS);
+    this.timer.unref();
+  }
+
+  private async poll(): Promise<void> {
+    try {
+      await this.load(LOOK_BACK_SECONDS);
+      this.forgetExpired();
+    } catch (error) {
+      // What is known stays known; requests that need the database fail by themselves meanwhile.
+      this.logger.warn({ msg: 'The list of ended sessions could not be read', err: error });
+    }
+  }
+
+  private async load(seconds: number): Promise<void> {
+    const rows = await this.db.query<{ id: string; revokedAt: Date }[]>(
+      `SELECT id, revoked_at AS "revokedAt" FROM sessions WHERE revoked_at > now() - make_interval(secs => $1)`,
+      [seconds],
+    );
+    for (const { id, revokedAt } of rows) this.endedAt.set(id, revokedAt.getTime());
+  }
+
+  private forgetExpired(): void {
+    const oldest = Date.now() - (this.config.ACCESS_TOKEN_SECONDS + LEEWAY_SECONDS) * 1_000;
+    for (const [id, at] of this.endedAt) if (at < oldest) this.endedAt.delete(id);
+  }
+}

@@ -1,0 +1,12 @@
+import { problem } from '../../platform/errors/app-error.ts';
+
+export class RefreshTokenInvalidError extends problem(
+  401,
+  'REFRESH_TOKEN_INVALID',
+  'The refresh token is not valid; sign in again.',
+) {}
+export class RefreshTokenReusedError extends problem(
+  401,
+  'REFRESH_TOKEN_REUSED',
+  'The refresh token was used before; the session was ended.',
+) {}

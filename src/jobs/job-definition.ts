@@ -1,0 +1,47 @@
+import type { z } from 'zod';
+
+export interface JobDefinition<Input = unknown> {
+  /** Kebab-case; the name of the queue too. */
+  readonly type: string;
+  /** Checked when the job is started and again when it runs, since an older release may have written it. */
+  readonly input: z.ZodType<Input>;
+  /** Runs before it stays failed. */
+  readonly attempts: number;
+  /** Of one run, in seconds. */
+  readonly timeoutSeconds: number;
+  /** Runs at a time in one worker process. */
+  readonly concurrency: number;
+  /** Pause after the n-th failed run (from 1), in seconds, before jitter. */
+  readonly backoffSeconds: (attempt: number) => number;
+  /** True where any signed-in user may start it by `POST /v1/jobs`. */
+  readonly startableByUsers: boolean;
+}
+
+const MAX_BACKOFF_SECONDS = 300;
+
+const DEFAULTS = {
+  attempts: 8,
+  timeoutSeconds: 60,
+  concurrency: 5,
+  backoffSeconds: (attempt: number) => Math.min(2 ** (attempt - 1), MAX_BACKOFF_SECONDS),
+  startableByUsers: false,
+};
+
+const definitions = new Map<string, JobDefinition>();
+
+/** The contract between those who start a job and its handler: `export const mailSend = defineJob({ type, input })`. */
+export function defineJob<Input>(
+  options: Pick<JobDefinition<Input>, 'type' | 'input'> & Partial<JobDefinition<Input>>,
+): JobDefinition<Input> {
+  const definition = { ...DEFAULTS, ...options };
+  if (definitions.has(definition.type)) throw new Error(`The job type ${definition.type} is defined twice`);
+  definitions.set(definition.type, definition as JobDefinition);
+  return definition;
+}
+
+export const findJobDefinition = (type: string): JobDefinition | undefined => definitions.get(type);
+
+export const jobTypesForUsers = (): string[] =>
+  [...definitions.values()]
+    .filter((definition) => definition.startableByUsers)
+    .map((definition) => definition.type);

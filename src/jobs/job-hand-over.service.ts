@@ -1,0 +1,120 @@
+import { Injectable, Logger } from '@nestjs/common';
+import { DataSource, type EntityManager, type EntitySubscriberInterface, type QueryRunner } from 'typeorm';
+import type { TransactionCommitEvent } from 'typeorm/subscriber/event/TransactionCommitEvent.js';
+import { Config } from '../platform/config/config.ts';
+import { QueueBackend } from '../platform/queue/queue-backend.ts';
+
+interface Waiting {
+  id: string;
+  type: string;
+  availableAt: Date;
+}
+
+/** A row younger than this is most likely being handed over by whoever wrote it. */
+const SETTLE_SECONDS = 2;
+/** A row that was handed over and still waits is offered again this often: the queue may have lost it. */
+const RETRY_SECONDS = 30;
+/** Work that is due later than this waits in the ledger alone. */
+const LOOK_AHEAD_SECONDS = 60;
+const SWEEP_BATCH = 500;
+
+/**
+ * Brings committed rows of the ledger to the queue: at once after their transaction, and by a sweep that finds what was
+ * missed (a crash in between, a queue that was down or lost its data). Offering a job twice is harmless, since the
+ * queue knows it by the row's id.
+ */
+@Injectable()
+export class JobHandOverService implements EntitySubscriberInterface {
+  private readonly logger = new Logger('JobHandOver');
+  private readonly uncommitted = new WeakMap<QueryRunner, Waiting[]>();
+
+  constructor(
+    private readonly db: DataSource,
+    private readonly queues: QueueBackend,
+    private readonly config: Config,
+  ) {
+    db.subscribers.push(this);
+  }
+
+  /** Hands the job over once the transaction has committed; forgets it when that rolls back. */
+  afterCommitOf(tx: EntityManager, job: Waiting): void {
+    if (!tx.queryRunner?.isTransactionActive) throw new Error('A job must be started inside a transaction');
+    const waiting = this.uncommitted.get(tx.queryRunner);
+    if (waiting) waiting.push(job);
+    else this.uncommitted.set(tx.queryRunner, [job]);
+  }
+
+  afterTransactionCommit({ queryRunner }: TransactionCommitEvent): void {
+    // Also called when a savepoint is released, while the transaction itself is still open.
+    if (queryRunner.isTransactionActive) return;
+    const waiting = this.uncommitted.get(queryRunner);
+    if (!waiting) return;
+    this.uncommitted.delete(queryRunner);
+    // Not awaited: the answer to the request doesn't wait for the queue, and the sweep makes up for a failure.
+    void this.offer(waiting);
+  }
+
+  afterTransactionRollback({ queryRunner }: { queryRunner: QueryRunner }): void {
+    if (!queryRunner.isTransactionActive) this.uncommitted.delete(queryRunner);
+  }
+
+  /** Resolves to how many rows the queue has taken, or was offered in vain. */
+  async sweep(): Promise<number> {
+    const waiting = await this.claimForgotten();
+    if (waiting.length > 0 && !(await this.offer(waiting))) {
+      await this.db.query(`UPDATE jobs SET handed_over_at = NULL WHERE id = ANY($1)`, [
+        waiting.map(({ id }) => id),
+      ]);
+    }
+    return waiting.length;
+  }
+
+  /** SKIP LOCKED, so that the sweeps of several workers share the rows instead of waiting for each other. */
+  private async claimForgotten(): Promise<Waiting[]> {
+    const [rows] = await this.db.query<[Waiting[], number]>(
+      `UPDATE jobs SET handed_over_at = now()
+       WHERE id IN (
+         SELECT id FROM jobs
+         WHERE (
+             (status = 'queued' AND available_at < now() + make_interval(secs => $1) AND created_at < now() - make_interval(secs => $2))
+             OR (status = 'active' AND heartbeat_at < now() - make_interval(secs => $3))
+           )
+           AND (handed_over_at IS NULL OR handed_over_at < now() - make_interval(secs => $4))
+         ORDER BY available_at
+         LIMIT ${SWEEP_BATCH}
+         FOR UPDATE SKIP LOCKED
+       )
+       RETURNING id, type, available_at AS "availableAt"`,
+      [LOOK_AHEAD_SECONDS, SETTLE_SECONDS, 2 * this.config.JOB_LEASE_SECONDS, this.retrySeconds()],
+    );
+    return rows;
+  }
+
+  private retrySeconds(): number {
+    return Math.min(RETRY_SECONDS, 3 * this.config.SWEEP_SECONDS);
+  }
+
+  private async offer(jobs: Waiting[]): Promise<boolean> {
+    const byType = Map.groupBy(jobs, (job) => job.type);
+    try {
+      for (const [type, ofType] of byType) await this.queues.queue(type).addBulk(ofType.map(asQueueJob));
+      return true;
+    } catch (error) {
+      this.logger.warn({
+        msg: 'The queue takes no jobs now; the sweep will hand them over',
+        jobs: jobs.length,
+        err: error,
+      });
+      return false;
+    }
+  }
+}
+
+/** Ids only: what the job is about stays in the ledger. */
+function asQueueJob({ id, type, availableAt }: Waiting) {
+  return {
+    name: type,
+    data: {},
+    opts: { jobId: id, delay: Math.max(0, availableAt.getTime() - Date.now()) },
+  };
+}

@@ -1,0 +1,150 @@
+import { randomUUID } from 'node:crypto';
+import type { Logger } from 'pino';
+import type { DataSource, EntityManager } from 'typeorm';
+import type { Checkpoint, JobContext, JobOutcome } from './job-handler.ts';
+import { Job } from './job.entity.ts';
+
+/** Another run has taken the job over, or its row is gone: this one must leave no trace. */
+export class LeaseLostError extends Error {}
+export class JobCancelledError extends Error {}
+export class JobTimeoutError extends Error {}
+export class WorkerStoppingError extends Error {}
+
+export type Claim = { job: Job; lease: string } | { job: null };
+
+const PROGRESS_INTERVAL_MS = 1_000;
+
+/**
+ * Takes the job for one run. A row that is active belongs to a live worker while its heart beats; one whose heart has
+ * stopped is taken over, which counts as a loss and not as an attempt.
+ */
+export async function claim(db: DataSource, id: string, silentSeconds: number): Promise<Claim> {
+  const lease = randomUUID();
+  const [rows] = await db.query<[{ id: string }[], number]>(
+    `UPDATE jobs SET
+       losses = losses + (status = 'active')::int,
+       attempts = attempts + (status = 'queued')::int,
+       status = 'active', lease = $2, heartbeat_at = now(), started_at = coalesce(started_at, now())
+     WHERE id = $1
+       AND (status = 'queued' OR (status = 'active' AND heartbeat_at < now() - make_interval(secs => $3)))
+     RETURNING id`,
+    [id, lease, silentSeconds],
+  );
+  if (rows.length === 0) return { job: null };
+  return { job: await db.getRepository(Job).findOneByOrFail({ id }), lease };
+}
+
+/** One run of a job: the only way its handler writes to the ledger, and only while it holds the lease. */
+export class JobRun implements JobContext {
+  private readonly abort = new AbortController();
+  private readonly heartbeat: NodeJS.Timeout;
+  private progressWrittenAt = 0;
+  /** True once the handler has ended the job itself. */
+  isComplete = false;
+
+  constructor(
+    private readonly db: DataSource,
+    readonly job: Job,
+    private readonly lease: string,
+    readonly logger: Logger,
+    heartbeatMs: number,
+  ) {
+    this.heartbeat = setInterval(() => void this.beat(), heartbeatMs);
+  }
+
+  get signal(): AbortSignal {
+    return this.abort.signal;
+  }
+
+  stop(reason: Error): void {
+    this.abort.abort(reason);
+  }
+
+  end(): void {
+    clearInterval(this.heartbeat);
+  }
+
+  async progress(percent: number): Promise<void> {
+    if (Date.now() - this.progressWrittenAt < PROGRESS_INTERVAL_MS) return;
+    this.progressWrittenAt = Date.now();
+    await this.db.query(`UPDATE jobs SET progress = $3 WHERE id = $1 AND lease = $2`, [
+      this.job.id,
+      this.lease,
+      Math.max(0, Math.min(99, Math.floor(percent))),
+    ]);
+  }
+
+  transaction<T>(work: (tx: EntityManager) => Promise<T>): Promise<T> {
+    return this.db.transaction(async (tx) => {
+      // Locks the row until the commit, so that whoever takes the job over waits for what is being written here.
+      await this.write(tx, `heartbeat_at = now()`);
+      return work(tx);
+    });
+  }
+
+  async checkpoint({ result, ...state }: Checkpoint, tx: EntityManager): Promise<void> {
+    const assignments = `checkpoint = $3, result = coalesce($4::jsonb, result)`;
+    await this.write(tx, assignments, [JSON.stringify(state), result ? JSON.stringify(result) : null]);
+  }
+
+  async complete(
+    { result, resultFileId }: JobOutcome,
+    work?: (tx: EntityManager) => Promise<void>,
+  ): Promise<void> {
+    await this.db.transaction(async (tx) => {
+      await this.write(
+        tx,
+        `status = 'completed', progress = 100, result = $3, result_file_id = $4, finished_at = now(), lease = NULL,
+         error_code = NULL, error_message = NULL`,
+        [result ? JSON.stringify(result) : null, resultFileId ?? null],
+      );
+      await work?.(tx);
+    });
+    this.isComplete = true;
+  }
+
+  /** Ends the job for good; what the last checkpoint said of its result stays. */
+  async finish(
+    status: 'failed' | 'cancelled',
+    error: { code: string; message: string } | null,
+  ): Promise<void> {
+    await this.write(
+      this.db.manager,
+      `status = $3, error_code = $4, error_message = $5, finished_at = now(), lease = NULL`,
+      [status, error?.code ?? null, error?.message ?? null],
+    );
+  }
+
+  /** Back into the queue, to be run at or after the given time. A run that was only interrupted counts for nothing. */
+  async requeue(availableAt: Date, wasInterrupted: boolean): Promise<void> {
+    await this.write(
+      this.db.manager,
+      `status = 'queued', lease = NULL, available_at = $3, handed_over_at = now(), attempts = attempts - $4::int`,
+      [availableAt, wasInterrupted ? 1 : 0],
+    );
+  }
+
+  private async write(tx: EntityManager, assignments: string, values: unknown[] = []): Promise<void> {
+    const [, affected] = await tx.query<[unknown, number]>(
+      `UPDATE jobs SET ${assignments} WHERE id = $1 AND lease = $2 AND status = 'active'`,
+      [this.job.id, this.lease, ...values],
+    );
+    if (affected === 0) throw new LeaseLostError();
+  }
+
+  /** Says that this worker lives, and hears whether the job was cancelled or taken over. */
+  private async beat(): Promise<void> {
+    try {
+      const [rows] = await this.db.query<[{ cancelled: boolean }[], number]>(
+        `UPDATE jobs SET heartbeat_at = now() WHERE id = $1 AND lease = $2 AND status = 'active'
+         RETURNING cancel_requested_at IS NOT NULL AS cancelled`,
+        [this.job.id, this.lease],
+      );
+      if (rows.length === 0 && !this.isComplete) this.stop(new LeaseLostError());
+      if (rows[0]?.cancelled) this.stop(new JobCancelledError());
+    } catch (error) {
+      // The database is away: the run may go on, since nothing it does counts without the lease.
+      this.logger.warn({ err: error }, 'A heartbeat failed');
+    }
+  }
+}

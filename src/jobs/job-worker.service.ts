@@ -1,0 +1,186 @@
+import { Injectable, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
+import { DiscoveryService } from '@nestjs/core';
+import { DelayedError, type Job as QueueJob, type Worker } from 'bullmq';
+import { DataSource } from 'typeorm';
+import { Config } from '../platform/config/config.ts';
+import { AppLogger } from '../platform/logging/logging.module.ts';
+import { runInContext } from '../platform/logging/request-context.ts';
+import { QueueBackend } from '../platform/queue/queue-backend.ts';
+import type { JobDefinition } from './job-definition.ts';
+import { JOB_HANDLER, JobFailure, type JobRunner } from './job-handler.ts';
+import {
+  claim,
+  JobCancelledError,
+  JobRun,
+  JobTimeoutError,
+  LeaseLostError,
+  WorkerStoppingError,
+} from './job-run.ts';
+import type { Job } from './job.entity.ts';
+
+const LOSSES_MAX = 5;
+const JITTER = 0.2;
+/** Of the shutdown deadline: runs that ignore their signal for longer are taken over by another worker. */
+const STOP_GRACE_SECONDS = 3;
+/** What the queue tolerates before it gives a job up itself; the ledger counts losses, and gives up first. */
+const STALLS_MAX = 1_000;
+
+interface Handler {
+  definition: JobDefinition;
+  runner: JobRunner<unknown>;
+}
+
+/** Runs the handlers listed in worker.module.ts: one queue worker a job type, so that no type waits for another. */
+@Injectable()
+export class JobWorkerService implements OnApplicationBootstrap, OnModuleDestroy {
+  private readonly workers: Worker[] = [];
+  private readonly running = new Set<JobRun>();
+
+  constructor(
+    private readonly db: DataSource,
+    private readonly queues: QueueBackend,
+    private readonly config: Config,
+    private readonly logger: AppLogger,
+    private readonly discovery: DiscoveryService,
+  ) {}
+
+  onApplicationBootstrap(): void {
+    const lease = this.config.JOB_LEASE_SECONDS * 1_000;
+    for (const handler of this.handlers()) {
+      const { type, concurrency } = handler.definition;
+      const tuning = {
+        concurrency,
+        lockDuration: lease,
+        stalledInterval: lease / 2,
+        maxStalledCount: STALLS_MAX,
+      };
+      this.workers.push(this.queues.worker(type, (job, token) => this.process(handler, job, token), tuning));
+    }
+  }
+
+  /** Before anything that handlers use is closed: stops taking jobs, lets the running ones end, hands back the rest. */
+  async onModuleDestroy(): Promise<void> {
+    const patience = Math.max(0, this.config.SHUTDOWN_DEADLINE_SECONDS - STOP_GRACE_SECONDS) * 1_000;
+    const interrupt = setTimeout(() => {
+      for (const run of this.running) run.stop(new WorkerStoppingError());
+    }, patience);
+    await Promise.all(this.workers.map((worker) => worker.close()));
+    clearTimeout(interrupt);
+  }
+
+  private async process(handler: Handler, queueJob: QueueJob, token?: string): Promise<void> {
+    const id = String(queueJob.id);
+    const claimed = await claim(this.db, id, this.config.JOB_LEASE_SECONDS / 2);
+    // Finished, cancelled, deleted, or in the hands of a worker that lives: nothing to do here.
+    if (!claimed.job) return;
+    const { job, lease } = claimed;
+    const context = {
+      correlationId: job.correlationId,
+      jobId: id,
+      ...(job.traceparent && { traceparent: job.traceparent }),
+    };
+    const retryAt = await runInContext(context, () => this.runOnce(handler, job, lease));
+    if (!retryAt) return;
+    await queueJob.moveToDelayed(retryAt.getTime(), token);
+    throw new DelayedError();
+  }
+
+  /** Resolves to when the job is to be run again, if it is. */
+  private async runOnce({ definition, runner }: Handler, job: Job, lease: string): Promise<Date | undefined> {
+    const logger = this.logger.child({ jobType: job.type, attempt: job.attempts });
+    const run = new JobRun(this.db, job, lease, logger, (this.config.JOB_LEASE_SECONDS * 1_000) / 5);
+    const timeout = setTimeout(() => run.stop(new JobTimeoutError()), definition.timeoutSeconds * 1_000);
+    this.running.add(run);
+    const startedAt = Date.now();
+    try {
+      refuseHopeless(job);
+      const input = parseInput(definition, job);
+      const result = await untilAborted(runner.run(input, run), run.signal);
+      if (!run.isComplete) await run.complete(result ? { result } : {});
+      logger.info({ ms: Date.now() - startedAt }, 'Job completed');
+      return undefined;
+    } catch (error) {
+      return await this.settle(run, definition, run.signal.aborted ? run.signal.reason : error);
+    } finally {
+      clearTimeout(timeout);
+      run.end();
+      this.running.delete(run);
+    }
+  }
+
+  /** Writes into the ledger what a run that didn't complete means for the job. */
+  private async settle(run: JobRun, definition: JobDefinition, error: unknown): Promise<Date | undefined> {
+    const { job, logger } = run;
+    if (run.isComplete || error instanceof LeaseLostError) {
+      logger.warn({ err: error }, 'This run no longer holds the job');
+      return undefined;
+    }
+    if (error instanceof JobCancelledError) {
+      await run.finish('cancelled', null);
+      return undefined;
+    }
+    if (error instanceof WorkerStoppingError) {
+      const now = new Date();
+      await run.requeue(now, true);
+      return now;
+    }
+    const isFinal = error instanceof JobFailure || job.attempts >= definition.attempts;
+    logger[isFinal ? 'error' : 'warn'](
+      { err: error },
+      isFinal ? 'Job failed' : 'A run failed; the job is tried again',
+    );
+    if (isFinal) {
+      await run.finish('failed', publicError(error));
+      return undefined;
+    }
+    const retryAt = new Date(Date.now() + backoffMs(definition, job.attempts));
+    await run.requeue(retryAt, false);
+    return retryAt;
+  }
+
+  private handlers(): Handler[] {
+    return this.discovery.getProviders().flatMap(({ instance, metatype }): Handler[] => {
+      const definition =
+        metatype && (Reflect.getMetadata(JOB_HANDLER, metatype) as JobDefinition | undefined);
+      return definition ? [{ definition, runner: instance as JobRunner<unknown> }] : [];
+    });
+  }
+}
+
+function refuseHopeless(job: Job): void {
+  if (job.cancelRequestedAt) throw new JobCancelledError();
+  if (job.losses >= LOSSES_MAX) {
+    throw new JobFailure('WORKER_LOST', `The worker was lost ${LOSSES_MAX} times while this job ran.`);
+  }
+}
+
+function parseInput(definition: JobDefinition, job: Job): unknown {
+  const parsed = definition.input.safeParse(job.input);
+  if (!parsed.success) throw new JobFailure('INPUT_INVALID', 'The input of the job is not valid.');
+  return parsed.data;
+}
+
+/** A handler that doesn't watch its signal must not keep the job's fate open; what it still writes needs the lease. */
+async function untilAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  let onAbort: () => void = () => undefined;
+  const aborted = new Promise<never>((_, reject) => {
+    onAbort = () => reject(signal.reason as Error);
+    signal.addEventListener('abort', onAbort, { once: true });
+  });
+  work.catch(() => undefined);
+  try {
+    return await Promise.race([work, aborted]);
+  } finally {
+    signal.removeEventListener('abort', onAbort);
+  }
+}
+
+/** What the owner is shown: words we chose, never those of a library. */
+function publicError(error: unknown): { code: string; message: string } {
+  if (error instanceof JobFailure) return { code: error.code, message: error.message };
+  if (error instanceof JobTimeoutError) return { code: 'TIMED_OUT', message: 'The job took too long.' };
+  return { code: 'INTERNAL', message: 'The job failed on our side.' };
+}
+
+const backoffMs = (definition: JobDefinition, attempt: number): number =>
+  definition.backoffSeconds(attempt) * 1_000 * (1 - JITTER + 2 * JITTER * Math.random());

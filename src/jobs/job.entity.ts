@@ -1,0 +1,118 @@
+import {
+  Check,
+  Column,
+  CreateDateColumn,
+  Entity,
+  Index,
+  JoinColumn,
+  ManyToOne,
+  PrimaryColumn,
+} from 'typeorm';
+import { User } from '../users/user.entity.ts';
+import { JobFile } from './job-file.entity.ts';
+
+export const jobStatuses = ['queued', 'active', 'completed', 'failed', 'cancelled'] as const;
+export type JobStatus = (typeof jobStatuses)[number];
+
+/** One piece of work that must happen: the truth about it. The queue only says when. */
+@Entity('jobs')
+@Check('jobs_status_check', `status IN ('queued', 'active', 'completed', 'failed', 'cancelled')`)
+@Check('jobs_progress_check', `progress BETWEEN 0 AND 100`)
+@Index('jobs_user_id_idx', ['userId', 'createdAt', 'id'])
+@Index('jobs_created_at_idx', ['createdAt', 'id'])
+@Index('jobs_status_idx', ['status', 'createdAt', 'id'])
+@Index('jobs_type_idx', ['type', 'createdAt', 'id'])
+@Index('jobs_input_file_id_idx', ['inputFileId'])
+@Index('jobs_result_file_id_idx', ['resultFileId'])
+@Index('jobs_unfinished_idx', ['availableAt'], { where: `status IN ('queued', 'active')` })
+export class Job {
+  @PrimaryColumn('uuid')
+  id!: string;
+
+  @Column('text')
+  type!: string;
+
+  @Column('text', { default: 'queued' })
+  status!: JobStatus;
+
+  /** Who asked for it and may watch it; null for the system's own work. */
+  @Column('uuid', { nullable: true })
+  userId!: string | null;
+
+  @ManyToOne(() => User, { onDelete: 'CASCADE', nullable: true })
+  @JoinColumn({ name: 'user_id', foreignKeyConstraintName: 'jobs_user_id_fkey' })
+  user?: User | null;
+
+  @Column('jsonb')
+  input!: unknown;
+
+  @Column('uuid', { nullable: true })
+  inputFileId!: string | null;
+
+  @ManyToOne(() => JobFile, { nullable: true })
+  @JoinColumn({ name: 'input_file_id', foreignKeyConstraintName: 'jobs_input_file_id_fkey' })
+  inputFile?: JobFile | null;
+
+  @Column('jsonb', { nullable: true })
+  result!: unknown;
+
+  @Column('uuid', { nullable: true })
+  resultFileId!: string | null;
+
+  @ManyToOne(() => JobFile, { nullable: true })
+  @JoinColumn({ name: 'result_file_id', foreignKeyConstraintName: 'jobs_result_file_id_fkey' })
+  resultFile?: JobFile | null;
+
+  /** How far a handler got, committed with what it did: where the next attempt goes on. */
+  @Column('jsonb', { nullable: true })
+  checkpoint!: unknown;
+
+  @Column('smallint', { default: 0 })
+  progress!: number;
+
+  /** Runs that began, but for those whose worker was lost or shut down. */
+  @Column('integer', { default: 0 })
+  attempts!: number;
+
+  /** Runs whose worker vanished. */
+  @Column('integer', { default: 0 })
+  losses!: number;
+
+  /** Whoever holds it may write; a newer run takes it away from an older one. */
+  @Column('uuid', { nullable: true })
+  lease!: string | null;
+
+  @Column({ type: 'timestamptz', precision: 3, nullable: true })
+  heartbeatAt!: Date | null;
+
+  /** Not to be run before this. */
+  @Column({ type: 'timestamptz', precision: 3, default: () => 'now()' })
+  availableAt!: Date;
+
+  @Column({ type: 'timestamptz', precision: 3, nullable: true })
+  handedOverAt!: Date | null;
+
+  @Column({ type: 'timestamptz', precision: 3, nullable: true })
+  cancelRequestedAt!: Date | null;
+
+  @Column('text', { nullable: true })
+  errorCode!: string | null;
+
+  @Column('text', { nullable: true })
+  errorMessage!: string | null;
+
+  @Column('text')
+  correlationId!: string;
+
+  @Column('text', { nullable: true })
+  traceparent!: string | null;
+
+  @CreateDateColumn({ type: 'timestamptz', precision: 3 })
+  createdAt!: Date;
+
+  @Column({ type: 'timestamptz', precision: 3, nullable: true })
+  startedAt!: Date | null;
+
+  @Column({ type: 'timestamptz', precision: 3, nullable: true })
+  finishedAt!: Date | null;
+}

@@ -1,0 +1,93 @@
+import { Body, Controller, Get, Param, Post, Query, Res, StreamableFile } from '@nestjs/common';
+import type { FastifyReply } from 'fastify';
+import { Readable } from 'node:stream';
+import { LimitReachedError, NotFoundError } from '../platform/errors/platform.errors.ts';
+import { item, page } from '../platform/http/schemas.ts';
+import { Endpoint } from '../platform/openapi/endpoint.decorator.ts';
+import { CurrentUser } from '../platform/security/access.decorators.ts';
+import type { Principal } from '../platform/security/principal.ts';
+import { JobFilesService } from './job-files.service.ts';
+import { JobNotCancellableError, JobNotFinishedError, JobNotRetryableError } from './jobs.errors.ts';
+import {
+  jobIdSchema,
+  jobSchema,
+  jobsQuerySchema,
+  type JobsQuery,
+  jobView,
+  type StartJob,
+  startJobSchema,
+} from './jobs.schemas.ts';
+import { JobsService } from './jobs.service.ts';
+
+@Controller({ path: 'jobs', version: '1' })
+export class JobsController {
+  constructor(
+    private readonly jobs: JobsService,
+    private readonly files: JobFilesService,
+  ) {}
+
+  @Post()
+  @Endpoint({ summary: 'Start a job', status: 202, returns: item(jobSchema), errors: [LimitReachedError] })
+  async start(
+    @Body({ schema: startJobSchema }) body: StartJob,
+    @CurrentUser() caller: Principal,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ) {
+    const job = await this.jobs.startForUser(body, caller.userId);
+    void reply.header('location', `/v1/jobs/${job.id}`);
+    return { data: jobView(job) };
+  }
+
+  @Get()
+  @Endpoint({ summary: 'List own jobs; an administrator sees all', returns: page(jobSchema) })
+  async list(@Query({ schema: jobsQuerySchema }) query: JobsQuery, @CurrentUser() caller: Principal) {
+    const { data, meta } = await this.jobs.list(query, caller);
+    return { data: data.map(jobView), meta };
+  }
+
+  @Get(':id')
+  @Endpoint({ summary: 'What has become of a job', returns: item(jobSchema) })
+  async get(@Param('id', { schema: jobIdSchema }) id: string, @CurrentUser() caller: Principal) {
+    return { data: jobView(await this.jobs.get(id, caller)) };
+  }
+
+  @Post(':id/cancel')
+  @Endpoint({
+    summary: 'Stop a job',
+    description: 'A running one ends within seconds; what it has done until then stays.',
+    returns: item(jobSchema),
+    errors: [JobNotCancellableError],
+  })
+  async cancel(@Param('id', { schema: jobIdSchema }) id: string, @CurrentUser() caller: Principal) {
+    return { data: jobView(await this.jobs.cancel(id, caller)) };
+  }
+
+  @Post(':id/retry')
+  @Endpoint({
+    summary: 'Start a failed or cancelled job anew',
+    status: 202,
+    returns: item(jobSchema),
+    errors: [JobNotRetryableError],
+  })
+  async retry(@Param('id', { schema: jobIdSchema }) id: string, @CurrentUser() caller: Principal) {
+    return { data: jobView(await this.jobs.retry(id, caller)) };
+  }
+
+  @Get(':id/result')
+  @Endpoint({
+    summary: 'Download what a job has made',
+    produces: 'application/octet-stream',
+    errors: [JobNotFinishedError, NotFoundError],
+  })
+  async result(@Param('id', { schema: jobIdSchema }) id: string, @CurrentUser() caller: Principal) {
+    const job = await this.jobs.get(id, caller);
+    if (job.status === 'queued' || job.status === 'active') throw new JobNotFinishedError();
+    const file = job.resultFileId ? await this.files.find(job.resultFileId) : null;
+    if (!file) throw new NotFoundError();
+    return new StreamableFile(Readable.from(this.files.read(file.id)), {
+      type: file.mediaType,
+      disposition: `attachment; filename="${file.name}"`,
+      length: file.size,
+    });
+  }
+}

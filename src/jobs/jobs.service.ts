@@ -1,0 +1,172 @@
+import { Injectable } from '@nestjs/common';
+import { InjectRepository } from '@nestjs/typeorm';
+import { randomUUID, randomUUIDv7 } from 'node:crypto';
+import { DataSource, type EntityManager, In, type Repository } from 'typeorm';
+import type { QueryDeepPartialEntity } from 'typeorm/query-builder/QueryPartialEntity.js';
+import {
+  LimitReachedError,
+  NotFoundError,
+  ValidationFailedError,
+} from '../platform/errors/platform.errors.ts';
+import { Paginator } from '../platform/http/paginator.ts';
+import { fieldFailures } from '../platform/http/validation.pipe.ts';
+import { currentContext } from '../platform/logging/request-context.ts';
+import { QueueBackend } from '../platform/queue/queue-backend.ts';
+import type { Principal } from '../platform/security/principal.ts';
+import { findJobDefinition, type JobDefinition, jobTypesForUsers } from './job-definition.ts';
+import { JobHandOverService } from './job-hand-over.service.ts';
+import { Job } from './job.entity.ts';
+import { JobNotCancellableError, JobNotRetryableError } from './jobs.errors.ts';
+import type { JobsQuery, StartJob } from './jobs.schemas.ts';
+
+const UNFINISHED_PER_USER_MAX = 100;
+
+/** A job that nothing has happened to yet; a retry makes it so again. */
+const FRESH = {
+  status: 'queued',
+  progress: 0,
+  attempts: 0,
+  losses: 0,
+  lease: null,
+  handedOverAt: null,
+  cancelRequestedAt: null,
+  errorCode: null,
+  errorMessage: null,
+  startedAt: null,
+  finishedAt: null,
+} as const;
+
+interface Ownership {
+  /** Who may watch it; left out for the system's own work. */
+  userId?: string;
+  inputFileId?: string;
+}
+
+/** The ledger of background work: what must happen, what became of it. */
+@Injectable()
+export class JobsService {
+  constructor(
+    @InjectRepository(Job) private readonly jobs: Repository<Job>,
+    private readonly db: DataSource,
+    private readonly handOver: JobHandOverService,
+    private readonly queues: QueueBackend,
+    private readonly paginator: Paginator,
+  ) {}
+
+  /** Starts work in the transaction of the change that causes it: it happens if that commits, and never otherwise. */
+  async enqueue<Input>(
+    definition: JobDefinition<Input>,
+    input: Input,
+    ownership: Ownership,
+    tx: EntityManager,
+  ): Promise<Job> {
+    const context = currentContext();
+    const job = tx.create(Job, {
+      id: randomUUIDv7(),
+      type: definition.type,
+      input: definition.input.parse(input) as object,
+      userId: ownership.userId ?? null,
+      inputFileId: ownership.inputFileId ?? null,
+      correlationId: context?.correlationId ?? randomUUID(),
+      traceparent: context?.traceparent ?? null,
+      ...FRESH,
+      availableAt: new Date(),
+    });
+    await tx.insert(Job, job as QueryDeepPartialEntity<Job>);
+    this.handOver.afterCommitOf(tx, job);
+    return job;
+  }
+
+  /** Starts one of the types that any user may start, named by the client. */
+  startForUser({ type, input }: StartJob, userId: string): Promise<Job> {
+    const definition = findJobDefinition(type);
+    if (!definition?.startableByUsers) {
+      throw new ValidationFailedError({
+        details: [{ path: 'type', code: 'INVALID_VALUE', message: unknownType() }],
+      });
+    }
+    const parsed = definition.input.safeParse(input);
+    if (!parsed.success)
+      throw new ValidationFailedError({ details: fieldFailures(parsed.error.issues, ['input']) });
+    return this.db.transaction((tx) => this.enqueueForUser(definition, parsed.data, { userId }, tx));
+  }
+
+  /** The same for work that a user asks for: refused while too much of theirs is unfinished. */
+  async enqueueForUser<Input>(
+    definition: JobDefinition<Input>,
+    input: Input,
+    ownership: Ownership & { userId: string },
+    tx: EntityManager,
+  ): Promise<Job> {
+    // Two requests of one user at once would both see room for the last one.
+    await tx.query(`SELECT pg_advisory_xact_lock(hashtextextended('jobs of ' || $1, 0))`, [ownership.userId]);
+    const unfinished = await tx.countBy(Job, { userId: ownership.userId, status: In(['queued', 'active']) });
+    if (unfinished >= UNFINISHED_PER_USER_MAX) throw new LimitReachedError();
+    return this.enqueue(definition, input, ownership, tx);
+  }
+
+  /** Own jobs; an administrator sees everybody's and the system's. */
+  async get(id: string, caller: Principal): Promise<Job> {
+    const job = await this.jobs.findOneBy({ id, ...ownedBy(caller) });
+    if (!job) throw new NotFoundError();
+    return job;
+  }
+
+  list(query: JobsQuery, caller: Principal) {
+    const { type, status, ...page } = query;
+    const rows = this.jobs.createQueryBuilder('job').where({
+      ...ownedBy(caller),
+      ...(type && { type }),
+      ...(status && { status }),
+    });
+    return this.paginator.page(rows, {
+      list: 'jobs',
+      page,
+      filters: { type, status },
+      sorts: { createdAt: 'createdAt' },
+    });
+  }
+
+  /** A queued job ends at once; a running one is told to stop, and ends within seconds. */
+  async cancel(id: string, caller: Principal): Promise<Job> {
+    const job = await this.get(id, caller);
+    const [, cancelled] = await this.db.query<[unknown, number]>(
+      `UPDATE jobs SET status = 'cancelled', finished_at = now() WHERE id = $1 AND status = 'queued'`,
+      [id],
+    );
+    if (cancelled > 0) {
+      await this.forget(job);
+      return this.get(id, caller);
+    }
+    const { affected } = await this.jobs.update({ id, status: 'active' }, { cancelRequestedAt: new Date() });
+    if (!affected) throw new JobNotCancellableError();
+    return this.get(id, caller);
+  }
+
+  /** Starts a failed or cancelled job anew; it goes on where it had got to. */
+  async retry(id: string, caller: Principal): Promise<Job> {
+    await this.get(id, caller);
+    await this.db.transaction(async (tx) => {
+      const { affected } = await tx.update(
+        Job,
+        { id, status: In(['failed', 'cancelled']) },
+        { ...FRESH, availableAt: new Date() },
+      );
+      if (!affected) throw new JobNotRetryableError();
+      this.handOver.afterCommitOf(tx, await tx.findOneByOrFail(Job, { id }));
+    });
+    return this.get(id, caller);
+  }
+
+  /** Best effort: a worker that finds the row cancelled leaves it alone. */
+  private async forget(job: Job): Promise<void> {
+    await this.queues
+      .queue(job.type)
+      .remove(job.id)
+      .catch(() => undefined);
+  }
+}
+
+const unknownType = () => `Expected one of: ${jobTypesForUsers().join(', ')}.`;
+
+const ownedBy = (caller: Principal) => (caller.roles.includes('admin') ? {} : { userId: caller.userId });

@@ -1,0 +1,34 @@
+import { InjectRepository } from '@nestjs/typeorm';
+import type { z } from 'zod';
+import { Repository } from 'typeorm';
+import { MailedTokensService } from '../auth/mailed-tokens.service.ts';
+import { type JobContext, JobHandler, type JobRunner } from '../jobs/job-handler.ts';
+import { UsersService } from '../users/users.service.ts';
+import { Mail } from './mail.entity.ts';
+import { mailSend } from './mail-send.job.ts';
+import { renderMail } from './mail.templates.ts';
+import { MailTransport } from './mail.transport.ts';
+
+/** Sends one mail. The token in its link is made here, since it must not be stored anywhere but as a hash. */
+@JobHandler(mailSend)
+export class MailSendHandler implements JobRunner<z.output<typeof mailSend.input>> {
+  constructor(
+    @InjectRepository(Mail) private readonly mails: Repository<Mail>,
+    private readonly users: UsersService,
+    private readonly tokens: MailedTokensService,
+    private readonly transport: MailTransport,
+  ) {}
+
+  async run({ mailId }: z.output<typeof mailSend.input>, ctx: JobContext): Promise<void> {
+    const mail = await this.mails.findOneBy({ id: mailId });
+    const user = mail && (await this.users.find(mail.userId));
+    if (!user || mail.sentAt) return;
+    const link = await this.tokens.linkFor(mail.template, mail.userId, mail.recipient);
+    const rendered = renderMail(mail.template, { displayName: user.displayName, link });
+    const { correlationId } = ctx.job;
+    await this.transport.send({ id: mail.id, to: mail.recipient, correlationId, ...rendered });
+    await ctx.complete({}, async (tx) => {
+      await tx.update(Mail, { id: mail.id }, { sentAt: new Date() });
+    });
+  }
+}

@@ -1,0 +1,19 @@
+import { AppModule } from './app.module.ts';
+import { loadConfig } from './platform/config/config.ts';
+import { HealthService } from './platform/health/health.service.ts';
+import { createApp } from './platform/http/create-app.ts';
+import { AppLogger } from './platform/logging/logging.module.ts';
+import { loadKeys } from './platform/security/key-ring.ts';
+import { endOnSignals, exitOnSignalsWhileStarting } from './platform/shutdown/shutdown.ts';
+import { start } from './platform/shutdown/start.ts';
+
+await start(async () => {
+  const config = loadConfig(process.env, loadKeys);
+  const isStarted = exitOnSignalsWhileStarting();
+  const app = await createApp(AppModule.with(config), config);
+  const health = app.get(HealthService);
+  isStarted();
+  endOnSignals(app, { config, logger: app.get(AppLogger), drain: () => health.drain() });
+  await app.listen(config.PORT, config.HOST);
+  app.get(AppLogger).info({ url: config.PUBLIC_URL, port: config.PORT }, 'The API listens');
+});

@@ -1,0 +1,74 @@
+import { developmentSecretKeys } from './development-secrets.ts';
+import { complete, productionFaults, settingsSchema, type Settings } from './settings.ts';
+
+/** The settings this process runs with: inject it and read `config.PORT`. See settings.ts for each one. */
+// eslint-disable-next-line typescript/no-unsafe-declaration-merging
+export class Config {
+  constructor(settings: Settings) {
+    Object.assign(this, settings);
+    Object.freeze(this);
+  }
+}
+// Merged with the class, so that one name is the injection token and the type of every setting.
+export interface Config extends Readonly<Settings> {}
+
+/** Names every fault of the environment at once; never a value, since values may be secrets. */
+export class ConfigError extends Error {
+  constructor(readonly faults: string[]) {
+    super(`The environment is not complete:\n${faults.map((fault) => `  - ${fault}`).join('\n')}`);
+  }
+}
+
+/**
+ * Throws a ConfigError. `check` finds faults that lie outside the environment, such as keys in files, so that they are
+ * told together with the others.
+ */
+export function loadConfig(
+  env: Record<string, string | undefined> = process.env,
+  check: (config: Config) => unknown = () => undefined,
+): Config {
+  const parsed = settingsSchema.safeParse(env);
+  const faults = parsed.success
+    ? productionFaults(parsed.data)
+    : [
+        ...parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${describe(issue)}`),
+        ...productionFaultsOfPart(env),
+      ];
+  const config = parsed.success ? new Config(filledIn(complete(parsed.data))) : undefined;
+  if (config) faults.push(...faultsOf(() => check(config)));
+  if (!config || faults.length > 0) throw new ConfigError([...new Set(faults)]);
+  return config;
+}
+
+function filledIn(settings: Settings): Settings {
+  const needsSecret = settings.SECRET_KEYS.length === 0 && settings.NODE_ENV !== 'production';
+  return needsSecret ? { ...settings, SECRET_KEYS: developmentSecretKeys(settings.JWT_KEYS_DIR) } : settings;
+}
+
+function faultsOf(check: () => unknown): string[] {
+  try {
+    check();
+    return [];
+  } catch (error) {
+    if (error instanceof ConfigError) return error.faults;
+    throw error;
+  }
+}
+
+/** Zod's own words quote what was received, which may be a secret, so only what is expected is told. */
+function describe(issue: { code: string; message: string; input?: unknown; expected?: unknown }): string {
+  if (issue.code === 'invalid_type') return 'is missing or of the wrong type';
+  if (issue.code === 'custom') return issue.message;
+  return issue.message.replace(/, received .*$/i, '');
+}
+
+/** So that one run lists the faults of all kinds, those that production adds included. */
+function productionFaultsOfPart(env: Record<string, string | undefined>): string[] {
+  const valid = Object.entries(settingsSchema.shape).map(([name, schema]) => {
+    const result = schema.safeParse(env[name]);
+    return [name, result.success ? result.data : 'invalid'];
+  });
+  const settings = Object.fromEntries(valid) as Parameters<typeof productionFaults>[0];
+  if (typeof settings.SECRET_KEYS === 'string') settings.SECRET_KEYS = [];
+  return productionFaults(settings);
+}

@@ -1,0 +1,36 @@
+import { randomBytes } from 'node:crypto';
+import { linkSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+/** Marks a secret made for development, so that production can tell and refuse it. */
+const DEVELOPMENT_MARK = Buffer.from('development-only');
+
+export function isDevelopmentSecret(base64: string): boolean {
+  return Buffer.from(base64, 'base64').includes(DEVELOPMENT_MARK);
+}
+
+/** The secret of this clone, made on first use and kept beside the development keys, outside git. */
+export function developmentSecretKeys(keysDir: string): string[] {
+  const path = join(keysDir, 'secret-keys.txt');
+  try {
+    return [readFileSync(path, 'utf8').trim()];
+  } catch {
+    mkdirSync(keysDir, { recursive: true, mode: 0o700 });
+    const secret = Buffer.concat([DEVELOPMENT_MARK, randomBytes(32 - DEVELOPMENT_MARK.length)]);
+    writeOnce(path, secret.toString('base64'));
+    return [readFileSync(path, 'utf8').trim()];
+  }
+}
+
+/** Several processes may start at once: the first to link its file in wins, and all read that one. */
+function writeOnce(path: string, text: string): void {
+  const draft = `${path}.${process.pid}`;
+  writeFileSync(draft, text, { mode: 0o600 });
+  try {
+    linkSync(draft, path);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+  } finally {
+    rmSync(draft, { force: true });
+  }
+}

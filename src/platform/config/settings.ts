@@ -1,0 +1,181 @@
+import { z } from 'zod';
+import { isDevelopmentSecret } from './development-secrets.ts';
+
+/** A setting that is left out and one that is empty mean the same. */
+const optional = <T extends z.ZodType>(schema: T) =>
+  z.preprocess((value) => (value === '' ? undefined : value), schema.optional());
+
+const withDefault = <T extends z.ZodType>(schema: T, value: z.output<T> & (string | number | boolean)) =>
+  z.preprocess((given) => (given === '' || given === undefined ? String(value) : given), schema);
+
+const whole = (min: number, max: number) => z.coerce.number().int().min(min).max(max);
+const flag = z.stringbool();
+const httpUrl = z.url({ protocol: /^https?$/ }).transform((url) => url.replace(/\/+$/, ''));
+const postgresUrl = z.url({ protocol: /^postgres(ql)?$/ });
+const list = z.string().transform((text) =>
+  text
+    .split(',')
+    .map((part) => part.trim())
+    .filter(Boolean),
+);
+const origins = list.pipe(
+  z.array(
+    z
+      .url({ protocol: /^https?$/ })
+      .refine((url) => new URL(url).origin === url, 'must be an origin: scheme://host[:port]'),
+  ),
+);
+const secretKeys = list
+  .pipe(
+    z.array(
+      z.base64().refine((key) => Buffer.from(key, 'base64').length === 32, 'must be 32 bytes in base64'),
+    ),
+  )
+  .pipe(z.array(z.string()).min(1));
+
+const trustProxy = z.string().transform((text) => (/^\d+$/.test(text) ? Number(text) : list.parse(text)));
+
+/**
+ * Every setting, with what it means. This schema is the only reader of the environment, and
+ * `.env.example` is written from it (`npm run env-example`).
+ */
+export const settingsSchema = z.object({
+  NODE_ENV: withDefault(z.enum(['production', 'development', 'test']), 'production').describe(
+    'production, development or test. Anything left open counts as production.',
+  ),
+  PORT: withDefault(whole(1, 65_535), 3000).describe('Port of the API.'),
+  HOST: optional(z.string()).describe(
+    'Address the API listens on. Default: localhost in development, else 0.0.0.0.',
+  ),
+  PUBLIC_URL: optional(httpUrl).describe(
+    'Where clients reach the API; required in production. Default: http://localhost:$PORT.',
+  ),
+  FRONTEND_URL: optional(httpUrl).describe(
+    'Where the links in mails lead; required in production. Default: PUBLIC_URL.',
+  ),
+  CORS_ORIGINS: optional(origins).describe(
+    'Comma list of origins whose pages may call the API. Empty: none but our own.',
+  ),
+  TRUST_PROXY: optional(trustProxy).describe(
+    'Proxies whose X-Forwarded-For is believed: a number of hops or a comma list of CIDR ranges. Empty: none.',
+  ),
+  API_DOCS: optional(flag).describe('Serve /docs and /openapi.json. Default: on, off in production.'),
+
+  DATABASE_URL: postgresUrl.describe(
+    'PostgreSQL, 15 or newer. bin/dev starts one of its own when this is empty.',
+  ),
+  DATABASE_DIRECT_URL: optional(postgresUrl).describe(
+    'The same database past any pooler, for migrations and LISTEN. Default: DATABASE_URL.',
+  ),
+  DATABASE_POOL_MAX: withDefault(whole(2, 200), 10).describe(
+    'Connections each process may hold in its pool.',
+  ),
+  DATABASE_STATEMENT_TIMEOUT_MS: withDefault(whole(100, 600_000), 5_000).describe(
+    'Postgres cancels a statement of the API after this; the worker gets twelve times as long.',
+  ),
+  REDIS_URL: optional(z.url({ protocol: /^rediss?$/ })).describe(
+    'Redis for the job queue, with maxmemory-policy noeviction. Empty: the queue lives in PostgreSQL.',
+  ),
+
+  JWT_KEYS_DIR: withDefault(z.string(), '.local/keys').describe(
+    'Folder of RSA private keys, one PKCS#8 PEM each, named <state>-<kid>.pem with state next, active or retiring.',
+  ),
+  JWT_KEYS: optional(z.string()).describe(
+    'The same without files, for platforms that have none: a JSON object from file name to PEM. Wins over JWT_KEYS_DIR.',
+  ),
+  JWT_ISSUER: optional(z.string()).describe('The iss claim of access tokens. Default: PUBLIC_URL.'),
+  JWT_AUDIENCE: optional(z.string()).describe('The aud claim of access tokens. Default: PUBLIC_URL.'),
+  SECRET_KEYS: optional(secretKeys).describe(
+    'Comma list of 32-byte keys in base64, newest first: they key refresh tokens and cursors. Required in production; make one with: openssl rand -base64 32',
+  ),
+  ACCESS_TOKEN_SECONDS: withDefault(whole(60, 900), 600).describe('Life of an access token.'),
+  REFRESH_GRACE_SECONDS: withDefault(whole(0, 60), 10).describe(
+    'How long a refresh token that was just used is answered with the same successor again.',
+  ),
+  SESSION_IDLE_DAYS: withDefault(whole(1, 365), 14).describe('A session not refreshed for this long ends.'),
+  SESSION_MAX_DAYS: withDefault(whole(1, 365), 30).describe(
+    'A session ends this long after sign-in, however often it was refreshed.',
+  ),
+
+  SMTP_URL: optional(z.url({ protocol: /^smtps?$/ })).describe(
+    'Mail server; required in production. Empty: each mail is written as a file to MAIL_DIR.',
+  ),
+  MAIL_FROM: withDefault(z.string().min(3), 'Reference <no-reply@example.com>').describe(
+    'Sender of every mail.',
+  ),
+  MAIL_DIR: withDefault(z.string(), '.local/mail').describe(
+    'Where mails are written when there is no SMTP_URL.',
+  ),
+
+  JOB_LEASE_SECONDS: withDefault(whole(2, 300), 20).describe(
+    'How long a silent worker is waited for before another takes over its job.',
+  ),
+  SWEEP_SECONDS: withDefault(whole(1, 300), 10).describe(
+    'How often each worker looks for jobs that no queue knows.',
+  ),
+  METRICS_PORT: withDefault(whole(1, 65_535), 9464).describe(
+    'Port of the worker’s health answers. Never make it public.',
+  ),
+
+  SHUTDOWN_DRAIN_SECONDS: optional(whole(0, 60)).describe(
+    'After SIGTERM the API still answers for this long, so that balancers notice. Default: 5, 0 outside production.',
+  ),
+  SHUTDOWN_DEADLINE_SECONDS: withDefault(whole(1, 300), 25).describe(
+    'A process that has not ended this long after SIGTERM is ended.',
+  ),
+  LOG_LEVEL: withDefault(
+    z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']),
+    'info',
+  ).describe('The least severe lines that are logged.'),
+
+  ADMIN_EMAIL: withDefault(z.email(), 'admin@example.com').describe(
+    'Address of the seeded administrator (development only).',
+  ),
+  ADMIN_PASSWORD: withDefault(z.string().min(12), 'development-only-admin').describe(
+    'Password of the seeded administrator (development only).',
+  ),
+});
+
+type Parsed = z.output<typeof settingsSchema>;
+
+const requiredInProduction = ['PUBLIC_URL', 'FRONTEND_URL', 'SECRET_KEYS', 'SMTP_URL'] as const;
+
+/** What no single setting can tell: the faults of the whole, one line each, without any value. */
+export function productionFaults(settings: Parsed): string[] {
+  if (settings.NODE_ENV !== 'production') return [];
+  const faults: string[] = requiredInProduction
+    .filter((name) => settings[name] === undefined)
+    .map((name) => `${name}: is required in production`);
+  for (const name of ['PUBLIC_URL', 'FRONTEND_URL'] as const) {
+    if (settings[name]?.startsWith('http:') && !isLoopback(settings[name])) {
+      faults.push(`${name}: must be https in production`);
+    }
+  }
+  if (settings.SECRET_KEYS?.some(isDevelopmentSecret)) {
+    faults.push('SECRET_KEYS: holds a development secret');
+  }
+  return faults;
+}
+
+const isLoopback = (url: string) => ['localhost', '127.0.0.1', '[::1]'].includes(new URL(url).hostname);
+
+/** The settings with every default that depends on another one filled in. */
+export function complete(settings: Parsed) {
+  const isProduction = settings.NODE_ENV === 'production';
+  const publicUrl = settings.PUBLIC_URL ?? `http://localhost:${settings.PORT}`;
+  return {
+    ...settings,
+    HOST: settings.HOST ?? (settings.NODE_ENV === 'development' ? 'localhost' : '0.0.0.0'),
+    PUBLIC_URL: publicUrl,
+    FRONTEND_URL: settings.FRONTEND_URL ?? publicUrl,
+    CORS_ORIGINS: settings.CORS_ORIGINS ?? [],
+    API_DOCS: settings.API_DOCS ?? !isProduction,
+    DATABASE_DIRECT_URL: settings.DATABASE_DIRECT_URL ?? settings.DATABASE_URL,
+    JWT_ISSUER: settings.JWT_ISSUER ?? publicUrl,
+    JWT_AUDIENCE: settings.JWT_AUDIENCE ?? publicUrl,
+    SECRET_KEYS: settings.SECRET_KEYS ?? [],
+    SHUTDOWN_DRAIN_SECONDS: settings.SHUTDOWN_DRAIN_SECONDS ?? (isProduction ? 5 : 0),
+  };
+}
+
+export type Settings = ReturnType<typeof complete>;

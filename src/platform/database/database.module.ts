@@ -1,0 +1,26 @@
+import { type DynamicModule, Module } from '@nestjs/common';
+import { TypeOrmModule } from '@nestjs/typeorm';
+import { Config } from '../config/config.ts';
+import { dataSourceOptions, type ProcessRole } from './data-source.ts';
+
+@Module({})
+export class DatabaseModule {
+  /** The pool opens here and closes after everything that uses it: see docs/architecture.md, "Shutdown". */
+  static for(role: Exclude<ProcessRole, 'migrate'>): DynamicModule {
+    return {
+      module: DatabaseModule,
+      imports: [
+        TypeOrmModule.forRootAsync({
+          inject: [Config],
+          useFactory: (config: Config) => ({
+            ...dataSourceOptions(config, role),
+            autoLoadEntities: true,
+            // Postgres may start after us: keep trying, since a crash loop would only be slower.
+            retryAttempts: config.NODE_ENV === 'test' ? 0 : 300,
+            retryDelay: 1_000,
+          }),
+        }),
+      ],
+    };
+  }
+}

@@ -1,0 +1,42 @@
+import { QueryFailedError } from 'typeorm';
+
+interface DriverError {
+  code?: string;
+  constraint?: string;
+}
+
+const driverError = (error: unknown): DriverError | undefined =>
+  error instanceof QueryFailedError ? (error.driverError as DriverError) : undefined;
+
+/** The name of the unique constraint that refused the row, where that is what happened. */
+export function violatedUniqueConstraint(error: unknown): string | undefined {
+  const driver = driverError(error);
+  return driver?.code === '23505' ? driver.constraint : undefined;
+}
+
+/** Class 23: a constraint refused the row. Services map the ones they expect by name; the rest is a conflict. */
+export const isIntegrityViolation = (error: unknown): boolean =>
+  driverError(error)?.code?.startsWith('23') ?? false;
+
+// 08 connection, 53 out of resources, 55P03 lock not available, 57 operator intervention and statement timeout,
+// 58 system error, 40 deadlock or serialization failure (PostgreSQL manual, appendix A).
+const UNAVAILABLE = /^(08|53|57|58|40|55P03|25P03)/;
+const CONNECTION_LOST = new Set([
+  'ECONNREFUSED',
+  'ECONNRESET',
+  'EPIPE',
+  'ETIMEDOUT',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+]);
+// What pg says without a code when the socket closes under a statement or the pool has no free client.
+const CONNECTION_MESSAGES =
+  /Connection terminated|timeout exceeded when trying to connect|Client has encountered a connection error|not queryable|Cannot use a pool after calling end|QueryRunner .*released|connection is not established/i;
+
+/** True where the same request may well succeed in a moment, so that 503 is the honest answer. */
+export function isDatabaseUnavailable(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  const code = driverError(error)?.code ?? (error as NodeJS.ErrnoException).code;
+  if (code !== undefined && (UNAVAILABLE.test(code) || CONNECTION_LOST.has(code))) return true;
+  return CONNECTION_MESSAGES.test(error.message);
+}

@@ -1,0 +1,18 @@
+import { DefaultNamingStrategy, type NamingStrategyInterface } from 'typeorm';
+
+const snake = (name: string) => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+
+/** Columns are snake_case; tables, constraints and indexes are named by hand. */
+export class SnakeNamingStrategy extends DefaultNamingStrategy implements NamingStrategyInterface {
+  override columnName(propertyName: string, customName: string | undefined, prefixes: string[]): string {
+    return prefixes.map((prefix) => `${snake(prefix)}_`).join('') + (customName ?? snake(propertyName));
+  }
+
+  override joinColumnName(relationName: string, referencedColumnName: string): string {
+    return `${snake(relationName)}_${snake(referencedColumnName)}`;
+  }
+
+  override primaryKeyName(table: string): string {
+    return `${table}_pkey`;
+  }
+}

@@ -1,0 +1,128 @@
+import {
+  type ArgumentsHost,
+  Catch,
+  type ExceptionFilter,
+  HttpException,
+  Injectable,
+  Logger,
+} from '@nestjs/common';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { Config } from '../config/config.ts';
+import { isDatabaseUnavailable, isIntegrityViolation } from '../database/postgres-errors.ts';
+import { RouteMethods } from '../http/route-methods.ts';
+import { AppError, type AppErrorClass } from './app-error.ts';
+import {
+  ConflictError,
+  ForbiddenError,
+  InternalError,
+  MalformedRequestError,
+  MethodNotAllowedError,
+  NotFoundError,
+  PayloadTooLargeError,
+  RateLimitedError,
+  UnauthenticatedError,
+  UnavailableError,
+  UnsupportedMediaTypeError,
+  UriTooLongError,
+} from './platform.errors.ts';
+
+const RETRY_AFTER_SECONDS = 5;
+
+/** How the errors of Nest and Fastify, which carry a status, become ours. */
+const BY_STATUS: Record<number, AppErrorClass> = {
+  401: UnauthenticatedError,
+  403: ForbiddenError,
+  404: NotFoundError,
+  409: ConflictError,
+  413: PayloadTooLargeError,
+  414: UriTooLongError,
+  415: UnsupportedMediaTypeError,
+  429: RateLimitedError,
+  503: UnavailableError,
+};
+
+/** Writes every error as problem+json (RFC 9457). Nothing of an unexpected one leaves the server but its correlation id. */
+@Catch()
+@Injectable()
+export class ProblemFilter implements ExceptionFilter {
+  private readonly logger = new Logger('ProblemFilter');
+
+  constructor(
+    private readonly config: Config,
+    private readonly routes: RouteMethods,
+  ) {}
+
+  catch(exception: unknown, host: ArgumentsHost): void {
+    const http = host.switchToHttp();
+    const request = http.getRequest<FastifyRequest>();
+    const reply = http.getResponse<FastifyReply>();
+    const error = this.translate(exception, request);
+    if (error.problem.status >= 500) this.logger.error({ msg: error.problem.title, err: exception });
+    if (reply.raw.headersSent) {
+      // A stream broke in the middle: closing the connection is the only way left to say so.
+      reply.raw.destroy();
+      return;
+    }
+    this.send(error, request, reply);
+  }
+
+  private translate(exception: unknown, request: FastifyRequest): AppError {
+    if (exception instanceof AppError) return exception;
+    if (isDatabaseUnavailable(exception)) return unavailable();
+    if (isIntegrityViolation(exception)) {
+      this.logger.warn({ msg: 'A constraint refused what no service expected', err: exception });
+      return new ConflictError();
+    }
+    const status = statusOf(exception);
+    if (status === 404) return this.missing(request);
+    if (status === 503) return unavailable();
+    if (status === undefined || status >= 500) return new InternalError();
+    return new (BY_STATUS[status] ?? MalformedRequestError)();
+  }
+
+  private missing(request: FastifyRequest): AppError {
+    const methods = request.is404 ? this.routes.allowed(request.url) : [];
+    if (methods.length === 0) return new NotFoundError();
+    return new MethodNotAllowedError({ headers: { allow: methods.join(', ') } });
+  }
+
+  private send(error: AppError, request: FastifyRequest, reply: FastifyReply): void {
+    const { code, status, title } = error.problem;
+    const { detail, details, headers } = error.extras;
+    if (status === 401 && !headers?.['www-authenticate'] && !code.startsWith('WEBHOOK_')) {
+      void reply.header('www-authenticate', challenge(request));
+    }
+    // The rest of a body that is too large won't be read.
+    if (status === 413) void reply.header('connection', 'close');
+    void reply
+      .code(status)
+      .headers(headers ?? {})
+      .header('cache-control', 'no-store')
+      .type('application/problem+json; charset=utf-8')
+      .send(
+        JSON.stringify({
+          type: `${this.config.PUBLIC_URL}/problems/${code}`,
+          title,
+          status,
+          code,
+          detail,
+          instance: request.url.split('?')[0],
+          correlationId: request.id,
+          details,
+        }),
+      );
+  }
+}
+
+/** RFC 6750, section 3: the error is named only where a token was sent. */
+function challenge(request: FastifyRequest): string {
+  return request.headers.authorization ? 'Bearer error="invalid_token"' : 'Bearer';
+}
+
+const unavailable = () => new UnavailableError({ headers: { 'retry-after': String(RETRY_AFTER_SECONDS) } });
+
+function statusOf(exception: unknown): number | undefined {
+  if (exception instanceof HttpException) return exception.getStatus();
+  const { statusCode } = (exception ?? {}) as { statusCode?: unknown };
+  return typeof statusCode === 'number' ? statusCode : undefined;
+}

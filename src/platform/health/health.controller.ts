@@ -1,0 +1,48 @@
+import { Controller, Get, Res } from '@nestjs/common';
+import type { FastifyReply } from 'fastify';
+import { z } from 'zod';
+import { version } from '../config/version.ts';
+import { Endpoint } from '../openapi/endpoint.decorator.ts';
+import { Public } from '../security/access.decorators.ts';
+import { HealthService } from './health.service.ts';
+
+const liveSchema = z.object({ status: z.literal('ok'), version: z.string() }).meta({ id: 'Liveness' });
+const readySchema = z
+  .object({
+    status: z.enum(['ok', 'degraded', 'unavailable', 'draining']),
+    checks: z.object({
+      database: z.enum(['up', 'down']),
+      migrations: z.enum(['current', 'pending', 'unknown']),
+      redis: z.enum(['up', 'down', 'unused']),
+    }),
+  })
+  .meta({ id: 'Readiness' });
+
+@Controller('health')
+export class HealthController {
+  constructor(private readonly health: HealthService) {}
+
+  @Get('live')
+  @Endpoint({
+    summary: 'Whether the process turns',
+    description: 'Touches no dependency.',
+    returns: liveSchema,
+  })
+  @Public()
+  live() {
+    return { status: 'ok', version };
+  }
+
+  @Get('ready')
+  @Endpoint({
+    summary: 'Whether to send requests here',
+    description: '503 with the same body while a dependency is missing or the process is draining.',
+    returns: readySchema,
+  })
+  @Public()
+  async ready(@Res({ passthrough: true }) reply: FastifyReply) {
+    const readiness = await this.health.readiness();
+    if (readiness.status === 'unavailable' || readiness.status === 'draining') void reply.code(503);
+    return readiness;
+  }
+}

@@ -1,0 +1,27 @@
+import { type DynamicModule, Module } from '@nestjs/common';
+import { HealthController } from './health.controller.ts';
+import { HealthService } from './health.service.ts';
+import { WorkerHealthServer } from './worker-health.server.ts';
+
+/** The API answers on its own port; the worker, which serves nothing else, on METRICS_PORT. */
+@Module({})
+export class HealthModule {
+  static forApi(): DynamicModule {
+    return {
+      module: HealthModule,
+      global: true,
+      controllers: [HealthController],
+      providers: [HealthService],
+      exports: [HealthService],
+    };
+  }
+
+  static forWorker(): DynamicModule {
+    return {
+      module: HealthModule,
+      global: true,
+      providers: [HealthService, WorkerHealthServer],
+      exports: [HealthService],
+    };
+  }
+}

@@ -1,0 +1,56 @@
+import type { FastifyInstance } from 'fastify';
+import { MalformedJsonError } from '../errors/platform.errors.ts';
+
+const DEPTH_MAX = 20;
+const NODES_MAX = 10_000;
+
+/** JSON and nothing else; a route that takes another type gets its stream unread. */
+export function addBodyParsers(fastify: FastifyInstance): void {
+  fastify.removeAllContentTypeParsers();
+  for (const type of ['application/json', 'application/merge-patch+json']) {
+    fastify.addContentTypeParser(type, { parseAs: 'buffer' }, (_request, body, done) => {
+      try {
+        done(null, parseJson(body as Buffer));
+      } catch (error) {
+        done(error as Error);
+      }
+    });
+  }
+  // Streamed by the one route that wants it; every other one refuses the stream as a body that is not an object.
+  fastify.addContentTypeParser('text/csv', (_request, payload, done) => done(null, payload));
+}
+
+/** An empty body is no body: many clients send the header with every POST. */
+function parseJson(body: Buffer): unknown {
+  if (body.length === 0) return undefined;
+  let value: unknown;
+  try {
+    // ignoreBOM keeps a byte order mark, which JSON then refuses, as RFC 8259 section 8.1 allows.
+    value = JSON.parse(new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(body));
+  } catch {
+    throw new MalformedJsonError();
+  }
+  checkShape(value);
+  return value;
+}
+
+/** Bounded, so that no later step works through a hostile document; walks without recursion for the same reason. */
+function checkShape(root: unknown): void {
+  let level: unknown[] = [root];
+  let nodes = 0;
+  for (let depth = 0; level.length > 0; depth += 1) {
+    nodes += level.length;
+    if (depth > DEPTH_MAX)
+      throw new MalformedJsonError({ detail: `It is nested deeper than ${DEPTH_MAX} levels.` });
+    if (nodes > NODES_MAX) throw new MalformedJsonError({ detail: `It has more than ${NODES_MAX} values.` });
+    level = level.flatMap(childrenOf);
+  }
+}
+
+function childrenOf(value: unknown): unknown[] {
+  if (typeof value !== 'object' || value === null) return [];
+  // An own key of this name would become the prototype of whatever the object is copied into.
+  if (Object.hasOwn(value, '__proto__'))
+    throw new MalformedJsonError({ detail: 'The key "__proto__" is not taken.' });
+  return Object.values(value);
+}

@@ -1,0 +1,71 @@
+import { VersioningType } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import type { FastifyInstance } from 'fastify';
+import type { ModuleDefinition } from '@nestjs/core/interfaces/module-definition.interface.js';
+import type { Config } from '../config/config.ts';
+import { HealthService } from '../health/health.service.ts';
+import { AppLogger } from '../logging/logging.module.ts';
+import { NestLogger } from '../logging/nest-logger.ts';
+import { serveDocs } from '../openapi/docs.ts';
+import { createHttpAdapter } from './http-adapter.ts';
+import { logRequests } from './request-log.ts';
+import { RouteMethods } from './route-methods.ts';
+
+/** The HTTP application as production runs it; tests run the same. */
+export async function createApp(root: ModuleDefinition, config: Config): Promise<NestFastifyApplication> {
+  const app = await NestFactory.create<NestFastifyApplication>(root as never, createHttpAdapter(config), {
+    bufferLogs: true,
+    abortOnError: false,
+    // Ours are in body-parsers.ts.
+    bodyParser: false,
+  });
+  configureApp(app, config);
+  return app;
+}
+
+/** Everything that is set on the application rather than in a module. */
+export function configureApp(app: NestFastifyApplication, config: Config): void {
+  const logger = app.get(AppLogger) as never as import('pino').Logger;
+  app.useLogger(new NestLogger(logger));
+  app.flushLogs();
+  const fastify = app.getHttpAdapter().getInstance() as unknown as FastifyInstance;
+  app.get(RouteMethods).collect(fastify);
+  logRequests(fastify, logger);
+  const health = app.get(HealthService);
+  fastify.addHook('onSend', (_request, reply, payload, done) => {
+    // While draining, every answer asks the client to open its next connection elsewhere.
+    if (health.isDraining) void reply.header('connection', 'close');
+    done(null, payload);
+  });
+  app.enableVersioning({ type: VersioningType.URI });
+  secure(app, config);
+  if (config.API_DOCS) serveDocs(app, config);
+}
+
+function secure(app: NestFastifyApplication, config: Config): void {
+  app.useSecurityHeaders({
+    // An API shows no pages: nothing may be loaded in its name, nor may it be framed.
+    contentSecurityPolicy: {
+      useDefaults: false,
+      directives: { defaultSrc: "'none'", frameAncestors: "'none'", baseUri: "'none'", objectSrc: "'none'" },
+    },
+    xFrameOptions: { action: 'deny' },
+    crossOriginResourcePolicy: { policy: 'same-site' },
+  });
+  app.enableCors({
+    origin: config.CORS_ORIGINS,
+    credentials: true,
+    methods: ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'],
+    allowedHeaders: [
+      'authorization',
+      'content-type',
+      'idempotency-key',
+      'if-match',
+      'if-none-match',
+      'x-correlation-id',
+    ],
+    exposedHeaders: ['etag', 'link', 'location', 'retry-after', 'x-correlation-id'],
+    maxAge: 600,
+  });
+}

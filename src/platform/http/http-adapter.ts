@@ -1,0 +1,62 @@
+import { FastifyAdapter } from '@nestjs/platform-fastify';
+import type { FastifyInstance } from 'fastify';
+import { type IncomingMessage, STATUS_CODES } from 'node:http';
+import type { Socket } from 'node:net';
+import type { Config } from '../config/config.ts';
+import { correlationIdFrom } from '../logging/request-context.ts';
+import { addBodyParsers } from './body-parsers.ts';
+import { addRequestHooks } from './request-hooks.ts';
+
+export const JSON_BODY_MAX_BYTES = 100 * 1024;
+const URL_MAX_BYTES = 8 * 1024;
+const HEADERS_MAX_BYTES = 16 * 1024;
+const PARAM_MAX_LENGTH = 200;
+
+/** Fastify with the limits of a server that strangers can reach. */
+export function createHttpAdapter(config: Config): FastifyAdapter {
+  const adapter = new FastifyAdapter({
+    // No middleware is used: what a path pattern protects, an encoded path may get around. Guards do it.
+    skipMiddie: true,
+    // A number of hops is taken too, though the typings don't say so.
+    trustProxy: (config.TRUST_PROXY ?? false) as string[],
+    bodyLimit: JSON_BODY_MAX_BYTES,
+    requestTimeout: 30_000,
+    // Longer than the idle time of common proxies, so that they are the ones who close.
+    keepAliveTimeout: 72_000,
+    maxRequestsPerSocket: 1_000,
+    http: { maxHeaderSize: HEADERS_MAX_BYTES, headersTimeout: 15_000, connectionsCheckingInterval: 5_000 },
+    routerOptions: { maxParamLength: PARAM_MAX_LENGTH, caseSensitive: true },
+    return503OnClosing: false,
+    forceCloseConnections: 'idle',
+    genReqId: (request: IncomingMessage) => correlationIdFrom(request.headers['x-correlation-id']),
+    clientErrorHandler: answerBrokenHttp,
+  });
+  const fastify = adapter.getInstance() as unknown as FastifyInstance;
+  fastify.addHook('onRequest', (request, reply, done) => {
+    if (request.raw.url && request.raw.url.length > URL_MAX_BYTES) {
+      done(Object.assign(new Error('URL too long'), { statusCode: 414 }));
+    } else done();
+  });
+  addBodyParsers(fastify);
+  addRequestHooks(fastify);
+  return adapter;
+}
+
+const PARSER_STATUS: Record<string, number> = {
+  HPE_HEADER_OVERFLOW: 431,
+  ERR_HTTP_REQUEST_TIMEOUT: 408,
+};
+
+/** What Node's own parser refuses has no request yet: the answer is written to the socket by hand. */
+function answerBrokenHttp(error: NodeJS.ErrnoException, socket: Socket): void {
+  if (error.code === 'ECONNRESET' || socket.destroyed || !socket.writable) {
+    socket.destroy();
+    return;
+  }
+  const status = PARSER_STATUS[error.code ?? ''] ?? 400;
+  const body = JSON.stringify({ title: STATUS_CODES[status], status, code: 'MALFORMED_REQUEST' });
+  socket.end(
+    `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nContent-Type: application/problem+json; charset=utf-8\r\n` +
+      `Content-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
+  );
+}

@@ -1,0 +1,84 @@
+import { z } from 'zod';
+
+const TEXT_MAX = 1_000;
+
+/** Postgres takes neither NUL nor half of a surrogate pair, and no text of a person has them. */
+const isStorable = (text: string) => !text.includes('\0') && text.isWellFormed();
+
+/** Text of a person. Every string that is taken goes through here, so none is without a bound. */
+export const text = ({ min = 0, max = TEXT_MAX }: { min?: number; max?: number } = {}) =>
+  z
+    .string()
+    .min(min)
+    .max(max)
+    .refine(isStorable, {
+      error: 'This text holds characters that are not taken.',
+      params: { code: 'INVALID_TEXT' },
+    });
+
+/** One line that is shown as a name: no control characters, nothing but blanks refused. */
+export const nameText = (max: number) =>
+  text({ min: 1, max }).refine((value) => !/\p{Cc}/u.test(value) && value.trim().length > 0, {
+    error: 'A name is one line with at least one visible character.',
+    params: { code: 'INVALID_TEXT' },
+  });
+
+/** UUID of any version. */
+export const idSchema = z.guid().transform((id) => id.toLowerCase());
+
+const EMAIL_MAX = 254;
+
+/** ASCII only, so that look-alikes and their normal forms can't make two accounts of one address; kept in lower case. */
+export const emailSchema = z
+  .string()
+  .max(EMAIL_MAX)
+  .pipe(z.email())
+  .transform((email) => email.toLowerCase())
+  .pipe(z.string())
+  .meta({ format: 'email' });
+
+/** RFC 3339 in UTC with milliseconds. */
+export const timestampSchema = z
+  .date()
+  .transform((date) => date.toISOString())
+  .pipe(z.iso.datetime());
+
+/** `{"data": …}`, the envelope of every success. */
+export const item = <T extends z.ZodType>(schema: T) => z.object({ data: schema });
+
+/** A short list that is never paged. */
+export const list = <T extends z.ZodType>(schema: T) => z.object({ data: z.array(schema) });
+
+const pageMetaShape = { limit: z.int(), nextCursor: z.string().nullable() };
+
+/** One page of a long list, and what else `meta` tells of it. */
+export const page = <T extends z.ZodType>(schema: T) =>
+  z.object({ data: z.array(schema), meta: z.object(pageMetaShape) });
+
+export interface Page<T> {
+  data: T[];
+  meta: { limit: number; nextCursor: string | null };
+}
+
+const CURSOR_MAX = 500;
+
+/** The query of a list: its page, its sort (only what an index supports) and its filters. */
+export const pageQuery = <S extends string, F extends z.ZodRawShape>(
+  sorts: readonly [S, ...S[]],
+  filters: F,
+) =>
+  z.strictObject({
+    limit: z.coerce.number().int().min(1).max(100).default(20),
+    cursor: z.string().max(CURSOR_MAX).optional(),
+    sort: z
+      .enum(sorts.flatMap((sort): string[] => [`-${sort}`, sort]))
+      .default(`-${sorts[0]}`)
+      .describe('A leading minus: newest or last first.'),
+    ...filters,
+  });
+
+export interface PageRequest {
+  limit: number;
+  cursor?: string | undefined;
+  sort: string;
+}

@@ -1,0 +1,56 @@
+import { type ArgumentMetadata, Injectable, type PipeTransform } from '@nestjs/common';
+import type { z } from 'zod';
+import type { FieldFailure } from '../errors/app-error.ts';
+import { NotFoundError, ValidationFailedError } from '../errors/platform.errors.ts';
+
+/** Everything that comes in passes the schema of its parameter, declared as `@Body({ schema })`. */
+@Injectable()
+export class ValidationPipe implements PipeTransform {
+  async transform(value: unknown, { schema, type }: ArgumentMetadata): Promise<unknown> {
+    if (!schema) return value;
+    const result = await schema['~standard'].validate(value);
+    if (!result.issues) return result.value;
+    // Nothing can exist under an id that can't be one.
+    if (type === 'param') throw new NotFoundError();
+    throw new ValidationFailedError({
+      details: fieldFailures(result.issues as unknown as z.core.$ZodIssue[]),
+    });
+  }
+}
+
+export function fieldFailures(issues: readonly z.core.$ZodIssue[], parents: string[] = []): FieldFailure[] {
+  return issues.flatMap((issue) => {
+    const path = [...parents, ...issue.path.map(String)];
+    if (issue.code === 'unrecognized_keys') {
+      return issue.keys.map((key) =>
+        failure([...path, key], 'UNKNOWN_PROPERTY', 'This property is not known.'),
+      );
+    }
+    return [failure(path, codeOf(issue), issue.message)];
+  });
+}
+
+const failure = (path: string[], code: string, message: string): FieldFailure => ({
+  path: path.join('.').slice(0, 200),
+  code,
+  message: message.slice(0, 300),
+});
+
+function codeOf(issue: z.core.$ZodIssue): string {
+  switch (issue.code) {
+    case 'invalid_type':
+      return issue.input === undefined ? 'REQUIRED' : 'INVALID_TYPE';
+    case 'too_small':
+      return issue.origin === 'string' || issue.origin === 'array' ? 'TOO_SHORT' : 'TOO_SMALL';
+    case 'too_big':
+      return issue.origin === 'string' || issue.origin === 'array' ? 'TOO_LONG' : 'TOO_BIG';
+    case 'invalid_format':
+      return `INVALID_${issue.format.replace(/\W/g, '_').toUpperCase()}`;
+    case 'invalid_value':
+      return 'INVALID_VALUE';
+    case 'custom':
+      return (issue.params as { code?: string } | undefined)?.code ?? 'INVALID';
+    default:
+      return 'INVALID';
+  }
+}

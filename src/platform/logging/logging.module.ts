@@ -1,0 +1,22 @@
+import { Global, Module } from '@nestjs/common';
+import { pino, type Logger } from 'pino';
+import { Config } from '../config/config.ts';
+import { createLogger } from './logger.ts';
+
+/** The token under which pino is injected where a line needs fields of its own. */
+export abstract class AppLogger {}
+export interface AppLogger extends Logger {}
+
+@Global()
+@Module({
+  providers: [
+    {
+      provide: AppLogger,
+      inject: [Config],
+      useFactory: (config: Config) =>
+        createLogger(config.LOG_LEVEL, pino.destination({ dest: 1, sync: false })),
+    },
+  ],
+  exports: [AppLogger],
+})
+export class LoggingModule {}

@@ -1,0 +1,28 @@
+import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import { SwaggerModule } from '@nestjs/swagger';
+import type { FastifyInstance } from 'fastify';
+import type { Config } from '../config/config.ts';
+import { createDocument } from './document.ts';
+
+/** The one page this server shows: its own scripts, and the styles that Swagger UI writes into elements. */
+const DOCS_POLICY = [
+  "default-src 'none'",
+  "script-src 'self' 'unsafe-inline'",
+  "style-src 'self' 'unsafe-inline'",
+  "img-src 'self' data:",
+  "connect-src 'self'",
+  "frame-ancestors 'none'",
+  "base-uri 'none'",
+].join(';');
+
+/** Swagger UI at /docs, the document at /openapi.json. */
+export function serveDocs(app: NestFastifyApplication, config: Config): void {
+  void config;
+  const fastify = app.getHttpAdapter().getInstance() as unknown as FastifyInstance;
+  fastify.addHook('onSend', (request, reply, payload, done) => {
+    if (request.routeOptions.url?.startsWith('/docs'))
+      reply.raw.setHeader('content-security-policy', DOCS_POLICY);
+    done(null, payload);
+  });
+  SwaggerModule.setup('docs', app, () => createDocument(app), { jsonDocumentUrl: 'openapi.json' });
+}

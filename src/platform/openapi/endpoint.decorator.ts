@@ -1,0 +1,110 @@
+import { applyDecorators, HttpCode, RequestMethod, SerializeOptions } from '@nestjs/common';
+import { METHOD_METADATA, PATH_METADATA, ROUTE_ARGS_METADATA } from '@nestjs/common/constants.js';
+import { RouteParamtypes } from '@nestjs/common/enums/route-paramtypes.enum.js';
+import { ApiBearerAuth, ApiOperation, ApiResponse } from '@nestjs/swagger';
+import type { z } from 'zod';
+import type { AppErrorClass } from '../errors/app-error.ts';
+import {
+  ForbiddenError,
+  InternalError,
+  MalformedJsonError,
+  NotFoundError,
+  PayloadTooLargeError,
+  UnauthenticatedError,
+  UnavailableError,
+  UnsupportedMediaTypeError,
+  ValidationFailedError,
+} from '../errors/platform.errors.ts';
+import { IS_PUBLIC, ROLES } from '../security/access.decorators.ts';
+import { TAKES_QUERY } from '../http/unknown-query.interceptor.ts';
+import { problemSchema } from './problem.schema.ts';
+
+export interface EndpointOptions {
+  summary: string;
+  description?: string;
+  /** Of the success; 200 unless given, 204 where nothing is returned. */
+  status?: number;
+  /** What leaves the server, and nothing besides: `item(…)`, `list(…)` or `page(…)`. Left out: no body. */
+  returns?: z.ZodType;
+  /** Sent instead of JSON, for example `text/csv`. */
+  produces?: string;
+  /** What this route may refuse, beyond what any route of its kind may. */
+  errors?: AppErrorClass[];
+  headers?: Record<string, { description: string; schema: { type: 'string' } }>;
+}
+
+/**
+ * Everything a client may know about a route, in one place: the whitelist of its answer and its OpenAPI description.
+ * Written above `@Public()` and `@Roles()`, which it reads.
+ */
+export function Endpoint(options: EndpointOptions): MethodDecorator {
+  return (target, key, descriptor) => {
+    const handler = descriptor.value as object;
+    const status = options.status ?? (options.returns || options.produces ? 200 : 204);
+    const args = Object.keys(
+      (Reflect.getMetadata(ROUTE_ARGS_METADATA, target.constructor, key) as object | undefined) ?? {},
+    ).map((name) => Number(name.split(':')[0]) as RouteParamtypes);
+    Reflect.defineMetadata(TAKES_QUERY, args.includes(RouteParamtypes.QUERY), handler);
+    const errors = [...(options.errors ?? []), ...impliedErrors(handler, args)];
+    applyDecorators(
+      HttpCode(status),
+      ApiOperation({
+        summary: options.summary,
+        ...(options.description && { description: options.description }),
+      }),
+      ...success(status, options),
+      ...problems(errors),
+      ...(Reflect.getMetadata(IS_PUBLIC, handler) ? [] : [ApiBearerAuth()]),
+    )(target, key, descriptor);
+  };
+}
+
+function success(status: number, { returns, produces, headers }: EndpointOptions) {
+  const description = status === 204 ? 'Done; there is nothing to say.' : 'Success.';
+  if (produces) {
+    const content = { [produces]: { schema: { type: 'string' as const, format: 'binary' } } };
+    return [ApiResponse({ status, description, content })];
+  }
+  if (!returns) return [ApiResponse({ status, description, ...(headers && { headers }) })];
+  return [
+    SerializeOptions({ schema: returns }),
+    ApiResponse({ status, description, standardSchema: returns, ...(headers && { headers }) }),
+  ];
+}
+
+/** What every route of this kind may answer, whatever it does. */
+function impliedErrors(handler: object, args: RouteParamtypes[]): AppErrorClass[] {
+  const errors: AppErrorClass[] = [ValidationFailedError, InternalError, UnavailableError];
+  if (!Reflect.getMetadata(IS_PUBLIC, handler)) errors.push(UnauthenticatedError);
+  if (Reflect.getMetadata(ROLES, handler)) errors.push(ForbiddenError);
+  if (args.includes(RouteParamtypes.BODY)) {
+    errors.push(MalformedJsonError, PayloadTooLargeError, UnsupportedMediaTypeError);
+  }
+  const path = String(Reflect.getMetadata(PATH_METADATA, handler) ?? '');
+  if (path.includes(':') && Reflect.getMetadata(METHOD_METADATA, handler) !== RequestMethod.OPTIONS) {
+    errors.push(NotFoundError);
+  }
+  return errors;
+}
+
+/** One response a status, since OpenAPI has room for one; its description and examples name the codes. */
+function problems(errors: AppErrorClass[]) {
+  const byStatus = Map.groupBy(
+    [...new Set(errors)].map((error) => error.problem),
+    (problem) => problem.status,
+  );
+  return [...byStatus].map(([status, entries]) =>
+    ApiResponse({
+      status,
+      description: entries.map(({ code, title }) => `\`${code}\`: ${title}`).join('  \n'),
+      content: {
+        'application/problem+json': {
+          schema: { $ref: `#/components/schemas/${problemSchema.meta()?.id}` },
+          examples: Object.fromEntries(
+            entries.map(({ code, title }) => [code, { value: { code, status, title } }]),
+          ),
+        },
+      },
+    }),
+  );
+}

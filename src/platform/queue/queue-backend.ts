@@ -1,0 +1,163 @@
+import { Injectable, Logger, type OnApplicationShutdown } from '@nestjs/common';
+import {
+  type BackendFactory,
+  createPostgresBackend,
+  createRedisBackend,
+  DEFAULT_SCHEMA,
+  type JobsOptions,
+  type Processor,
+  Queue,
+  Worker,
+  type WorkerOptions,
+} from 'bullmq';
+import { Redis, type RedisOptions } from 'ioredis';
+import pg from 'pg';
+import { Config } from '../config/config.ts';
+
+/** The PostgreSQL schema of the queue when there is no Redis. BullMQ's own name, since it can't be told another for a pool. */
+export const QUEUE_SCHEMA = DEFAULT_SCHEMA;
+
+export type WorkerTuning = Pick<
+  WorkerOptions,
+  'concurrency' | 'lockDuration' | 'stalledInterval' | 'maxStalledCount'
+>;
+
+/** Only for the ledger of jobs, which keeps the history: the queue holds what is still to be done. */
+const JOB_OPTIONS: JobsOptions = {
+  removeOnComplete: true,
+  removeOnFail: true,
+  // The ledger counts attempts. These are for a run that couldn't even write to it.
+  attempts: 1_000_000,
+  backoff: { type: 'fixed', delay: 3_000 },
+};
+
+const PRODUCER_COMMAND_TIMEOUT_MS = 2_000;
+const RECONNECT_MAX_MS = 5_000;
+const POOL_MAX = 20;
+
+export type DependencyState = 'up' | 'down' | 'unused';
+
+/** BullMQ on Redis, or on PostgreSQL when REDIS_URL is empty. Nothing outside this file knows which. */
+@Injectable()
+export class QueueBackend implements OnApplicationShutdown {
+  private readonly logger = new Logger('Queue');
+  private readonly queues = new Map<string, Queue>();
+  private readonly connections: QueueConnections;
+
+  constructor(config: Config) {
+    this.connections = config.REDIS_URL
+      ? redisConnections(config.REDIS_URL, (error) => this.report(error))
+      : postgresConnections(config.DATABASE_DIRECT_URL, (error) => this.report(error));
+  }
+
+  queue(name: string): Queue {
+    const existing = this.queues.get(name);
+    if (existing) return existing;
+    const { producer, factory } = this.connections;
+    const queue = new Queue(
+      name,
+      { connection: producer as never, defaultJobOptions: JOB_OPTIONS, skipWaitingForReady: true },
+      factory as never,
+    );
+    queue.on('error', (error) => this.report(error));
+    this.queues.set(name, queue);
+    return queue;
+  }
+
+  worker(name: string, processor: Processor, tuning: WorkerTuning): Worker {
+    const { consumer, factory } = this.connections;
+    const worker = new Worker(
+      name,
+      processor,
+      { ...tuning, connection: consumer as never },
+      factory as never,
+    );
+    worker.on('error', (error) => this.report(error));
+    return worker;
+  }
+
+  redisState(): Promise<DependencyState> {
+    return this.connections.redisState();
+  }
+
+  /** After the HTTP server and the workers: a request in flight may still hand over a job. */
+  async onApplicationShutdown(): Promise<void> {
+    await Promise.allSettled([...this.queues.values()].map((queue) => queue.close()));
+    await this.connections.close();
+  }
+
+  private lastReported = '';
+
+  /** A connection that is down repeats itself many times a second: one line for each kind of fault is enough. */
+  private report(error: Error): void {
+    if (error.message === this.lastReported) return;
+    this.lastReported = error.message;
+    this.logger.warn({ msg: 'The queue reports a fault', err: error });
+    setTimeout(() => (this.lastReported = ''), 10_000).unref();
+  }
+}
+
+interface QueueConnections {
+  producer: object;
+  consumer: object;
+  factory: BackendFactory | typeof createPostgresBackend;
+  redisState(): Promise<DependencyState>;
+  close(): Promise<void>;
+}
+
+function redisConnections(url: string, report: (error: Error) => void): QueueConnections {
+  const common: RedisOptions = {
+    // The pause is short and capped, so that work resumes within seconds of Redis coming back.
+    retryStrategy: (attempt) => Math.min(attempt * 200, RECONNECT_MAX_MS),
+    connectTimeout: 5_000,
+  };
+  // A request never waits for Redis: the hand-over fails fast and the sweep makes up for it.
+  const producer = new Redis(url, {
+    ...common,
+    enableOfflineQueue: false,
+    maxRetriesPerRequest: 1,
+    commandTimeout: PRODUCER_COMMAND_TIMEOUT_MS,
+  });
+  producer.on('error', report);
+  // A worker waits for as long as it takes (BullMQ, "Going to production"). It duplicates this one and never opens it.
+  const consumer = new Redis(url, { ...common, maxRetriesPerRequest: null, lazyConnect: true });
+  return {
+    producer,
+    consumer,
+    factory: createRedisBackend,
+    redisState: async () => ((await answers(producer)) ? 'up' : 'down'),
+    close: async () => {
+      producer.disconnect();
+      consumer.disconnect();
+    },
+  };
+}
+
+async function answers(redis: Redis): Promise<boolean> {
+  try {
+    return (await redis.ping()) === 'PONG';
+  } catch {
+    return false;
+  }
+}
+
+function postgresConnections(url: string, report: (error: Error) => void): QueueConnections {
+  const pool = new pg.Pool({
+    connectionString: url,
+    // Each worker keeps one of these for LISTEN.
+    max: POOL_MAX,
+    keepAlive: true,
+    connectionTimeoutMillis: 5_000,
+    idleTimeoutMillis: 30_000,
+    options: `-c search_path=${QUEUE_SCHEMA}`,
+    application_name: 'reference-queue',
+  });
+  pool.on('error', report);
+  return {
+    producer: pool,
+    consumer: pool,
+    factory: createPostgresBackend,
+    redisState: async () => 'unused',
+    close: () => pool.end(),
+  };
+}

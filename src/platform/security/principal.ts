@@ -1,0 +1,8 @@
+/** Who is calling, as the access token says. */
+export interface Principal {
+  userId: string;
+  sessionId: string;
+  roles: string[];
+  /** When the session began: what "recently signed in" is measured by. */
+  authenticatedAt: Date;
+}

@@ -1,0 +1,41 @@
+import { DataSource } from 'typeorm';
+import { randomUUIDv7 } from 'node:crypto';
+import { PasswordsService } from './auth/passwords.service.ts';
+import { loadConfig } from './platform/config/config.ts';
+import { dataSourceOptions } from './platform/database/data-source.ts';
+import { loadKeys } from './platform/security/key-ring.ts';
+import { start } from './platform/shutdown/start.ts';
+import { User } from './users/user.entity.ts';
+
+/** Accounts to try things with. Running it again changes nothing. */
+await start(async () => {
+  const config = loadConfig(process.env, loadKeys);
+  if (config.NODE_ENV === 'production')
+    throw new Error('Seeds are for development: production starts empty.');
+  const db = await new DataSource(dataSourceOptions(config, 'migrate', [User])).initialize();
+  const passwords = new PasswordsService();
+  const accounts = [
+    {
+      email: config.ADMIN_EMAIL,
+      password: config.ADMIN_PASSWORD,
+      displayName: 'Admin',
+      role: 'admin' as const,
+    },
+    {
+      email: 'user@example.com',
+      password: 'development-only-user',
+      displayName: 'User',
+      role: 'user' as const,
+    },
+  ];
+  try {
+    for (const { password, ...account } of accounts) {
+      const passwordHash = await passwords.hash(password);
+      const row = { id: randomUUIDv7(), ...account, passwordHash, emailVerifiedAt: new Date() };
+      await db.createQueryBuilder().insert().into(User).values(row).orIgnore('users_email_key').execute();
+    }
+  } finally {
+    await db.destroy();
+  }
+  process.stdout.write(`seed: ${accounts.map(({ email }) => email).join(' and ')} can sign in\n`);
+});

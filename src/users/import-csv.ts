@@ -1,0 +1,115 @@
+import { ImportFileInvalidError } from './users.errors.ts';
+
+/** One record of the file, told by where it begins; `fields` is null where its quoting is broken. */
+export interface CsvRecord {
+  /** Physical line, from 1 for the header. */
+  line: number;
+  fields: string[] | null;
+}
+
+export type ImportColumn = 'email' | 'displayName' | 'role';
+const REQUIRED: ImportColumn[] = ['email', 'displayName'];
+const KNOWN: string[] = [...REQUIRED, 'role'];
+
+/** A quote that is never closed must cost its own line, not the rest of the file. */
+const RECORD_MAX_LINES = 50;
+const RECORD_MAX_CHARACTERS = 16_384;
+
+/**
+ * Records of RFC 4180, with LF, CRLF or CR. Unlike general parsers it goes on after a broken record, with the line
+ * below the one where that began: a person who mends an import wants to hear of every fault at once.
+ */
+export async function* csvRecords(lines: AsyncIterable<string>): AsyncGenerator<CsvRecord> {
+  const waiting: string[] = [];
+  const source = lines[Symbol.asyncIterator]();
+  const fill = async (count: number): Promise<boolean> => {
+    while (waiting.length < count) {
+      const next = await source.next();
+      if (next.done) return false;
+      waiting.push(next.value);
+    }
+    return true;
+  };
+  for (let line = 1; await fill(1);) {
+    const { fields, lineCount } = await readRecord(waiting, fill);
+    // A blank line is no record.
+    if (fields?.length !== 1 || fields[0] !== '') yield { line, fields };
+    waiting.splice(0, lineCount);
+    line += lineCount;
+  }
+}
+
+/** Takes lines together while a quoted field is open. */
+async function readRecord(waiting: string[], fill: (count: number) => Promise<boolean>) {
+  let text = waiting[0] ?? '';
+  for (let lineCount = 1; ; lineCount += 1) {
+    const fields = splitRecord(text);
+    if (fields !== 'open') return { fields, lineCount: fields ? lineCount : 1 };
+    const isTooLong = lineCount >= RECORD_MAX_LINES || text.length > RECORD_MAX_CHARACTERS;
+    if (isTooLong || !(await fill(lineCount + 1))) return { fields: null, lineCount: 1 };
+    text += `\n${waiting[lineCount]}`;
+  }
+}
+
+// A field and what ends it. Sticky, so that fields are taken one after the other without gaps.
+const FIELD = /(?:"((?:[^"]|"")*)"|([^",]*))(,|$)/y;
+
+/** The fields; 'open' where a quoted one is not closed yet; null where no further line could make it right. */
+function splitRecord(text: string): string[] | 'open' | null {
+  const fields: string[] = [];
+  FIELD.lastIndex = 0;
+  for (;;) {
+    const start = FIELD.lastIndex;
+    const match = FIELD.exec(text);
+    if (!match) return isOpenQuote(text.slice(start)) ? 'open' : null;
+    fields.push(match[1]?.replaceAll('""', '"') ?? match[2] ?? '');
+    if (match[3] === '') return fields;
+  }
+}
+
+/** A quoted field with no closing quote in what is left. */
+const isOpenQuote = (rest: string) =>
+  rest.startsWith('"') && !rest.slice(1).replaceAll('""', '').includes('"');
+
+/** Column → position, from the first line of the file; throws IMPORT_FILE_INVALID for any other header. */
+export function readHeader(head: string): Map<ImportColumn, number> {
+  const [first = ''] = head.replace(/^\uFEFF/, '').split(/\r\n|\n|\r/);
+  const columns = splitRecord(first);
+  const isRight =
+    Array.isArray(columns) &&
+    new Set(columns).size === columns.length &&
+    columns.every((column) => KNOWN.includes(column)) &&
+    REQUIRED.every((column) => columns.includes(column));
+  if (!isRight) {
+    throw new ImportFileInvalidError({
+      detail: 'The first line must be the header email,displayName or email,displayName,role.',
+    });
+  }
+  return new Map(columns.map((column, position) => [column as ImportColumn, position]));
+}
+
+/** Physical lines without their ends; a byte order mark at the very start is dropped. */
+export async function* textLines(chunks: AsyncIterable<Buffer>): AsyncGenerator<string> {
+  const decoder = new TextDecoder('utf-8');
+  let rest = '';
+  for await (const chunk of chunks) {
+    rest += decoder.decode(chunk, { stream: true });
+    // A CR at the end may be half of a CRLF.
+    const lines = rest.split(/\r\n|\n|\r(?!$)/);
+    rest = lines.pop() ?? '';
+    yield* lines;
+  }
+  rest += decoder.decode();
+  const lines = rest.split(/\r\n|\n|\r/);
+  if (lines.at(-1) === '') lines.pop();
+  yield* lines;
+}
+
+/** One line of a CSV file. A value that a spreadsheet would take for a formula is marked as text (CWE-1236). */
+export function csvLine(values: (string | number)[]): string {
+  const quoted = values.map((value) => {
+    const text = String(value).replace(/^[=+\-@\t\r]/, `'$&`);
+    return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+  });
+  return `${quoted.join(',')}\n`;
+}

@@ -1,0 +1,194 @@
+import { randomUUIDv7 } from 'node:crypto';
+import type { EntityManager } from 'typeorm';
+import { JobFilesService } from '../jobs/job-files.service.ts';
+import { type JobContext, JobFailure, JobHandler, type JobRunner } from '../jobs/job-handler.ts';
+import {
+  csvLine,
+  csvRecords,
+  type CsvRecord,
+  type ImportColumn,
+  readHeader,
+  textLines,
+} from './import-csv.ts';
+import { userImport } from './user-import.job.ts';
+import { type ImportLine, importLineSchema } from './users.schemas.ts';
+
+const BATCH_LINES = 500;
+
+interface Progress extends Record<string, unknown> {
+  /** The last line whose batch is committed. */
+  line: number;
+  imported: number;
+  failed: number;
+  reportFileId: string;
+}
+
+interface Refusal {
+  line: number;
+  email: string;
+  code: keyof typeof MESSAGES;
+}
+
+const MESSAGES = {
+  EMAIL_INVALID: 'This is not an e-mail address.',
+  EMAIL_DUPLICATE: 'An earlier line of the file has the same address.',
+  EMAIL_TAKEN: 'The address has an account.',
+  DISPLAY_NAME_INVALID: 'The name must be one line of 1 to 100 characters.',
+  ROLE_INVALID: 'The role must be user or admin.',
+  MALFORMED: 'The line has broken quotes or another number of columns than the header.',
+};
+
+const CODE_OF_COLUMN = {
+  email: 'EMAIL_INVALID',
+  displayName: 'DISPLAY_NAME_INVALID',
+  role: 'ROLE_INVALID',
+} as const;
+
+/**
+ * Works through the file in batches. What a batch writes, its part of the report and how far it got are committed
+ * together under the job's lease, so a run that dies is taken up behind its last batch, and no line counts twice.
+ */
+@JobHandler(userImport)
+export class UserImportHandler implements JobRunner<object> {
+  constructor(private readonly files: JobFilesService) {}
+
+  async run(_input: object, ctx: JobContext): Promise<void> {
+    const file = ctx.job.inputFileId && (await this.files.find(ctx.job.inputFileId));
+    if (!file) throw new JobFailure('FILE_MISSING', 'The file of this import is gone.');
+    const progress = (ctx.job.checkpoint as Progress | null) ?? (await this.begin(ctx));
+    let bytesRead = 0;
+    const counted = async function* (chunks: AsyncIterable<Buffer>) {
+      for await (const chunk of chunks) {
+        bytesRead += chunk.length;
+        yield chunk;
+      }
+    };
+    const records = csvRecords(textLines(counted(this.files.read(file.id))));
+    const columns = await readColumns(records);
+    for await (const batch of inBatches(records, progress.line)) {
+      ctx.signal.throwIfAborted();
+      await this.importBatch(batch, columns, progress, ctx);
+      await ctx.progress((100 * bytesRead) / file.size);
+    }
+    const { imported, failed, reportFileId } = progress;
+    await ctx.complete({ result: { imported, failed }, resultFileId: reportFileId });
+  }
+
+  /** The report exists from the start, so that every batch can add to it. */
+  private begin(ctx: JobContext): Promise<Progress> {
+    return ctx.transaction(async (tx) => {
+      const report = await this.files.create(
+        { name: 'import-report.csv', mediaType: 'text/csv; charset=utf-8' },
+        tx,
+      );
+      await this.files.append(report.id, Buffer.from(csvLine(['line', 'email', 'code', 'message'])), tx);
+      const progress = { line: 1, imported: 0, failed: 0, reportFileId: report.id };
+      await ctx.checkpoint(progress, tx);
+      return progress;
+    });
+  }
+
+  private async importBatch(
+    batch: CsvRecord[],
+    columns: Map<ImportColumn, number>,
+    progress: Progress,
+    ctx: JobContext,
+  ): Promise<void> {
+    const { lines, refusals } = sortOut(batch, columns);
+    await ctx.transaction(async (tx) => {
+      refusals.push(...(await insertUsers(lines, ctx.job.id, tx)));
+      refusals.sort((a, b) => a.line - b.line);
+      const report = refusals
+        .map(({ line, email, code }) => csvLine([line, email, code, MESSAGES[code]]))
+        .join('');
+      await this.files.append(progress.reportFileId, Buffer.from(report), tx);
+      progress.line = batch.at(-1)?.line ?? progress.line;
+      progress.failed += refusals.length;
+      progress.imported += batch.length - refusals.length;
+      const { imported, failed } = progress;
+      await ctx.checkpoint({ ...progress, result: { imported, failed } }, tx);
+    });
+  }
+}
+
+async function readColumns(records: AsyncGenerator<CsvRecord>): Promise<Map<ImportColumn, number>> {
+  const header = await records.next();
+  // Checked before the job was started: only a file that was changed since can fail here.
+  return readHeader((header.value as CsvRecord | undefined)?.fields?.join(',') ?? '');
+}
+
+async function* inBatches(records: AsyncIterable<CsvRecord>, afterLine: number): AsyncGenerator<CsvRecord[]> {
+  let batch: CsvRecord[] = [];
+  for await (const record of records) {
+    if (record.line <= afterLine) continue;
+    batch.push(record);
+    if (batch.length < BATCH_LINES) continue;
+    yield batch;
+    batch = [];
+  }
+  if (batch.length > 0) yield batch;
+}
+
+/** Tells the lines that can be tried from those that can't, without asking the database. */
+function sortOut(batch: CsvRecord[], columns: Map<ImportColumn, number>) {
+  const lines = new Map<string, ImportLine & { line: number }>();
+  const refusals: Refusal[] = [];
+  for (const { line, fields } of batch) {
+    const value = (column: ImportColumn) => fields?.[columns.get(column) ?? -1] ?? '';
+    const email = value('email');
+    if (fields?.length !== columns.size) {
+      refusals.push({ line, email, code: 'MALFORMED' });
+      continue;
+    }
+    const parsed = importLineSchema.safeParse({
+      email,
+      displayName: value('displayName'),
+      role: value('role') || 'user',
+    });
+    if (!parsed.success) {
+      const column = parsed.error.issues[0]?.path[0] as ImportColumn;
+      refusals.push({ line, email, code: CODE_OF_COLUMN[column] });
+    } else if (lines.has(parsed.data.email)) {
+      refusals.push({ line, email, code: 'EMAIL_DUPLICATE' });
+    } else {
+      lines.set(parsed.data.email, { ...parsed.data, line });
+    }
+  }
+  return { lines: [...lines.values()], refusals };
+}
+
+/** The unique constraint decides which addresses are free. Sorted, so that two imports never wait for each other. */
+async function insertUsers(
+  lines: (ImportLine & { line: number })[],
+  jobId: string,
+  tx: EntityManager,
+): Promise<Refusal[]> {
+  const sorted = lines.toSorted((a, b) => (a.email < b.email ? -1 : 1));
+  const inserted = await tx.query<{ email: string }[]>(
+    `INSERT INTO users (id, email, display_name, role, imported_by_job_id)
+     SELECT id, email, display_name, role, $5 FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[])
+       AS line (id, email, display_name, role)
+     ON CONFLICT ON CONSTRAINT users_email_key DO NOTHING
+     RETURNING email`,
+    [
+      sorted.map(() => randomUUIDv7()),
+      sorted.map(({ email }) => email),
+      sorted.map(({ displayName }) => displayName),
+      sorted.map(({ role }) => role),
+      jobId,
+    ],
+  );
+  const isIn = new Set(inserted.map(({ email }) => email));
+  const refused = sorted.filter(({ email }) => !isIn.has(email));
+  if (refused.length === 0) return [];
+  const ours = await tx.query<{ email: string }[]>(
+    `SELECT email FROM users WHERE email = ANY($1) AND imported_by_job_id = $2`,
+    [refused.map(({ email }) => email), jobId],
+  );
+  const isOurs = new Set(ours.map(({ email }) => email));
+  return refused.map(({ line, email }) => ({
+    line,
+    email,
+    code: isOurs.has(email) ? 'EMAIL_DUPLICATE' : 'EMAIL_TAKEN',
+  }));
+}

@@ -1,0 +1,45 @@
+import { Body, Controller, Headers, Post, Res } from '@nestjs/common';
+import { ApiConsumes } from '@nestjs/swagger';
+import type { FastifyReply } from 'fastify';
+import { Readable } from 'node:stream';
+import { jobSchema, jobView } from '../jobs/jobs.schemas.ts';
+import {
+  LimitReachedError,
+  PayloadTooLargeError,
+  UnsupportedMediaTypeError,
+} from '../platform/errors/platform.errors.ts';
+import { item } from '../platform/http/schemas.ts';
+import { Endpoint } from '../platform/openapi/endpoint.decorator.ts';
+import { CurrentUser, Roles } from '../platform/security/access.decorators.ts';
+import type { Principal } from '../platform/security/principal.ts';
+import { UserImportsService } from './user-imports.service.ts';
+import { ImportFileInvalidError } from './users.errors.ts';
+
+@Controller({ path: 'users/imports', version: '1' })
+export class UserImportsController {
+  constructor(private readonly imports: UserImportsService) {}
+
+  @Post()
+  @Endpoint({
+    summary: 'Import accounts from a CSV file',
+    description:
+      'Columns `email,displayName` and optionally `role`, with a header; UTF-8, at most 50 MiB. The file is streamed and ' +
+      'worked through by a job, whose result is a report of the lines that were refused. Lines that are in stay in.',
+    status: 202,
+    returns: item(jobSchema),
+    errors: [ImportFileInvalidError, LimitReachedError, PayloadTooLargeError, UnsupportedMediaTypeError],
+  })
+  @Roles('admin')
+  @ApiConsumes('text/csv')
+  async start(
+    @Body() body: unknown,
+    @Headers('content-length') contentLength: string | undefined,
+    @CurrentUser() { userId }: Principal,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ) {
+    if (!(body instanceof Readable)) throw new UnsupportedMediaTypeError();
+    const job = await this.imports.start(body, contentLength ? Number(contentLength) : undefined, userId);
+    void reply.header('location', `/v1/jobs/${job.id}`);
+    return { data: jobView(job) };
+  }
+}

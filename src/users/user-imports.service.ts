@@ -1,0 +1,64 @@
+import { Injectable } from '@nestjs/common';
+import type { Readable } from 'node:stream';
+import { DataSource } from 'typeorm';
+import { JobFilesService } from '../jobs/job-files.service.ts';
+import type { Job } from '../jobs/job.entity.ts';
+import { JobsService } from '../jobs/jobs.service.ts';
+import { PayloadTooLargeError } from '../platform/errors/platform.errors.ts';
+import { readHeader } from './import-csv.ts';
+import { userImport } from './user-import.job.ts';
+import { ImportFileInvalidError } from './users.errors.ts';
+
+export const IMPORT_MAX_BYTES = 50 * 1024 * 1024;
+/** A header is three short words: what has no line end by then is something else. */
+const HEADER_MAX_BYTES = 4 * 1024;
+
+@Injectable()
+export class UserImportsService {
+  constructor(
+    private readonly db: DataSource,
+    private readonly files: JobFilesService,
+    private readonly jobs: JobsService,
+  ) {}
+
+  /** Stores the file while it arrives, refusing it as soon as it can't be one, and starts the job that reads it. */
+  async start(body: Readable, announcedBytes: number | undefined, userId: string): Promise<Job> {
+    if (announcedBytes !== undefined && announcedBytes > IMPORT_MAX_BYTES) throw new PayloadTooLargeError();
+    const file = await this.files.store({ name: 'import.csv', mediaType: 'text/csv' }, checked(body));
+    return this.db.transaction((tx) =>
+      this.jobs.enqueueForUser(userImport, {}, { userId, inputFileId: file.id }, tx),
+    );
+  }
+}
+
+/** The same bytes, of which nothing goes on that is too long, not UTF-8, or doesn't begin with the header. */
+async function* checked(body: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+  const decoder = new TextDecoder('utf-8', { fatal: true });
+  let size = 0;
+  let head: string | undefined = '';
+  for await (const chunk of body) {
+    size += chunk.length;
+    if (size > IMPORT_MAX_BYTES) throw new PayloadTooLargeError();
+    const text = decode(decoder, chunk);
+    if (head !== undefined) head = checkHead(head + text);
+    yield chunk;
+  }
+  decode(decoder);
+  if (size === 0) throw new ImportFileInvalidError({ detail: 'The file is empty.' });
+  if (head !== undefined) readHeader(head);
+}
+
+/** Undefined once the header has been seen and is right; until then what has been read. */
+function checkHead(head: string): string | undefined {
+  if (!/[\r\n]/.test(head.replace(/^\uFEFF/, '')) && head.length < HEADER_MAX_BYTES) return head;
+  readHeader(head);
+  return undefined;
+}
+
+function decode(decoder: InstanceType<typeof TextDecoder>, chunk?: Buffer): string {
+  try {
+    return decoder.decode(chunk, { stream: chunk !== undefined });
+  } catch {
+    throw new ImportFileInvalidError({ detail: 'The file is not UTF-8.' });
+  }
+}

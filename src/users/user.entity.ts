@@ -1,0 +1,63 @@
+import {
+  Check,
+  Column,
+  CreateDateColumn,
+  Entity,
+  Index,
+  PrimaryColumn,
+  Unique,
+  UpdateDateColumn,
+} from 'typeorm';
+
+export const userRoles = ['user', 'admin'] as const;
+export type UserRole = (typeof userRoles)[number];
+
+export const userStatuses = ['active', 'suspended'] as const;
+export type UserStatus = (typeof userStatuses)[number];
+
+@Entity('users')
+@Unique('users_email_key', ['email'])
+@Check('users_role_check', `role IN ('user', 'admin')`)
+@Check('users_status_check', `status IN ('active', 'suspended')`)
+@Index('users_created_at_idx', ['createdAt', 'id'])
+@Index('users_status_idx', ['status', 'createdAt', 'id'])
+@Index('users_role_idx', ['role', 'createdAt', 'id'])
+@Index('users_email_prefix_idx', { synchronize: false })
+export class User {
+  @PrimaryColumn('uuid')
+  id!: string;
+
+  /** Canonical: NFC and lower case. */
+  @Column('text')
+  email!: string;
+
+  /** argon2id; null where the account has no password (imported, or provider sign-in only). */
+  @Column('text', { nullable: true })
+  passwordHash!: string | null;
+
+  @Column('text')
+  displayName!: string;
+
+  @Column('text', { default: 'user' })
+  role!: UserRole;
+
+  @Column('text', { default: 'active' })
+  status!: UserStatus;
+
+  @Column({ type: 'timestamptz', precision: 3, nullable: true })
+  emailVerifiedAt!: Date | null;
+
+  /** The import that made the account: lets the import tell a repeated line from an address that was taken before. */
+  @Column('uuid', { nullable: true })
+  importedByJobId!: string | null;
+
+  /** Counts changes; the ETag of the resource. */
+  @Column('integer', { default: 1 })
+  version!: number;
+
+  @CreateDateColumn({ type: 'timestamptz', precision: 3 })
+  createdAt!: Date;
+
+  @UpdateDateColumn({ type: 'timestamptz', precision: 3 })
+  updatedAt!: Date;
+}

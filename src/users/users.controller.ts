@@ -1,0 +1,90 @@
+import { Body, Controller, Get, Headers, Param, Patch, Query, Res } from '@nestjs/common';
+import type { FastifyReply } from 'fastify';
+import { PreconditionFailedError } from '../platform/errors/platform.errors.ts';
+import { expectedVersion, setEtag } from '../platform/http/etag.ts';
+import { item, page } from '../platform/http/schemas.ts';
+import { Endpoint } from '../platform/openapi/endpoint.decorator.ts';
+import { CurrentUser, Roles } from '../platform/security/access.decorators.ts';
+import type { Principal } from '../platform/security/principal.ts';
+import { LastAdminError } from './users.errors.ts';
+import {
+  type UpdateMe,
+  updateMeSchema,
+  type UpdateUser,
+  updateUserSchema,
+  userIdSchema,
+  userSchema,
+  usersQuerySchema,
+  type UsersQuery,
+  userView,
+} from './users.schemas.ts';
+import { UsersService } from './users.service.ts';
+
+@Controller({ path: 'users', version: '1' })
+export class UsersController {
+  constructor(private readonly users: UsersService) {}
+
+  @Get('me')
+  @Endpoint({ summary: 'Read the own profile', returns: item(userSchema) })
+  async me(@CurrentUser() { userId }: Principal, @Res({ passthrough: true }) reply: FastifyReply) {
+    const user = await this.users.get(userId);
+    setEtag(reply, user.version);
+    return { data: userView(user) };
+  }
+
+  @Patch('me')
+  @Endpoint({
+    summary: 'Change the own profile',
+    returns: item(userSchema),
+    errors: [PreconditionFailedError],
+  })
+  async updateMe(
+    @Body({ schema: updateMeSchema }) body: UpdateMe,
+    @CurrentUser() { userId }: Principal,
+    @Headers('if-match') ifMatch: string | undefined,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ) {
+    const user = await this.users.updateMe(userId, body, expectedVersion(ifMatch));
+    setEtag(reply, user.version);
+    return { data: userView(user) };
+  }
+
+  @Get()
+  @Endpoint({ summary: 'List accounts', returns: page(userSchema) })
+  @Roles('admin')
+  async list(@Query({ schema: usersQuerySchema }) query: UsersQuery) {
+    const { data, meta } = await this.users.list(query);
+    return { data: data.map(userView), meta };
+  }
+
+  @Get(':id')
+  @Endpoint({ summary: 'Read an account', returns: item(userSchema) })
+  @Roles('admin')
+  async get(
+    @Param('id', { schema: userIdSchema }) id: string,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ) {
+    const user = await this.users.get(id);
+    setEtag(reply, user.version);
+    return { data: userView(user) };
+  }
+
+  @Patch(':id')
+  @Endpoint({
+    summary: 'Change the role or status of an account',
+    description: 'Ends its sessions.',
+    returns: item(userSchema),
+    errors: [LastAdminError, PreconditionFailedError],
+  })
+  @Roles('admin')
+  async update(
+    @Param('id', { schema: userIdSchema }) id: string,
+    @Body({ schema: updateUserSchema }) body: UpdateUser,
+    @Headers('if-match') ifMatch: string | undefined,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ) {
+    const user = await this.users.updateByAdmin(id, body, expectedVersion(ifMatch));
+    setEtag(reply, user.version);
+    return { data: userView(user) };
+  }
+}

@@ -1,0 +1,12 @@
+import { problem } from '../platform/errors/app-error.ts';
+
+export class LastAdminError extends problem(
+  409,
+  'LAST_ADMIN',
+  'The last active administrator can’t be demoted or suspended.',
+) {}
+export class ImportFileInvalidError extends problem(
+  422,
+  'IMPORT_FILE_INVALID',
+  'The file can’t be imported.',
+) {}

@@ -1,0 +1,18 @@
+import { Module } from '@nestjs/common';
+import { TypeOrmModule } from '@nestjs/typeorm';
+import { SessionsModule } from '../auth/sessions/sessions.module.ts';
+import { JobsModule } from '../jobs/jobs.module.ts';
+import { UserImportsController } from './user-imports.controller.ts';
+import { UserImportsService } from './user-imports.service.ts';
+import { User } from './user.entity.ts';
+import { UsersController } from './users.controller.ts';
+import { UsersService } from './users.service.ts';
+
+@Module({
+  imports: [TypeOrmModule.forFeature([User]), SessionsModule, JobsModule],
+  // Imports first: /v1/users/imports must not be taken for an account's id.
+  controllers: [UserImportsController, UsersController],
+  providers: [UsersService, UserImportsService],
+  exports: [UsersService],
+})
+export class UsersModule {}

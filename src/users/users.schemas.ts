@@ -1,0 +1,57 @@
+import { z } from 'zod';
+import {
+  emailSchema,
+  idSchema,
+  nameText,
+  pageQuery,
+  text,
+  timestampSchema,
+} from '../platform/http/schemas.ts';
+import { type User, userRoles, userStatuses } from './user.entity.ts';
+
+const DISPLAY_NAME_MAX = 100;
+
+export const displayNameSchema = nameText(DISPLAY_NAME_MAX);
+
+export const userSchema = z
+  .object({
+    id: z.string(),
+    email: z.string(),
+    displayName: z.string(),
+    role: z.enum(userRoles),
+    status: z.enum(userStatuses),
+    emailVerified: z.boolean(),
+    createdAt: timestampSchema,
+    updatedAt: timestampSchema,
+  })
+  .meta({ id: 'User' });
+
+/** A row as it may be seen by its owner and by an administrator. */
+export const userView = (user: User) => ({ ...user, emailVerified: user.emailVerifiedAt !== null });
+
+export const updateMeSchema = z
+  .strictObject({ displayName: displayNameSchema.optional() })
+  .meta({ id: 'UpdateMe' });
+export type UpdateMe = z.output<typeof updateMeSchema>;
+
+export const updateUserSchema = z
+  .strictObject({ role: z.enum(userRoles).optional(), status: z.enum(userStatuses).optional() })
+  .meta({ id: 'UpdateUser' });
+export type UpdateUser = z.output<typeof updateUserSchema>;
+
+export const usersQuerySchema = pageQuery(['createdAt', 'email'], {
+  status: z.enum(userStatuses).optional(),
+  role: z.enum(userRoles).optional(),
+  email: text({ min: 1, max: 254 }).toLowerCase().optional().describe('Addresses that begin with this.'),
+});
+export type UsersQuery = z.output<typeof usersQuerySchema>;
+
+export const userIdSchema = idSchema;
+
+/** One line of an import, after its columns were told apart. */
+export const importLineSchema = z.object({
+  email: emailSchema,
+  displayName: displayNameSchema,
+  role: z.enum(userRoles),
+});
+export type ImportLine = z.output<typeof importLineSchema>;

@@ -1,0 +1,118 @@
+import { Injectable } from '@nestjs/common';
+import { InjectRepository } from '@nestjs/typeorm';
+import { randomUUIDv7 } from 'node:crypto';
+import { DataSource, type EntityManager, type Repository } from 'typeorm';
+import { SessionsService } from '../auth/sessions/sessions.service.ts';
+import { NotFoundError, PreconditionFailedError } from '../platform/errors/platform.errors.ts';
+import { Paginator } from '../platform/http/paginator.ts';
+import { User } from './user.entity.ts';
+import { LastAdminError } from './users.errors.ts';
+import type { UpdateMe, UpdateUser, UsersQuery } from './users.schemas.ts';
+
+export type NewUser = Pick<User, 'email' | 'passwordHash' | 'displayName'>;
+
+@Injectable()
+export class UsersService {
+  constructor(
+    @InjectRepository(User) private readonly users: Repository<User>,
+    private readonly db: DataSource,
+    private readonly sessions: SessionsService,
+    private readonly paginator: Paginator,
+  ) {}
+
+  find(id: string): Promise<User | null> {
+    return this.users.findOneBy({ id });
+  }
+
+  findByEmail(email: string): Promise<User | null> {
+    return this.users.findOneBy({ email });
+  }
+
+  /** Locked until the transaction ends, so that what is decided about the account is decided one at a time. */
+  findByEmailForUpdate(email: string, tx: EntityManager): Promise<User | null> {
+    return tx.findOne(User, { where: { email }, lock: { mode: 'pessimistic_write' } });
+  }
+
+  async get(id: string): Promise<User> {
+    const user = await this.find(id);
+    if (!user) throw new NotFoundError();
+    return user;
+  }
+
+  list({ status, role, email, ...page }: UsersQuery) {
+    const rows = this.users
+      .createQueryBuilder('user')
+      .where({ ...(status && { status }), ...(role && { role }) });
+    if (email) rows.andWhere(`user.email LIKE :prefix`, { prefix: `${escapeLike(email)}%` });
+    const sorts = { createdAt: 'createdAt', email: 'email' };
+    return this.paginator.page(rows, { list: 'users', page, filters: { status, role, email }, sorts });
+  }
+
+  /**
+   * Makes the account unless the address has one: the unique constraint decides, not a look-up before. Either way the
+   * row is locked by the caller's transaction.
+   */
+  async createUnlessTaken(newUser: NewUser, tx: EntityManager): Promise<{ user: User; isNew: boolean }> {
+    const id = randomUUIDv7();
+    await tx
+      .createQueryBuilder()
+      .insert()
+      .into(User)
+      .values({ id, ...newUser })
+      .orIgnore('users_email_key')
+      .updateEntity(false)
+      .execute();
+    const user = await this.findByEmailForUpdate(newUser.email, tx);
+    if (!user) throw new Error('An account vanished between two statements of one transaction');
+    return { user, isNew: user.id === id };
+  }
+
+  updateMe(id: string, changes: UpdateMe, expectedVersion: number | undefined): Promise<User> {
+    return this.db.transaction((tx) => this.change(id, changes, expectedVersion, tx));
+  }
+
+  /** A changed role or a suspension ends the sessions, since their tokens speak of what was before. */
+  async updateByAdmin(id: string, changes: UpdateUser, expectedVersion: number | undefined): Promise<User> {
+    const { user, ended } = await this.db.transaction(async (tx) => {
+      const admins = await lockActiveAdmins(tx);
+      const before = await tx.findOneBy(User, { id });
+      if (!before) throw new NotFoundError();
+      const losesAdmin = changes.role === 'user' || changes.status === 'suspended';
+      if (losesAdmin && admins.length === 1 && admins[0] === id) throw new LastAdminError();
+      const changed = await this.change(id, changes, expectedVersion, tx);
+      const reason = endReason(before, changed);
+      return { user: changed, ended: reason ? await this.sessions.endAllOf(id, reason, tx) : [] };
+    });
+    this.sessions.announceEnded(ended);
+    return user;
+  }
+
+  /** Applies the changes to the version that the caller has seen, or to any where they named none. */
+  async change(
+    id: string,
+    changes: Partial<Pick<User, 'displayName' | 'role' | 'status' | 'emailVerifiedAt' | 'passwordHash'>>,
+    expectedVersion: number | undefined,
+    tx: EntityManager,
+  ): Promise<User> {
+    const where = expectedVersion === undefined ? { id } : { id, version: expectedVersion };
+    const { affected } = await tx.update(User, where, { ...changes, version: () => 'version + 1' });
+    if (!affected && (await tx.existsBy(User, { id }))) throw new PreconditionFailedError();
+    if (!affected) throw new NotFoundError();
+    return tx.findOneByOrFail(User, { id });
+  }
+}
+
+/** Locked together and in one order, so that two administrators can't demote each other at once. */
+async function lockActiveAdmins(tx: EntityManager): Promise<string[]> {
+  const rows = await tx.query<{ id: string }[]>(
+    `SELECT id FROM users WHERE role = 'admin' AND status = 'active' ORDER BY id FOR UPDATE`,
+  );
+  return rows.map(({ id }) => id);
+}
+
+function endReason(before: User, after: User) {
+  if (after.status === 'suspended' && before.status !== 'suspended') return 'suspended';
+  return after.role === before.role ? null : 'role-changed';
+}
+
+const escapeLike = (text: string): string => text.replace(/[\\%_]/g, '\\$&');

@@ -1,0 +1,37 @@
+import { type DynamicModule, Module } from '@nestjs/common';
+import { AuthModule } from './auth/auth.module.ts';
+import { JobWorkerModule } from './jobs/job-worker.module.ts';
+import { JobsModule } from './jobs/jobs.module.ts';
+import { MailModule } from './mail/mail.module.ts';
+import { MailSendHandler } from './mail/mail-send.handler.ts';
+import { Config } from './platform/config/config.ts';
+import { ConfigModule } from './platform/config/config.module.ts';
+import { DatabaseModule } from './platform/database/database.module.ts';
+import { HealthModule } from './platform/health/health.module.ts';
+import { LoggingModule } from './platform/logging/logging.module.ts';
+import { QueueModule } from './platform/queue/queue.module.ts';
+import { SecurityModule } from './platform/security/security.module.ts';
+import { UserImportHandler } from './users/user-import.handler.ts';
+import { UsersModule } from './users/users.module.ts';
+
+/** The queue process. A handler runs because it is listed here, and nowhere else. */
+@Module({
+  imports: [
+    LoggingModule,
+    DatabaseModule.for('worker'),
+    QueueModule,
+    SecurityModule,
+    HealthModule.forWorker(),
+    JobWorkerModule,
+    AuthModule,
+    UsersModule,
+    JobsModule,
+    MailModule,
+  ],
+  providers: [MailSendHandler, UserImportHandler],
+})
+export class WorkerModule {
+  static with(config: Config): DynamicModule {
+    return { module: WorkerModule, imports: [ConfigModule.with(config)] };
+  }
+}

@@ -1,0 +1,26 @@
+import { NestFactory } from '@nestjs/core';
+import { loadConfig } from './platform/config/config.ts';
+import { HealthService } from './platform/health/health.service.ts';
+import { AppLogger } from './platform/logging/logging.module.ts';
+import { NestLogger } from './platform/logging/nest-logger.ts';
+import { loadKeys } from './platform/security/key-ring.ts';
+import { endOnSignals, exitOnSignalsWhileStarting } from './platform/shutdown/shutdown.ts';
+import { start } from './platform/shutdown/start.ts';
+import { WorkerModule } from './worker.module.ts';
+
+await start(async () => {
+  const config = loadConfig(process.env, loadKeys);
+  const isStarted = exitOnSignalsWhileStarting();
+  const app = await NestFactory.createApplicationContext(WorkerModule.with(config), {
+    bufferLogs: true,
+    abortOnError: false,
+  });
+  const logger = app.get(AppLogger);
+  app.useLogger(new NestLogger(logger));
+  const health = app.get(HealthService);
+  isStarted();
+  // No balancer sends anything here, so there is nothing to wait for.
+  const withoutDrain = { ...config, SHUTDOWN_DRAIN_SECONDS: 0 };
+  endOnSignals(app, { config: withoutDrain, logger, drain: () => health.drain() });
+  logger.info('The worker runs');
+});
