@@ -70,6 +70,7 @@ export class JobsService {
       correlationId: context?.correlationId ?? randomUUID(),
       traceparent: context?.traceparent ?? null,
       ...FRESH,
+      result: null,
       availableAt: new Date(),
     });
     await tx.insert(Job, job as QueryDeepPartialEntity<Job>);
@@ -87,7 +88,7 @@ export class JobsService {
     }
     const parsed = definition.input.safeParse(input);
     if (!parsed.success)
-      throw new ValidationFailedError({ details: fieldFailures(parsed.error.issues, ['input']) });
+      throw new ValidationFailedError({ details: fieldFailures(parsed.error.issues, input, ['input']) });
     return this.db.transaction((tx) => this.enqueueForUser(definition, parsed.data, { userId }, tx));
   }
 

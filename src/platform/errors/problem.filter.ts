@@ -25,6 +25,7 @@ import {
   UnsupportedMediaTypeError,
   UriTooLongError,
 } from './platform.errors.ts';
+import { PROBLEM_MEDIA_TYPE, problemBody } from './problem-body.ts';
 
 const RETRY_AFTER_SECONDS = 5;
 
@@ -87,8 +88,8 @@ export class ProblemFilter implements ExceptionFilter {
   }
 
   private send(error: AppError, request: FastifyRequest, reply: FastifyReply): void {
-    const { code, status, title } = error.problem;
-    const { detail, details, headers } = error.extras;
+    const { code, status } = error.problem;
+    const { headers } = error.extras;
     if (status === 401 && !headers?.['www-authenticate'] && !code.startsWith('WEBHOOK_')) {
       void reply.header('www-authenticate', challenge(request));
     }
@@ -98,17 +99,12 @@ export class ProblemFilter implements ExceptionFilter {
       .code(status)
       .headers(headers ?? {})
       .header('cache-control', 'no-store')
-      .type('application/problem+json; charset=utf-8')
+      .type(PROBLEM_MEDIA_TYPE)
       .send(
-        JSON.stringify({
-          type: `${this.config.PUBLIC_URL}/problems/${code}`,
-          title,
-          status,
-          code,
-          detail,
-          instance: request.url.split('?')[0],
+        problemBody(error, {
+          publicUrl: this.config.PUBLIC_URL,
+          url: request.url,
           correlationId: request.id,
-          details,
         }),
       );
   }

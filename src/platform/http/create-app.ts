@@ -67,5 +67,6 @@ function secure(app: NestFastifyApplication, config: Config): void {
     ],
     exposedHeaders: ['etag', 'link', 'location', 'retry-after', 'x-correlation-id'],
     maxAge: 600,
+    strictPreflight: false,
   });
 }

@@ -1,8 +1,10 @@
 import { FastifyAdapter } from '@nestjs/platform-fastify';
-import type { FastifyInstance } from 'fastify';
+import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest, FastifyServerOptions } from 'fastify';
 import { type IncomingMessage, STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Config } from '../config/config.ts';
+import { MalformedRequestError, UriTooLongError } from '../errors/platform.errors.ts';
+import { PROBLEM_MEDIA_TYPE, problemBody } from '../errors/problem-body.ts';
 import { correlationIdFrom } from '../logging/request-context.ts';
 import { addBodyParsers } from './body-parsers.ts';
 import { addRequestHooks } from './request-hooks.ts';
@@ -14,6 +16,10 @@ const PARAM_MAX_LENGTH = 200;
 
 /** Fastify with the limits of a server that strangers can reach. */
 export function createHttpAdapter(config: Config): FastifyAdapter {
+  // Nest's security headers, which it keeps to itself; its own handler of these errors sets them the same way.
+  const secure = (request: FastifyRequest, reply: FastifyReply): void => {
+    adapter['securityHook']?.(request, reply.raw);
+  };
   const adapter = new FastifyAdapter({
     // No middleware is used: what a path pattern protects, an encoded path may get around. Guards do it.
     skipMiddie: true,
@@ -30,7 +36,18 @@ export function createHttpAdapter(config: Config): FastifyAdapter {
     forceCloseConnections: 'idle',
     genReqId: (request: IncomingMessage) => correlationIdFrom(request.headers['x-correlation-id']),
     clientErrorHandler: answerBrokenHttp,
-  });
+    // What the router refuses meets no hook, so the answer is made whole here.
+    frameworkErrors: (error: FastifyError, request: FastifyRequest, reply: FastifyReply) => {
+      secure(request, reply);
+      const problem = error.statusCode === 414 ? new UriTooLongError() : new MalformedRequestError();
+      const occurrence = { publicUrl: config.PUBLIC_URL, url: request.url, correlationId: request.id };
+      void reply
+        .code(problem.problem.status)
+        .header('x-correlation-id', request.id)
+        .type(PROBLEM_MEDIA_TYPE)
+        .send(problemBody(problem, occurrence));
+    },
+  } as FastifyServerOptions);
   const fastify = adapter.getInstance() as unknown as FastifyInstance;
   fastify.addHook('onRequest', (request, reply, done) => {
     if (request.raw.url && request.raw.url.length > URL_MAX_BYTES) {

@@ -13,12 +13,17 @@ export class ValidationPipe implements PipeTransform {
     // Nothing can exist under an id that can't be one.
     if (type === 'param') throw new NotFoundError();
     throw new ValidationFailedError({
-      details: fieldFailures(result.issues as unknown as z.core.$ZodIssue[]),
+      details: fieldFailures(result.issues as unknown as z.core.$ZodIssue[], value),
     });
   }
 }
 
-export function fieldFailures(issues: readonly z.core.$ZodIssue[], parents: string[] = []): FieldFailure[] {
+/** `value` is what was validated; `parents` is where in the body it stands. */
+export function fieldFailures(
+  issues: readonly z.core.$ZodIssue[],
+  value: unknown,
+  parents: string[] = [],
+): FieldFailure[] {
   return issues.flatMap((issue) => {
     const path = [...parents, ...issue.path.map(String)];
     if (issue.code === 'unrecognized_keys') {
@@ -26,7 +31,7 @@ export function fieldFailures(issues: readonly z.core.$ZodIssue[], parents: stri
         failure([...path, key], 'UNKNOWN_PROPERTY', 'This property is not known.'),
       );
     }
-    return [failure(path, codeOf(issue), issue.message)];
+    return [failure(path, codeOf(issue, value), issue.message)];
   });
 }
 
@@ -36,10 +41,10 @@ const failure = (path: string[], code: string, message: string): FieldFailure =>
   message: message.slice(0, 300),
 });
 
-function codeOf(issue: z.core.$ZodIssue): string {
+function codeOf(issue: z.core.$ZodIssue, value: unknown): string {
   switch (issue.code) {
     case 'invalid_type':
-      return issue.input === undefined ? 'REQUIRED' : 'INVALID_TYPE';
+      return valueAt(value, issue.path) === undefined ? 'REQUIRED' : 'INVALID_TYPE';
     case 'too_small':
       return issue.origin === 'string' || issue.origin === 'array' ? 'TOO_SHORT' : 'TOO_SMALL';
     case 'too_big':
@@ -54,3 +59,9 @@ function codeOf(issue: z.core.$ZodIssue): string {
       return 'INVALID';
   }
 }
+
+const valueAt = (root: unknown, path: PropertyKey[]): unknown =>
+  path.reduce(
+    (value: unknown, key) => (value as Record<PropertyKey, unknown> | null | undefined)?.[key],
+    root,
+  );

@@ -1,0 +1,100 @@
+/** The folders of src/ other than platform/ are the features. */
+const FEATURE = '^src/(?!platform/)([^/]+)/';
+/** What a feature shows to the others; types may always cross. */
+const PUBLIC_FILES = [
+  '\\.(module|service|guard|decorators?|schemas?|job)\\.ts$',
+  '^src/jobs/job-(definition|handler)\\.ts$',
+];
+const ENTITY = '\\.entity\\.ts$';
+const SPEC = '\\.spec\\.ts$';
+/** The programs: each is started by its path, not imported. */
+const PROGRAMS = '^src/[^./]+\\.ts$';
+const TYPE_ONLY = ['type-only', 'type-import'];
+
+/** @type {import('dependency-cruiser').IConfiguration} */
+export default {
+  forbidden: [
+    {
+      name: 'platform-knows-no-feature',
+      comment: 'platform/ is what features stand on.',
+      severity: 'error',
+      from: { path: '^src/platform/' },
+      to: { path: '^src/(?!platform/)' },
+    },
+    {
+      name: 'features-meet-at-their-front',
+      comment:
+        'A feature uses another through its module, services, guards, decorators, schemas and job definitions.',
+      severity: 'error',
+      from: { path: FEATURE, pathNot: [ENTITY, SPEC] },
+      to: { path: FEATURE, pathNot: ['^src/$1/', ...PUBLIC_FILES], dependencyTypesNot: TYPE_ONLY },
+    },
+    {
+      name: 'no-cycles',
+      severity: 'error',
+      from: { path: '^(src|migrations)/' },
+      to: { circular: true, viaOnly: { dependencyTypesNot: TYPE_ONLY } },
+    },
+    {
+      name: 'entities-import-entities-only',
+      comment: 'Relations go one way: entities that import each other crash when the modules are loaded.',
+      severity: 'error',
+      from: { path: ENTITY },
+      to: { path: '^src/', pathNot: ENTITY, dependencyTypesNot: TYPE_ONLY },
+    },
+    {
+      name: 'controllers-leave-data-to-services',
+      severity: 'error',
+      from: { path: '\\.(controller|resolver)\\.ts$' },
+      to: { path: 'node_modules/(@nestjs/)?(typeorm|bullmq)/' },
+    },
+    {
+      name: 'only-programs-import-root-modules',
+      severity: 'error',
+      from: { pathNot: [PROGRAMS, '^(test|scripts)/'] },
+      to: { path: '^src/[^/]+\\.module\\.ts$' },
+    },
+    {
+      name: 'only-the-worker-imports-handlers',
+      comment: 'worker.module.ts is the one list of what the worker runs.',
+      severity: 'error',
+      from: { pathNot: ['^src/worker\\.module\\.ts$', '^test/', SPEC] },
+      to: { path: '\\.handler\\.ts$', dependencyTypesNot: TYPE_ONLY },
+    },
+    {
+      name: 'sources-need-no-tests',
+      severity: 'error',
+      from: { path: '^(src|migrations)/', pathNot: SPEC },
+      to: { path: '^(test|scripts|bench)/' },
+    },
+    {
+      name: 'production-needs-no-dev-dependency',
+      severity: 'error',
+      from: { path: '^(src|migrations)/', pathNot: SPEC },
+      to: { dependencyTypes: ['npm-dev', 'npm-no-pkg', 'npm-unknown'], dependencyTypesNot: TYPE_ONLY },
+    },
+    {
+      name: 'imports-exist',
+      severity: 'error',
+      from: {},
+      to: { couldNotResolve: true },
+    },
+    {
+      name: 'no-orphans',
+      comment: 'No program gets here: a file that only tests use, or nobody.',
+      severity: 'error',
+      from: { path: PROGRAMS },
+      to: { path: '^src/', pathNot: SPEC, reachable: false },
+    },
+  ],
+  options: {
+    doNotFollow: { path: 'node_modules' },
+    tsConfig: { fileName: 'tsconfig.json' },
+    // Otherwise imports of types are not seen at all.
+    tsPreCompilationDeps: true,
+    enhancedResolveOptions: {
+      exportsFields: ['exports'],
+      conditionNames: ['import', 'node', 'types', 'default'],
+    },
+  },
+};

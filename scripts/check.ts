@@ -1,0 +1,44 @@
+import { spawn } from 'node:child_process';
+import { mkdirSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+
+process.chdir(dirname(import.meta.dirname));
+mkdirSync('.local/check', { recursive: true });
+
+const bin = (name: string): string => join('node_modules/.bin', name);
+
+/** Each is a Node program and its arguments. */
+const checks: Record<string, string[]> = {
+  types: [bin('tsc'), '--noEmit', '--incremental', '--tsBuildInfoFile', '.local/check/tsc.json'],
+  lint: [bin('oxlint'), '--type-aware', '--deny-warnings', '--report-unused-disable-directives'],
+  format: [bin('prettier'), '--check', '.', '--cache', '--cache-location', '.local/check/prettier.json'],
+  imports: [bin('depcruise'), 'src', 'migrations', 'test', 'scripts', '--config', '.dependency-cruiser.js'],
+  parameters: ['scripts/check-parameters.ts'],
+  'openapi.json': ['scripts/openapi.ts', '--check'],
+  '.env.example': ['scripts/env-example.ts', '--check'],
+};
+
+interface Result {
+  name: string;
+  hasPassed: boolean;
+  output: string;
+}
+
+function run(name: string, args: string[]): Promise<Result> {
+  const start = performance.now();
+  const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+  let output = '';
+  for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk) => (output += String(chunk)));
+  return new Promise((resolve) => {
+    child.once('close', (code) => {
+      const seconds = ((performance.now() - start) / 1000).toFixed(1);
+      console.log(`${code === 0 ? '✓' : '✗'} ${name.padEnd(13)} ${seconds} s`);
+      resolve({ name, hasPassed: code === 0, output });
+    });
+  });
+}
+
+const results = await Promise.all(Object.entries(checks).map(([name, args]) => run(name, args)));
+const failed = results.filter((result) => !result.hasPassed);
+for (const { name, output } of failed) console.error(`\n── ${name}\n${output.trim()}`);
+process.exitCode = failed.length > 0 ? 1 : 0;

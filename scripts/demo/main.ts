@@ -1,0 +1,116 @@
+import { randomBytes } from 'node:crypto';
+import * as account from './account.ts';
+import { ApiClient } from './client.ts';
+import { type ImportFile, makeImportFile } from './csv.ts';
+import * as userImport from './import.ts';
+import { Mailbox } from './mail.ts';
+import { Failure, type Progress, Terminal } from './terminal.ts';
+
+/** What every step works with. */
+interface Demo {
+  api: ApiClient;
+  mailbox: Mailbox;
+  terminal: Terminal;
+  /** Part of every address that a run makes, so that the demo can be run again and again on the same data. */
+  runId: string;
+}
+
+const RUN_LIMIT_MS = 5 * 60_000;
+const HEALTH_TIMEOUT_MS = 5_000;
+const { env } = process;
+
+async function tour(demo: Demo): Promise<void> {
+  const { api, terminal } = demo;
+  const visitor = await becomeVisitor(demo);
+  const admin = await importUsers(demo, visitor.email);
+  await terminal.step('Sign out', (on) => account.signOut(api, visitor.session, on));
+  await terminal.step('Sign out the admin', (on) => account.signOut(api, admin, on));
+}
+
+async function becomeVisitor({ api, mailbox, terminal, runId }: Demo) {
+  const visitor = account.newAccount(runId);
+  const { email, password, displayName } = visitor;
+  await terminal.step('Register a new address', (on) => account.register(api, visitor, on));
+  const token = await terminal.step('Read the mail', (on) =>
+    account.readVerificationMail(mailbox, email, on),
+  );
+  await terminal.step('Verify the address', () => account.verifyEmail(api, token));
+  const first = await terminal.step('Sign in', () => account.signIn(api, email, password));
+  const profile = { email, displayName, role: 'user', status: 'active', emailVerified: true };
+  await terminal.step('Read the profile', (on) => account.readProfile(api.as(first), profile, on));
+  const session = await terminal.step('Refresh the tokens', (on) => account.refresh(api, first, on));
+  return { email, session };
+}
+
+async function importUsers({ api, terminal, runId }: Demo, visitorEmail: string): Promise<account.TokenPair> {
+  const email = env.ADMIN_EMAIL || 'admin@example.com';
+  const password = env.ADMIN_PASSWORD || 'development-only-admin';
+  const session = await terminal.step('Sign in as the admin', () => account.signIn(api, email, password));
+  const admin = api.as(session);
+  const prefix = `import-${runId}-`;
+  const file = await terminal.step('Generate a CSV', (on) => generate(prefix, [email, visitorEmail], on));
+  const path = await terminal.step('Upload it', (on) => userImport.uploadFile(admin, file, on));
+  const job = await terminal.step('Follow the import', (on) => userImport.followJob(admin, path, on));
+  await terminal.step('Check the error report', (on) => userImport.checkReport(admin, job, file, on));
+  await terminal.step('Check that everyone arrived exactly once', (on) =>
+    userImport.checkUsers(admin, prefix, file, on),
+  );
+  return session;
+}
+
+async function generate(emailPrefix: string, taken: string[], progress: Progress): Promise<ImportFile> {
+  const file = makeImportFile(emailPrefix, taken);
+  const kilobytes = Math.round(file.bytes / 1024);
+  progress.note(`${file.rows.length - 1} rows, ${file.faults.size} of them faulty, ${kilobytes} KiB`);
+  return file;
+}
+
+/** Says in one line what is wrong when there is no server to show anything on. */
+async function assertReachable(api: ApiClient): Promise<void> {
+  try {
+    await api.call('GET /health/live', 200, { timeoutMs: HEALTH_TIMEOUT_MS });
+  } catch (error) {
+    const got = error instanceof Failure ? error.facts.got : String(error);
+    const remedy = 'start it with bin/dev or docker compose up, or set BASE_URL';
+    throw new Error(`The API does not answer at ${api.baseUrl} (${got}): ${remedy}.`, { cause: error });
+  }
+}
+
+async function main(): Promise<void> {
+  const api = new ApiClient({
+    baseUrl: env.BASE_URL || 'http://localhost:3000',
+    correlationId,
+    onWaiting: (text) => terminal.waiting(text),
+  });
+  await assertReachable(api);
+  terminal.line(`Demo on ${api.baseUrl}, correlation id ${correlationId}\n`);
+  await tour({ api, mailbox: new Mailbox(env), terminal, runId });
+  terminal.passed();
+}
+
+const terminal = new Terminal();
+const runId = `${Date.now().toString(36)}${randomBytes(3).toString('hex')}`;
+const correlationId = `demo-${runId}`;
+
+function fail(failure: Failure): never {
+  terminal.failed(failure, { 'correlation id': failure.facts['correlation id'] ?? correlationId });
+  process.exit(1);
+}
+
+process.on('SIGINT', () => {
+  terminal.line();
+  process.exit(130);
+});
+setTimeout(
+  () => fail(new Failure(`the whole run within ${RUN_LIMIT_MS / 60_000} minutes`, 'no end')),
+  RUN_LIMIT_MS,
+);
+
+try {
+  await main();
+  process.exit(0);
+} catch (error) {
+  if (error instanceof Failure) fail(error);
+  process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
+  process.exit(1);
+}

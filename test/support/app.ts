@@ -1,0 +1,108 @@
+import { NestFactory } from '@nestjs/core';
+import type { INestApplicationContext } from '@nestjs/common';
+import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import supertest from 'supertest';
+import { DataSource } from 'typeorm';
+import { AppModule } from '../../src/app.module.ts';
+import { type Config, loadConfig } from '../../src/platform/config/config.ts';
+import { createApp } from '../../src/platform/http/create-app.ts';
+import { WorkerModule } from '../../src/worker.module.ts';
+import { createTestDatabase, type TestDatabase } from './database.ts';
+import { Mailbox } from './mailbox.ts';
+import { createTestRedis, type TestRedis } from './redis.ts';
+
+export type Backend = 'postgres' | 'redis';
+
+export interface TestAppOptions {
+  /** Where the queue lives; the database unless said otherwise. */
+  backend?: Backend;
+  /** Whether jobs run: a worker beside the API. */
+  worker?: boolean;
+  settings?: Record<string, string>;
+}
+
+/** The real application on its own database: an API that listens on no port, and a worker where one is asked for. */
+export class TestApp {
+  readonly mailbox: Mailbox;
+  readonly workers: INestApplicationContext[] = [];
+  /** More instances of the API on the same database. */
+  readonly others: NestFastifyApplication[] = [];
+
+  private constructor(
+    readonly api: NestFastifyApplication,
+    readonly config: Config,
+    private readonly dir: string,
+    private readonly database: TestDatabase,
+    private readonly redis: TestRedis | undefined,
+  ) {
+    this.mailbox = new Mailbox(config.MAIL_DIR);
+  }
+
+  static async start({
+    backend = 'postgres',
+    worker = false,
+    settings = {},
+  }: TestAppOptions = {}): Promise<TestApp> {
+    const dir = mkdtempSync(join(tmpdir(), 'test-app-'));
+    const database = await createTestDatabase();
+    const redis = backend === 'redis' ? await createTestRedis() : undefined;
+    const config = loadConfig({
+      NODE_ENV: 'test',
+      LOG_LEVEL: process.env['TEST_LOG_LEVEL'] ?? 'silent',
+      DATABASE_URL: database.url,
+      REDIS_URL: redis?.url ?? '',
+      // Made once a machine: an RSA key takes longer than most tests.
+      JWT_KEYS_DIR: join(tmpdir(), 'test-keys'),
+      MAIL_DIR: join(dir, 'mail'),
+      SWEEP_SECONDS: '1',
+      JOB_LEASE_SECONDS: '2',
+      ...settings,
+    });
+    const api = await startApi(config);
+    const app = new TestApp(api, config, dir, database, redis);
+    if (worker) await app.startWorker();
+    return app;
+  }
+
+  get db(): DataSource {
+    return this.api.get(DataSource);
+  }
+
+  /** A request without credentials: `app.http().get('/v1/users/me')`. */
+  http(instance = this.api) {
+    return supertest(instance.getHttpServer());
+  }
+
+  async startWorker(): Promise<INestApplicationContext> {
+    const worker = await NestFactory.createApplicationContext(WorkerModule.with(this.config), {
+      abortOnError: false,
+      logger: false,
+    });
+    this.workers.push(worker);
+    return worker;
+  }
+
+  /** A second instance of the API beside the first. */
+  async startAnother(): Promise<NestFastifyApplication> {
+    const other = await startApi(this.config);
+    this.others.push(other);
+    return other;
+  }
+
+  async stop(): Promise<void> {
+    for (const part of [...this.workers, ...this.others, this.api]) await part.close();
+    await this.redis?.flush();
+    await this.database.drop();
+    rmSync(this.dir, { recursive: true, force: true });
+  }
+}
+
+async function startApi(config: Config): Promise<NestFastifyApplication> {
+  const api = await createApp(AppModule.with(config), config);
+  await api.init();
+  await api.getHttpAdapter().getInstance().ready();
+  return api;
+}

@@ -1,0 +1,49 @@
+import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import type { Test } from 'supertest';
+import type { User } from '../../src/users/user.entity.ts';
+import { createUser, type NewTestUser } from '../factories/user.factory.ts';
+import type { TestApp } from './app.ts';
+
+/** Somebody who has signed in through the front door. */
+export class SignedIn {
+  constructor(
+    private readonly app: TestApp,
+    readonly user: User,
+    readonly accessToken: string,
+    readonly refreshToken: string,
+  ) {}
+
+  get(path: string, instance?: NestFastifyApplication): Test {
+    return this.signed(this.app.http(instance).get(path));
+  }
+
+  post(path: string, body?: object, instance?: NestFastifyApplication): Test {
+    const request = this.signed(this.app.http(instance).post(path));
+    return body ? request.send(body) : request;
+  }
+
+  patch(path: string, body: object): Test {
+    return this.signed(this.app.http().patch(path)).send(body);
+  }
+
+  delete(path: string): Test {
+    return this.signed(this.app.http().delete(path));
+  }
+
+  private signed(request: Test): Test {
+    return request.set('authorization', `Bearer ${this.accessToken}`);
+  }
+}
+
+/** A new account with a session of its own. */
+export async function signedIn(app: TestApp, overrides: Partial<NewTestUser> = {}): Promise<SignedIn> {
+  const { user, password } = await createUser(app, overrides);
+  const { accessToken, refreshToken } = await login(app, user.email, password);
+  return new SignedIn(app, user, accessToken, refreshToken);
+}
+
+export async function login(app: TestApp, email: string, password: string) {
+  const answer = await app.http().post('/v1/auth/login').send({ email, password });
+  if (answer.status !== 200) throw new Error(`Sign-in failed: ${answer.status} ${answer.text}`);
+  return (answer.body as { data: { accessToken: string; refreshToken: string } }).data;
+}

@@ -1,0 +1,63 @@
+import { randomBytes } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import pg from 'pg';
+import { type EmbeddedPostgres, startEmbeddedPostgres } from '../../scripts/embedded-postgres.ts';
+import { newPostgresDir } from './test-run.ts';
+
+const OBJECT_IN_USE = '55006';
+
+export interface TestDatabase {
+  url: string;
+  drop(): Promise<void>;
+}
+
+/** A migrated, empty database that nobody else uses. A database not dropped in the end fails the run. */
+export async function createTestDatabase(): Promise<TestDatabase> {
+  const name = `${required('TEST_DATABASE_PREFIX')}${process.env['JEST_WORKER_ID'] ?? 0}_${randomBytes(4).toString('hex')}`;
+  await clone(required('TEST_DATABASE_TEMPLATE'), name);
+  return {
+    url: databaseUrl(name),
+    drop: () => onServer((client) => client.query(`DROP DATABASE IF EXISTS "${name}" WITH (FORCE)`)),
+  };
+}
+
+/** A PostgreSQL server of one's own, to be killed and started again: with the same `dir` it has its data back. */
+export function startTestPostgres(dir = newPostgresDir()): Promise<EmbeddedPostgres> {
+  return startEmbeddedPostgres({ dir });
+}
+
+export function databaseUrl(name: string): string {
+  const url = new URL(required('TEST_DATABASE_SERVER_URL'));
+  url.pathname = `/${name}`;
+  return url.href;
+}
+
+export async function onServer(work: (client: pg.Client) => Promise<unknown>): Promise<void> {
+  const client = new pg.Client({ connectionString: required('TEST_DATABASE_SERVER_URL') });
+  await client.connect();
+  try {
+    await work(client);
+  } finally {
+    await client.end();
+  }
+}
+
+async function clone(template: string, name: string): Promise<void> {
+  await onServer(async (client) => {
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        return await client.query(`CREATE DATABASE "${name}" TEMPLATE "${template}"`);
+      } catch (error) {
+        // A session that has just left the template may still be on its way out.
+        if ((error as pg.DatabaseError).code !== OBJECT_IN_USE || attempt === 50) throw error;
+        await sleep(100);
+      }
+    }
+  });
+}
+
+function required(name: string): string {
+  const value = process.env[name];
+  if (!value) throw new Error(`${name} is set by test/support/global-setup.ts: run the tests with bin/test.`);
+  return value;
+}

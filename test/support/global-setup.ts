@@ -1,0 +1,79 @@
+import { spawnSync } from 'node:child_process';
+import { mkdirSync } from 'node:fs';
+import { startEmbeddedPostgres } from '../../scripts/embedded-postgres.ts';
+import { databaseUrl, onServer } from './database.ts';
+import { hasRedisServer, startRedis } from './redis.ts';
+import { newPostgresDir, removeDeadRuns, removeRun, runDir } from './test-run.ts';
+
+/** What makes a database quick that nobody will miss after a crash. */
+const THROW_AWAY_SETTINGS = {
+  fsync: 'off',
+  synchronous_commit: 'off',
+  full_page_writes: 'off',
+  max_connections: '300',
+};
+
+export default async function globalSetup(): Promise<void> {
+  endServersWhenKilled();
+  await removeDeadRuns();
+  mkdirSync(runDir, { recursive: true });
+  process.env['TEST_RUN_DIR'] = runDir;
+  try {
+    await providePostgres();
+    await provideRedis();
+    await prepareTemplate();
+  } catch (error) {
+    await removeRun(runDir);
+    throw error;
+  }
+}
+
+function endServersWhenKilled(): void {
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    process.once(signal, () => void removeRun(runDir).finally(() => process.exit(1)));
+  }
+}
+
+async function providePostgres(): Promise<void> {
+  const given = process.env['DATABASE_URL'];
+  const server = given
+    ? { url: given }
+    : await startEmbeddedPostgres({ dir: newPostgresDir(), settings: THROW_AWAY_SETTINGS });
+  process.env['TEST_DATABASE_SERVER_URL'] = server.url;
+  process.env['TEST_DATABASE_PREFIX'] = `test_${process.pid}_${Date.now().toString(36)}_`;
+}
+
+async function provideRedis(): Promise<void> {
+  const { REDIS_URL, REQUIRE_REDIS, CI } = process.env;
+  if (REDIS_URL) {
+    process.env['TEST_REDIS_URL'] = REDIS_URL;
+  } else if (hasRedisServer()) {
+    const { url } = await startRedis({ args: ['--databases', '256'] });
+    process.env['TEST_REDIS_URL'] = url;
+  } else if (REQUIRE_REDIS === '1' || CI === 'true') {
+    throw new Error('There is no Redis: install redis-server, or set REDIS_URL to one with empty databases.');
+  } else {
+    console.warn(
+      '\nThere is no redis-server here, so what runs on Redis is NOT tested; install it or set REDIS_URL.\n',
+    );
+  }
+}
+
+/** Migrated once by the program that production uses, then cloned for each test file. */
+async function prepareTemplate(): Promise<void> {
+  const template = `${process.env['TEST_DATABASE_PREFIX']}template`;
+  process.env['TEST_DATABASE_TEMPLATE'] = template;
+  await onServer((client) => client.query(`CREATE DATABASE "${template}"`));
+  const url = databaseUrl(template);
+  run(['--run', 'build'], {});
+  // Without Redis, for only then are the tables of the queue made as well.
+  run(['dist/src/migrate.js'], { DATABASE_URL: url, DATABASE_DIRECT_URL: url, REDIS_URL: '' });
+}
+
+function run(args: string[], env: NodeJS.ProcessEnv): void {
+  const { status, stdout, stderr } = spawnSync(process.execPath, args, {
+    env: { ...process.env, NODE_ENV: 'test', NODE_OPTIONS: '', ...env },
+    encoding: 'utf8',
+  });
+  if (status !== 0) throw new Error(`node ${args.join(' ')} failed:\n${stdout}${stderr}`);
+}

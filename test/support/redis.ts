@@ -1,0 +1,130 @@
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Redis } from 'ioredis';
+import { freePort } from '../../scripts/processes.ts';
+import { newDataDir, rememberRedis } from './test-run.ts';
+
+/** Marks a database number as taken by a test file. */
+const CLAIM_KEY = 'test:claimed';
+const CLAIM_SECONDS = 3600;
+const START_TIMEOUT_MS = 10_000;
+
+/** Undefined when this machine has no Redis: what needs one can't be tested then. */
+export function redisUrl(): string | undefined {
+  return process.env['TEST_REDIS_URL'] || undefined;
+}
+
+export interface TestRedis {
+  url: string;
+  /** Empties and gives back the database; keys that stay fail the run. */
+  flush(): Promise<void>;
+}
+
+/** A database number that nobody else uses. Channels of publish/subscribe are not separated by it. */
+export async function createTestRedis(): Promise<TestRedis> {
+  const server = redisUrl();
+  if (!server) throw new Error('There is no Redis: look at redisUrl() first.');
+  const database = await claimDatabase(server);
+  const url = new URL(server);
+  url.pathname = `/${database}`;
+  return { url: url.href, flush: () => withRedis(url.href, async (redis) => void (await redis.flushdb())) };
+}
+
+/** Takes only a database that is empty, since a given server may hold something of worth. */
+async function claimDatabase(server: string): Promise<number> {
+  return withRedis(server, async (redis) => {
+    const databases = Number((await redis.config('GET', 'databases'))[1]);
+    for (let database = 1; database < databases; database += 1) {
+      await redis.select(database);
+      if (
+        (await redis.dbsize()) === 0 &&
+        (await redis.set(CLAIM_KEY, process.pid, 'EX', CLAIM_SECONDS, 'NX'))
+      )
+        return database;
+    }
+    throw new Error('Each database of this Redis holds keys already: use an empty server.');
+  });
+}
+
+async function withRedis<T>(url: string, work: (redis: Redis) => Promise<T>): Promise<T> {
+  const redis = new Redis(url);
+  try {
+    return await work(redis);
+  } finally {
+    redis.disconnect();
+  }
+}
+
+export function hasRedisServer(): boolean {
+  return spawnSync('redis-server', ['--version']).status === 0;
+}
+
+export interface RedisServer {
+  url: string;
+  port: number;
+  dir: string;
+  pid: number;
+  /** Ends it cleanly. Started again with the same `port` and `dir` it has its data back if `args` made it persist. */
+  stop(): Promise<void>;
+  kill(): Promise<void>;
+  /** It keeps its connections and answers nothing until `resume`. */
+  pause(): void;
+  resume(): void;
+}
+
+export interface RedisServerOptions {
+  port?: number;
+  /** Default: a new folder, removed with the run. */
+  dir?: string;
+  /** More settings, as on the command line: `['--appendonly', 'yes']`. */
+  args?: string[];
+}
+
+/** A Redis of one's own on 127.0.0.1, which persists nothing and never evicts unless `args` say so. */
+export async function startRedis(options: RedisServerOptions = {}): Promise<RedisServer> {
+  const port = options.port ?? (await freePort());
+  const dir = options.dir ?? newDataDir();
+  const settings = ['--save', '', '--appendonly', 'no', '--maxmemory-policy', 'noeviction'];
+  const server = spawn(
+    'redis-server',
+    ['--port', String(port), '--bind', '127.0.0.1', '--dir', dir, ...settings, ...(options.args ?? [])],
+    { stdio: 'ignore' },
+  );
+  if (server.pid) rememberRedis(server.pid);
+  await untilAnswering(server, port);
+  return {
+    url: `redis://127.0.0.1:${port}`,
+    port,
+    dir,
+    pid: server.pid as number,
+    stop: () => endServer(server, 'SIGTERM'),
+    kill: () => endServer(server, 'SIGKILL'),
+    pause: () => void server.kill('SIGSTOP'),
+    resume: () => void server.kill('SIGCONT'),
+  };
+}
+
+async function untilAnswering(server: ChildProcess, port: number): Promise<void> {
+  const redis = new Redis({ port, host: '127.0.0.1', retryStrategy: () => 50, maxRetriesPerRequest: null });
+  redis.on('error', () => {});
+  try {
+    const answered = redis.ping().then(() => true);
+    const failed = once(server, 'exit').then(() => false);
+    const patience = sleep(START_TIMEOUT_MS, false, { ref: false });
+    if (await Promise.race([answered, failed, patience])) return;
+    server.kill('SIGKILL');
+    throw new Error(`redis-server doesn't start on port ${port}.`);
+  } finally {
+    redis.disconnect();
+  }
+}
+
+async function endServer(server: ChildProcess, signal: NodeJS.Signals): Promise<void> {
+  if (server.exitCode !== null || server.signalCode !== null) return;
+  const ended = once(server, 'exit');
+  // A stopped process hears no other signal.
+  server.kill('SIGCONT');
+  server.kill(signal);
+  await ended;
+}

@@ -1,0 +1,56 @@
+import { appendFileSync, existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { removeEmbeddedPostgres } from '../../scripts/embedded-postgres.ts';
+import { commandOf, endProcess, isAlive } from '../../scripts/processes.ts';
+
+/** Each run keeps its servers' data in a folder named after its process, so that several can run at once. */
+const RUNS_DIR = join(import.meta.dirname, '../../.local/test-runs');
+export const runDir = join(RUNS_DIR, String(process.pid));
+
+export function countResults(counts: { passed: number; failed: number; skipped: number }): void {
+  const file = process.env['TEST_SUMMARY_FILE'];
+  if (file) appendFileSync(file, `${counts.passed} ${counts.failed} ${counts.skipped}\n`);
+}
+
+/** Ends the servers and removes the data of runs that were killed before they could do so. */
+export async function removeDeadRuns(): Promise<void> {
+  if (!existsSync(RUNS_DIR)) return;
+  for (const name of readdirSync(RUNS_DIR)) {
+    const pid = Number(name);
+    if (isAlive(pid) && commandOf(pid).includes('jest')) continue;
+    await removeRun(join(RUNS_DIR, name));
+  }
+}
+
+export async function removeRun(dir: string): Promise<void> {
+  const names = existsSync(dir) ? readdirSync(dir) : [];
+  for (const name of names) {
+    if (name.startsWith('postgres-')) await removeEmbeddedPostgres(join(dir, name));
+    if (name.startsWith('redis-')) await endRedis(Number(name.slice('redis-'.length)));
+  }
+  rmSync(dir, { recursive: true, force: true });
+}
+
+/** What is started with these is ended with the run at the latest, even when the process of its test was killed. */
+export function newPostgresDir(): string {
+  return mkdtempSync(join(currentRunDir(), 'postgres-'));
+}
+
+export function newDataDir(): string {
+  return mkdtempSync(join(currentRunDir(), 'data-'));
+}
+
+export function rememberRedis(pid: number): void {
+  writeFileSync(join(currentRunDir(), `redis-${pid}`), '');
+}
+
+function currentRunDir(): string {
+  const dir = process.env['TEST_RUN_DIR'];
+  if (!dir)
+    throw new Error('TEST_RUN_DIR is set by test/support/global-setup.ts: run the tests with bin/test.');
+  return dir;
+}
+
+async function endRedis(pid: number): Promise<void> {
+  if (commandOf(pid).includes('redis-server')) await endProcess(pid, ['SIGTERM', 'SIGKILL'], 5_000);
+}
