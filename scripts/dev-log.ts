@@ -28,15 +28,15 @@ export function showLines(name: string, stream: Readable): void {
 function readable(line: string): string | undefined {
   const fields = parse(line);
   if (!fields) return line;
-  const level = textOf(fields['level'] ?? 'info');
-  if (level === 'info' && HIDDEN_SOURCES.has(textOf(fields['source'] ?? ''))) return undefined;
+  const level = textOf(fields.level ?? 'info');
+  if (level === 'info' && HIDDEN_SOURCES.has(textOf(fields.source ?? ''))) return undefined;
   const parts = [
-    styleText('dim', new Date(Number(fields['time'])).toTimeString().slice(0, 8)),
+    styleText('dim', new Date(Number(fields.time)).toTimeString().slice(0, 8)),
     styleText(LEVEL_STYLES[level] ?? 'green', level.padEnd(5)),
-    textOf(fields['msg'] ?? ''),
+    textOf(fields.msg ?? ''),
     styleText('dim', details(fields)),
   ];
-  return parts.filter(Boolean).join(' ') + trace(fields['err']);
+  return parts.filter(Boolean).join(' ') + trace(fields.err);
 }
 
 function parse(line: string): Record<string, unknown> | undefined {
@@ -52,7 +52,7 @@ function details(fields: Record<string, unknown>): string {
   const shown = Object.entries(fields).filter(([name]) => !HIDDEN_FIELDS.has(name));
   const pairs = shown.map(([name, value]) => `${name}=${textOf(value)}`);
   // Enough of the id to tell requests apart; the whole of it is in the answer's header.
-  const id = fields['correlationId'];
+  const id = fields.correlationId;
   return (typeof id === 'string' ? [...pairs, `[${id.slice(0, 8)}]`] : pairs).join(' ');
 }
 

@@ -10,16 +10,16 @@ import { becomesTrue, isPortFree, SetupError } from './processes.ts';
 const root = dirname(import.meta.dirname);
 process.chdir(root);
 if (existsSync('.env')) process.loadEnvFile('.env');
-process.env['NODE_ENV'] ??= 'development';
+process.env.NODE_ENV ??= 'development';
 
 const { env } = process;
-const HOST = env['HOST'] || 'localhost';
-const PORT = Number(env['PORT'] || 3000);
-const METRICS_PORT = Number(env['METRICS_PORT'] || 9464);
+const HOST = env.HOST || 'localhost';
+const PORT = Number(env.PORT || 3000);
+const METRICS_PORT = Number(env.METRICS_PORT || 9464);
 const READY_TIMEOUT_MS = 60_000;
 const RESTART_PATIENCE_MS = 5_000;
 /** A little more than the processes give themselves. */
-const STOP_PATIENCE_MS = (Number(env['SHUTDOWN_DEADLINE_SECONDS'] || 25) + 3) * 1000;
+const STOP_PATIENCE_MS = (Number(env.SHUTDOWN_DEADLINE_SECONDS || 25) + 3) * 1000;
 /** Under `npm run dev` one Ctrl-C reaches us twice: from the terminal and passed on by npm. */
 const SAME_CTRL_C_MS = 500;
 
@@ -62,10 +62,10 @@ async function requirePorts(): Promise<void> {
 }
 
 async function startDatabase(): Promise<void> {
-  if (env['DATABASE_URL']) return;
+  if (env.DATABASE_URL) return;
   postgres = startEmbeddedPostgres({ dir: join(root, '.local/postgres') });
   const { url, dir, exited } = await postgres;
-  env['DATABASE_URL'] = url;
+  env.DATABASE_URL = url;
   void exited.then(() => {
     if (stopping) return;
     console.error(`bin/dev stops: PostgreSQL has ended by itself; see ${dir}/postgres.log.`);
@@ -143,17 +143,17 @@ async function untilReady(): Promise<void> {
 }
 
 async function showBox(): Promise<void> {
-  const url = env['PUBLIC_URL'] || `http://localhost:${PORT}`;
-  const admin = env['ADMIN_EMAIL'] || 'admin@example.com';
-  const adminPassword = env['ADMIN_PASSWORD'] ? '(ADMIN_PASSWORD)' : 'development-only-admin';
+  const url = env.PUBLIC_URL || `http://localhost:${PORT}`;
+  const admin = env.ADMIN_EMAIL || 'admin@example.com';
+  const adminPassword = env.ADMIN_PASSWORD ? '(ADMIN_PASSWORD)' : 'development-only-admin';
   const lines = [
     ['API', url],
     ['Docs', `${url}/docs`],
     ['Health', `${url}/health/ready`],
-    ['Mail', env['SMTP_URL'] ? 'sent through SMTP_URL' : env['MAIL_DIR'] || '.local/mail'],
+    ['Mail', env.SMTP_URL ? 'sent through SMTP_URL' : env.MAIL_DIR || '.local/mail'],
     ['Sign in', `${admin} / ${adminPassword}`],
     ['', 'user@example.com / development-only-user'],
-    ['Queue', env['REDIS_URL'] ? 'Redis, at REDIS_URL' : 'PostgreSQL (REDIS_URL is empty)'],
+    ['Queue', env.REDIS_URL ? 'Redis, at REDIS_URL' : 'PostgreSQL (REDIS_URL is empty)'],
     ['Database', postgres ? `embedded, in ${shortened((await postgres).dir)}` : 'at DATABASE_URL'],
   ].map(([name, value]) => `│ ${name?.padEnd(9)} ${value}`);
   const rule = '─'.repeat(58);

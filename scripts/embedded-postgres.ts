@@ -179,7 +179,7 @@ function initialize(dir: string, binaries: string, password: string, account: Ac
 }
 
 function serverEnv(): NodeJS.ProcessEnv {
-  return { PATH: process.env['PATH'], LC_ALL: 'C' };
+  return { PATH: process.env.PATH, LC_ALL: 'C' };
 }
 
 function launch(

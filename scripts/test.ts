@@ -34,7 +34,7 @@ function startJest(): ChildProcess {
       env: {
         ...process.env,
         NODE_ENV: 'test',
-        NODE_OPTIONS: `${process.env['NODE_OPTIONS'] ?? ''} ${options}`.trim(),
+        NODE_OPTIONS: `${process.env.NODE_OPTIONS ?? ''} ${options}`.trim(),
         TEST_SUMMARY_FILE: summaryFile,
         TEST_FAULTS: runsFaults ? '1' : '',
       },

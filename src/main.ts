@@ -8,7 +8,7 @@ import { endOnSignals, exitOnSignalsWhileStarting } from './platform/shutdown/sh
 import { start } from './platform/shutdown/start.ts';
 
 await start(async () => {
-  const config = loadConfig(process.env, loadKeys);
+  const config = loadConfig(loadKeys);
   const isStarted = exitOnSignalsWhileStarting();
   const app = await createApp(AppModule.with(config), config);
   const health = app.get(HealthService);

@@ -9,7 +9,7 @@ import { User } from './users/user.entity.ts';
 
 /** Accounts to try things with. Running it again changes nothing. */
 await start(async () => {
-  const config = loadConfig(process.env, loadKeys);
+  const config = loadConfig(loadKeys);
   if (config.NODE_ENV === 'production')
     throw new Error('Seeds are for development: production starts empty.');
   const db = await new DataSource(dataSourceOptions(config, 'migrate', [User])).initialize();

@@ -9,7 +9,7 @@ import { start } from './platform/shutdown/start.ts';
 import { WorkerModule } from './worker.module.ts';
 
 await start(async () => {
-  const config = loadConfig(process.env, loadKeys);
+  const config = loadConfig(loadKeys);
   const isStarted = exitOnSignalsWhileStarting();
   const app = await NestFactory.createApplicationContext(WorkerModule.with(config), {
     bufferLogs: true,

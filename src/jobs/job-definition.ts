@@ -35,7 +35,7 @@ export function defineJob<Input>(
 ): JobDefinition<Input> {
   const definition = { ...DEFAULTS, ...options };
   if (definitions.has(definition.type)) throw new Error(`The job type ${definition.type} is defined twice`);
-  definitions.set(definition.type, definition as JobDefinition);
+  definitions.set(definition.type, definition);
   return definition;
 }
 

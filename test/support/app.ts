@@ -49,7 +49,7 @@ export class TestApp {
     const dir = mkdtempSync(join(tmpdir(), 'test-app-'));
     const database = await createTestDatabase();
     const redis = backend === 'redis' ? await createTestRedis() : undefined;
-    const config = loadConfig({
+    const config = loadConfig(undefined, {
       NODE_ENV: 'test',
       LOG_LEVEL: process.env['TEST_LOG_LEVEL'] ?? 'silent',
       DATABASE_URL: database.url,

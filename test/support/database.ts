@@ -13,7 +13,7 @@ export interface TestDatabase {
 
 /** A migrated, empty database that nobody else uses. A database not dropped in the end fails the run. */
 export async function createTestDatabase(): Promise<TestDatabase> {
-  const name = `${required('TEST_DATABASE_PREFIX')}${process.env['JEST_WORKER_ID'] ?? 0}_${randomBytes(4).toString('hex')}`;
+  const name = `${required('TEST_DATABASE_PREFIX')}${process.env.JEST_WORKER_ID ?? 0}_${randomBytes(4).toString('hex')}`;
   await clone(required('TEST_DATABASE_TEMPLATE'), name);
   return {
     url: databaseUrl(name),

@@ -17,7 +17,7 @@ export default async function globalSetup(): Promise<void> {
   endServersWhenKilled();
   await removeDeadRuns();
   mkdirSync(runDir, { recursive: true });
-  process.env['TEST_RUN_DIR'] = runDir;
+  process.env.TEST_RUN_DIR = runDir;
   try {
     await providePostgres();
     await provideRedis();
@@ -35,21 +35,21 @@ function endServersWhenKilled(): void {
 }
 
 async function providePostgres(): Promise<void> {
-  const given = process.env['DATABASE_URL'];
+  const given = process.env.DATABASE_URL;
   const server = given
     ? { url: given }
     : await startEmbeddedPostgres({ dir: newPostgresDir(), settings: THROW_AWAY_SETTINGS });
-  process.env['TEST_DATABASE_SERVER_URL'] = server.url;
-  process.env['TEST_DATABASE_PREFIX'] = `test_${process.pid}_${Date.now().toString(36)}_`;
+  process.env.TEST_DATABASE_SERVER_URL = server.url;
+  process.env.TEST_DATABASE_PREFIX = `test_${process.pid}_${Date.now().toString(36)}_`;
 }
 
 async function provideRedis(): Promise<void> {
   const { REDIS_URL, REQUIRE_REDIS, CI } = process.env;
   if (REDIS_URL) {
-    process.env['TEST_REDIS_URL'] = REDIS_URL;
+    process.env.TEST_REDIS_URL = REDIS_URL;
   } else if (hasRedisServer()) {
     const { url } = await startRedis({ args: ['--databases', '256'] });
-    process.env['TEST_REDIS_URL'] = url;
+    process.env.TEST_REDIS_URL = url;
   } else if (REQUIRE_REDIS === '1' || CI === 'true') {
     throw new Error('There is no Redis: install redis-server, or set REDIS_URL to one with empty databases.');
   } else {
@@ -61,8 +61,8 @@ async function provideRedis(): Promise<void> {
 
 /** Migrated once by the program that production uses, then cloned for each test file. */
 async function prepareTemplate(): Promise<void> {
-  const template = `${process.env['TEST_DATABASE_PREFIX']}template`;
-  process.env['TEST_DATABASE_TEMPLATE'] = template;
+  const template = `${process.env.TEST_DATABASE_PREFIX}template`;
+  process.env.TEST_DATABASE_TEMPLATE = template;
   await onServer((client) => client.query(`CREATE DATABASE "${template}"`));
   const url = databaseUrl(template);
   run(['--run', 'build'], {});

@@ -14,7 +14,7 @@ export default async function globalTeardown(): Promise<void> {
 }
 
 async function databasesLeftBehind(): Promise<string[]> {
-  const template = process.env['TEST_DATABASE_TEMPLATE'];
+  const template = process.env.TEST_DATABASE_TEMPLATE;
   let names: string[] = [];
   await onServer(async (client) => {
     names = await databasesOfThisRun(client);
@@ -26,15 +26,15 @@ async function databasesLeftBehind(): Promise<string[]> {
 async function databasesOfThisRun(client: pg.Client): Promise<string[]> {
   const { rows } = await client.query<{ datname: string }>(
     'SELECT datname FROM pg_database WHERE starts_with(datname, $1)',
-    [process.env['TEST_DATABASE_PREFIX']],
+    [process.env.TEST_DATABASE_PREFIX],
   );
   return rows.map((row) => row.datname);
 }
 
 /** Only on a server of our own: whose keys a given one holds can't be told. */
 async function redisKeysLeftBehind(): Promise<string[]> {
-  const url = process.env['TEST_REDIS_URL'];
-  if (!url || process.env['REDIS_URL']) return [];
+  const url = process.env.TEST_REDIS_URL;
+  if (!url || process.env.REDIS_URL) return [];
   const redis = new Redis(url);
   try {
     const keyspace = await redis.info('keyspace');

@@ -15,7 +15,7 @@ export class Mailbox {
 
   async all(): Promise<ReceivedMail[]> {
     const names = await readdir(this.dir).catch(() => []);
-    const files = names.filter((name) => name.endsWith('.eml')).sort();
+    const files = names.filter((name) => name.endsWith('.eml')).toSorted();
     return Promise.all(files.map(async (name) => parse(await readFile(join(this.dir, name), 'utf8'))));
   }
 

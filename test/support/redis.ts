@@ -12,7 +12,7 @@ const START_TIMEOUT_MS = 10_000;
 
 /** Undefined when this machine has no Redis: what needs one can't be tested then. */
 export function redisUrl(): string | undefined {
-  return process.env['TEST_REDIS_URL'] || undefined;
+  return process.env.TEST_REDIS_URL || undefined;
 }
 
 export interface TestRedis {

@@ -8,7 +8,7 @@ const RUNS_DIR = join(import.meta.dirname, '../../.local/test-runs');
 export const runDir = join(RUNS_DIR, String(process.pid));
 
 export function countResults(counts: { passed: number; failed: number; skipped: number }): void {
-  const file = process.env['TEST_SUMMARY_FILE'];
+  const file = process.env.TEST_SUMMARY_FILE;
   if (file) appendFileSync(file, `${counts.passed} ${counts.failed} ${counts.skipped}\n`);
 }
 
@@ -45,7 +45,7 @@ export function rememberRedis(pid: number): void {
 }
 
 function currentRunDir(): string {
-  const dir = process.env['TEST_RUN_DIR'];
+  const dir = process.env.TEST_RUN_DIR;
   if (!dir)
     throw new Error('TEST_RUN_DIR is set by test/support/global-setup.ts: run the tests with bin/test.');
   return dir;

@@ -73,19 +73,13 @@ export class SessionsService {
    * than that was stolen, or its thief is the one who rotated: the session ends (RFC 9700, section 4.14.2).
    */
   async refresh(token: string): Promise<LiveSession> {
-    const content = readRefreshToken(token);
-    const row = content && (await this.read(content.sessionId));
-    if (!row || !isAuthentic(token, row.salt, this.macs)) throw new RefreshTokenInvalidError();
-    const { counter } = content;
-    if (counter === row.counter && row.isLive && (await this.rotate(row.id, counter))) {
-      return this.live(row, counter + 1);
-    }
-    // Lost the race, or came late: what the session looks like now decides.
-    const now = counter === row.counter ? await this.read(row.id) : row;
-    if (!now?.isLive) throw new RefreshTokenInvalidError();
-    if (counter === now.counter - 1 && now.isWithinGrace) return this.live(now, now.counter);
-    if (counter < now.counter) return this.refuseReuse(now);
-    throw new RefreshTokenInvalidError();
+    const { row, counter } = await this.readFor(token);
+    if (counter !== row.counter) return this.answerOld(row, counter);
+    if (row.isLive && (await this.rotate(row.id, counter))) return this.live(row, counter + 1);
+    // Another request with this token was quicker: what the session looks like now decides.
+    const now = await this.read(row.id);
+    if (!now) throw new RefreshTokenInvalidError();
+    return this.answerOld(now, counter);
   }
 
   /** Ends one session; ending it again changes nothing. */
@@ -110,6 +104,21 @@ export class SessionsService {
   /** Refuses their access tokens on this instance at once; the others learn of it from the database. */
   announceEnded(ids: string[]): void {
     this.revocations.add(ids);
+  }
+
+  /** What an authentic token stands for; throws for any other. */
+  private async readFor(token: string): Promise<{ row: RefreshRow; counter: number }> {
+    const content = readRefreshToken(token);
+    const row = content && (await this.read(content.sessionId));
+    if (!row || !isAuthentic(token, row.salt, this.macs)) throw new RefreshTokenInvalidError();
+    return { row, counter: content.counter };
+  }
+
+  /** A token that is no longer the current one: a retry within the grace, or reuse. */
+  private answerOld(row: RefreshRow, counter: number): LiveSession | Promise<never> {
+    if (!row.isLive || counter >= row.counter) throw new RefreshTokenInvalidError();
+    if (counter === row.counter - 1 && row.isWithinGrace) return this.live(row, row.counter);
+    return this.refuseReuse(row);
   }
 
   private async read(id: string): Promise<RefreshRow | undefined> {

@@ -24,8 +24,8 @@ export class ConfigError extends Error {
  * told together with the others.
  */
 export function loadConfig(
-  env: Record<string, string | undefined> = process.env,
   check: (config: Config) => unknown = () => undefined,
+  env: Record<string, string | undefined> = process.env,
 ): Config {
   const parsed = settingsSchema.safeParse(env);
   const faults = parsed.success

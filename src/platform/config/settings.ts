@@ -163,19 +163,24 @@ const isLoopback = (url: string) => ['localhost', '127.0.0.1', '[::1]'].includes
 export function complete(settings: Parsed) {
   const isProduction = settings.NODE_ENV === 'production';
   const publicUrl = settings.PUBLIC_URL ?? `http://localhost:${settings.PORT}`;
-  return {
-    ...settings,
-    HOST: settings.HOST ?? (settings.NODE_ENV === 'development' ? 'localhost' : '0.0.0.0'),
+  const dependent = {
+    HOST: settings.NODE_ENV === 'development' ? 'localhost' : '0.0.0.0',
     PUBLIC_URL: publicUrl,
-    FRONTEND_URL: settings.FRONTEND_URL ?? publicUrl,
-    CORS_ORIGINS: settings.CORS_ORIGINS ?? [],
-    API_DOCS: settings.API_DOCS ?? !isProduction,
-    DATABASE_DIRECT_URL: settings.DATABASE_DIRECT_URL ?? settings.DATABASE_URL,
-    JWT_ISSUER: settings.JWT_ISSUER ?? publicUrl,
-    JWT_AUDIENCE: settings.JWT_AUDIENCE ?? publicUrl,
-    SECRET_KEYS: settings.SECRET_KEYS ?? [],
-    SHUTDOWN_DRAIN_SECONDS: settings.SHUTDOWN_DRAIN_SECONDS ?? (isProduction ? 5 : 0),
+    FRONTEND_URL: publicUrl,
+    CORS_ORIGINS: [] as string[],
+    API_DOCS: !isProduction,
+    DATABASE_DIRECT_URL: settings.DATABASE_URL,
+    JWT_ISSUER: publicUrl,
+    JWT_AUDIENCE: publicUrl,
+    SECRET_KEYS: [] as string[],
+    SHUTDOWN_DRAIN_SECONDS: isProduction ? 5 : 0,
   };
+  return { ...settings, ...dependent, ...given(settings) };
 }
+
+type Given<T> = { [K in keyof T as undefined extends T[K] ? never : K]: T[K] };
+
+const given = (settings: Parsed): Given<Parsed> =>
+  Object.fromEntries(Object.entries(settings).filter(([, value]) => value !== undefined)) as Given<Parsed>;
 
 export type Settings = ReturnType<typeof complete>;

@@ -42,7 +42,7 @@ const catalogue = new Map<string, Problem>();
 
 /** Everything that can be refused, by code. */
 export function allProblems(): Problem[] {
-  return [...catalogue.values()].sort((a, b) => a.code.localeCompare(b.code));
+  return [...catalogue.values()].toSorted((a, b) => a.code.localeCompare(b.code));
 }
 
 /** Makes the base of an error class and lists it in the catalogue: `class X extends problem(409, 'X', '…') {}`. */

@@ -26,10 +26,10 @@ export async function createApp(root: ModuleDefinition, config: Config): Promise
 
 /** Everything that is set on the application rather than in a module. */
 export function configureApp(app: NestFastifyApplication, config: Config): void {
-  const logger = app.get(AppLogger) as never as import('pino').Logger;
+  const logger = app.get(AppLogger);
   app.useLogger(new NestLogger(logger));
   app.flushLogs();
-  const fastify = app.getHttpAdapter().getInstance() as unknown as FastifyInstance;
+  const fastify: FastifyInstance = app.getHttpAdapter().getInstance();
   app.get(RouteMethods).collect(fastify);
   logRequests(fastify, logger);
   const health = app.get(HealthService);
@@ -40,7 +40,7 @@ export function configureApp(app: NestFastifyApplication, config: Config): void 
   });
   app.enableVersioning({ type: VersioningType.URI });
   secure(app, config);
-  if (config.API_DOCS) serveDocs(app, config);
+  if (config.API_DOCS) serveDocs(app);
 }
 
 function secure(app: NestFastifyApplication, config: Config): void {

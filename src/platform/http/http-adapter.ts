@@ -1,5 +1,11 @@
 import { FastifyAdapter } from '@nestjs/platform-fastify';
-import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest, FastifyServerOptions } from 'fastify';
+import type {
+  FastifyError,
+  FastifyInstance,
+  FastifyReply,
+  FastifyRequest,
+  FastifyServerOptions,
+} from 'fastify';
 import { type IncomingMessage, STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Config } from '../config/config.ts';
@@ -48,7 +54,7 @@ export function createHttpAdapter(config: Config): FastifyAdapter {
         .send(problemBody(problem, occurrence));
     },
   } as FastifyServerOptions);
-  const fastify = adapter.getInstance() as unknown as FastifyInstance;
+  const fastify: FastifyInstance = adapter.getInstance();
   fastify.addHook('onRequest', (request, reply, done) => {
     if (request.raw.url && request.raw.url.length > URL_MAX_BYTES) {
       done(Object.assign(new Error('URL too long'), { statusCode: 414 }));

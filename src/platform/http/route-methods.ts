@@ -21,6 +21,6 @@ export class RouteMethods {
   allowed(url: string): string[] {
     const [path = ''] = url.split('?');
     const methods = this.routes.filter(({ pattern }) => pattern.test(path)).flatMap((route) => route.methods);
-    return [...new Set(methods)].sort();
+    return [...new Set(methods)].toSorted();
   }
 }

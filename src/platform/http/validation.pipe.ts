@@ -41,22 +41,22 @@ const failure = (path: string[], code: string, message: string): FieldFailure =>
   message: message.slice(0, 300),
 });
 
+/** For a length and for a number. */
+const SIZE_CODES = { too_small: ['TOO_SHORT', 'TOO_SMALL'], too_big: ['TOO_LONG', 'TOO_BIG'] } as const;
+
 function codeOf(issue: z.core.$ZodIssue, value: unknown): string {
   switch (issue.code) {
     case 'invalid_type':
       return valueAt(value, issue.path) === undefined ? 'REQUIRED' : 'INVALID_TYPE';
     case 'too_small':
-      return issue.origin === 'string' || issue.origin === 'array' ? 'TOO_SHORT' : 'TOO_SMALL';
     case 'too_big':
-      return issue.origin === 'string' || issue.origin === 'array' ? 'TOO_LONG' : 'TOO_BIG';
+      return SIZE_CODES[issue.code][['string', 'array'].includes(issue.origin) ? 0 : 1];
     case 'invalid_format':
       return `INVALID_${issue.format.replace(/\W/g, '_').toUpperCase()}`;
-    case 'invalid_value':
-      return 'INVALID_VALUE';
     case 'custom':
-      return (issue.params as { code?: string } | undefined)?.code ?? 'INVALID';
+      return String(issue.params?.['code'] ?? 'INVALID');
     default:
-      return 'INVALID';
+      return issue.code === 'invalid_value' ? 'INVALID_VALUE' : 'INVALID';
   }
 }
 

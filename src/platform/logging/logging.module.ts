@@ -4,6 +4,7 @@ import { Config } from '../config/config.ts';
 import { createLogger } from './logger.ts';
 
 /** The token under which pino is injected where a line needs fields of its own. */
+// oxlint-disable-next-line typescript/no-extraneous-class, typescript/no-unsafe-declaration-merging
 export abstract class AppLogger {}
 export interface AppLogger extends Logger {}
 

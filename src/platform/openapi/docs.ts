@@ -1,7 +1,6 @@
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { SwaggerModule } from '@nestjs/swagger';
 import type { FastifyInstance } from 'fastify';
-import type { Config } from '../config/config.ts';
 import { createDocument } from './document.ts';
 
 /** The one page this server shows: its own scripts, and the styles that Swagger UI writes into elements. */
@@ -16,9 +15,8 @@ const DOCS_POLICY = [
 ].join(';');
 
 /** Swagger UI at /docs, the document at /openapi.json. */
-export function serveDocs(app: NestFastifyApplication, config: Config): void {
-  void config;
-  const fastify = app.getHttpAdapter().getInstance() as unknown as FastifyInstance;
+export function serveDocs(app: NestFastifyApplication): void {
+  const fastify: FastifyInstance = app.getHttpAdapter().getInstance();
   fastify.addHook('onSend', (request, reply, payload, done) => {
     if (request.routeOptions.url?.startsWith('/docs'))
       reply.raw.setHeader('content-security-policy', DOCS_POLICY);

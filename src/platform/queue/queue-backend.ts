@@ -56,7 +56,7 @@ export class QueueBackend implements OnApplicationShutdown {
     const { producer, factory } = this.connections;
     const queue = new Queue(
       name,
-      { connection: producer as never, defaultJobOptions: JOB_OPTIONS, skipWaitingForReady: true },
+      { connection: producer, defaultJobOptions: JOB_OPTIONS, skipWaitingForReady: true },
       factory as never,
     );
     queue.on('error', (error) => this.report(error));
@@ -66,12 +66,7 @@ export class QueueBackend implements OnApplicationShutdown {
 
   worker(name: string, processor: Processor, tuning: WorkerTuning): Worker {
     const { consumer, factory } = this.connections;
-    const worker = new Worker(
-      name,
-      processor,
-      { ...tuning, connection: consumer as never },
-      factory as never,
-    );
+    const worker = new Worker(name, processor, { ...tuning, connection: consumer }, factory as never);
     worker.on('error', (error) => this.report(error));
     return worker;
   }

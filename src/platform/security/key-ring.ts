@@ -62,10 +62,7 @@ type NamedPem = [name: string, pem: string];
 
 function keysFromSetting(json: string, faults: string[]): NamedPem[] {
   try {
-    return Object.entries(JSON.parse(json) as Record<string, string>).map(([name, pem]) => [
-      name,
-      String(pem),
-    ]);
+    return Object.entries(JSON.parse(json) as Record<string, string>).map(([name, pem]) => [name, pem]);
   } catch {
     faults.push('JWT_KEYS: is not a JSON object from file name to PEM');
     return [];
@@ -107,7 +104,7 @@ function parseKey(name: string, pem: string, config: Config, faults: string[]): 
       state,
       privateKey,
       publicKey,
-      jwk: { kty, n, e, kid, use: 'sig', alg: 'RS256' } as RingKey['jwk'],
+      jwk: { kty, n, e, kid, use: 'sig', alg: 'RS256' },
     },
   ];
 }
