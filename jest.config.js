@@ -6,7 +6,7 @@ const swc = JSON.parse(readFileSync(new URL('.swcrc', import.meta.url), 'utf8'))
 delete swc.jsc.rewriteRelativeImportExtensions;
 delete swc.$schema;
 
-const runsFaults = process.env['TEST_FAULTS'] === '1';
+const runsFaults = process.env.TEST_FAULTS === '1';
 
 export default {
   testMatch: runsFaults

@@ -45,8 +45,8 @@ export function allProblems(): Problem[] {
   return [...catalogue.values()].toSorted((a, b) => a.code.localeCompare(b.code));
 }
 
-/** Makes the base of an error class and lists it in the catalogue: `class X extends problem(409, 'X', '…') {}`. */
-export function problem(status: number, code: string, title: string): AppErrorClass {
+/** Makes the base of an error class and lists it in the catalogue: `class X extends defineProblem(409, 'X', '…') {}`. */
+export function defineProblem(status: number, code: string, title: string): AppErrorClass {
   const entry = { code, status, title };
   if (catalogue.has(code)) throw new Error(`The code ${code} is listed twice`);
   catalogue.set(code, entry);

@@ -50,15 +50,19 @@ function codeOf(issue: z.core.$ZodIssue, value: unknown): string {
       return valueAt(value, issue.path) === undefined ? 'REQUIRED' : 'INVALID_TYPE';
     case 'too_small':
     case 'too_big':
-      return SIZE_CODES[issue.code][['string', 'array'].includes(issue.origin) ? 0 : 1];
+      return sizeCode(issue);
     case 'invalid_format':
       return `INVALID_${issue.format.replace(/\W/g, '_').toUpperCase()}`;
-    case 'custom':
-      return String(issue.params?.['code'] ?? 'INVALID');
+    case 'invalid_value':
+      return 'INVALID_VALUE';
     default:
-      return issue.code === 'invalid_value' ? 'INVALID_VALUE' : 'INVALID';
+      // Our own checks name their code.
+      return issue.code === 'custom' ? (issue.params?.['code'] as string) : 'INVALID';
   }
 }
+
+const sizeCode = ({ code, origin }: z.core.$ZodIssueTooSmall | z.core.$ZodIssueTooBig): string =>
+  SIZE_CODES[code][['string', 'array'].includes(origin) ? 0 : 1];
 
 const valueAt = (root: unknown, path: PropertyKey[]): unknown =>
   path.reduce(
