@@ -55,13 +55,13 @@ export function createHttpAdapter(config: Config): FastifyAdapter {
     },
   } as FastifyServerOptions);
   const fastify: FastifyInstance = adapter.getInstance();
+  addBodyParsers(fastify);
+  addRequestHooks(fastify);
   fastify.addHook('onRequest', (request, reply, done) => {
     if (request.raw.url && request.raw.url.length > URL_MAX_BYTES) {
       done(Object.assign(new Error('URL too long'), { statusCode: 414 }));
     } else done();
   });
-  addBodyParsers(fastify);
-  addRequestHooks(fastify);
   return adapter;
 }
 
