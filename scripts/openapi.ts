@@ -1,8 +1,9 @@
 /** Writes openapi.json from the code, or with --check fails when the file differs. Needs a build, but no database. */
 import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { format, resolveConfig } from 'prettier';
 
-const FILE = new URL('../openapi.json', import.meta.url).pathname;
+const FILE = join(import.meta.dirname, '..', 'openapi.json');
 
 process.env.NODE_ENV = 'test';
 process.env.DATABASE_URL ??= 'postgres://localhost/unused';

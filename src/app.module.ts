@@ -1,5 +1,7 @@
 import { type DynamicModule, Module } from '@nestjs/common';
+import { AuditModule } from './audit/audit.module.ts';
 import { AuthModule } from './auth/auth.module.ts';
+import { AccessModule } from './auth/sessions/access.module.ts';
 import { JobsModule } from './jobs/jobs.module.ts';
 import { MailModule } from './mail/mail.module.ts';
 import { Config } from './platform/config/config.ts';
@@ -21,6 +23,8 @@ import { UsersModule } from './users/users.module.ts';
     SecurityModule,
     HttpModule,
     HealthModule.forApi(),
+    AccessModule,
+    AuditModule,
     AuthModule,
     UsersModule,
     JobsModule,

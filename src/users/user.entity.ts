@@ -22,13 +22,12 @@ export type UserStatus = (typeof userStatuses)[number];
 @Index('users_created_at_idx', ['createdAt', 'id'])
 @Index('users_status_idx', ['status', 'createdAt', 'id'])
 @Index('users_role_idx', ['role', 'createdAt', 'id'])
-@Index('users_email_prefix_idx', { synchronize: false })
 export class User {
   @PrimaryColumn('uuid')
   id!: string;
 
   /** Canonical: NFC and lower case. */
-  @Column('text')
+  @Column({ type: 'text', collation: 'C' })
   email!: string;
 
   /** argon2id; null where the account has no password (imported, or provider sign-in only). */
@@ -54,6 +53,10 @@ export class User {
   /** Counts changes; the ETag of the resource. */
   @Column('integer', { default: 1 })
   version!: number;
+
+  /** Set when its owner deleted the account, which from then on is nobody's until a job has removed the rest. */
+  @Column({ type: 'timestamptz', precision: 3, nullable: true })
+  deletedAt!: Date | null;
 
   @CreateDateColumn({ type: 'timestamptz', precision: 3 })
   createdAt!: Date;

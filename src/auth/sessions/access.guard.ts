@@ -21,7 +21,7 @@ export class AccessGuard extends AuthGuard('jwt') {
     const request = context.switchToHttp().getRequest<FastifyRequest & { user: Principal }>();
     const requestContext = contextOf(request);
     if (requestContext)
-      Object.assign(requestContext, { userId: request.user.userId, sid: request.user.sessionId });
+      Object.assign(requestContext, { userId: request.user.userId, sessionId: request.user.sessionId });
     const roles = this.reflector.getAllAndOverride<string[] | undefined>(ROLES, targets);
     if (roles && !roles.some((role) => request.user.roles.includes(role))) throw new ForbiddenError();
     return true;

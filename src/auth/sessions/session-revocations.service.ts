@@ -1,4 +1,4 @@
-import { Injectable, Logger, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
+import { Injectable, Logger } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { Config } from '../../platform/config/config.ts';
 
@@ -14,25 +14,26 @@ const LEEWAY_SECONDS = 60;
  * within a second with no bus that could fail (docs/decisions/0005).
  */
 @Injectable()
-export class SessionRevocations implements OnModuleInit, OnApplicationShutdown {
+export class SessionRevocations {
   private readonly logger = new Logger('SessionRevocations');
   private readonly endedAt = new Map<string, number>();
   private timer?: NodeJS.Timeout;
   private polling: Promise<void> = Promise.resolve();
   private isStopped = false;
+  private isBehind = false;
 
   constructor(
     private readonly db: DataSource,
     private readonly config: Config,
   ) {}
 
-  /** No request is taken before the list is there: an ended session must not come back by a restart. */
-  async onModuleInit(): Promise<void> {
+  /** Resolves once the list is complete; from then on it is kept current. */
+  async follow(): Promise<void> {
     await this.load(this.config.ACCESS_TOKEN_SECONDS + LEEWAY_SECONDS);
     this.schedule();
   }
 
-  async onApplicationShutdown(): Promise<void> {
+  async stop(): Promise<void> {
     this.isStopped = true;
     clearTimeout(this.timer);
     await this.polling;
@@ -58,9 +59,12 @@ export class SessionRevocations implements OnModuleInit, OnApplicationShutdown {
     try {
       await this.load(LOOK_BACK_SECONDS);
       this.forgetExpired();
+      this.isBehind = false;
     } catch (error) {
       // What is known stays known; requests that need the database fail by themselves meanwhile.
-      this.logger.warn({ msg: 'The list of ended sessions could not be read', err: error });
+      if (!this.isBehind)
+        this.logger.warn({ msg: 'The list of ended sessions can’t be read now', err: error });
+      this.isBehind = true;
     }
   }
 

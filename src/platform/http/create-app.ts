@@ -1,3 +1,4 @@
+import cookie from '@fastify/cookie';
 import { VersioningType } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
@@ -20,6 +21,7 @@ export async function createApp(root: ModuleDefinition, config: Config): Promise
     // Ours are in body-parsers.ts.
     bodyParser: false,
   });
+  await app.register(cookie);
   configureApp(app, config);
   return app;
 }

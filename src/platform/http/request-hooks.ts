@@ -6,6 +6,8 @@ import {
   traceparentFrom,
 } from '../logging/request-context.ts';
 
+const USER_AGENT_MAX = 400;
+
 const contexts = new WeakMap<FastifyRequest, RequestContext>();
 
 /** The context of a request, for hooks that run outside of it. */
@@ -15,7 +17,13 @@ export const contextOf = (request: FastifyRequest): RequestContext | undefined =
 export function addRequestHooks(fastify: FastifyInstance): void {
   fastify.addHook('onRequest', (request, reply, done) => {
     const traceparent = traceparentFrom(request.headers.traceparent);
-    const context: RequestContext = { correlationId: request.id, ...(traceparent && { traceparent }) };
+    const userAgent = request.headers['user-agent']?.slice(0, USER_AGENT_MAX);
+    const context: RequestContext = {
+      correlationId: request.id,
+      ipAddress: request.ip,
+      ...(userAgent && { userAgent }),
+      ...(traceparent && { traceparent }),
+    };
     contexts.set(request, context);
     void reply.header('x-correlation-id', request.id);
     // What is not said to be public is somebody's own.

@@ -1,5 +1,6 @@
 import type { FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
+import { contextFields } from '../logging/logger.ts';
 import { contextOf } from './request-hooks.ts';
 
 /** One line a request, when its answer has gone out. Health answers are asked for all the time and are no news. */
@@ -8,7 +9,7 @@ export function logRequests(fastify: FastifyInstance, logger: Logger): void {
     const route = request.routeOptions.url ?? 'unmatched';
     if (!route.startsWith('/health')) {
       const fields = {
-        ...contextOf(request),
+        ...contextFields(contextOf(request)),
         method: request.method,
         // The template, not the address: an address may hold a secret, and has no bounds.
         route,

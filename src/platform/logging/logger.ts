@@ -49,6 +49,12 @@ export function scrub(text: string): string {
     .replace(/([?&](?:token|code|state|secret|password)=)[^&\s]+/gi, '$1***');
 }
 
+/** What tells the lines of one request or job from others; who the client is stands in the line of the request. */
+export function contextFields(context = currentContext()): object {
+  const { correlationId, traceparent, userId, sessionId, jobId } = context ?? {};
+  return { correlationId, traceparent, userId, sid: sessionId, jobId };
+}
+
 export function createLogger(level: string, stream?: DestinationStream): Logger {
   const options: LoggerOptions = {
     level,
@@ -58,7 +64,7 @@ export function createLogger(level: string, stream?: DestinationStream): Logger 
     formatters: { level: (label) => ({ level: label }) },
     serializers: { err: errorSerializer },
     redact: { paths: redactedPaths, censor: '***' },
-    mixin: () => ({ ...currentContext() }),
+    mixin: () => contextFields(),
     hooks: {
       logMethod(args, method) {
         method.apply(

@@ -9,6 +9,8 @@ export interface RequestContext {
   userId?: string;
   sessionId?: string;
   jobId?: string;
+  ipAddress?: string;
+  userAgent?: string;
 }
 
 const storage = new AsyncLocalStorage<RequestContext>();

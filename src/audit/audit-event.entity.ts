@@ -1,0 +1,56 @@
+import { Column, CreateDateColumn, Entity, Index, PrimaryColumn } from 'typeorm';
+
+export const auditEventTypes = [
+  'sign-in',
+  'sign-in-failed',
+  'sign-out',
+  'refresh-token-reused',
+  'session-ended',
+  'password-changed',
+  'password-reset',
+  'email-verified',
+  'email-changed',
+  'identity-linked',
+  'identity-unlinked',
+  'role-changed',
+  'status-changed',
+  'account-deleted',
+] as const;
+export type AuditEventType = (typeof auditEventTypes)[number];
+
+/** Who did what, and from where. Rows are only ever added: a trigger refuses the rest. */
+@Entity('audit_events')
+@Index('audit_events_created_at_idx', ['createdAt', 'id'])
+@Index('audit_events_type_idx', ['type', 'createdAt', 'id'])
+@Index('audit_events_user_id_idx', ['userId', 'createdAt', 'id'])
+export class AuditEvent {
+  @PrimaryColumn('uuid')
+  id!: string;
+
+  @Column('text')
+  type!: AuditEventType;
+
+  /** Whose account it happened to; null where an address was tried that has none. */
+  @Column('uuid', { nullable: true })
+  userId!: string | null;
+
+  /** Who did it; null for a stranger, and where nobody was signed in. */
+  @Column('uuid', { nullable: true })
+  actorId!: string | null;
+
+  @Column('text', { nullable: true })
+  ipAddress!: string | null;
+
+  @Column('text', { nullable: true })
+  userAgent!: string | null;
+
+  @Column('text', { nullable: true })
+  correlationId!: string | null;
+
+  /** Particulars, without secrets and addresses. */
+  @Column('jsonb', { default: {} })
+  data!: Record<string, unknown>;
+
+  @CreateDateColumn({ type: 'timestamptz', precision: 3 })
+  createdAt!: Date;
+}

@@ -1,0 +1,18 @@
+import { Controller, Get, Query } from '@nestjs/common';
+import { page } from '../platform/http/schemas.ts';
+import { Endpoint } from '../platform/openapi/endpoint.decorator.ts';
+import { Roles } from '../platform/security/access.decorators.ts';
+import { auditEventSchema, auditEventsQuerySchema, type AuditEventsQuery } from './audit.schemas.ts';
+import { AuditService } from './audit.service.ts';
+
+@Controller({ path: 'audit-events', version: '1' })
+export class AuditController {
+  constructor(private readonly audit: AuditService) {}
+
+  @Get()
+  @Endpoint({ summary: 'Who did what', returns: page(auditEventSchema) })
+  @Roles('admin')
+  list(@Query({ schema: auditEventsQuerySchema }) query: AuditEventsQuery) {
+    return this.audit.list(query);
+  }
+}

@@ -1,0 +1,31 @@
+import { z } from 'zod';
+import { idSchema, pageQuery, timestampSchema } from '../platform/http/schemas.ts';
+import { auditEventTypes } from './audit-event.entity.ts';
+
+export const auditEventSchema = z
+  .object({
+    id: z.string(),
+    type: z.enum(auditEventTypes),
+    userId: z.string().nullable(),
+    actorId: z.string().nullable(),
+    ipAddress: z.string().nullable(),
+    userAgent: z.string().nullable(),
+    correlationId: z.string().nullable(),
+    data: z.record(z.string(), z.unknown()),
+    createdAt: timestampSchema,
+  })
+  .meta({ id: 'AuditEvent' });
+
+const instant = z.iso
+  .datetime({ offset: true })
+  .transform((value) => new Date(value))
+  .pipe(z.date())
+  .meta({ format: 'date-time' });
+
+export const auditEventsQuerySchema = pageQuery(['createdAt'], {
+  type: z.enum(auditEventTypes).optional(),
+  userId: idSchema.optional(),
+  from: instant.optional().describe('Not before this.'),
+  to: instant.optional().describe('Not after this.'),
+});
+export type AuditEventsQuery = z.output<typeof auditEventsQuerySchema>;

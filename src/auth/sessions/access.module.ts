@@ -1,0 +1,27 @@
+import { Module, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
+import { APP_GUARD } from '@nestjs/core';
+import { PassportModule } from '@nestjs/passport';
+import { AccessGuard } from './access.guard.ts';
+import { JwksController } from './jwks.controller.ts';
+import { JwtStrategy } from './jwt.strategy.ts';
+import { SessionRevocations } from './session-revocations.service.ts';
+import { SessionsModule } from './sessions.module.ts';
+
+/** Who may come in: imported by the HTTP process alone, since a worker has no callers. */
+@Module({
+  imports: [SessionsModule, PassportModule],
+  controllers: [JwksController],
+  providers: [JwtStrategy, { provide: APP_GUARD, useClass: AccessGuard }],
+})
+export class AccessModule implements OnModuleInit, OnApplicationShutdown {
+  constructor(private readonly revocations: SessionRevocations) {}
+
+  /** No request is taken before the list is there: an ended session must not come back by a restart. */
+  onModuleInit(): Promise<void> {
+    return this.revocations.follow();
+  }
+
+  onApplicationShutdown(): Promise<void> {
+    return this.revocations.stop();
+  }
+}

@@ -1,0 +1,9 @@
+import type { Principal } from '../../platform/security/principal.ts';
+import { RecentSignInRequiredError } from './sessions.errors.ts';
+
+const RECENT_MS = 10 * 60_000;
+
+/** For what a stolen token must not do: refused where the session began more than ten minutes ago (OWASP ASVS 5.0, 7.5.1). */
+export function requireRecentSignIn({ authenticatedAt }: Principal): void {
+  if (Date.now() - authenticatedAt.getTime() > RECENT_MS) throw new RecentSignInRequiredError();
+}
