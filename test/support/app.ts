@@ -21,8 +21,11 @@ export interface TestAppOptions {
   backend?: Backend;
   /** Whether jobs run: a worker beside the API. */
   worker?: boolean;
-  settings?: Record<string, string>;
+  /** A function is given the URL of the app's own database. */
+  settings?: Settings | ((databaseUrl: string) => Settings);
 }
+
+type Settings = Record<string, string>;
 
 /** The real application on its own database: an API that listens on no port, and a worker where one is asked for. */
 export class TestApp {
@@ -59,7 +62,7 @@ export class TestApp {
       MAIL_DIR: join(dir, 'mail'),
       SWEEP_SECONDS: '1',
       JOB_LEASE_SECONDS: '2',
-      ...settings,
+      ...(typeof settings === 'function' ? settings(database.url) : settings),
     });
     const api = await startApi(config);
     const app = new TestApp(api, config, dir, database, redis);
