@@ -1,3 +1,4 @@
+import { types } from 'node:util';
 import { QueryFailedError } from 'typeorm';
 
 interface DriverError {
@@ -35,7 +36,8 @@ const CONNECTION_MESSAGES =
 
 /** True where the same request may well succeed in a moment, so that 503 is the honest answer. */
 export function isDatabaseUnavailable(error: unknown): boolean {
-  if (!(error instanceof Error)) return false;
+  // Not `instanceof`: the errors of a socket may come from another realm, as they do in Jest.
+  if (!types.isNativeError(error)) return false;
   const code = driverError(error)?.code ?? (error as NodeJS.ErrnoException).code;
   if (code !== undefined && (UNAVAILABLE.test(code) || CONNECTION_LOST.has(code))) return true;
   return CONNECTION_MESSAGES.test(error.message);

@@ -6,7 +6,7 @@ import type {
   FastifyRequest,
   FastifyServerOptions,
 } from 'fastify';
-import { type IncomingMessage, STATUS_CODES } from 'node:http';
+import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Config } from '../config/config.ts';
 import { MalformedRequestError, UriTooLongError } from '../errors/platform.errors.ts';
@@ -57,6 +57,14 @@ export function createHttpAdapter(config: Config): FastifyAdapter {
   const fastify: FastifyInstance = adapter.getInstance();
   addBodyParsers(fastify);
   addRequestHooks(fastify);
+  // Nest answers a preflight before any hook of ours but this kind.
+  fastify.addHook('onSend', (request, reply, payload, done) => {
+    if (!reply.hasHeader('x-correlation-id')) {
+      secure(request, reply);
+      void reply.header('x-correlation-id', request.id);
+    }
+    done(null, payload);
+  });
   fastify.addHook('onRequest', (request, reply, done) => {
     if (request.raw.url && request.raw.url.length > URL_MAX_BYTES) {
       done(Object.assign(new Error('URL too long'), { statusCode: 414 }));
@@ -72,8 +80,10 @@ const PARSER_STATUS: Record<string, number> = {
 
 /** What Node's own parser refuses has no request yet: the answer is written to the socket by hand. */
 function answerBrokenHttp(error: NodeJS.ErrnoException, socket: Socket): void {
-  if (error.code === 'ECONNRESET' || socket.destroyed || !socket.writable) {
-    socket.destroy();
+  // A second answer to a request would be taken for the first to the next one.
+  const { _httpMessage: answer } = socket as Socket & { _httpMessage?: ServerResponse | null };
+  if (error.code === 'ECONNRESET' || !socket.writable || answer?.headersSent) {
+    socket.destroySoon();
     return;
   }
   const status = PARSER_STATUS[error.code ?? ''] ?? 400;

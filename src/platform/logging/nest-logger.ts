@@ -39,9 +39,10 @@ export class NestLogger implements LoggerService {
     const stack = rest.find((part) => typeof part === 'string' && part.includes('\n    at '));
     const fields = { source, ...(stack ? { stack } : {}) };
     if (message instanceof Error) this.pino[level]({ ...fields, err: message }, message.message);
-    else if (isFields(message))
-      this.pino[level]({ ...fields, ...message }, message.msg as string | undefined);
-    else this.pino[level](fields, String(message));
+    else if (isFields(message)) {
+      const { msg, ...others } = message;
+      this.pino[level]({ ...fields, ...others }, msg as string | undefined);
+    } else this.pino[level](fields, String(message));
   }
 }
 

@@ -18,8 +18,11 @@ const DOCS_POLICY = [
 export function serveDocs(app: NestFastifyApplication): void {
   const fastify: FastifyInstance = app.getHttpAdapter().getInstance();
   fastify.addHook('onSend', (request, reply, payload, done) => {
-    if (request.routeOptions.url?.startsWith('/docs'))
+    if (request.routeOptions.url?.startsWith('/docs')) {
       reply.raw.setHeader('content-security-policy', DOCS_POLICY);
+      // Swagger UI leaves the character set to be guessed.
+      if (reply.getHeader('content-type') === 'text/html') void reply.type('text/html; charset=utf-8');
+    }
     done(null, payload);
   });
   SwaggerModule.setup('docs', app, () => createDocument(app), { jsonDocumentUrl: 'openapi.json' });
