@@ -39,6 +39,9 @@ export function defineJob<Input>(
   return definition;
 }
 
+/** Of this release, so far as the process has loaded them: a worker knows all. */
+export const knownJobTypes = (): string[] => [...definitions.keys()];
+
 export const findJobDefinition = (type: string): JobDefinition | undefined => definitions.get(type);
 
 export const jobTypesForUsers = (): string[] =>

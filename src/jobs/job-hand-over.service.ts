@@ -3,6 +3,7 @@ import { DataSource, type EntityManager, type EntitySubscriberInterface, type Qu
 import type { TransactionCommitEvent } from 'typeorm/subscriber/event/TransactionCommitEvent.js';
 import { Config } from '../platform/config/config.ts';
 import { QueueBackend } from '../platform/queue/queue-backend.ts';
+import { knownJobTypes } from './job-definition.ts';
 
 interface Waiting {
   id: string;
@@ -58,34 +59,43 @@ export class JobHandOverService implements EntitySubscriberInterface {
     if (!queryRunner.isTransactionActive) this.uncommitted.delete(queryRunner);
   }
 
-  /** Resolves to how many rows the queue has taken, or was offered in vain. */
-  async sweep(): Promise<number> {
+  /** Hands over one batch of what was missed. Resolves to whether more may be waiting that the queue would take. */
+  async sweep(): Promise<boolean> {
     const waiting = await this.claimForgotten();
-    if (waiting.length > 0 && !(await this.offer(waiting))) {
-      await this.db.query(`UPDATE jobs SET handed_over_at = NULL WHERE id = ANY($1)`, [
-        waiting.map(({ id }) => id),
-      ]);
-    }
-    return waiting.length;
+    if (await this.offer(waiting)) return waiting.length === SWEEP_BATCH;
+    await this.db.query(`UPDATE jobs SET handed_over_at = NULL WHERE id = ANY($1)`, [
+      waiting.map(({ id }) => id),
+    ]);
+    return false;
   }
 
-  /** SKIP LOCKED, so that the sweeps of several workers share the rows instead of waiting for each other. */
+  /**
+   * SKIP LOCKED, so that the sweeps of several workers share the rows instead of waiting for each other. What was never
+   * offered comes first: a long backlog that the queue knows must not keep a lost job waiting. Types of another
+   * release are left to its own workers.
+   */
   private async claimForgotten(): Promise<Waiting[]> {
     const [rows] = await this.db.query<[Waiting[], number]>(
       `UPDATE jobs SET handed_over_at = now()
        WHERE id IN (
          SELECT id FROM jobs
-         WHERE (
+         WHERE type = ANY($5) AND (
              (status = 'queued' AND available_at < now() + make_interval(secs => $1) AND created_at < now() - make_interval(secs => $2))
              OR (status = 'active' AND heartbeat_at < now() - make_interval(secs => $3))
            )
            AND (handed_over_at IS NULL OR handed_over_at < now() - make_interval(secs => $4))
-         ORDER BY available_at
+         ORDER BY handed_over_at NULLS FIRST, available_at
          LIMIT ${SWEEP_BATCH}
          FOR UPDATE SKIP LOCKED
        )
        RETURNING id, type, available_at AS "availableAt"`,
-      [LOOK_AHEAD_SECONDS, SETTLE_SECONDS, 2 * this.config.JOB_LEASE_SECONDS, this.retrySeconds()],
+      [
+        LOOK_AHEAD_SECONDS,
+        SETTLE_SECONDS,
+        2 * this.config.JOB_LEASE_SECONDS,
+        this.retrySeconds(),
+        knownJobTypes(),
+      ],
     );
     return rows;
   }

@@ -3,6 +3,8 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { Config } from '../platform/config/config.ts';
 import { JobHandOverService } from './job-hand-over.service.ts';
 
+const BATCHES_MAX = 10;
+
 /** Sweeps in every worker, by a plain timer: a schedule kept in the queue would be lost with the queue's data. */
 @Injectable()
 export class JobSweepService implements OnApplicationBootstrap, OnModuleDestroy {
@@ -28,11 +30,18 @@ export class JobSweepService implements OnApplicationBootstrap, OnModuleDestroy 
     const { signal } = this.stopping;
     while (!signal.aborted) {
       try {
-        await this.handOver.sweep();
+        await this.sweepBatches();
       } catch (error) {
         this.logger.warn({ msg: 'A sweep failed and will be repeated', err: error });
       }
       await pause(this.config.SWEEP_SECONDS * 1_000, undefined, { signal }).catch(() => undefined);
+    }
+  }
+
+  /** Thousands of rows in one go after the queue has lost its data, but never so many that the database feels it. */
+  private async sweepBatches(): Promise<void> {
+    for (let batch = 0; batch < BATCHES_MAX && !this.stopping.signal.aborted; batch += 1) {
+      if (!(await this.handOver.sweep())) return;
     }
   }
 }

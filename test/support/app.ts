@@ -1,5 +1,5 @@
 import { NestFactory } from '@nestjs/core';
-import type { INestApplicationContext } from '@nestjs/common';
+import { type INestApplicationContext, Module, type Type } from '@nestjs/common';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -21,6 +21,8 @@ export interface TestAppOptions {
   backend?: Backend;
   /** Whether jobs run: a worker beside the API. */
   worker?: boolean;
+  /** Job handlers that only tests have; the workers run them beside those of the application. */
+  handlers?: Type[];
   /** A function is given the URL of the app's own database. */
   settings?: Settings | ((databaseUrl: string) => Settings);
 }
@@ -40,13 +42,15 @@ export class TestApp {
     private readonly dir: string,
     private readonly database: TestDatabase,
     private readonly redis: TestRedis | undefined,
+    private readonly handlers: Type[] = [],
   ) {
     this.mailbox = new Mailbox(config.MAIL_DIR);
   }
 
   static async start({
     backend = 'postgres',
-    worker = false,
+    worker,
+    handlers,
     settings = {},
   }: TestAppOptions = {}): Promise<TestApp> {
     const dir = mkdtempSync(join(tmpdir(), 'test-app-'));
@@ -65,7 +69,7 @@ export class TestApp {
       ...(typeof settings === 'function' ? settings(database.url) : settings),
     });
     const api = await startApi(config);
-    const app = new TestApp(api, config, dir, database, redis);
+    const app = new TestApp(api, config, dir, database, redis, handlers);
     if (worker) await app.startWorker();
     return app;
   }
@@ -80,10 +84,10 @@ export class TestApp {
   }
 
   async startWorker(): Promise<INestApplicationContext> {
-    const worker = await NestFactory.createApplicationContext(WorkerModule.with(this.config), {
-      abortOnError: false,
-      logger: false,
-    });
+    const worker = await NestFactory.createApplicationContext(
+      { module: TestWorkerModule, imports: [WorkerModule.with(this.config)], providers: this.handlers },
+      { abortOnError: false, logger: false },
+    );
     this.workers.push(worker);
     return worker;
   }
@@ -102,6 +106,9 @@ export class TestApp {
     rmSync(this.dir, { recursive: true, force: true });
   }
 }
+
+@Module({})
+class TestWorkerModule {}
 
 async function startApi(config: Config): Promise<NestFastifyApplication> {
   const api = await createApp(AppModule.with(config), config);

@@ -6,7 +6,7 @@ import { freePort } from '../../scripts/processes.ts';
 import { newDataDir, rememberRedis } from './test-run.ts';
 
 /** Marks a database number as taken by a test file. */
-const CLAIM_KEY = 'test:claimed';
+export const CLAIM_KEY = 'test:claimed';
 const CLAIM_SECONDS = 3600;
 const START_TIMEOUT_MS = 10_000;
 

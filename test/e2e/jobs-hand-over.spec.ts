@@ -1,0 +1,169 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { setTimeout as pause } from 'node:timers/promises';
+import { In } from 'typeorm';
+import { Job } from '../../src/jobs/job.entity.ts';
+import { createJob, enqueue, jobRow, untilJob } from '../factories/job.factory.ts';
+import { TestApp } from '../support/app.ts';
+import { backends, loseQueueData } from '../support/queue-data.ts';
+import {
+  completeWithMark,
+  createMarks,
+  createScripted,
+  door,
+  marksOf,
+  script,
+  scripted,
+  scriptedHandlers,
+  startScripted,
+} from '../support/scripted-jobs.ts';
+import { times, until } from '../support/until.ts';
+
+describe.each(backends)('the hand-over on %s', (backend) => {
+  let app: TestApp;
+
+  beforeAll(async () => {
+    app = await TestApp.start({ backend, worker: true, handlers: scriptedHandlers });
+    await app.startWorker();
+    await createMarks(app);
+  });
+
+  afterAll(() => app.stop());
+
+  const untilCompleted = (jobs: Job[]) =>
+    until(
+      async () => (await app.db.getRepository(Job).countBy({ status: 'completed' })) >= jobs.length,
+      'every job to complete',
+    ).then(() => Promise.all(jobs.map(({ id }) => untilJob(app, id, 'completed'))));
+
+  it('runs a committed job exactly once', async () => {
+    const job = await startScripted(app, completeWithMark);
+
+    const { attempts, losses } = await untilJob(app, job.id, 'completed');
+
+    expect({ attempts, losses }).toEqual({ attempts: 1, losses: 0 });
+    expect(await marksOf(app, [job])).toEqual([1]);
+  });
+
+  it('starts nothing for a transaction that was rolled back', async () => {
+    let runs = 0;
+    const count = script(async () => void (runs += 1));
+
+    await expect(
+      app.db.transaction(async (tx) => {
+        await enqueue(app, scripted, count, { tx });
+        throw new Error('rolled back');
+      }),
+    ).rejects.toThrow('rolled back');
+
+    // Long enough for a job that did get out: the one that is started after it has run.
+    await untilJob(app, (await startScripted(app, completeWithMark)).id, 'completed');
+    expect(runs).toBe(0);
+  });
+
+  it('starts what a savepoint kept and not what another one took back', async () => {
+    const ran: string[] = [];
+    const note = (text: string) => script(async () => void ran.push(text));
+
+    const kept = await app.db.transaction(async (tx) => {
+      await tx
+        .transaction(async (inner) => {
+          await enqueue(app, scripted, note('taken back'), { tx: inner });
+          throw new Error('inner');
+        })
+        .catch(() => undefined);
+      return tx.transaction((inner) => enqueue(app, scripted, note('kept'), { tx: inner }));
+    });
+
+    await untilJob(app, kept.id, 'completed');
+    expect(ran).toEqual(['kept']);
+  });
+
+  it('waits for the outer transaction, not for the savepoint', async () => {
+    const { opened, open } = door();
+    let runs = 0;
+    const committed = app.db.transaction(async (tx) => {
+      const job = await tx.transaction((inner) =>
+        enqueue(
+          app,
+          scripted,
+          script(async () => void (runs += 1)),
+          { tx: inner },
+        ),
+      );
+      await opened;
+      return job;
+    });
+
+    await untilJob(app, (await startScripted(app, completeWithMark)).id, 'completed');
+    const runsBefore = runs;
+    open();
+
+    await untilJob(app, (await committed).id, 'completed');
+    expect([runsBefore, runs]).toEqual([0, 1]);
+  });
+
+  it('refuses to start a job outside of a transaction', async () => {
+    const started = enqueue(app, scripted, script(completeWithMark), { tx: app.db.manager });
+
+    await expect(started).rejects.toThrow('inside a transaction');
+  });
+
+  it('finds the rows that a crash has left between commit and hand-over, each once', async () => {
+    const jobs = await Promise.all(times(100, () => createScripted(app, completeWithMark)));
+
+    await untilCompleted(jobs);
+
+    expect(await marksOf(app, jobs)).toEqual(times(100, () => 1));
+  });
+
+  it('loses nothing and starts nothing twice when the queue forgets everything', async () => {
+    const runs = new Map<string, number>();
+    const jobs = await Promise.all(
+      times(150, () =>
+        startScripted(app, async (ctx) => {
+          runs.set(ctx.job.id, (runs.get(ctx.job.id) ?? 0) + 1);
+          await pause(50);
+          await completeWithMark(ctx);
+        }),
+      ),
+    );
+
+    await until(() => runs.size > 20, 'some of the jobs to run');
+    await loseQueueData(app);
+    const runsBefore = runs.size;
+    const ended = await untilCompleted(jobs);
+
+    expect(runsBefore).toBeLessThan(150);
+    expect(await marksOf(app, jobs)).toEqual(times(150, () => 1));
+    expect([...runs.values()]).toEqual(times(150, () => 1));
+    expect(ended.filter(({ losses }) => losses > 0)).toEqual([]);
+  });
+
+  it('hands over thousands of forgotten rows within seconds', async () => {
+    const { id: scriptId } = await createScripted(app, completeWithMark, { status: 'cancelled' });
+    const inserted = `INSERT INTO jobs (id, type, input, correlation_id, available_at, created_at)
+      SELECT gen_random_uuid(), type, input, correlation_id, available_at, created_at
+      FROM jobs, generate_series(1, 1500) WHERE id = $1 RETURNING id`;
+    const jobs = (await app.db.query<Job[]>(inserted, [scriptId])).map(({ id }) => ({ id }) as Job);
+
+    await until(
+      async () => (await app.db.getRepository(Job).countBy({ status: In(['queued', 'active']) })) === 0,
+      'the backlog to be worked off',
+    );
+
+    expect(new Set(await marksOf(app, jobs))).toEqual(new Set([1]));
+  });
+
+  it('is not disturbed by rows whose type no handler knows', async () => {
+    const strangers = await Promise.all(
+      times(20, (n) => createJob(app, { type: `not:a:queue:${n}`, availableAt: new Date(0) })),
+    );
+    const job = await createScripted(app, completeWithMark);
+
+    await untilJob(app, job.id, 'completed');
+
+    const rows = await Promise.all(strangers.map(({ id }) => jobRow(app, id)));
+    expect(rows.map(({ status, attempts }) => [status, attempts])).toEqual(times(20, () => ['queued', 0]));
+    await app.db.query('DELETE FROM jobs WHERE id = ANY($1)', [strangers.map(({ id }) => id)]);
+  });
+});

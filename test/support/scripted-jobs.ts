@@ -1,0 +1,85 @@
+import { randomUUID } from 'node:crypto';
+import { z } from 'zod';
+import { defineJob } from '../../src/jobs/job-definition.ts';
+import { type JobContext, JobHandler, type JobRunner } from '../../src/jobs/job-handler.ts';
+import type { Job } from '../../src/jobs/job.entity.ts';
+import { createJob, enqueue } from '../factories/job.factory.ts';
+import type { TestApp } from './app.ts';
+
+/** What the handler does in one test. */
+type Script = (ctx: JobContext) => Promise<object | void>;
+
+const input = z.strictObject({ script: z.string() });
+const quickRetry = { attempts: 3, concurrency: 20, backoffSeconds: () => 0.05, startableByUsers: true };
+
+export const scripted = defineJob({ type: 'test-scripted', input, ...quickRetry });
+export const scriptedShort = defineJob({ type: 'test-short', input, ...quickRetry, timeoutSeconds: 0.3 });
+/** Its second run comes so late that a test which sees it is not looking at a retry that was quick. */
+export const scriptedPatient = defineJob({
+  type: 'test-patient',
+  input,
+  ...quickRetry,
+  backoffSeconds: () => 600,
+});
+
+const scripts = new Map<string, Script>();
+
+class ScriptedRunner implements JobRunner<z.output<typeof input>> {
+  run(given: z.output<typeof input>, ctx: JobContext): Promise<object | void> {
+    const run = scripts.get(given.script);
+    if (!run) throw new Error('This script belongs to another test file');
+    return run(ctx);
+  }
+}
+
+@JobHandler(scripted)
+class ScriptedHandler extends ScriptedRunner {}
+@JobHandler(scriptedShort)
+class ScriptedShortHandler extends ScriptedRunner {}
+@JobHandler(scriptedPatient)
+class ScriptedPatientHandler extends ScriptedRunner {}
+
+/** For `TestApp.start({ handlers })`. */
+export const scriptedHandlers = [ScriptedHandler, ScriptedShortHandler, ScriptedPatientHandler];
+
+/** The input of a job that does what the function says. */
+export function script(run: Script): z.output<typeof input> {
+  const name = randomUUID();
+  scripts.set(name, run);
+  return { script: name };
+}
+
+/** Starts a job that does what the function says. */
+export function startScripted(
+  app: TestApp,
+  run: Script,
+  { definition = scripted, userId }: { definition?: typeof scripted; userId?: string } = {},
+): Promise<Job> {
+  return enqueue(app, definition, script(run), userId ? { userId } : {});
+}
+
+/** The same as rows that a crash has left between commit and hand-over. */
+export const createScripted = (app: TestApp, run: Script, overrides: Partial<Job> = {}): Promise<Job> =>
+  createJob(app, { type: scripted.type, input: script(run), ...overrides });
+
+/** Where scripts leave their effects: a row that is there twice is an effect that happened twice. */
+export const createMarks = (app: TestApp) => app.db.query('CREATE TABLE marks (job_id uuid, text text)');
+
+/** Ends the job and leaves its mark in the same transaction. */
+export const completeWithMark = (ctx: JobContext) =>
+  ctx.complete({}, async (tx) => {
+    await tx.query('INSERT INTO marks VALUES ($1)', [ctx.job.id]);
+  });
+
+/** How many marks each of the jobs has left. */
+export async function marksOf(app: TestApp, jobs: Job[]): Promise<number[]> {
+  const rows = await app.db.query<{ id: string }[]>('SELECT job_id AS id FROM marks');
+  const counts = Map.groupBy(rows, (row) => row.id);
+  return jobs.map((job) => counts.get(job.id)?.length ?? 0);
+}
+
+/** A door that scripts wait at until the test opens it. */
+export function door() {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  return { opened: promise, open: () => resolve() };
+}
