@@ -1,0 +1,140 @@
+import { PasswordsService } from '../../src/auth/passwords.service.ts';
+import { createUser } from '../factories/user.factory.ts';
+import { TestApp } from '../support/app.ts';
+import { times } from '../support/until.ts';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+
+const PASSWORD = 'correct horse battery';
+
+let app: TestApp;
+
+beforeAll(async () => {
+  app = await TestApp.start({ settings: { RATE_LIMIT_FACTOR: '1000' } });
+});
+
+afterAll(() => app.stop());
+
+describe('POST /v1/auth/login', () => {
+  it('gives a pair of tokens, and nothing else', async () => {
+    const { user } = await createUser(app);
+
+    const answer = await login(user.email);
+
+    expect(answer).toMatchObject({ status: 200, headers: { 'cache-control': 'no-store' } });
+    expect(answer.body).toEqual({
+      data: {
+        accessToken: expect.stringMatching(/^[\w-]+\.[\w-]+\.[\w-]+$/),
+        refreshToken: expect.stringMatching(/^[\w-]{43,}$/),
+        tokenType: 'Bearer',
+        expiresIn: 600,
+      },
+    });
+    expect(answer.headers).not.toHaveProperty('set-cookie');
+  });
+
+  it('takes the address in capitals', async () => {
+    const { user } = await createUser(app);
+
+    const answer = await login(user.email.toUpperCase());
+
+    expect(answer.status).toBe(200);
+  });
+
+  it('answers a wrong password, an unknown address and an account without a password alike', async () => {
+    const { user } = await createUser(app);
+    const { user: imported } = await createUser(app);
+    await app.db.query('UPDATE users SET password_hash = NULL WHERE id = $1', [imported.id]);
+
+    const answers = await Promise.all([
+      login(user.email, 'not the password'),
+      login('nobody@example.com'),
+      login(imported.email),
+    ]);
+
+    for (const { status, headers, body } of answers) {
+      expect({ status, body }).toEqual({
+        status: 401,
+        body: { ...answers[0].body, code: 'INVALID_CREDENTIALS', correlationId: expect.any(String) },
+      });
+      expect(headers['www-authenticate']).toBe('Bearer');
+      expect(Object.keys(headers).toSorted()).toEqual(Object.keys(answers[0].headers).toSorted());
+    }
+  });
+
+  it('takes as long for an unknown address as for a wrong password', async () => {
+    const { user } = await createUser(app);
+    const passwordHash = await new PasswordsService().hash(PASSWORD);
+    await app.db.query('UPDATE users SET password_hash = $2 WHERE id = $1', [user.id, passwordHash]);
+    const took = { unknown: [] as number[], wrong: [] as number[] };
+
+    for (const round of times(12, (index) => index)) {
+      took.unknown.push(await timeOf(() => login(`nobody-${round}@example.com`)));
+      took.wrong.push(await timeOf(() => login(user.email, `wrong password ${round}`)));
+    }
+
+    // Without the same work it would be a tenth.
+    const ratio = median(took.unknown) / median(took.wrong);
+    expect(ratio).toBeGreaterThan(0.5);
+    expect(ratio).toBeLessThan(2);
+  });
+
+  it.each([
+    ['that is not confirmed', { emailVerifiedAt: null }, 'EMAIL_NOT_VERIFIED'],
+    ['that is suspended', { status: 'suspended' }, 'ACCOUNT_SUSPENDED'],
+  ] as const)('tells of an account %s only who knows its password', async (_name, state, code) => {
+    const { user } = await createUser(app, state);
+
+    const [right, wrong] = await Promise.all([login(user.email), login(user.email, 'not the password')]);
+
+    expect(right).toMatchObject({ status: 403, body: { code } });
+    expect(wrong).toMatchObject({ status: 401, body: { code: 'INVALID_CREDENTIALS' } });
+    expect(await sessionsOf(user.id)).toEqual([]);
+  });
+
+  it('begins a session of its own each time, and keeps what it came from', async () => {
+    const { user } = await createUser(app);
+
+    await Promise.all(times(2, () => login(user.email).set('user-agent', `Agent ${'x'.repeat(1_000)}`)));
+
+    const sessions = await sessionsOf(user.id);
+    expect(new Set(sessions.map(({ id }) => id)).size).toBe(2);
+    expect(sessions[0]).toMatchObject({
+      user_agent: expect.stringMatching(/^Agent x{390,}$/),
+      ip_address: expect.stringMatching(/127\.0\.0\.1$/),
+      rotation_counter: 0,
+      revoked_at: null,
+    });
+    expect(sessions[0].user_agent.length).toBeLessThan(500);
+  });
+
+  it('does not believe a stranger who names another source', async () => {
+    const { user } = await createUser(app);
+
+    await login(user.email).set('x-forwarded-for', '203.0.113.7').set('forwarded', 'for=203.0.113.7');
+
+    const [session] = await sessionsOf(user.id);
+    expect(session.ip_address).toMatch(/127\.0\.0\.1$/);
+  });
+
+  it('is open to who sends a token that is no longer good', async () => {
+    const { user } = await createUser(app);
+
+    const answer = await login(user.email).set('authorization', 'Bearer expired');
+
+    expect(answer.status).toBe(200);
+  });
+});
+
+const login = (email: string, password = PASSWORD) =>
+  app.http().post('/v1/auth/login').send({ email, password });
+
+const sessionsOf = (userId: string) => app.db.query('SELECT * FROM sessions WHERE user_id = $1', [userId]);
+
+async function timeOf(work: () => PromiseLike<unknown>): Promise<number> {
+  const start = performance.now();
+  await work();
+  return performance.now() - start;
+}
+
+const median = (numbers: number[]): number =>
+  numbers.toSorted((a, b) => a - b)[Math.floor(numbers.length / 2)]!;

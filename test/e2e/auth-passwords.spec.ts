@@ -1,0 +1,84 @@
+import { TestApp } from '../support/app.ts';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { randomUUID } from 'node:crypto';
+
+let app: TestApp;
+
+beforeAll(async () => {
+  app = await TestApp.start({ settings: { RATE_LIMIT_FACTOR: '1000' } });
+});
+
+afterAll(() => app.stop());
+
+describe('a new password', () => {
+  it.each([
+    ['of 12 characters', 'x7$ kQ9!mzP2'],
+    ['of 128 characters', 'aB3$'.repeat(32)],
+    ['of 12 characters beyond the basic plane', '🦊🐢🦉🐝🦋🐙🦔🦜🐠🦕🐌🦩'],
+    ['of 128 characters beyond the basic plane', '🦊🐢🦉🐝'.repeat(32)],
+    ['of 128 characters that were sent decomposed', 'e\u0301o\u0302'.repeat(64)],
+    ['of lower-case letters and blanks only', 'aaaa bbbb cccc dddd eeee'],
+    ['with blanks around it', '  surrounded by blanks  '],
+  ])('is taken: %s', async (_name, password) => {
+    const answer = await register(password);
+
+    expect(answer.status).toBe(202);
+  });
+
+  it.each([
+    ['11 characters', 'x7$ kQ9!mzP', 'TOO_SHORT'],
+    ['11 characters that are 22 UTF-16 units', '🦊🐢🦉🐝🦋🐙🦔🦜🐠🦕🐌', 'TOO_SHORT'],
+    ['11 characters that were 22 before their normal form', 'e\u0301'.repeat(11), 'TOO_SHORT'],
+    ['129 characters', 'x'.repeat(129), 'TOO_LONG'],
+    ['100 KB', 'x'.repeat(100_000), 'TOO_LONG'],
+    ['a NUL', 'long enough \0 but', 'INVALID_TEXT'],
+    ['half a character', 'long enough \ud83e but', 'INVALID_TEXT'],
+    ['the name of the address', 'my-Walter.White-password', 'CONTAINS_EMAIL'],
+    ['no text', 123_456_789_012, 'INVALID_TYPE'],
+  ])('is refused with the reason: %s', async (_name, password, code) => {
+    const answer = await register(password, 'walter.white@example.com');
+
+    expect(answer).toMatchObject({ status: 422, body: { code: 'VALIDATION_FAILED' } });
+    expect(answer.body.details).toEqual([{ path: 'password', code, message: expect.any(String) }]);
+    expect(answer.text).not.toContain(String(password).slice(0, 20));
+  });
+
+  it('may hold a name that is too short to be told from chance', async () => {
+    const answer = await register('not about bob at all', 'bob@example.com');
+
+    expect(answer.status).toBe(202);
+  });
+
+  it('is the same however its characters were composed', async () => {
+    const email = `${randomUUID()}@example.com`;
+    await register('un mot de passe tre\u0300s long', email);
+    await confirm(email);
+
+    const answer = await login(email, 'un mot de passe tr\u00e8s long');
+
+    expect(answer.status).toBe(200);
+  });
+
+  it('counts to its end', async () => {
+    const email = `${randomUUID()}@example.com`;
+    await register(`${'x'.repeat(100)}1`, email);
+    await confirm(email);
+
+    const answers = await Promise.all([
+      login(email, `${'x'.repeat(100)}2`),
+      login(email, `${'x'.repeat(100)}1 `),
+      login(email, `${'x'.repeat(100)}1`),
+    ]);
+
+    expect(answers.map(({ status }) => status)).toEqual([401, 401, 200]);
+  });
+});
+
+const register = (password: unknown, email = `${randomUUID()}@example.com`) =>
+  app.http().post('/v1/auth/register').send({ email, password, displayName: 'New' });
+
+const login = (email: string, password: string) =>
+  app.http().post('/v1/auth/login').send({ email, password });
+
+const confirm = (email: string) =>
+  app.db.query('UPDATE users SET email_verified_at = now() WHERE email = $1', [email]);
