@@ -1,0 +1,92 @@
+import { TestApp } from '../support/app.ts';
+import { login, type SignedIn, signedIn } from '../support/client.ts';
+import { times, until } from '../support/until.ts';
+import { decodeJwt } from 'jose';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+
+let app: TestApp;
+
+beforeAll(async () => {
+  app = await TestApp.start({ settings: { RATE_LIMIT_FACTOR: '1000' } });
+});
+
+afterAll(() => app.stop());
+
+describe('POST /v1/auth/logout', () => {
+  it('ends this session at once and leaves the others', async () => {
+    const user = await signedIn(app);
+    const elsewhere = await login(app, user.user.email, 'correct horse battery');
+
+    const answer = await user.post('/v1/auth/logout');
+
+    expect(answer).toMatchObject({ status: 204, text: '' });
+    const refused = await user.get('/v1/users/me');
+    expect(refused).toMatchObject({ status: 401, body: { code: 'UNAUTHENTICATED' } });
+    expect(refused.headers['www-authenticate']).toBe('Bearer error="invalid_token"');
+    expect(await refresh(user.refreshToken)).toMatchObject({
+      status: 401,
+      body: { code: 'REFRESH_TOKEN_INVALID' },
+    });
+    expect((await refresh(elsewhere.refreshToken)).status).toBe(200);
+  });
+
+  it('refuses every access token of the session, those of earlier refreshes too', async () => {
+    const user = await signedIn(app);
+    const { body } = await refresh(user.refreshToken);
+
+    await user.post('/v1/auth/logout');
+
+    expect((await bearer(body.data.accessToken)).status).toBe(401);
+    expect((await bearer(user.accessToken)).status).toBe(401);
+  });
+
+  it('needs a token', async () => {
+    const answer = await app.http().post('/v1/auth/logout');
+
+    expect(answer).toMatchObject({ status: 401, body: { code: 'UNAUTHENTICATED' } });
+    expect(answer.headers['www-authenticate']).toBe('Bearer');
+  });
+
+  it('is heard of by other instances within a second or so, and by those that start later', async () => {
+    const other = await app.startAnother();
+    const user = await signedIn(app);
+    expect((await user.get('/v1/users/me', other)).status).toBe(200);
+
+    await user.post('/v1/auth/logout');
+
+    await until(
+      async () => (await user.get('/v1/users/me', other)).status === 401,
+      'the other instance to refuse the token',
+      2_000,
+    );
+    const later = await app.startAnother();
+    expect((await user.get('/v1/users/me', later)).status).toBe(401);
+  });
+
+  it('leaves nothing alive when it races refreshes', async () => {
+    const users = await Promise.all(times(20, () => signedIn(app)));
+
+    const races = await Promise.all(
+      users.map((user) =>
+        Promise.all([refresh(user.refreshToken), user.post('/v1/auth/logout'), refresh(user.refreshToken)]),
+      ),
+    );
+
+    expect(races.map(([, loggedOut]) => loggedOut.status)).toEqual(times(20, () => 204));
+    const won = races.flatMap(([first, , second]) => [first, second]).filter(({ status }) => status === 200);
+    for (const { body } of won) {
+      expect((await bearer(body.data.accessToken)).status).toBe(401);
+      expect((await refresh(body.data.refreshToken)).status).toBe(401);
+    }
+    expect(await liveSessionsOf(users)).toEqual([]);
+  });
+});
+
+const refresh = (refreshToken: string) => app.http().post('/v1/auth/refresh').send({ refreshToken });
+
+const bearer = (token: string) => app.http().get('/v1/users/me').set('authorization', `Bearer ${token}`);
+
+const liveSessionsOf = (users: SignedIn[]) =>
+  app.db.query('SELECT id FROM sessions WHERE revoked_at IS NULL AND id = ANY($1)', [
+    users.map(({ accessToken }) => decodeJwt(accessToken)['sid']),
+  ]);

@@ -1,0 +1,268 @@
+import { MacService } from '../../src/platform/security/mac.service.ts';
+import { makeRefreshToken } from '../../src/auth/sessions/refresh-token.ts';
+import { TestApp } from '../support/app.ts';
+import { captureLogs } from '../support/logs.ts';
+import { login as signInAgain, type SignedIn, signedIn } from '../support/client.ts';
+import { storedText } from '../support/stored-text.ts';
+import { times } from '../support/until.ts';
+import { decodeJwt } from 'jose';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+
+let app: TestApp;
+
+beforeAll(async () => {
+  app = await TestApp.start({ settings: { RATE_LIMIT_FACTOR: '1000' } });
+});
+
+afterAll(() => app.stop());
+
+describe('POST /v1/auth/refresh', () => {
+  it('gives a new pair for the same session', async () => {
+    const user = await signedIn(app);
+
+    const answer = await refresh(user.refreshToken);
+
+    expect(answer).toMatchObject({ status: 200, headers: { 'cache-control': 'no-store' } });
+    const { accessToken, refreshToken, ...others } = answer.body.data;
+    expect(others).toEqual({ tokenType: 'Bearer', expiresIn: 600 });
+    expect(refreshToken).not.toBe(user.refreshToken);
+    const [before, after] = [decodeJwt(user.accessToken), decodeJwt(accessToken)];
+    expect(after).toMatchObject({ sub: before.sub, sid: before['sid'], auth_time: before['auth_time'] });
+    expect(after.jti).not.toBe(before.jti);
+    expect((await refresh(refreshToken)).status).toBe(200);
+  });
+
+  it('gives parallel refreshes of one token the same successor', async () => {
+    const { refreshToken, accessToken } = await signedIn(app);
+
+    const answers = await Promise.all(times(50, () => refresh(refreshToken)));
+
+    expect(answers.map((answer) => answer.status)).toEqual(times(50, () => 200));
+    const successors = new Set(answers.map((answer) => answer.body.data.refreshToken));
+    expect(successors.size).toBe(1);
+    expect(await sessionOf(accessToken)).toMatchObject({ rotation_counter: 1, revoked_at: null });
+    expect((await refresh([...successors][0])).status).toBe(200);
+  });
+
+  it('gives who lost the answer the same successor again, within the grace', async () => {
+    const { refreshToken } = await signedIn(app);
+    const lost = await refresh(refreshToken);
+
+    const retried = await refresh(refreshToken);
+
+    expect(retried.body.data.refreshToken).toBe(lost.body.data.refreshToken);
+  });
+
+  it('keeps no refresh token, and nothing that one could be made from alone', async () => {
+    const { refreshToken } = await signedIn(app);
+    const { body } = await refresh(refreshToken);
+
+    const stored = await storedText(app.db);
+
+    for (const token of [refreshToken, body.data.refreshToken]) {
+      const bytes = Buffer.from(token, 'base64url');
+      expect(stored).not.toContain(token);
+      expect(stored).not.toContain(bytes.subarray(-32).toString('hex'));
+    }
+    for (const secret of app.config.SECRET_KEYS) expect(stored).not.toContain(secret);
+  });
+});
+
+describe('a refresh token that was used before', () => {
+  it('ends the session once the grace is over, and no other session', async () => {
+    const user = await signedIn(app);
+    const elsewhere = await signInAgain(app, user.user.email, 'correct horse battery');
+    const { body: successor } = await refresh(user.refreshToken);
+    await age(user, 'rotated_at', '11 seconds');
+
+    const reused = await refresh(user.refreshToken);
+
+    expect(reused).toMatchObject({ status: 401, body: { code: 'REFRESH_TOKEN_REUSED' } });
+    expect(await sessionOf(user.accessToken)).toMatchObject({ revoked_reason: 'reuse' });
+    const { accessToken, refreshToken } = successor.data;
+    expect(await refresh(refreshToken)).toMatchObject({
+      status: 401,
+      body: { code: 'REFRESH_TOKEN_INVALID' },
+    });
+    expect((await me(user.accessToken)).status).toBe(401);
+    expect((await me(accessToken)).status).toBe(401);
+    expect((await me(elsewhere.accessToken)).status).toBe(200);
+    expect((await refresh(elsewhere.refreshToken)).status).toBe(200);
+  });
+
+  it('ends the session within the grace too when it is not the one before the current', async () => {
+    const user = await signedIn(app);
+    const first = await refresh(user.refreshToken);
+    await refresh(first.body.data.refreshToken);
+
+    const answer = await refresh(user.refreshToken);
+
+    expect(answer).toMatchObject({ status: 401, body: { code: 'REFRESH_TOKEN_REUSED' } });
+    expect(await sessionOf(user.accessToken)).toMatchObject({ revoked_reason: 'reuse' });
+  });
+
+  it('is told in the log by its session, and not by itself', async () => {
+    const user = await signedIn(app);
+    await refresh(user.refreshToken);
+    await age(user, 'rotated_at', '11 seconds');
+    const log = captureLogs(app.api);
+
+    await refresh(user.refreshToken);
+
+    const warnings = log.lines().filter(({ level }) => level === 'warn');
+    expect(warnings).toHaveLength(1);
+    expect(warnings[0]).toMatchObject({ sid: decodeJwt(user.accessToken)['sid'], userId: user.user.id });
+    expect(log.text()).not.toContain(user.refreshToken);
+  });
+
+  it('is taken by one of many at once where there is no grace', async () => {
+    const strict = await TestApp.start({ settings: { REFRESH_GRACE_SECONDS: '0' } });
+    const { refreshToken } = await signedIn(strict);
+
+    const answers = await Promise.all(
+      times(20, () => strict.http().post('/v1/auth/refresh').send({ refreshToken })),
+    );
+
+    await strict.stop();
+    const statuses = answers.map(({ status }) => status).toSorted();
+    expect(statuses).toEqual([200, ...times(19, () => 401)]);
+  });
+});
+
+describe('a session', () => {
+  it.each([
+    ['is not refreshed for two weeks', 'last_used_at', '14 days 1 minute'],
+    ['is older than thirty days, however often it was refreshed', 'expires_at', '30 days 1 minute'],
+  ])('has ended when it %s', async (_name, column, by) => {
+    const user = await signedIn(app);
+    await age(user, column, by);
+
+    const answer = await refresh(user.refreshToken);
+
+    expect(answer).toMatchObject({ status: 401, body: { code: 'REFRESH_TOKEN_INVALID' } });
+    expect(answer.headers['www-authenticate']).toBe('Bearer');
+    expect(await sessionOf(user.accessToken)).toMatchObject({ rotation_counter: 0 });
+  });
+
+  it.each([
+    ['within two weeks', 'last_used_at', '13 days 23 hours'],
+    ['within thirty days', 'expires_at', '29 days 23 hours'],
+  ])('goes on when it is refreshed %s, which moves its end no further', async (_name, column, by) => {
+    const user = await signedIn(app);
+    await age(user, column, by);
+    const before = await sessionOf(user.accessToken);
+
+    const answer = await refresh(user.refreshToken);
+
+    expect(answer.status).toBe(200);
+    const after = await sessionOf(user.accessToken);
+    expect(after.expires_at).toEqual(before.expires_at);
+    expect(after.last_used_at.getTime()).toBeGreaterThanOrEqual(before.last_used_at.getTime());
+  });
+
+  it('is not to be refreshed while its account is suspended', async () => {
+    const user = await signedIn(app);
+    await app.db.query(`UPDATE users SET status = 'suspended' WHERE id = $1`, [user.user.id]);
+
+    const answer = await refresh(user.refreshToken);
+
+    expect(answer).toMatchObject({ status: 401, body: { code: 'REFRESH_TOKEN_INVALID' } });
+    expect(await sessionOf(user.accessToken)).toMatchObject({ rotation_counter: 0 });
+  });
+});
+
+describe('a refresh token that we did not make', () => {
+  const forgeries: Record<string, (token: Buffer, other: Buffer) => Buffer> = {
+    'has another MAC': (token) => flip(token, token.length - 1),
+    'claims another counter': (token) => flip(token, 19),
+    'claims the session of another': (token, other) =>
+      Buffer.concat([other.subarray(0, 16), token.subarray(16)]),
+    'carries the MAC of another': (token, other) =>
+      Buffer.concat([token.subarray(0, 20), other.subarray(20)]),
+    'is of a session that never was': (token) => flip(token, 3),
+    'is cut off': (token) => token.subarray(0, -1),
+    'goes on': (token) => Buffer.concat([token, Buffer.from('x')]),
+    'is empty of a MAC': (token) => Buffer.concat([token.subarray(0, 20), Buffer.alloc(32)]),
+  };
+
+  it.each(Object.entries(forgeries))('is refused and ends nothing: it %s', async (_name, forge) => {
+    const [user, other] = await Promise.all([signedIn(app), signedIn(app)]);
+    const bytes = [user, other].map(({ refreshToken }) => Buffer.from(refreshToken, 'base64url'));
+
+    const answer = await refresh(forge(bytes[0]!, bytes[1]!).toString('base64url'));
+
+    expect(answer).toMatchObject({ status: 401, body: { code: 'REFRESH_TOKEN_INVALID' } });
+    for (const { refreshToken } of [user, other]) expect((await refresh(refreshToken)).status).toBe(200);
+  });
+
+  it.each([
+    ['padding', (token: string) => `${token}==`],
+    ['blanks', (token: string) => ` ${token}`],
+    ['another alphabet', (token: string) => Buffer.from(token, 'base64url').toString('base64')],
+    ['a line break', (token: string) => `${token}\n`],
+  ])('includes one in another spelling: with %s', async (_name, spell) => {
+    const { refreshToken } = await signedIn(app);
+    const spelled = spell(refreshToken);
+
+    const answer = await refresh(spelled);
+
+    // The other alphabet may spell some tokens the same.
+    expect(answer.status).toBe(spelled === refreshToken ? 200 : 401);
+  });
+
+  it('includes one of a counter that is still to come', async () => {
+    const user = await signedIn(app);
+    const { id: sessionId, salt } = await sessionOf(user.accessToken);
+    const early = makeRefreshToken({ sessionId, counter: 1 }, salt, app.api.get(MacService));
+
+    const answer = await refresh(early);
+
+    expect(answer).toMatchObject({ status: 401, body: { code: 'REFRESH_TOKEN_INVALID' } });
+    expect((await refresh(user.refreshToken)).status).toBe(200);
+  });
+
+  it('can be made neither with the salt of the database alone nor with our secret alone', async () => {
+    const user = await signedIn(app);
+    const { id: sessionId, salt } = await sessionOf(user.accessToken);
+    const otherSecret = new MacService({ SECRET_KEYS: [Buffer.alloc(32, 1).toString('base64')] } as never);
+
+    const answers = await Promise.all([
+      refresh(makeRefreshToken({ sessionId, counter: 0 }, salt, otherSecret)),
+      refresh(makeRefreshToken({ sessionId, counter: 0 }, Buffer.alloc(32), app.api.get(MacService))),
+    ]);
+
+    expect(answers.map(({ status }) => status)).toEqual([401, 401]);
+    expect(await sessionOf(user.accessToken)).toMatchObject({ revoked_at: null, rotation_counter: 0 });
+  });
+
+  it('includes what is meant for something else', async () => {
+    const { accessToken } = await signedIn(app);
+
+    const answer = await refresh(accessToken.slice(0, 200));
+
+    expect(answer).toMatchObject({ status: 401, body: { code: 'REFRESH_TOKEN_INVALID' } });
+  });
+});
+
+const refresh = (refreshToken: unknown) => app.http().post('/v1/auth/refresh').send({ refreshToken });
+
+const me = (accessToken: string) =>
+  app.http().get('/v1/users/me').set('authorization', `Bearer ${accessToken}`);
+
+async function sessionOf(accessToken: string) {
+  const [row] = await app.db.query('SELECT * FROM sessions WHERE id = $1', [decodeJwt(accessToken)['sid']]);
+  return row;
+}
+
+/** Moves a time of the session into the past. */
+const age = ({ accessToken }: SignedIn, column: string, by: string) =>
+  app.db.query(`UPDATE sessions SET ${column} = ${column} - $2::interval WHERE id = $1`, [
+    decodeJwt(accessToken)['sid'],
+    by,
+  ]);
+
+function flip(bytes: Buffer, position: number): Buffer {
+  const flipped = Buffer.from(bytes);
+  flipped[position] = flipped[position]! ^ 1;
+  return flipped;
+}
