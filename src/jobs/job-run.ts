@@ -115,11 +115,16 @@ export class JobRun implements JobContext {
     );
   }
 
-  /** Back into the queue, to be run at or after the given time. A run that was only interrupted counts for nothing. */
+  /**
+   * Back into the queue, to be run at or after the given time. A run that was only interrupted counts for nothing. A
+   * job that was cancelled too late for this run to hear of it ends here, not after the pause.
+   */
   async requeue(availableAt: Date, wasInterrupted: boolean): Promise<void> {
     await this.write(
       this.db.manager,
-      `status = 'queued', lease = NULL, available_at = $3, handed_over_at = now(), attempts = attempts - $4::int`,
+      `status = CASE WHEN cancel_requested_at IS NULL THEN 'queued' ELSE 'cancelled' END,
+       finished_at = CASE WHEN cancel_requested_at IS NOT NULL THEN now() END,
+       lease = NULL, available_at = $3, handed_over_at = now(), attempts = attempts - $4::int`,
       [availableAt, wasInterrupted ? 1 : 0],
     );
   }

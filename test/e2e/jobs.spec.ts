@@ -1,0 +1,284 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { randomUUID } from 'node:crypto';
+import { JobFilesService } from '../../src/jobs/job-files.service.ts';
+import { createJob, jobRow } from '../factories/job.factory.ts';
+import { TestApp } from '../support/app.ts';
+import { type SignedIn, signedIn } from '../support/client.ts';
+import { script, scripted } from '../support/scripted-jobs.ts';
+import { times } from '../support/until.ts';
+
+let app: TestApp;
+let owner: SignedIn;
+let stranger: SignedIn;
+let admin: SignedIn;
+
+beforeAll(async () => {
+  app = await TestApp.start();
+  [owner, stranger, admin] = await Promise.all([
+    signedIn(app),
+    signedIn(app),
+    signedIn(app, { role: 'admin' }),
+  ]);
+});
+
+afterAll(() => app.stop());
+
+const ownJob = (overrides = {}) => createJob(app, { userId: owner.user.id, ...overrides });
+
+/** A finished job with this text as its result. */
+async function jobWithResult(text: string) {
+  const files = app.api.get(JobFilesService);
+  const file = await files.create(
+    { name: 'report.csv', mediaType: 'text/csv; charset=utf-8' },
+    app.db.manager,
+  );
+  await files.append(file.id, Buffer.from(text), app.db.manager);
+  return ownJob({ status: 'completed', resultFileId: file.id });
+}
+
+describe('POST /v1/jobs', () => {
+  it('starts a job of the caller and says where to watch it', async () => {
+    const input = script(async () => undefined);
+
+    const answer = await owner.post('/v1/jobs', { type: scripted.type, input });
+
+    const { id } = answer.body.data;
+    expect(answer.status).toBe(202);
+    expect(answer.headers['location']).toBe(`/v1/jobs/${id}`);
+    expect(answer.body.data).toEqual({
+      id,
+      type: scripted.type,
+      status: 'queued',
+      progress: 0,
+      attempts: 0,
+      result: null,
+      error: null,
+      createdAt: expect.any(String),
+      startedAt: null,
+      finishedAt: null,
+    });
+    expect(await jobRow(app, id)).toMatchObject({ userId: owner.user.id, input });
+  });
+
+  it('refuses a type that nobody knows and one that only the system may start', async () => {
+    const types = ['no-such-type', 'mail-send', 'user-import', '__proto__'];
+
+    const answers = await Promise.all(types.map((type) => owner.post('/v1/jobs', { type, input: {} })));
+
+    expect(answers.map((answer) => [answer.status, answer.body.code, answer.body.details[0].path])).toEqual(
+      types.map(() => [422, 'VALIDATION_FAILED', 'type']),
+    );
+  });
+
+  it('names the field of an input that does not fit the type', async () => {
+    const answer = await owner.post('/v1/jobs', { type: scripted.type, input: { script: 1 } });
+
+    expect([answer.status, answer.body.details[0].path]).toEqual([422, 'input.script']);
+  });
+
+  it('keeps the correlation id and the trace of the request', async () => {
+    const traceparent = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01';
+    const request = owner.post('/v1/jobs', { type: scripted.type, input: script(async () => undefined) });
+
+    const answer = await request.set({ 'x-correlation-id': 'from-the-client.1', traceparent });
+
+    const row = await jobRow(app, answer.body.data.id);
+    expect(row).toMatchObject({ correlationId: 'from-the-client.1', traceparent });
+  });
+});
+
+describe('the limit of 100 unfinished jobs', () => {
+  it('lets exactly one more in when thirty ask for the last place at once', async () => {
+    const busy = await signedIn(app);
+    await Promise.all(times(99, () => createJob(app, { userId: busy.user.id, status: 'active' })));
+    const body = { type: scripted.type, input: script(async () => undefined) };
+
+    const answers = await Promise.all(times(30, () => busy.post('/v1/jobs', body)));
+
+    const refused = answers.filter(({ status }) => status === 409);
+    expect(refused.map(({ body: { code } }) => code)).toEqual(times(29, () => 'LIMIT_REACHED'));
+    expect(answers.filter(({ status }) => status === 202)).toHaveLength(1);
+  });
+
+  it('holds for retries too, and not for an admin who retries for somebody', async () => {
+    const busy = await signedIn(app);
+    await Promise.all(times(100, () => createJob(app, { userId: busy.user.id })));
+    const failed = await createJob(app, { userId: busy.user.id, status: 'failed' });
+
+    const answer = await busy.post(`/v1/jobs/${failed.id}/retry`);
+
+    expect([answer.status, answer.body.code]).toEqual([409, 'LIMIT_REACHED']);
+    expect((await admin.post(`/v1/jobs/${failed.id}/retry`)).status).toBe(202);
+  });
+});
+
+describe('GET /v1/jobs', () => {
+  it('pages through own jobs from the newest, each once', async () => {
+    const lister = await signedIn(app);
+    const jobs = await Promise.all(
+      times(7, (n) => createJob(app, { userId: lister.user.id, createdAt: new Date(2026, 0, n + 1) })),
+    );
+
+    const first = await lister.get('/v1/jobs?limit=3');
+    const second = await lister.get(`/v1/jobs?limit=3&cursor=${first.body.meta.nextCursor}`);
+    const third = await lister.get(`/v1/jobs?limit=3&cursor=${second.body.meta.nextCursor}`);
+
+    const seen = [first, second, third].flatMap(({ body }) => body.data.map((job: { id: string }) => job.id));
+    expect(seen).toEqual(jobs.map(({ id }) => id).toReversed());
+    expect(third.body.meta.nextCursor).toBeNull();
+  });
+
+  it('filters by type and status, and refuses a cursor of other filters', async () => {
+    const lister = await signedIn(app);
+    const one = (type: string, status: 'failed' | 'completed') =>
+      createJob(app, { userId: lister.user.id, type, status });
+    const [wanted] = await Promise.all([one('a', 'failed'), one('a', 'completed'), one('b', 'failed')]);
+
+    const answer = await lister.get('/v1/jobs?type=a&status=failed');
+    const { body } = await lister.get('/v1/jobs?limit=1');
+    const foreign = await lister.get(`/v1/jobs?limit=1&type=a&cursor=${body.meta.nextCursor}`);
+
+    expect(answer.body.data.map((job: { id: string }) => job.id)).toEqual([wanted.id]);
+    expect([foreign.status, foreign.body.code]).toEqual([400, 'INVALID_CURSOR']);
+  });
+
+  it('refuses a status that there is not', async () => {
+    const answer = await owner.get('/v1/jobs?status=lost');
+
+    expect(answer.status).toBe(422);
+  });
+
+  it('shows an admin the jobs of everybody and of the system', async () => {
+    const type = `type-${randomUUID()}`;
+    await Promise.all([ownJob({ type }), createJob(app, { type, userId: null })]);
+
+    const [all, own] = await Promise.all([
+      admin.get(`/v1/jobs?type=${type}`),
+      owner.get(`/v1/jobs?type=${type}`),
+    ]);
+
+    expect([all.body.data.length, own.body.data.length]).toEqual([2, 1]);
+  });
+});
+
+describe('the job of another', () => {
+  it('is 404 on every route, like one that does not exist', async () => {
+    const job = await ownJob({ status: 'failed' });
+    const ask = (who: SignedIn, id: string) => [
+      who.get(`/v1/jobs/${id}`),
+      who.post(`/v1/jobs/${id}/cancel`),
+      who.post(`/v1/jobs/${id}/retry`),
+      who.get(`/v1/jobs/${id}/result`),
+    ];
+
+    const answers = await Promise.all([
+      ...ask(stranger, job.id),
+      ...ask(stranger, randomUUID()),
+      ...ask(owner, 'not-an-id'),
+    ]);
+
+    expect(answers.map(({ status, body }) => [status, body.code])).toEqual(
+      times(12, () => [404, 'NOT_FOUND']),
+    );
+    expect(await jobRow(app, job.id)).toMatchObject({ status: 'failed' });
+  });
+
+  it('is open to an admin', async () => {
+    const job = await ownJob({ status: 'failed' });
+
+    const answers = [await admin.get(`/v1/jobs/${job.id}`), await admin.post(`/v1/jobs/${job.id}/retry`)];
+
+    expect(answers.map(({ status }) => status)).toEqual([200, 202]);
+  });
+});
+
+describe('POST /v1/jobs/{id}/cancel', () => {
+  it('ends a queued job at once', async () => {
+    const job = await ownJob();
+
+    const answer = await owner.post(`/v1/jobs/${job.id}/cancel`);
+
+    expect(answer.status).toBe(200);
+    expect(answer.body.data).toMatchObject({ status: 'cancelled', finishedAt: expect.any(String) });
+  });
+
+  it('only asks a running job to stop', async () => {
+    const job = await ownJob({ status: 'active' });
+
+    const answer = await owner.post(`/v1/jobs/${job.id}/cancel`);
+
+    expect([answer.status, answer.body.data.status]).toEqual([200, 'active']);
+    expect((await jobRow(app, job.id)).cancelRequestedAt).not.toBeNull();
+  });
+
+  it.each(['completed', 'failed', 'cancelled'] as const)('is refused for a %s job', async (status) => {
+    const job = await ownJob({ status });
+
+    const answer = await owner.post(`/v1/jobs/${job.id}/cancel`);
+
+    expect([answer.status, answer.body.code]).toEqual([409, 'JOB_NOT_CANCELLABLE']);
+  });
+});
+
+describe('POST /v1/jobs/{id}/retry', () => {
+  it.each(['failed', 'cancelled'] as const)('makes a %s job as good as new', async (status) => {
+    const job = await ownJob({ status, attempts: 8, losses: 5, errorCode: 'X', finishedAt: new Date() });
+
+    const answer = await owner.post(`/v1/jobs/${job.id}/retry`);
+
+    expect(answer.status).toBe(202);
+    expect(answer.body.data).toMatchObject({ status: 'queued', attempts: 0, error: null, finishedAt: null });
+    expect(await jobRow(app, job.id)).toMatchObject({ losses: 0, cancelRequestedAt: null });
+  });
+
+  it.each(['queued', 'active', 'completed'] as const)('is refused for a %s job', async (status) => {
+    const job = await ownJob({ status });
+
+    const answer = await owner.post(`/v1/jobs/${job.id}/retry`);
+
+    expect([answer.status, answer.body.code]).toEqual([409, 'JOB_NOT_RETRYABLE']);
+  });
+
+  it('happens once when it is asked for ten times at once', async () => {
+    const job = await ownJob({ status: 'failed' });
+
+    const answers = await Promise.all(times(10, () => owner.post(`/v1/jobs/${job.id}/retry`)));
+
+    expect(answers.filter(({ status }) => status === 202)).toHaveLength(1);
+    expect(answers.filter(({ body }) => body.code === 'JOB_NOT_RETRYABLE')).toHaveLength(9);
+  });
+});
+
+describe('GET /v1/jobs/{id}/result', () => {
+  it('is the file, under its name', async () => {
+    const job = await jobWithResult('line,email\n');
+
+    const answer = await owner.get(`/v1/jobs/${job.id}/result`);
+
+    expect([answer.status, answer.text]).toEqual([200, 'line,email\n']);
+    expect(answer.headers).toMatchObject({
+      'content-type': 'text/csv; charset=utf-8',
+      'content-disposition': 'attachment; filename="report.csv"',
+      'content-length': '11',
+    });
+  });
+
+  it.each(['queued', 'active'] as const)('is too early for a %s job', async (status) => {
+    const job = await ownJob({ status });
+
+    const answer = await owner.get(`/v1/jobs/${job.id}/result`);
+
+    expect([answer.status, answer.body.code]).toEqual([409, 'JOB_NOT_FINISHED']);
+  });
+
+  it.each(['completed', 'failed', 'cancelled'] as const)(
+    'is 404 for a %s job without one',
+    async (status) => {
+      const job = await ownJob({ status });
+
+      const answer = await owner.get(`/v1/jobs/${job.id}/result`);
+
+      expect([answer.status, answer.body.code]).toEqual([404, 'NOT_FOUND']);
+    },
+  );
+});
