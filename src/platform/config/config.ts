@@ -1,5 +1,5 @@
 import { developmentSecretKeys } from './development-secrets.ts';
-import { complete, productionFaults, settingsSchema, type Settings } from './settings.ts';
+import { complete, combinedFaults, settingsSchema, type Settings } from './settings.ts';
 
 /** The settings this process runs with: inject it and read `config.PORT`. See settings.ts for each one. */
 // eslint-disable-next-line typescript/no-unsafe-declaration-merging
@@ -29,10 +29,10 @@ export function loadConfig(
 ): Config {
   const parsed = settingsSchema.safeParse(env);
   const faults = parsed.success
-    ? productionFaults(parsed.data)
+    ? combinedFaults(parsed.data)
     : [
         ...parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${describe(issue)}`),
-        ...productionFaultsOfPart(env),
+        ...combinedFaultsOfPart(env),
       ];
   const config = parsed.success ? new Config(filledIn(complete(parsed.data))) : undefined;
   if (config) faults.push(...faultsOf(() => check(config)));
@@ -62,13 +62,13 @@ function describe(issue: { code: string; message: string; input?: unknown; expec
   return issue.message.replace(/, received .*$/i, '');
 }
 
-/** So that one run lists the faults of all kinds, those that production adds included. */
-function productionFaultsOfPart(env: Record<string, string | undefined>): string[] {
+/** So that one run lists the faults of all kinds, those of settings that need each other included. */
+function combinedFaultsOfPart(env: Record<string, string | undefined>): string[] {
   const valid = Object.entries(settingsSchema.shape).map(([name, schema]) => {
     const result = schema.safeParse(env[name]);
     return [name, result.success ? result.data : 'invalid'];
   });
-  const settings = Object.fromEntries(valid) as Parameters<typeof productionFaults>[0];
+  const settings = Object.fromEntries(valid) as Parameters<typeof combinedFaults>[0];
   if (typeof settings.SECRET_KEYS === 'string') settings.SECRET_KEYS = [];
-  return productionFaults(settings);
+  return combinedFaults(settings);
 }

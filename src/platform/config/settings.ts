@@ -1,30 +1,18 @@
 import { z } from 'zod';
 import { isDevelopmentSecret } from './development-secrets.ts';
+import { oauthFaults, oauthSettings } from './oauth-settings.ts';
+import {
+  flag,
+  httpUrl,
+  isLoopback,
+  list,
+  optional,
+  origins,
+  postgresUrl,
+  whole,
+  withDefault,
+} from './setting-fields.ts';
 
-/** A setting that is left out and one that is empty mean the same. */
-const optional = <T extends z.ZodType>(schema: T) =>
-  z.preprocess((value) => (value === '' ? undefined : value), schema.optional());
-
-const withDefault = <T extends z.ZodType>(schema: T, value: z.output<T> & (string | number | boolean)) =>
-  z.preprocess((given) => (given === '' || given === undefined ? String(value) : given), schema);
-
-const whole = (min: number, max: number) => z.coerce.number().int().min(min).max(max);
-const flag = z.stringbool();
-const httpUrl = z.url({ protocol: /^https?$/ }).transform((url) => url.replace(/\/+$/, ''));
-const postgresUrl = z.url({ protocol: /^postgres(ql)?$/ });
-const list = z.string().transform((text) =>
-  text
-    .split(',')
-    .map((part) => part.trim())
-    .filter(Boolean),
-);
-const origins = list.pipe(
-  z.array(
-    z
-      .url({ protocol: /^https?$/ })
-      .refine((url) => new URL(url).origin === url, 'must be an origin: scheme://host[:port]'),
-  ),
-);
 const secretKeys = list
   .pipe(
     z.array(
@@ -97,6 +85,8 @@ export const settingsSchema = z.object({
     'A session ends this long after sign-in, however often it was refreshed.',
   ),
 
+  ...oauthSettings,
+
   SMTP_URL: optional(z.url({ protocol: /^smtps?$/ })).describe(
     'Mail server; required in production. Empty: each mail is written as a file to MAIL_DIR.',
   ),
@@ -141,11 +131,14 @@ type Parsed = z.output<typeof settingsSchema>;
 const requiredInProduction = ['PUBLIC_URL', 'FRONTEND_URL', 'SECRET_KEYS', 'SMTP_URL'] as const;
 
 /** What no single setting can tell: the faults of the whole, one line each, without any value. */
-export function productionFaults(settings: Parsed): string[] {
-  if (settings.NODE_ENV !== 'production') return [];
-  const faults: string[] = requiredInProduction
-    .filter((name) => settings[name] === undefined)
-    .map((name) => `${name}: is required in production`);
+export function combinedFaults(settings: Parsed): string[] {
+  const faults = oauthFaults(settings);
+  if (settings.NODE_ENV !== 'production') return faults;
+  faults.push(
+    ...requiredInProduction
+      .filter((name) => settings[name] === undefined)
+      .map((name) => `${name}: is required in production`),
+  );
   for (const name of ['PUBLIC_URL', 'FRONTEND_URL'] as const) {
     if (settings[name]?.startsWith('http:') && !isLoopback(settings[name])) {
       faults.push(`${name}: must be https in production`);
@@ -157,8 +150,6 @@ export function productionFaults(settings: Parsed): string[] {
   return faults;
 }
 
-const isLoopback = (url: string) => ['localhost', '127.0.0.1', '[::1]'].includes(new URL(url).hostname);
-
 /** The settings with every default that depends on another one filled in. */
 export function complete(settings: Parsed) {
   const isProduction = settings.NODE_ENV === 'production';
@@ -168,6 +159,9 @@ export function complete(settings: Parsed) {
     PUBLIC_URL: publicUrl,
     FRONTEND_URL: publicUrl,
     CORS_ORIGINS: [] as string[],
+    OAUTH_RETURN_TO_ALLOWLIST: [publicUrl, settings.FRONTEND_URL ?? publicUrl].map(
+      (url) => new URL(url).origin,
+    ),
     API_DOCS: !isProduction,
     DATABASE_DIRECT_URL: settings.DATABASE_URL,
     JWT_ISSUER: publicUrl,

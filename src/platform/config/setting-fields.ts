@@ -1,0 +1,31 @@
+import { z } from 'zod';
+
+/** A setting that is left out and one that is empty mean the same. */
+export const optional = <T extends z.ZodType>(schema: T) =>
+  z.preprocess((value) => (value === '' ? undefined : value), schema.optional());
+
+export const withDefault = <T extends z.ZodType>(
+  schema: T,
+  value: z.output<T> & (string | number | boolean),
+) => z.preprocess((given) => (given === '' || given === undefined ? String(value) : given), schema);
+
+export const whole = (min: number, max: number) => z.coerce.number().int().min(min).max(max);
+export const flag = z.stringbool();
+export const httpUrl = z.url({ protocol: /^https?$/ }).transform((url) => url.replace(/\/+$/, ''));
+export const postgresUrl = z.url({ protocol: /^postgres(ql)?$/ });
+export const list = z.string().transform((text) =>
+  text
+    .split(',')
+    .map((part) => part.trim())
+    .filter(Boolean),
+);
+export const origins = list.pipe(
+  z.array(
+    z
+      .url({ protocol: /^https?$/ })
+      .refine((url) => new URL(url).origin === url, 'must be an origin: scheme://host[:port]'),
+  ),
+);
+
+export const isLoopback = (url: string): boolean =>
+  ['localhost', '127.0.0.1', '[::1]'].includes(new URL(url).hostname);
