@@ -14,6 +14,7 @@ import { PROBLEM_MEDIA_TYPE, problemBody } from '../errors/problem-body.ts';
 import { correlationIdFrom } from '../logging/request-context.ts';
 import { addBodyParsers } from './body-parsers.ts';
 import { addRequestHooks } from './request-hooks.ts';
+import { trustedProxies } from './trusted-proxies.ts';
 
 export const JSON_BODY_MAX_BYTES = 100 * 1024;
 const URL_MAX_BYTES = 8 * 1024;
@@ -29,8 +30,7 @@ export function createHttpAdapter(config: Config): FastifyAdapter {
   const adapter = new FastifyAdapter({
     // No middleware is used: what a path pattern protects, an encoded path may get around. Guards do it.
     skipMiddie: true,
-    // A number of hops is taken too, though the typings don't say so.
-    trustProxy: (config.TRUST_PROXY ?? false) as string[],
+    trustProxy: trustedProxies(config.TRUST_PROXY),
     bodyLimit: JSON_BODY_MAX_BYTES,
     requestTimeout: 30_000,
     // Longer than the idle time of common proxies, so that they are the ones who close.

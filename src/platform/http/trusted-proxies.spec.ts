@@ -1,0 +1,30 @@
+import { describe, expect, it } from '@jest/globals';
+import { fastify } from 'fastify';
+import type { Config } from '../config/config.ts';
+import { trustedProxies } from './trusted-proxies.ts';
+
+const PROXY = '172.16.0.1';
+
+async function addressSeen(setting: Config['TRUST_PROXY'], forwardedFor: string) {
+  const server = fastify({ trustProxy: trustedProxies(setting) });
+  server.get('/', (request) => request.ip);
+  const answer = await server.inject({
+    url: '/',
+    remoteAddress: PROXY,
+    headers: { 'x-forwarded-for': forwardedFor },
+  });
+  return answer.body;
+}
+
+describe('TRUST_PROXY', () => {
+  it.each([
+    ['nothing', undefined, PROXY],
+    ['no hop', 0, PROXY],
+    ['one hop', 1, '198.51.100.2'],
+    ['two hops', 2, '203.0.113.9'],
+    ['the range of the proxy', ['172.16.0.0/12'], '198.51.100.2'],
+    ['the range of another one', ['10.0.0.0/8'], PROXY],
+  ])('of %s believes that much and no more', async (_name, setting, expected) => {
+    expect(await addressSeen(setting, '6.6.6.6, 203.0.113.9, 198.51.100.2')).toBe(expected);
+  });
+});
