@@ -1,6 +1,6 @@
 import { DataSource } from 'typeorm';
 import { randomUUIDv7 } from 'node:crypto';
-import { PasswordsService } from './auth/passwords.service.ts';
+import { PasswordHasher } from './auth/passwords/password-hasher.service.ts';
 import { loadConfig } from './platform/config/config.ts';
 import { dataSourceOptions } from './platform/database/data-source.ts';
 import { loadKeys } from './platform/security/key-ring.ts';
@@ -13,7 +13,7 @@ await start(async () => {
   if (config.NODE_ENV === 'production')
     throw new Error('Seeds are for development: production starts empty.');
   const db = await new DataSource(dataSourceOptions(config, 'migrate', [User])).initialize();
-  const passwords = new PasswordsService();
+  const hasher = new PasswordHasher();
   const accounts = [
     {
       email: config.ADMIN_EMAIL,
@@ -30,7 +30,7 @@ await start(async () => {
   ];
   try {
     for (const { password, ...account } of accounts) {
-      const passwordHash = await passwords.hash(password);
+      const passwordHash = await hasher.hash(password);
       const row = { id: randomUUIDv7(), ...account, passwordHash, emailVerifiedAt: new Date() };
       await db.createQueryBuilder().insert().into(User).values(row).orIgnore('users_email_key').execute();
     }

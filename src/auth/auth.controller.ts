@@ -1,8 +1,11 @@
-import { Body, Controller, Headers, Ip, Post } from '@nestjs/common';
-import { item } from '../platform/http/schemas.ts';
+import { Body, Controller, Post, Req, Res } from '@nestjs/common';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { ForbiddenError, RateLimitedError } from '../platform/errors/platform.errors.ts';
+import { accepted, acceptedSchema, item } from '../platform/http/schemas.ts';
 import { Endpoint } from '../platform/openapi/endpoint.decorator.ts';
 import { CurrentUser, Public } from '../platform/security/access.decorators.ts';
 import type { Principal } from '../platform/security/principal.ts';
+import { RateLimit } from '../platform/security/rate-limit.decorator.ts';
 import {
   AccountSuspendedError,
   EmailNotVerifiedError,
@@ -10,30 +13,30 @@ import {
   TokenInvalidError,
 } from './auth.errors.ts';
 import {
-  acceptedSchema,
-  type EmailOnly,
-  emailOnlySchema,
   type Login,
   loginSchema,
   type Refresh,
   refreshSchema,
   type Register,
   registerSchema,
+  type ResendVerification,
+  resendVerificationSchema,
   tokenPairSchema,
   type VerifyEmail,
   verifyEmailSchema,
 } from './auth.schemas.ts';
 import { AuthService } from './auth.service.ts';
+import { clearRefreshCookie } from './sessions/refresh-cookie.ts';
+import { TokenDelivery } from './token-delivery.service.ts';
 import { RegistrationService } from './registration.service.ts';
 import { RefreshTokenInvalidError, RefreshTokenReusedError } from './sessions/sessions.errors.ts';
-
-const accepted = { data: { status: 'accepted' } } as const;
 
 @Controller({ path: 'auth', version: '1' })
 export class AuthController {
   constructor(
     private readonly auth: AuthService,
     private readonly registration: RegistrationService,
+    private readonly delivery: TokenDelivery,
   ) {}
 
   @Post('register')
@@ -44,6 +47,7 @@ export class AuthController {
     returns: item(acceptedSchema),
   })
   @Public()
+  @RateLimit('mail')
   async register(@Body({ schema: registerSchema }) body: Register) {
     await this.registration.register(body);
     return accepted;
@@ -59,7 +63,8 @@ export class AuthController {
   @Post('verify-email/resend')
   @Endpoint({ summary: 'Send the confirmation once more', status: 202, returns: item(acceptedSchema) })
   @Public()
-  async resendVerification(@Body({ schema: emailOnlySchema }) { email }: EmailOnly) {
+  @RateLimit('mail')
+  async resendVerification(@Body({ schema: resendVerificationSchema }) { email }: ResendVerification) {
     await this.registration.resendVerification(email);
     return accepted;
   }
@@ -69,34 +74,51 @@ export class AuthController {
     summary: 'Sign in with a password',
     status: 200,
     returns: item(tokenPairSchema),
-    errors: [InvalidCredentialsError, EmailNotVerifiedError, AccountSuspendedError],
+    errors: [InvalidCredentialsError, EmailNotVerifiedError, AccountSuspendedError, RateLimitedError],
   })
   @Public()
+  @RateLimit('sign-in')
   async login(
     @Body({ schema: loginSchema }) body: Login,
-    @Headers('user-agent') userAgent: string | undefined,
-    @Ip() ipAddress: string,
+    @Req() request: FastifyRequest,
+    @Res({ passthrough: true }) reply: FastifyReply,
   ) {
-    return { data: await this.auth.login(body, { userAgent: userAgent ?? null, ipAddress }) };
+    const session = await this.auth.login(body, this.delivery.deviceOf(request));
+    await this.delivery.endPresented(request);
+    return { data: await this.delivery.deliver(session, body.refreshTokenIn, reply) };
   }
 
   @Post('refresh')
   @Endpoint({
     summary: 'Exchange a refresh token for a new pair',
     description:
-      'Within the grace after a refresh the same token gives the same successor; later it ends the session.',
+      'Within the grace after a refresh the same token gives the same successor; later it ends the session. A token ' +
+      'in the cookie is taken only from pages of allowed origins, and its successor goes into the cookie again.',
     status: 200,
     returns: item(tokenPairSchema),
-    errors: [RefreshTokenInvalidError, RefreshTokenReusedError],
+    errors: [RefreshTokenInvalidError, RefreshTokenReusedError, ForbiddenError],
   })
   @Public()
-  async refresh(@Body({ schema: refreshSchema }) { refreshToken }: Refresh) {
-    return { data: await this.auth.refresh(refreshToken) };
+  async refresh(
+    @Body({ schema: refreshSchema.default({}) }) body: Refresh,
+    @Req() request: FastifyRequest,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ) {
+    const { token, into } = this.delivery.read(request, body.refreshToken, body.refreshTokenIn);
+    return { data: await this.delivery.deliver(await this.auth.refresh(token), into, reply) };
   }
 
   @Post('logout')
   @Endpoint({ summary: 'End this session' })
-  async logout(@CurrentUser() { sessionId }: Principal) {
-    await this.auth.logout(sessionId);
+  async logout(@CurrentUser() caller: Principal, @Res({ passthrough: true }) reply: FastifyReply) {
+    await this.auth.logout(caller);
+    clearRefreshCookie(reply);
+  }
+
+  @Post('logout-all')
+  @Endpoint({ summary: 'End every session of the own account' })
+  async logoutAll(@CurrentUser() caller: Principal, @Res({ passthrough: true }) reply: FastifyReply) {
+    await this.auth.logoutAll(caller);
+    clearRefreshCookie(reply);
   }
 }

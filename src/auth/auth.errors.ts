@@ -20,3 +20,5 @@ export class AccountSuspendedError extends defineProblem(
   'ACCOUNT_SUSPENDED',
   'The account is suspended.',
 ) {}
+export class WrongPasswordError extends defineProblem(403, 'WRONG_PASSWORD', 'The password is wrong.') {}
+export class EmailTakenError extends defineProblem(409, 'EMAIL_TAKEN', 'The address has an account.') {}

@@ -2,18 +2,42 @@ import { Module } from '@nestjs/common';
 import { TypeOrmModule } from '@nestjs/typeorm';
 import { MailModule } from '../mail/mail.module.ts';
 import { UsersModule } from '../users/users.module.ts';
+import { AccountAccessService } from './account-access.service.ts';
 import { AuthController } from './auth.controller.ts';
 import { AuthService } from './auth.service.ts';
 import { MailedToken } from './mailed-token.entity.ts';
 import { MailedTokensService } from './mailed-tokens.service.ts';
-import { PasswordsService } from './passwords.service.ts';
+import { CredentialsService } from './passwords/credentials.service.ts';
+import { NewPasswordService } from './passwords/new-password.service.ts';
+import { PasswordChangeService } from './passwords/password-change.service.ts';
+import { PasswordHasher } from './passwords/password-hasher.service.ts';
+import { PasswordResetService } from './passwords/password-reset.service.ts';
+import { PasswordsController } from './passwords/passwords.controller.ts';
+import { SignInThrottle } from './passwords/sign-in-throttle.service.ts';
+import { EmailChangeController } from './email-change.controller.ts';
+import { EmailChangeService } from './email-change.service.ts';
+import { TokenDelivery } from './token-delivery.service.ts';
+import { AuditModule } from '../audit/audit.module.ts';
 import { RegistrationService } from './registration.service.ts';
 import { SessionsModule } from './sessions/sessions.module.ts';
 
 @Module({
-  imports: [TypeOrmModule.forFeature([MailedToken]), SessionsModule, UsersModule, MailModule],
-  controllers: [AuthController],
-  providers: [AuthService, RegistrationService, PasswordsService, MailedTokensService],
-  exports: [PasswordsService, MailedTokensService],
+  imports: [TypeOrmModule.forFeature([MailedToken]), AuditModule, SessionsModule, UsersModule, MailModule],
+  controllers: [AuthController, PasswordsController, EmailChangeController],
+  providers: [
+    AuthService,
+    RegistrationService,
+    EmailChangeService,
+    AccountAccessService,
+    TokenDelivery,
+    MailedTokensService,
+    PasswordHasher,
+    SignInThrottle,
+    CredentialsService,
+    NewPasswordService,
+    PasswordChangeService,
+    PasswordResetService,
+  ],
+  exports: [MailedTokensService, TokenDelivery],
 })
 export class AuthModule {}

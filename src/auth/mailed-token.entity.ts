@@ -1,7 +1,7 @@
 import { Column, CreateDateColumn, Entity, JoinColumn, ManyToOne, PrimaryColumn, Unique } from 'typeorm';
 import { User } from '../users/user.entity.ts';
 
-export type TokenPurpose = 'verify-email';
+export type TokenPurpose = 'verify-email' | 'reset-password' | 'confirm-email-change';
 
 /** A secret that was mailed. One a purpose: writing a newer one voids the older. */
 @Entity('mailed_tokens')

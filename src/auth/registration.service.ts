@@ -6,7 +6,7 @@ import { UsersService } from '../users/users.service.ts';
 import { TokenInvalidError } from './auth.errors.ts';
 import type { Register } from './auth.schemas.ts';
 import { MailedTokensService } from './mailed-tokens.service.ts';
-import { PasswordsService } from './passwords.service.ts';
+import { PasswordHasher } from './passwords/password-hasher.service.ts';
 
 const VERIFICATION_LIMIT: MailLimit = { perMinute: 1, perHour: 5 };
 const NOTICE_LIMIT: MailLimit = { perHour: 1 };
@@ -17,14 +17,14 @@ export class RegistrationService {
   constructor(
     private readonly db: DataSource,
     private readonly users: UsersService,
-    private readonly passwords: PasswordsService,
+    private readonly hasher: PasswordHasher,
     private readonly tokens: MailedTokensService,
     private readonly mail: MailService,
   ) {}
 
   /** Always answers the same, so that a stranger can't learn who has an account. */
   async register({ email, password, displayName }: Register): Promise<void> {
-    const passwordHash = await this.passwords.hash(password);
+    const passwordHash = await this.hasher.hash(password);
     await this.db.transaction(async (tx) => {
       const { user, isNew } = await this.users.createUnlessTaken({ email, passwordHash, displayName }, tx);
       if (user.emailVerifiedAt) {

@@ -20,15 +20,25 @@ export class MailSendHandler implements JobRunner<z.output<typeof mailSend.input
   ) {}
 
   async run({ mailId }: z.output<typeof mailSend.input>, ctx: JobContext): Promise<void> {
-    const mail = await this.mails.findOneBy({ id: mailId });
-    const user = mail && (await this.users.find(mail.userId));
-    if (!user || mail.sentAt) return;
-    const link = await this.tokens.linkFor(mail.template, mail.userId, mail.recipient);
+    const prepared = await this.prepare(mailId);
+    if (!prepared) return;
+    const { mail, user, link } = prepared;
     const rendered = renderMail(mail.template, { displayName: user.displayName, link });
     const { correlationId } = ctx.job;
     await this.transport.send({ id: mail.id, to: mail.recipient, correlationId, ...rendered });
     await ctx.complete({}, async (tx) => {
       await tx.update(Mail, { id: mail.id }, { sentAt: new Date() });
+    });
+  }
+
+  /** Null for a mail that was sent already, or voided since. Its row is locked while its token is made. */
+  private prepare(mailId: string) {
+    return this.mails.manager.transaction(async (tx) => {
+      const mail = await tx.findOne(Mail, { where: { id: mailId }, lock: { mode: 'pessimistic_write' } });
+      const user = mail && (await this.users.find(mail.userId));
+      if (!user || mail.sentAt) return null;
+      const link = await this.tokens.linkFor(mail.template, mail.userId, mail.recipient, tx);
+      return { mail, user, link };
     });
   }
 }

@@ -31,6 +31,39 @@ const templates = {
       'If it was you, sign in instead. If it was not, there is nothing to do: nothing was changed.',
     ],
   },
+  'reset-password': {
+    subject: 'Set a new password',
+    body: () => [
+      'Someone, most likely you, wants to set a new password for this account. The link holds for 30 minutes:',
+    ],
+    action: 'Set a new password',
+  },
+  'password-changed': {
+    subject: 'Your password was changed',
+    body: () => [
+      'The password of your account was changed, and other devices were signed out.',
+      'If it was not you, set a new password at once: ask for a link where you sign in.',
+    ],
+  },
+  'confirm-email-change': {
+    subject: 'Confirm your new address',
+    body: () => ['This is to become the address of your account. Confirm it within an hour:'],
+    action: 'Confirm the new address',
+  },
+  'email-changed': {
+    subject: 'Your address was changed',
+    body: () => [
+      'Your account now has another e-mail address, and this one can no longer be used to sign in.',
+      'If it was not you, answer this mail at once.',
+    ],
+  },
+  'refresh-token-reused': {
+    subject: 'A device was signed out for your safety',
+    body: () => [
+      'A key of one of your sessions was used twice, which happens when somebody has copied it. The session was ended.',
+      'If you were signed out by this, sign in again. If you suspect a copy, change your password.',
+    ],
+  },
 } satisfies Record<string, Template>;
 
 export type MailTemplate = keyof typeof templates;

@@ -1,7 +1,8 @@
 import { Injectable } from '@nestjs/common';
 import { InjectRepository } from '@nestjs/typeorm';
 import { randomUUIDv7 } from 'node:crypto';
-import { DataSource, type EntityManager, type Repository } from 'typeorm';
+import { DataSource, type EntityManager, IsNull, type Repository } from 'typeorm';
+import { AuditService } from '../audit/audit.service.ts';
 import { SessionsService } from '../auth/sessions/sessions.service.ts';
 import { NotFoundError, PreconditionFailedError } from '../platform/errors/platform.errors.ts';
 import { Paginator } from '../platform/http/paginator.ts';
@@ -17,15 +18,25 @@ export class UsersService {
     @InjectRepository(User) private readonly users: Repository<User>,
     private readonly db: DataSource,
     private readonly sessions: SessionsService,
+    private readonly audit: AuditService,
     private readonly paginator: Paginator,
   ) {}
 
   find(id: string): Promise<User | null> {
-    return this.users.findOneBy({ id });
+    return this.users.findOneBy({ id, deletedAt: IsNull() });
   }
 
   findByEmail(email: string): Promise<User | null> {
     return this.users.findOneBy({ email });
+  }
+
+  /** For changes that span accounts and what other features keep of them. */
+  transaction<T>(work: (tx: EntityManager) => Promise<T>): Promise<T> {
+    return this.db.transaction(work);
+  }
+
+  findForUpdate(id: string, tx: EntityManager): Promise<User | null> {
+    return tx.findOne(User, { where: { id, deletedAt: IsNull() }, lock: { mode: 'pessimistic_write' } });
   }
 
   /** Locked until the transaction ends, so that what is decided about the account is decided one at a time. */
@@ -42,7 +53,7 @@ export class UsersService {
   list({ status, role, email, ...page }: UsersQuery) {
     const rows = this.users
       .createQueryBuilder('user')
-      .where({ ...(status && { status }), ...(role && { role }) });
+      .where({ deletedAt: IsNull(), ...(status && { status }), ...(role && { role }) });
     if (email) rows.andWhere(`user.email LIKE :prefix`, { prefix: `${escapeLike(email)}%` });
     const sorts = { createdAt: 'createdAt', email: 'email' };
     return this.paginator.page(rows, { list: 'users', page, filters: { status, role, email }, sorts });
@@ -80,6 +91,7 @@ export class UsersService {
       const losesAdmin = changes.role === 'user' || changes.status === 'suspended';
       if (losesAdmin && admins.length === 1 && admins[0] === id) throw new LastAdminError();
       const changed = await this.change(id, changes, expectedVersion, tx);
+      await this.recordAdminChange(before, changed, tx);
       const reason = endReason(before, changed);
       return { user: changed, ended: reason ? await this.sessions.endAllOf(id, reason, tx) : [] };
     });
@@ -87,10 +99,28 @@ export class UsersService {
     return user;
   }
 
+  private async recordAdminChange(before: User, after: User, tx: EntityManager): Promise<void> {
+    const userId = after.id;
+    if (before.role !== after.role) {
+      await this.audit.record(
+        { type: 'role-changed', userId, data: { from: before.role, to: after.role } },
+        tx,
+      );
+    }
+    if (before.status !== after.status) {
+      await this.audit.record(
+        { type: 'status-changed', userId, data: { from: before.status, to: after.status } },
+        tx,
+      );
+    }
+  }
+
   /** Applies the changes to the version that the caller has seen, or to any where they named none. */
   async change(
     id: string,
-    changes: Partial<Pick<User, 'displayName' | 'role' | 'status' | 'emailVerifiedAt' | 'passwordHash'>>,
+    changes: Partial<
+      Pick<User, 'email' | 'displayName' | 'role' | 'status' | 'emailVerifiedAt' | 'passwordHash'>
+    >,
     expectedVersion: number | undefined,
     tx: EntityManager,
   ): Promise<User> {

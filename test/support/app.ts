@@ -64,6 +64,7 @@ export class TestApp {
       // Made once a machine: an RSA key takes longer than most tests.
       JWT_KEYS_DIR: join(tmpdir(), 'test-keys'),
       MAIL_DIR: join(dir, 'mail'),
+      RATE_LIMIT_FACTOR: '1000',
       SWEEP_SECONDS: '1',
       JOB_LEASE_SECONDS: '2',
       ...(typeof settings === 'function' ? settings(database.url) : settings),

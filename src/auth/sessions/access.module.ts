@@ -4,13 +4,14 @@ import { PassportModule } from '@nestjs/passport';
 import { AccessGuard } from './access.guard.ts';
 import { JwksController } from './jwks.controller.ts';
 import { JwtStrategy } from './jwt.strategy.ts';
+import { SessionsController } from './sessions.controller.ts';
 import { SessionRevocations } from './session-revocations.service.ts';
 import { SessionsModule } from './sessions.module.ts';
 
 /** Who may come in: imported by the HTTP process alone, since a worker has no callers. */
 @Module({
   imports: [SessionsModule, PassportModule],
-  controllers: [JwksController],
+  controllers: [JwksController, SessionsController],
   providers: [JwtStrategy, { provide: APP_GUARD, useClass: AccessGuard }],
 })
 export class AccessModule implements OnModuleInit, OnApplicationShutdown {

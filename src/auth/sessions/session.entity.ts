@@ -2,7 +2,19 @@ import { Column, CreateDateColumn, Entity, Index, JoinColumn, ManyToOne, Primary
 import { User } from '../../users/user.entity.ts';
 
 /** Why a session ended before its time. */
-export type RevokedReason = 'logout' | 'reuse' | 'role-changed' | 'suspended';
+export type RevokedReason =
+  | 'logout'
+  | 'ended-by-user'
+  | 'replaced'
+  | 'surplus'
+  | 'reuse'
+  | 'password-changed'
+  | 'password-reset'
+  | 'email-changed'
+  | 'identity-changed'
+  | 'role-changed'
+  | 'suspended'
+  | 'deleted';
 
 /** One sign-in. Its refresh tokens are derived from `salt` and `rotationCounter`, so none is stored. */
 @Entity('sessions')

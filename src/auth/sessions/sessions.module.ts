@@ -1,13 +1,16 @@
 import { Module } from '@nestjs/common';
 import { TypeOrmModule } from '@nestjs/typeorm';
+import { AuditModule } from '../../audit/audit.module.ts';
+import { MailModule } from '../../mail/mail.module.ts';
 import { AccessTokensService } from './access-tokens.service.ts';
+import { ReuseAlarm, SessionRefreshService } from './session-refresh.service.ts';
 import { Session } from './session.entity.ts';
 import { SessionRevocations } from './session-revocations.service.ts';
 import { SessionsService } from './sessions.service.ts';
 
 @Module({
-  imports: [TypeOrmModule.forFeature([Session])],
-  providers: [SessionsService, SessionRevocations, AccessTokensService],
-  exports: [SessionsService, SessionRevocations, AccessTokensService],
+  imports: [TypeOrmModule.forFeature([Session]), AuditModule, MailModule],
+  providers: [SessionsService, SessionRefreshService, ReuseAlarm, SessionRevocations, AccessTokensService],
+  exports: [SessionsService, SessionRefreshService, SessionRevocations, AccessTokensService],
 })
 export class SessionsModule {}

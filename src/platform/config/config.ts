@@ -32,7 +32,7 @@ export function loadConfig(
     ? combinedFaults(parsed.data)
     : [
         ...parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${describe(issue)}`),
-        ...combinedFaultsOfPart(env),
+        ...faultsOfPart(env, check),
       ];
   const config = parsed.success ? new Config(filledIn(complete(parsed.data))) : undefined;
   if (config) faults.push(...faultsOf(() => check(config)));
@@ -62,13 +62,18 @@ function describe(issue: { code: string; message: string; input?: unknown; expec
   return issue.message.replace(/, received .*$/i, '');
 }
 
-/** So that one run lists the faults of all kinds, those of settings that need each other included. */
-function combinedFaultsOfPart(env: Record<string, string | undefined>): string[] {
+/** So that one run lists the faults of all kinds: those of settings that need each other, and those outside. */
+function faultsOfPart(env: Record<string, string | undefined>, check: (config: Config) => unknown): string[] {
   const valid = Object.entries(settingsSchema.shape).map(([name, schema]) => {
     const result = schema.safeParse(env[name]);
     return [name, result.success ? result.data : 'invalid'];
   });
   const settings = Object.fromEntries(valid) as Parameters<typeof combinedFaults>[0];
   if (typeof settings.SECRET_KEYS === 'string') settings.SECRET_KEYS = [];
-  return combinedFaults(settings);
+  // Elsewhere the check would make keys for an environment that is going to be refused.
+  const isProduction = settings.NODE_ENV === 'production';
+  return [
+    ...combinedFaults(settings),
+    ...(isProduction ? faultsOf(() => check(settings as unknown as Config)) : []),
+  ];
 }

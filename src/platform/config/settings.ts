@@ -87,6 +87,10 @@ export const settingsSchema = z.object({
 
   ...oauthSettings,
 
+  RATE_LIMIT_FACTOR: withDefault(z.coerce.number().min(0.1).max(1_000_000), 1).describe(
+    'Multiplies every rate limit and the number of sign-in failures: load runs and tests raise it.',
+  ),
+
   SMTP_URL: optional(z.url({ protocol: /^smtps?$/ })).describe(
     'Mail server; required in production. Empty: each mail is written as a file to MAIL_DIR.',
   ),

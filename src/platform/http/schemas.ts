@@ -37,6 +37,11 @@ export const emailSchema = z
   .pipe(z.string())
   .meta({ format: 'email' });
 
+const TOKEN_MAX = 200;
+
+/** A secret that we made and are handed back. */
+export const tokenSchema = z.string().min(1).max(TOKEN_MAX);
+
 /** RFC 3339 in UTC with milliseconds. */
 export const timestampSchema = z
   .date()
@@ -82,3 +87,10 @@ export interface PageRequest {
   cursor?: string | undefined;
   sort: string;
 }
+
+/** The answer of routes that must not tell whether an address has an account. */
+export const acceptedSchema = z
+  .object({ status: z.literal('accepted') })
+  .meta({ id: 'Accepted', description: 'The same answer whether the address has an account or not.' });
+
+export const accepted = { data: { status: 'accepted' } } as const;

@@ -71,6 +71,11 @@ export class QueueBackend implements OnApplicationShutdown {
     return worker;
   }
 
+  /** The connection for counters that all instances share; undefined where there is no Redis. */
+  get redis(): Redis | undefined {
+    return this.connections.producer instanceof Redis ? this.connections.producer : undefined;
+  }
+
   redisState(): Promise<DependencyState> {
     return this.connections.redisState();
   }

@@ -1,4 +1,6 @@
 import { z } from 'zod';
+import { ValidationFailedError } from '../../platform/errors/platform.errors.ts';
+import { isCommonPassword } from './common-passwords.ts';
 
 const LENGTH_MIN = 12;
 const LENGTH_MAX = 128;
@@ -37,17 +39,26 @@ export const newPasswordSchema = passwordSchema.superRefine((value, context) => 
   }
 });
 
-/** Refuses what anyone who knows the address would try first. */
-export function refuseNameOfAddress(
+/** Whether it holds what anyone who knows the address would try first. */
+export function containsAddress(password: string, email: string): boolean {
+  const [name = ''] = email.split('@');
+  return name.length >= ADDRESS_NAME_MIN && password.toLowerCase().includes(name);
+}
+
+const CONTAINS_ADDRESS = { code: 'CONTAINS_EMAIL', message: 'Must not contain your address.' };
+
+/** For bodies that hold the address beside the password. */
+export function refuseAddressIn(
   { email, password }: { email: string; password: string },
   context: z.core.$RefinementCtx,
 ): void {
-  const [name = ''] = email.split('@');
-  if (name.length < ADDRESS_NAME_MIN || !password.toLowerCase().includes(name)) return;
-  context.addIssue({
-    code: 'custom',
-    path: ['password'],
-    message: 'Must not contain your address.',
-    params: { code: 'CONTAINS_EMAIL' },
-  });
+  if (!containsAddress(password, email)) return;
+  const { code, message } = CONTAINS_ADDRESS;
+  context.addIssue({ code: 'custom', path: ['password'], message, params: { code } });
+}
+
+/** For routes that learn the address from elsewhere; `path` is where the password stands in the body. */
+export function refuseAddress(password: string, email: string, path: string): void {
+  if (containsAddress(password, email))
+    throw new ValidationFailedError({ details: [{ path, ...CONTAINS_ADDRESS }] });
 }

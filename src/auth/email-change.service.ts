@@ -1,0 +1,68 @@
+import { Injectable } from '@nestjs/common';
+import { violatedUniqueConstraint } from '../platform/database/postgres-errors.ts';
+import type { Principal } from '../platform/security/principal.ts';
+import { type MailLimit, MailService } from '../mail/mail.service.ts';
+import type { User } from '../users/user.entity.ts';
+import { UsersService } from '../users/users.service.ts';
+import { AccountAccessService } from './account-access.service.ts';
+import { EmailTakenError, TokenInvalidError, WrongPasswordError } from './auth.errors.ts';
+import type { ChangeEmail } from './auth.schemas.ts';
+import { MailedTokensService } from './mailed-tokens.service.ts';
+import { CredentialsService } from './passwords/credentials.service.ts';
+import { requireRecentSignIn } from './sessions/recent-sign-in.ts';
+
+const CONFIRMATION_LIMIT: MailLimit = { perMinute: 1, perHour: 5 };
+const NOTICE_LIMIT: MailLimit = { perHour: 1 };
+
+/** The old address stays the one to sign in with until the new one is confirmed, and is told when it changes. */
+@Injectable()
+export class EmailChangeService {
+  constructor(
+    private readonly users: UsersService,
+    private readonly credentials: CredentialsService,
+    private readonly tokens: MailedTokensService,
+    private readonly mail: MailService,
+    private readonly access: AccountAccessService,
+  ) {}
+
+  /** Answers the same for an address that is taken: only its owner hears of it. */
+  async request({ newEmail, password }: ChangeEmail, caller: Principal): Promise<void> {
+    const user = await this.users.get(caller.userId);
+    await this.prove(user, password, caller);
+    await this.users.transaction(async (tx) => {
+      const owner = await this.users.findByEmailForUpdate(newEmail, tx);
+      if (owner?.emailVerifiedAt) {
+        if (owner.id !== user.id) await this.mail.sendWithin(NOTICE_LIMIT, 'already-registered', owner, tx);
+        return;
+      }
+      const recipient = { id: user.id, email: newEmail };
+      await this.mail.sendWithin(CONFIRMATION_LIMIT, 'confirm-email-change', recipient, tx);
+    });
+  }
+
+  async confirm(token: string): Promise<void> {
+    const ended = await this.users.transaction(async (tx) => {
+      const { userId, email } = await this.tokens.spend('confirm-email-change', token, tx);
+      const before = await this.users.findForUpdate(userId, tx);
+      if (!before) throw new TokenInvalidError();
+      await this.users
+        .change(userId, { email, emailVerifiedAt: new Date() }, undefined, tx)
+        .catch(refuseTaken);
+      await this.mail.send('email-changed', before, tx);
+      return this.access.revokeAll(userId, 'email-changed', tx);
+    });
+    this.access.announce(ended);
+  }
+
+  /** By the password; an account that has none, by having just signed in. */
+  private async prove(user: User, password: string | undefined, caller: Principal): Promise<void> {
+    if (!user.passwordHash) return requireRecentSignIn(caller);
+    const proven = password === undefined ? null : await this.credentials.verify(user.email, password);
+    if (proven?.id !== user.id) throw new WrongPasswordError();
+  }
+}
+
+function refuseTaken(error: unknown): never {
+  if (violatedUniqueConstraint(error) === 'users_email_key') throw new EmailTakenError();
+  throw error;
+}

@@ -1,0 +1,43 @@
+import { Injectable } from '@nestjs/common';
+import type { EntityManager } from 'typeorm';
+import { MailService } from '../../mail/mail.service.ts';
+import type { User } from '../../users/user.entity.ts';
+import { UsersService } from '../../users/users.service.ts';
+import { AccountAccessService } from '../account-access.service.ts';
+import { PasswordHasher } from './password-hasher.service.ts';
+
+interface NewPassword {
+  password: string;
+  event: 'password-reset' | 'password-changed';
+  /** The session that may go on: the one in which the password was changed. */
+  keepSessionId?: string;
+}
+
+/** Everything that follows from a new password, however it came about. */
+@Injectable()
+export class NewPasswordService {
+  constructor(
+    private readonly users: UsersService,
+    private readonly hasher: PasswordHasher,
+    private readonly access: AccountAccessService,
+    private readonly mail: MailService,
+  ) {}
+
+  /** `authorize` says, inside the transaction, whose password it is, or throws. */
+  async set(
+    { password, event, keepSessionId }: NewPassword,
+    authorize: (tx: EntityManager) => Promise<User>,
+  ): Promise<void> {
+    // Before the transaction, which must not last as long as a hash.
+    const passwordHash = await this.hasher.hash(password);
+    const ended = await this.users.transaction(async (tx) => {
+      const user = await authorize(tx);
+      const isProven = event === 'password-reset' && !user.emailVerifiedAt;
+      const changes = { passwordHash, ...(isProven && { emailVerifiedAt: new Date() }) };
+      await this.users.change(user.id, changes, undefined, tx);
+      await this.mail.send('password-changed', user, tx);
+      return this.access.revokeAll(user.id, event, tx, keepSessionId);
+    });
+    this.access.announce(ended);
+  }
+}

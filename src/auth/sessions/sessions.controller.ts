@@ -1,0 +1,25 @@
+import { Controller, Delete, Get, Param } from '@nestjs/common';
+import { list } from '../../platform/http/schemas.ts';
+import { Endpoint } from '../../platform/openapi/endpoint.decorator.ts';
+import { CurrentUser } from '../../platform/security/access.decorators.ts';
+import type { Principal } from '../../platform/security/principal.ts';
+import { sessionIdSchema, sessionSchema } from './sessions.schemas.ts';
+import { SessionsService } from './sessions.service.ts';
+
+@Controller({ path: 'auth/sessions', version: '1' })
+export class SessionsController {
+  constructor(private readonly sessions: SessionsService) {}
+
+  @Get()
+  @Endpoint({ summary: 'Where the own account is signed in', returns: list(sessionSchema) })
+  async list(@CurrentUser() { userId, sessionId }: Principal) {
+    const sessions = await this.sessions.listLive(userId);
+    return { data: sessions.map((session) => ({ ...session, current: session.id === sessionId })) };
+  }
+
+  @Delete(':id')
+  @Endpoint({ summary: 'End one of the own sessions', description: 'However often it is asked for.' })
+  async end(@Param('id', { schema: sessionIdSchema }) id: string, @CurrentUser() caller: Principal) {
+    await this.sessions.endOwn(id, caller);
+  }
+}

@@ -1,0 +1,95 @@
+import { Injectable } from '@nestjs/common';
+import type { FastifyReply } from 'fastify';
+import { isIPv6 } from 'node:net';
+import {
+  type RateLimiterAbstract,
+  RateLimiterMemory,
+  RateLimiterPostgres,
+  RateLimiterRedis,
+  RateLimiterRes,
+} from 'rate-limiter-flexible';
+import { DataSource } from 'typeorm';
+import { Config } from '../config/config.ts';
+import { RateLimitedError } from '../errors/platform.errors.ts';
+import { QueueBackend } from '../queue/queue-backend.ts';
+import type { RateLimitName } from './rate-limit.decorator.ts';
+
+const WINDOW_SECONDS = 60;
+
+/** Requests a minute, by user where one is signed in, else by source address; times RATE_LIMIT_FACTOR. */
+const LIMITS: Record<RateLimitName, { points: number; by: 'caller' | 'address' }> = {
+  default: { points: 300, by: 'caller' },
+  'sign-in': { points: 60, by: 'address' },
+  mail: { points: 10, by: 'address' },
+};
+
+/** Counts across all instances, in Redis or in Postgres; when that is away each instance counts for itself. */
+@Injectable()
+export class RateLimiter {
+  private readonly limiters = new Map<string, RateLimiterAbstract>();
+
+  constructor(config: Config, db: DataSource, queues: QueueBackend) {
+    for (const [name, { points }] of Object.entries(LIMITS)) {
+      const options = {
+        keyPrefix: name,
+        points: points * config.RATE_LIMIT_FACTOR,
+        duration: WINDOW_SECONDS,
+      };
+      const insuranceLimiter = new RateLimiterMemory(options);
+      const { redis } = queues;
+      this.limiters.set(
+        name,
+        redis
+          ? new RateLimiterRedis({ ...options, insuranceLimiter, storeClient: redis })
+          : new RateLimiterPostgres({
+              ...options,
+              insuranceLimiter,
+              storeClient: db,
+              storeType: 'typeorm',
+              tableName: 'rate_limits',
+              tableCreated: true,
+            }),
+      );
+    }
+  }
+
+  /** Counts one request and says in the answer's headers what is left; throws RATE_LIMITED when nothing is. */
+  async count(
+    name: RateLimitName,
+    caller: { userId?: string | undefined; ip: string },
+    reply: FastifyReply,
+  ): Promise<void> {
+    const { by } = LIMITS[name];
+    const key = by === 'caller' && caller.userId ? `user:${caller.userId}` : `ip:${network(caller.ip)}`;
+    const limiter = this.limiters.get(name)!;
+    try {
+      describe(await limiter.consume(key), limiter, reply);
+    } catch (state) {
+      if (!(state instanceof RateLimiterRes)) throw state;
+      describe(state, limiter, reply);
+      const seconds = Math.max(1, Math.ceil(state.msBeforeNext / 1_000));
+      throw new RateLimitedError({ headers: { 'retry-after': String(seconds) } });
+    }
+  }
+}
+
+function describe(state: RateLimiterRes, { points }: RateLimiterAbstract, reply: FastifyReply): void {
+  void reply
+    .header('ratelimit-limit', String(points))
+    .header('ratelimit-remaining', String(Math.max(0, state.remainingPoints)))
+    .header('ratelimit-reset', String(Math.ceil(state.msBeforeNext / 1_000)));
+}
+
+const SIGNIFICANT_GROUPS = 4;
+
+/** One household has a /64 of IPv6, and could count from each of its addresses anew. */
+export function network(ip: string): string {
+  if (!isIPv6(ip)) return ip;
+  const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(ip);
+  if (mapped?.[1]) return mapped[1];
+  const [head = '', tail = ''] = ip.split('::');
+  const left = head.split(':').filter(Boolean);
+  const right = tail.split(':').filter(Boolean);
+  const zeros = ip.includes('::') ? Array.from({ length: 8 - left.length - right.length }, () => '0') : [];
+  return [...left, ...zeros, ...right].slice(0, SIGNIFICANT_GROUPS).join(':');
+}
