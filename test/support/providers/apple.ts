@@ -1,0 +1,143 @@
+import { importSPKI, jwtVerify, SignJWT } from 'jose';
+import { type KoaContextWithOIDC, type Provider } from 'oidc-provider';
+import type { ProviderState } from './control.ts';
+import { createOidcProvider } from './oidc.ts';
+import { listen, type ProviderServer } from './server.ts';
+
+export interface AppleStandIn {
+  issuer: string;
+  clientId: string;
+  teamId: string;
+  keyId: string;
+  privateKeyPem: string;
+}
+
+/** Six months: https://developer.apple.com/documentation/accountorganizationaldatasharing/creating-a-client-secret */
+const CLIENT_SECRET_MAX_SECONDS = 15_777_000;
+
+const PATH = {
+  discovery: '/.well-known/openid-configuration',
+  jwks: '/auth/keys',
+  authorize: '/auth/authorize',
+  token: '/auth/token',
+};
+
+export interface AppleClient {
+  clientId: string;
+  teamId: string;
+  keyId: string;
+  publicKeyPem: string;
+  redirectUri: string;
+}
+
+/** What Apple tells of a person who withdrew consent, closed the account, or muted the relay address. */
+export interface AppleEvent {
+  type: 'consent-revoked' | 'account-delete' | 'email-disabled' | 'email-enabled' | (string & {});
+  sub: string;
+  email?: string;
+}
+
+/** Signs an event as Apple does: the JWS that comes as `payload` of its server-to-server notifications. */
+export type SignAppleEvent = (event: AppleEvent, claims?: Record<string, unknown>) => Promise<string>;
+
+export async function startApple(
+  state: ProviderState,
+  address: { port: number; host: string },
+  client: AppleClient,
+): Promise<{ issuer: string; server: ProviderServer; signEvent: SignAppleEvent }> {
+  const server = await listen(state, PATH, address);
+  const issuer = server.origin;
+  const { provider, signer } = await createOidcProvider({
+    issuer,
+    state,
+    // The secret is never compared, see below, but the library wants to have one.
+    client: { client_id: client.clientId, client_secret: 'unused', redirect_uris: [client.redirectUri] },
+    routes: { authorization: PATH.authorize, token: PATH.token, jwks: PATH.jwks },
+    onRequest,
+    onAnswer,
+    scopes: { openid: ['sub'], email: ['email', 'email_verified', 'is_private_email'], name: [] },
+    // Apple's booleans may come as strings.
+    claims: ({ email, emailVerified }) => ({
+      email,
+      email_verified: String(emailVerified),
+      ...(email.endsWith('@privaterelay.appleid.com') && { is_private_email: 'true' }),
+    }),
+  });
+  await checkClientSecrets(provider, issuer, client);
+  tellNameOnce(provider, state);
+  const listener = provider.callback();
+  server.handle((request, response) => void listener(request, response));
+  const signEvent: SignAppleEvent = ({ type, ...rest }, claims = {}) => {
+    const events = JSON.stringify({ type, ...rest, event_time: Date.now() });
+    return new SignJWT({ events, ...claims })
+      .setProtectedHeader({ alg: 'RS256', kid: signer.kid })
+      .setIssuer(issuer)
+      .setAudience(client.clientId)
+      .setIssuedAt()
+      .setExpirationTime('1h')
+      .setJti(crypto.randomUUID())
+      .sign(signer.key);
+  };
+  return { issuer, server, signEvent };
+}
+
+/** Apple's client_secret is a JWT that the client has signed, and neither RFC 7523's assertion nor a shared secret. */
+async function checkClientSecrets(provider: Provider, issuer: string, client: AppleClient): Promise<void> {
+  const publicKey = await importSPKI(client.publicKeyPem, 'ES256');
+  provider.Client.prototype.compareClientSecret = async (secret: string) => {
+    try {
+      const { payload, protectedHeader } = await jwtVerify(secret, publicKey, {
+        algorithms: ['ES256'],
+        issuer: client.teamId,
+        subject: client.clientId,
+        audience: issuer,
+        requiredClaims: ['iat', 'exp'],
+      });
+      const life = Number(payload.exp) - Number(payload.iat);
+      return protectedHeader.kid === client.keyId && life <= CLIENT_SECRET_MAX_SECONDS;
+    } catch {
+      return false;
+    }
+  };
+}
+
+/** The name comes with a person's first consent only, beside the id token and not in it. */
+function tellNameOnce(provider: Provider, state: ProviderState): void {
+  const onSuccess = (ctx: KoaContextWithOIDC, answer: Record<string, unknown>) => {
+    // Apple doesn't know RFC 9207.
+    delete answer['iss'];
+    const person = state.persons.get(ctx.oidc.session?.accountId ?? '');
+    if (!person || state.consented.has(person.subject)) return;
+    state.consented.add(person.subject);
+    if (!ctx.oidc.requestParamScopes.has('name')) return;
+    const [firstName, ...lastNames] = person.name.split(' ');
+    answer['user'] = JSON.stringify({
+      name: { firstName, lastName: lastNames.join(' ') },
+      email: person.email,
+    });
+  };
+  // The typings leave out the second argument.
+  provider.on('authorization.success', onSuccess as (ctx: KoaContextWithOIDC) => void);
+}
+
+/** Apple gives an id token whether or not "openid" was asked for, and addresses and names by POST only. */
+function onRequest(ctx: KoaContextWithOIDC): boolean {
+  if (ctx.path !== PATH.authorize) return true;
+  const scopes = String(ctx.query['scope'] ?? '')
+    .split(' ')
+    .filter(Boolean);
+  if (scopes.some((scope) => scope !== 'openid') && ctx.query['response_mode'] !== 'form_post') {
+    ctx.status = 400;
+    ctx.body = 'invalid_request: response_mode must be form_post when name or email scope is requested.\n';
+    return false;
+  }
+  ctx.query = { ...ctx.query, scope: [...new Set(['openid', ...scopes])].join(' ') };
+  return true;
+}
+
+function onAnswer(ctx: KoaContextWithOIDC): void {
+  if (ctx.path !== PATH.discovery || !ctx.body) return;
+  const metadata = ctx.body as Record<string, unknown>;
+  delete metadata['authorization_response_iss_parameter_supported'];
+  delete metadata['userinfo_endpoint'];
+}

@@ -1,0 +1,23 @@
+import type { Adapter, AdapterPayload } from 'oidc-provider';
+
+/** Where a stand-in keeps its codes and sessions: until it stops. (The library's own warns at every start.) */
+export function memoryAdapter(): (model: string) => Adapter {
+  const entries = new Map<string, AdapterPayload>();
+  return (model) => ({
+    upsert: async (id, payload) => void entries.set(`${model} ${id}`, payload),
+    find: async (id) => entries.get(`${model} ${id}`),
+    findByUid: async (uid) => entriesOf(entries, model).find((payload) => payload.uid === uid),
+    findByUserCode: async (code) => entriesOf(entries, model).find((payload) => payload.userCode === code),
+    consume: async (id) => {
+      const payload = entries.get(`${model} ${id}`);
+      if (payload) payload.consumed = Math.floor(Date.now() / 1000);
+    },
+    destroy: async (id) => void entries.delete(`${model} ${id}`),
+    revokeByGrantId: async (grantId) => {
+      for (const [key, payload] of entries) if (payload.grantId === grantId) entries.delete(key);
+    },
+  });
+}
+
+const entriesOf = (entries: Map<string, AdapterPayload>, model: string): AdapterPayload[] =>
+  [...entries].filter(([key]) => key.startsWith(`${model} `)).map(([, payload]) => payload);
