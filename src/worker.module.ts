@@ -11,6 +11,8 @@ import { HealthModule } from './platform/health/health.module.ts';
 import { LoggingModule } from './platform/logging/logging.module.ts';
 import { QueueModule } from './platform/queue/queue.module.ts';
 import { SecurityModule } from './platform/security/security.module.ts';
+import { UserEraseHandler } from './users/personal-data/user-erase.handler.ts';
+import { UserExportHandler } from './users/personal-data/user-export.handler.ts';
 import { UserImportHandler } from './users/user-import.handler.ts';
 import { UsersModule } from './users/users.module.ts';
 
@@ -28,7 +30,7 @@ import { UsersModule } from './users/users.module.ts';
     JobsModule,
     MailModule,
   ],
-  providers: [MailSendHandler, UserImportHandler],
+  providers: [MailSendHandler, UserEraseHandler, UserExportHandler, UserImportHandler],
 })
 export class WorkerModule {
   static with(config: Config): DynamicModule {

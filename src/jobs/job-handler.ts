@@ -31,8 +31,8 @@ export interface JobContext {
   transaction<T>(work: (tx: EntityManager) => Promise<T>): Promise<T>;
   /** Keeps how far the run got, in the transaction of what it did. */
   checkpoint(state: Checkpoint, tx: EntityManager): Promise<void>;
-  /** Ends the job together with its last effects. */
-  complete(outcome: JobOutcome, work?: (tx: EntityManager) => Promise<void>): Promise<void>;
+  /** Ends the job together with its last effects, which may add to the outcome. */
+  complete(outcome: JobOutcome, work?: (tx: EntityManager) => Promise<JobOutcome | void>): Promise<void>;
 }
 
 export interface Checkpoint extends Record<string, unknown> {

@@ -88,17 +88,17 @@ export class JobRun implements JobContext {
   }
 
   async complete(
-    { result, resultFileId }: JobOutcome,
-    work?: (tx: EntityManager) => Promise<void>,
+    outcome: JobOutcome,
+    work?: (tx: EntityManager) => Promise<JobOutcome | void>,
   ): Promise<void> {
-    await this.db.transaction(async (tx) => {
+    await this.transaction(async (tx) => {
+      const { result, resultFileId } = { ...outcome, ...(await work?.(tx)) };
       await this.write(
         tx,
         `status = 'completed', progress = 100, result = $3, result_file_id = $4, finished_at = now(), lease = NULL,
          error_code = NULL, error_message = NULL`,
         [result ? JSON.stringify(result) : null, resultFileId ?? null],
       );
-      await work?.(tx);
     });
     this.isComplete = true;
   }

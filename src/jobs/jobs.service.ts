@@ -40,6 +40,8 @@ interface Ownership {
   /** Who may watch it; left out for the system's own work. */
   userId?: string;
   inputFileId?: string;
+  /** Not to be run before this. */
+  availableAt?: Date;
 }
 
 /** The ledger of background work: what must happen, what became of it. */
@@ -71,7 +73,7 @@ export class JobsService {
       traceparent: context?.traceparent ?? null,
       ...FRESH,
       result: null,
-      availableAt: new Date(),
+      availableAt: ownership.availableAt ?? new Date(),
     });
     await tx.insert(Job, job as QueryDeepPartialEntity<Job>);
     this.handOver.afterCommitOf(tx, job);

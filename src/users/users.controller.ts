@@ -1,4 +1,4 @@
-import { Body, Controller, Get, Headers, Param, Patch, Query, Res } from '@nestjs/common';
+import { Body, Controller, Delete, Get, Headers, Param, Patch, Query, Res } from '@nestjs/common';
 import type { FastifyReply } from 'fastify';
 import { PreconditionFailedError } from '../platform/errors/platform.errors.ts';
 import { expectedVersion, setEtag } from '../platform/http/etag.ts';
@@ -6,6 +6,8 @@ import { item, page } from '../platform/http/schemas.ts';
 import { Endpoint } from '../platform/openapi/endpoint.decorator.ts';
 import { CurrentUser, Roles } from '../platform/security/access.decorators.ts';
 import type { Principal } from '../platform/security/principal.ts';
+import { RecentSignInRequiredError } from '../auth/sessions/sessions.errors.ts';
+import { AccountDeletionService } from './personal-data/account-deletion.service.ts';
 import { LastAdminError } from './users.errors.ts';
 import {
   type UpdateMe,
@@ -22,7 +24,10 @@ import { UsersService } from './users.service.ts';
 
 @Controller({ path: 'users', version: '1' })
 export class UsersController {
-  constructor(private readonly users: UsersService) {}
+  constructor(
+    private readonly users: UsersService,
+    private readonly deletion: AccountDeletionService,
+  ) {}
 
   @Get('me')
   @Endpoint({ summary: 'Read the own profile', returns: item(userSchema) })
@@ -47,6 +52,17 @@ export class UsersController {
     const user = await this.users.updateMe(userId, body, expectedVersion(ifMatch));
     setEtag(reply, user.version);
     return { data: userView(user) };
+  }
+
+  @Delete('me')
+  @Endpoint({
+    summary: 'Delete the own account',
+    description:
+      'Ends every session at once; what is left of the personal data is removed by a job. Can’t be undone.',
+    errors: [LastAdminError, RecentSignInRequiredError],
+  })
+  async deleteMe(@CurrentUser() caller: Principal) {
+    await this.deletion.delete(caller);
   }
 
   @Get()

@@ -3,6 +3,10 @@ import { TypeOrmModule } from '@nestjs/typeorm';
 import { AuditModule } from '../audit/audit.module.ts';
 import { SessionsModule } from '../auth/sessions/sessions.module.ts';
 import { JobsModule } from '../jobs/jobs.module.ts';
+import { AccountDeletionService } from './personal-data/account-deletion.service.ts';
+// Nothing here starts it, users do: it must be defined.
+// oxlint-disable-next-line import/no-unassigned-import
+import './personal-data/user-export.job.ts';
 import { UserImportsController } from './user-imports.controller.ts';
 import { UserImportsService } from './user-imports.service.ts';
 import { User } from './user.entity.ts';
@@ -13,7 +17,7 @@ import { UsersService } from './users.service.ts';
   imports: [TypeOrmModule.forFeature([User]), AuditModule, SessionsModule, JobsModule],
   // Imports first: /v1/users/imports must not be taken for an account's id.
   controllers: [UserImportsController, UsersController],
-  providers: [UsersService, UserImportsService],
+  providers: [UsersService, UserImportsService, AccountDeletionService],
   exports: [UsersService],
 })
 export class UsersModule {}

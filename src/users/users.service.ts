@@ -85,11 +85,9 @@ export class UsersService {
   /** A changed role or a suspension ends the sessions, since their tokens speak of what was before. */
   async updateByAdmin(id: string, changes: UpdateUser, expectedVersion: number | undefined): Promise<User> {
     const { user, ended } = await this.db.transaction(async (tx) => {
-      const admins = await lockActiveAdmins(tx);
-      const before = await tx.findOneBy(User, { id });
+      if (changes.role === 'user' || changes.status === 'suspended') await this.refuseLastAdmin(id, tx);
+      const before = await this.findForUpdate(id, tx);
       if (!before) throw new NotFoundError();
-      const losesAdmin = changes.role === 'user' || changes.status === 'suspended';
-      if (losesAdmin && admins.length === 1 && admins[0] === id) throw new LastAdminError();
       const changed = await this.change(id, changes, expectedVersion, tx);
       await this.recordAdminChange(before, changed, tx);
       const reason = endReason(before, changed);
@@ -97,6 +95,31 @@ export class UsersService {
     });
     this.sessions.announceEnded(ended);
     return user;
+  }
+
+  /** Throws LAST_ADMIN where nobody would be left to administer. */
+  async refuseLastAdmin(id: string, tx: EntityManager): Promise<void> {
+    const admins = await lockActiveAdmins(tx);
+    if (admins.length === 1 && admins[0] === id) throw new LastAdminError();
+  }
+
+  /** Nothing of the row tells any more whose it was, and nobody can sign in to it. */
+  async anonymise(id: string, tx: EntityManager): Promise<void> {
+    const nobody = {
+      email: `${id}@deleted.invalid`,
+      displayName: 'Deleted user',
+      passwordHash: null,
+      emailVerifiedAt: null,
+      deletedAt: new Date(),
+    };
+    const { affected } = await tx.update(
+      User,
+      { id, deletedAt: IsNull() },
+      { ...nobody, version: () => 'version + 1' },
+    );
+    if (!affected) throw new NotFoundError();
+    await tx.query('DELETE FROM identities WHERE user_id = $1', [id]);
+    await tx.query('DELETE FROM mailed_tokens WHERE user_id = $1', [id]);
   }
 
   private async recordAdminChange(before: User, after: User, tx: EntityManager): Promise<void> {
@@ -125,8 +148,13 @@ export class UsersService {
     tx: EntityManager,
   ): Promise<User> {
     const where = expectedVersion === undefined ? { id } : { id, version: expectedVersion };
-    const { affected } = await tx.update(User, where, { ...changes, version: () => 'version + 1' });
-    if (!affected && (await tx.existsBy(User, { id }))) throw new PreconditionFailedError();
+    const { affected } = await tx.update(
+      User,
+      { ...where, deletedAt: IsNull() },
+      { ...changes, version: () => 'version + 1' },
+    );
+    if (!affected && (await tx.existsBy(User, { id, deletedAt: IsNull() })))
+      throw new PreconditionFailedError();
     if (!affected) throw new NotFoundError();
     return tx.findOneByOrFail(User, { id });
   }
@@ -135,7 +163,7 @@ export class UsersService {
 /** Locked together and in one order, so that two administrators can't demote each other at once. */
 async function lockActiveAdmins(tx: EntityManager): Promise<string[]> {
   const rows = await tx.query<{ id: string }[]>(
-    `SELECT id FROM users WHERE role = 'admin' AND status = 'active' ORDER BY id FOR UPDATE`,
+    `SELECT id FROM users WHERE role = 'admin' AND status = 'active' AND deleted_at IS NULL ORDER BY id FOR UPDATE`,
   );
   return rows.map(({ id }) => id);
 }

@@ -36,6 +36,8 @@ export const newPasswordSchema = passwordSchema.superRefine((value, context) => 
       message: `At most ${LENGTH_MAX} characters.`,
       params: { code: 'TOO_LONG' },
     });
+  } else if (isCommonPassword(value)) {
+    context.addIssue({ code: 'custom', message: 'Too easy to guess.', params: { code: 'TOO_COMMON' } });
   }
 });
 

@@ -22,14 +22,14 @@ export class AccessGuard extends AuthGuard('jwt') {
   }
 
   override async canActivate(context: ExecutionContext): Promise<boolean> {
-    const isPublic = this.read<boolean>(IS_PUBLIC, context);
+    const isPublic = this.read(IS_PUBLIC, context) === true;
     const http = context.switchToHttp();
     const request = http.getRequest<Request>();
     const refusal = isPublic ? undefined : await this.authenticate(context, request);
     // Before the refusal is told: tokens that are not valid are counted too, by where they come from.
     await this.limit(context, request, http.getResponse());
     if (refusal) throw refusal;
-    const roles = this.read<string[]>(ROLES, context);
+    const roles = this.read(ROLES, context) as string[] | undefined;
     if (roles && !roles.some((role) => request.user?.roles.includes(role))) throw new ForbiddenError();
     return true;
   }
@@ -54,11 +54,11 @@ export class AccessGuard extends AuthGuard('jwt') {
   private async limit(context: ExecutionContext, request: Request, reply: FastifyReply): Promise<void> {
     // Health, keys and documents are asked for by machines that must not be turned away.
     if (!request.routeOptions.url?.startsWith('/v1/')) return;
-    const name = this.read<RateLimitName>(RATE_LIMIT, context) ?? 'default';
+    const name = (this.read(RATE_LIMIT, context) as RateLimitName | undefined) ?? 'default';
     await this.limiter.count(name, { userId: request.user?.userId, ip: request.ip }, reply);
   }
 
-  private read<T>(key: string, context: ExecutionContext): T | undefined {
-    return this.reflector.getAllAndOverride<T | undefined>(key, [context.getHandler(), context.getClass()]);
+  private read(key: string, context: ExecutionContext): unknown {
+    return this.reflector.getAllAndOverride<unknown>(key, [context.getHandler(), context.getClass()]);
   }
 }

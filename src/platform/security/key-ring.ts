@@ -1,4 +1,4 @@
-import { Injectable } from '@nestjs/common';
+import { Injectable, Logger, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
 import { createPrivateKey, createPublicKey, type JsonWebKey, type KeyObject } from 'node:crypto';
 import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
@@ -19,27 +19,65 @@ export interface RingKey {
 const MODULUS_BITS_MIN = 2048;
 const WORLD_READABLE = 0o004;
 
+/** How soon a key that was added, activated or withdrawn in the folder is noticed. */
+const RELOAD_MS = 2_000;
+
 /**
- * The RSA keys of access tokens: one signs, and all of them verify, so that a rotation signs nobody out. Read and
- * parsed once, since parsing a PEM costs more than verifying a token.
+ * The RSA keys of access tokens: one signs, and all of them verify, so that a rotation signs nobody out. Parsed once,
+ * since parsing a PEM costs more than verifying a token, and again when the files of the folder have changed.
  */
 @Injectable()
-export class KeyRing {
-  readonly active: RingKey;
-  private readonly byKid: ReadonlyMap<string, RingKey>;
+export class KeyRing implements OnApplicationBootstrap, OnApplicationShutdown {
+  private readonly logger = new Logger('KeyRing');
+  private keys: RingKey[];
+  private names: string;
+  private timer?: NodeJS.Timeout;
 
-  constructor(config: Config) {
-    const keys = loadKeys(config);
-    this.byKid = new Map(keys.map((key) => [key.kid, key]));
-    this.active = keys.find((key) => key.state === 'active')!;
+  constructor(private readonly config: Config) {
+    this.keys = loadKeys(config);
+    this.names = this.fileNames();
+  }
+
+  get active(): RingKey {
+    return this.keys.find((key) => key.state === 'active')!;
   }
 
   find(kid: string): RingKey | undefined {
-    return this.byKid.get(kid);
+    return this.keys.find((key) => key.kid === kid);
   }
 
   jwks(): RingKey['jwk'][] {
-    return [...this.byKid.values()].map((key) => key.jwk);
+    return this.keys.map((key) => key.jwk);
+  }
+
+  onApplicationBootstrap(): void {
+    if (this.config.JWT_KEYS) return;
+    this.timer = setInterval(() => this.reloadIfChanged(), RELOAD_MS);
+    this.timer.unref();
+  }
+
+  onApplicationShutdown(): void {
+    clearInterval(this.timer);
+  }
+
+  /** The names say it all: they hold state and kid. A ring with a fault is not taken, and told once. */
+  private reloadIfChanged(): void {
+    const names = this.fileNames();
+    if (names === this.names) return;
+    this.names = names;
+    try {
+      this.keys = loadKeys(this.config);
+      this.logger.log({
+        msg: 'The key ring was read anew',
+        keys: this.keys.map(({ kid, state }) => `${state} ${kid}`),
+      });
+    } catch (error) {
+      this.logger.error({ msg: 'The key ring has a fault; the one before stays in use', err: error });
+    }
+  }
+
+  private fileNames(): string {
+    return keyFiles(this.config.JWT_KEYS_DIR).toSorted().join();
   }
 }
 

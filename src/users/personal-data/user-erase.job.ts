@@ -1,0 +1,4 @@
+import { z } from 'zod';
+import { defineJob } from '../../jobs/job-definition.ts';
+
+export const userErase = defineJob({ type: 'user-erase', input: z.strictObject({ userId: z.guid() }) });
