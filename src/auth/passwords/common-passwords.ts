@@ -20,13 +20,23 @@ const WORD_MIN = 4;
 /** Of the neighbours in a text, the share that may follow each other in the alphabet. */
 const RUN_SHARE = 0.8;
 
+const PIECE_MIN = 4;
+
+/** Every stretch of a row of keys, longest first. */
+const KEYBOARD_PIECES = ['1234567890', 'qwertyuiop', 'asdfghjkl', 'zxcvbnm']
+  .flatMap((row) => [row, [...row].toReversed().join('')])
+  .flatMap((row) => [...row].flatMap((_, start) => [...row].map((__, end) => row.slice(start, end + 1))))
+  .filter((piece) => piece.length >= PIECE_MIN)
+  .toSorted((a, b) => b.length - a.length);
+
 /**
  * What a guesser tries first: a leaked password, one with digits and signs around it or in place of letters, one
  * written twice, and runs such as 123456789012.
  */
 export function isCommonPassword(password: string): boolean {
-  const text = password.toLowerCase().replaceAll(/\s/g, '');
-  return isKnown(text) || isDressedWord(text) || isRepetition(text) || isRun(text);
+  const lower = password.toLowerCase();
+  const text = lower.replaceAll(/\s/g, '');
+  return isKnown(text) || isDressedWord(text) || isRepetition(text) || isRun(lower) || isKeyboardWalk(text);
 }
 
 function isDressedWord(text: string): boolean {
@@ -44,6 +54,13 @@ function isRepetition(text: string): boolean {
   }
   const half = text.slice(0, text.length / 2);
   return half + half === text && isKnown(half);
+}
+
+/** Made of rows of keys, forwards or backwards, but for a character or two. */
+function isKeyboardWalk(text: string): boolean {
+  let rest = text;
+  for (const piece of KEYBOARD_PIECES) rest = rest.replaceAll(piece, '');
+  return rest.length <= 2;
 }
 
 function isRun(text: string): boolean {
