@@ -33,8 +33,8 @@ export class JwtStrategy extends PassportStrategy(Strategy, 'jwt') {
   /** Called with the claims of a token whose signature holds. What is false here is a 401. */
   validate(claims: Partial<AccessTokenClaims>): Principal | false {
     const { sub, sid, roles, auth_time: authTime, exp, aud } = claims;
-    // The library takes a token without an expiry, and one meant for others besides us.
-    if (typeof exp !== 'number' || aud !== this.config.JWT_AUDIENCE) return false;
+    // The library takes a token that never expires, and one meant for others besides us.
+    if (!Number.isSafeInteger(exp) || aud !== this.config.JWT_AUDIENCE) return false;
     if (typeof sub !== 'string' || typeof sid !== 'string' || typeof authTime !== 'number') return false;
     if (!Array.isArray(roles) || this.revocations.has(sid)) return false;
     return { userId: sub, sessionId: sid, roles, authenticatedAt: new Date(authTime * 1_000) };

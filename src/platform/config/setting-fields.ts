@@ -22,7 +22,7 @@ export const list = z.string().transform((text) =>
 export const origins = list.pipe(
   z.array(
     z
-      .url({ protocol: /^https?$/ })
+      .url({ protocol: /^https?$/, abort: true })
       .refine((url) => new URL(url).origin === url, 'must be an origin: scheme://host[:port]'),
   ),
 );
