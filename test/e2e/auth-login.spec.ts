@@ -8,7 +8,7 @@ const PASSWORD = 'correct horse battery';
 let app: TestApp;
 
 beforeAll(async () => {
-  app = await TestApp.start({ settings: { RATE_LIMIT_FACTOR: '1000' } });
+  app = await TestApp.start();
 });
 
 afterAll(() => app.stop());
@@ -126,7 +126,8 @@ describe('POST /v1/auth/login', () => {
 const login = (email: string, password = PASSWORD) =>
   app.http().post('/v1/auth/login').send({ email, password });
 
-const sessionsOf = (userId: string) => app.db.query('SELECT * FROM sessions WHERE user_id = $1', [userId]);
+const sessionsOf = (userId: string) =>
+  app.db.query<any[]>('SELECT * FROM sessions WHERE user_id = $1', [userId]);
 
 async function timeOf(work: () => PromiseLike<unknown>): Promise<number> {
   const start = performance.now();

@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 let app: TestApp;
 
 beforeAll(async () => {
-  app = await TestApp.start({ settings: { RATE_LIMIT_FACTOR: '1000' } });
+  app = await TestApp.start();
 });
 
 afterAll(() => app.stop());

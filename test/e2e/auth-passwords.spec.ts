@@ -5,7 +5,7 @@ import { randomUUID } from 'node:crypto';
 let app: TestApp;
 
 beforeAll(async () => {
-  app = await TestApp.start({ settings: { RATE_LIMIT_FACTOR: '1000' } });
+  app = await TestApp.start();
 });
 
 afterAll(() => app.stop());

@@ -11,7 +11,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 let app: TestApp;
 
 beforeAll(async () => {
-  app = await TestApp.start({ settings: { RATE_LIMIT_FACTOR: '1000' } });
+  app = await TestApp.start();
 });
 
 afterAll(() => app.stop());
@@ -124,8 +124,8 @@ describe('a refresh token that was used before', () => {
     );
 
     await strict.stop();
-    const statuses = answers.map(({ status }) => status).toSorted();
-    expect(statuses).toEqual([200, ...times(19, () => 401)]);
+    const counts = Object.groupBy(answers, ({ status }) => status);
+    expect(counts).toMatchObject({ 200: { length: 1 }, 401: { length: 19 } });
   });
 });
 

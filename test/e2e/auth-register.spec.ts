@@ -12,7 +12,7 @@ let app: TestApp;
 beforeAll(async () => {
   app = await TestApp.start({
     worker: true,
-    settings: { FRONTEND_URL: 'https://app.example.com', RATE_LIMIT_FACTOR: '1000' },
+    settings: { FRONTEND_URL: 'https://app.example.com' },
   });
 });
 
@@ -28,7 +28,7 @@ describe('POST /v1/auth/register', () => {
     for (const answer of answers) {
       expect(answer).toMatchObject({ status: 202, body: { data: { status: 'accepted' } } });
       expect(answer.text).toBe(answers[0]?.text);
-      expect(Object.keys(answer.headers).toSorted()).toEqual(Object.keys(answers[0]?.headers).toSorted());
+      expect(Object.keys(answer.headers).toSorted()).toEqual(Object.keys(answers[0]!.headers).toSorted());
     }
   });
 
@@ -189,8 +189,8 @@ describe('POST /v1/auth/verify-email', () => {
 
     const answers = await Promise.all(times(20, () => verify(token)));
 
-    const statuses = answers.map(({ status }) => status).toSorted();
-    expect(statuses).toEqual([204, ...times(19, () => 400)]);
+    const counts = Object.groupBy(answers, ({ status }) => status);
+    expect(counts).toMatchObject({ 204: { length: 1 }, 400: { length: 19 } });
     expect(await verify(token)).toMatchObject({ status: 400, body: { code: 'TOKEN_INVALID' } });
   });
 

@@ -12,6 +12,7 @@ import { createApp } from '../../src/platform/http/create-app.ts';
 import { WorkerModule } from '../../src/worker.module.ts';
 import { createTestDatabase, type TestDatabase } from './database.ts';
 import { Mailbox } from './mailbox.ts';
+import { Program } from './program.ts';
 import { createTestRedis, type TestRedis } from './redis.ts';
 
 export type Backend = 'postgres' | 'redis';
@@ -29,20 +30,25 @@ export interface TestAppOptions {
 
 type Settings = Record<string, string>;
 
+interface Parts {
+  dir: string;
+  /** What `config` was read from. */
+  env: Settings;
+  database: TestDatabase;
+  redis: TestRedis | undefined;
+  handlers: Type[];
+}
+
 /** The real application on its own database: an API that listens on no port, and a worker where one is asked for. */
 export class TestApp {
   readonly mailbox: Mailbox;
   readonly workers: INestApplicationContext[] = [];
-  /** More instances of the API on the same database. */
-  readonly others: NestFastifyApplication[] = [];
+  private readonly others: Program[] = [];
 
   private constructor(
     readonly api: NestFastifyApplication,
     readonly config: Config,
-    private readonly dir: string,
-    private readonly database: TestDatabase,
-    private readonly redis: TestRedis | undefined,
-    private readonly handlers: Type[] = [],
+    private readonly parts: Parts,
   ) {
     this.mailbox = new Mailbox(config.MAIL_DIR);
   }
@@ -50,13 +56,13 @@ export class TestApp {
   static async start({
     backend = 'postgres',
     worker,
-    handlers,
+    handlers = [],
     settings = {},
   }: TestAppOptions = {}): Promise<TestApp> {
     const dir = mkdtempSync(join(tmpdir(), 'test-app-'));
     const database = await createTestDatabase();
     const redis = backend === 'redis' ? await createTestRedis() : undefined;
-    const config = loadConfig(undefined, {
+    const env = {
       NODE_ENV: 'test',
       LOG_LEVEL: process.env['TEST_LOG_LEVEL'] ?? 'silent',
       DATABASE_URL: database.url,
@@ -68,9 +74,10 @@ export class TestApp {
       SWEEP_SECONDS: '1',
       JOB_LEASE_SECONDS: '2',
       ...(typeof settings === 'function' ? settings(database.url) : settings),
-    });
+    };
+    const config = loadConfig(undefined, env);
     const api = await startApi(config);
-    const app = new TestApp(api, config, dir, database, redis, handlers);
+    const app = new TestApp(api, config, { dir, env, database, redis, handlers });
     if (worker) await app.startWorker();
     return app;
   }
@@ -80,31 +87,38 @@ export class TestApp {
   }
 
   /** A request without credentials: `app.http().get('/v1/users/me')`. */
-  http(instance = this.api) {
-    return supertest(instance.getHttpServer());
+  http(instance?: Program) {
+    return supertest(instance?.url ?? this.api.getHttpServer());
   }
 
   async startWorker(): Promise<INestApplicationContext> {
     const worker = await NestFactory.createApplicationContext(
-      { module: TestWorkerModule, imports: [WorkerModule.with(this.config)], providers: this.handlers },
+      { module: TestWorkerModule, imports: [WorkerModule.with(this.config)], providers: this.parts.handlers },
       { abortOnError: false, logger: false },
     );
     this.workers.push(worker);
     return worker;
   }
 
-  /** A second instance of the API beside the first. */
-  async startAnother(): Promise<NestFastifyApplication> {
-    const other = await startApi(this.config);
+  /**
+   * One more instance of the API on the same database. A process of its own, since two applications in one would share
+   * what libraries keep globally: Passport has one list of strategies.
+   */
+  async startAnother(settings: Settings = {}): Promise<Program> {
+    const { PUBLIC_URL, JWT_ISSUER, JWT_AUDIENCE } = this.config;
+    const env = { ...this.parts.env, PUBLIC_URL, JWT_ISSUER, JWT_AUDIENCE, LOG_LEVEL: 'info', ...settings };
+    const other = await Program.start('main', env);
     this.others.push(other);
-    return other;
+    return other.ready();
   }
 
   async stop(): Promise<void> {
-    for (const part of [...this.workers, ...this.others, this.api]) await part.close();
-    await this.redis?.flush();
-    await this.database.drop();
-    rmSync(this.dir, { recursive: true, force: true });
+    await Promise.all(this.others.map((other) => other.end()));
+    for (const part of [...this.workers, this.api]) await part.close();
+    const { dir, database, redis } = this.parts;
+    await redis?.flush();
+    await database.drop();
+    rmSync(dir, { recursive: true, force: true });
   }
 }
 

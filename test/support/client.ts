@@ -1,8 +1,8 @@
-import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { Test } from 'supertest';
 import type { User } from '../../src/users/user.entity.ts';
 import { createUser, type NewTestUser } from '../factories/user.factory.ts';
 import type { TestApp } from './app.ts';
+import type { Program } from './program.ts';
 
 /** Somebody who has signed in through the front door. */
 export class SignedIn {
@@ -13,11 +13,11 @@ export class SignedIn {
     readonly refreshToken: string,
   ) {}
 
-  get(path: string, instance?: NestFastifyApplication): Test {
+  get(path: string, instance?: Program): Test {
     return this.signed(this.app.http(instance).get(path));
   }
 
-  post(path: string, body?: object, instance?: NestFastifyApplication): Test {
+  post(path: string, body?: object, instance?: Program): Test {
     const request = this.signed(this.app.http(instance).post(path));
     return body ? request.send(body) : request;
   }

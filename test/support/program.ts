@@ -1,0 +1,67 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import { freePort } from '../../scripts/processes.ts';
+import { until } from './until.ts';
+
+const DIST = join(import.meta.dirname, '../../dist/src');
+
+export interface Exit {
+  code: number | null;
+  signal: NodeJS.Signals | null;
+}
+
+/** One of the programs as production runs it: built, in a process of its own, with no other environment than is given. */
+export class Program {
+  /** Of both outputs. */
+  output = '';
+  readonly exited: Promise<Exit>;
+
+  private constructor(
+    readonly process: ChildProcess,
+    /** Where the API listens, or the worker tells its health. */
+    readonly url: string,
+  ) {
+    for (const stream of [process.stdout, process.stderr]) {
+      stream?.on('data', (chunk) => (this.output += String(chunk)));
+    }
+    this.exited = once(process, 'close').then(([code, signal]) => ({ code, signal }));
+  }
+
+  static async start(
+    name: 'main' | 'worker' | 'migrate' | 'seed' | 'admin',
+    env: Record<string, string>,
+    args: string[] = [],
+  ): Promise<Program> {
+    const port = env['PORT'] ?? env['METRICS_PORT'] ?? String(await freePort());
+    const ports = { PORT: port, METRICS_PORT: name === 'worker' ? port : String(await freePort()) };
+    const child = spawn(process.execPath, [join(DIST, `${name}.js`), ...args], {
+      env: { PATH: process.env.PATH, HOST: '127.0.0.1', ...ports, ...env },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    return new Program(child, `http://127.0.0.1:${port}`);
+  }
+
+  /** Waits until it stands, and says what it wrote where it doesn't. */
+  async ready(): Promise<this> {
+    const isReady = () => /The API listens|The worker runs/.test(this.output);
+    await until(() => {
+      if (this.process.exitCode !== null) throw new Error(`It ended: ${this.output}`);
+      return isReady();
+    }, 'the program to stand');
+    return this;
+  }
+
+  /** What it logged, line by line. */
+  lines(): (Record<string, unknown> & { msg: string; level: string })[] {
+    return this.output
+      .split('\n')
+      .filter((line) => line.startsWith('{'))
+      .map((line) => JSON.parse(line));
+  }
+
+  async end(signal: NodeJS.Signals = 'SIGTERM'): Promise<Exit> {
+    this.process.kill(signal);
+    return this.exited;
+  }
+}
