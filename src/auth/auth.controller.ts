@@ -1,6 +1,6 @@
 import { Body, Controller, Post, Req, Res } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { ForbiddenError, RateLimitedError } from '../platform/errors/platform.errors.ts';
+import { ForbiddenError } from '../platform/errors/platform.errors.ts';
 import { accepted, acceptedSchema, item } from '../platform/http/schemas.ts';
 import { Endpoint } from '../platform/openapi/endpoint.decorator.ts';
 import { CurrentUser, Public } from '../platform/security/access.decorators.ts';
@@ -74,7 +74,7 @@ export class AuthController {
     summary: 'Sign in with a password',
     status: 200,
     returns: item(tokenPairSchema),
-    errors: [InvalidCredentialsError, EmailNotVerifiedError, AccountSuspendedError, RateLimitedError],
+    errors: [InvalidCredentialsError, EmailNotVerifiedError, AccountSuspendedError],
   })
   @Public()
   @RateLimit('sign-in')

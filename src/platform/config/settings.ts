@@ -16,7 +16,9 @@ import {
 const secretKeys = list
   .pipe(
     z.array(
-      z.base64({ abort: true }).refine((key) => Buffer.from(key, 'base64').length === 32, 'must be 32 bytes in base64'),
+      z
+        .base64({ abort: true })
+        .refine((key) => Buffer.from(key, 'base64').length === 32, 'must be 32 bytes in base64'),
     ),
   )
   .pipe(z.array(z.string()).min(1));

@@ -1,5 +1,13 @@
-import type { FastifyInstance } from 'fastify';
-import { MalformedJsonError } from '../errors/platform.errors.ts';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { Readable } from 'node:stream';
+import {
+  MalformedJsonError,
+  PayloadTooLargeError,
+  UnsupportedMediaTypeError,
+} from '../errors/platform.errors.ts';
+
+export const FORM_MEDIA_TYPE = 'application/x-www-form-urlencoded';
+const FORM_MAX_BYTES = 32 * 1024;
 
 const DEPTH_MAX = 20;
 const NODES_MAX = 10_000;
@@ -18,6 +26,23 @@ export function addBodyParsers(fastify: FastifyInstance): void {
   }
   // Streamed by the one route that wants it; every other one refuses the stream as a body that is not an object.
   fastify.addContentTypeParser('text/csv', (_request, payload, done) => done(null, payload));
+  fastify.addContentTypeParser(FORM_MEDIA_TYPE, parseForm);
+}
+
+/** Only for the routes that are marked with `@TakesForm()`; a field that comes twice becomes an array. */
+async function parseForm(request: FastifyRequest, payload: Readable): Promise<object> {
+  const { takesForm } = request.routeOptions.config as { takesForm?: boolean };
+  if (!takesForm) throw new UnsupportedMediaTypeError();
+  const chunks: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of payload as AsyncIterable<Buffer>) {
+    size += chunk.length;
+    if (size > FORM_MAX_BYTES) throw new PayloadTooLargeError();
+    chunks.push(chunk);
+  }
+  const form = new URLSearchParams(Buffer.concat(chunks).toString());
+  const fields = [...new Set(form.keys())].map((name) => [name, form.getAll(name)] as const);
+  return Object.fromEntries(fields.map(([name, values]) => [name, values.length > 1 ? values : values[0]]));
 }
 
 /** An empty body is no body: many clients send the header with every POST. */

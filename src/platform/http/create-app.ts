@@ -67,7 +67,16 @@ function secure(app: NestFastifyApplication, config: Config): void {
       'if-none-match',
       'x-correlation-id',
     ],
-    exposedHeaders: ['etag', 'link', 'location', 'retry-after', 'x-correlation-id'],
+    exposedHeaders: [
+      'etag',
+      'link',
+      'location',
+      'ratelimit-limit',
+      'ratelimit-remaining',
+      'ratelimit-reset',
+      'retry-after',
+      'x-correlation-id',
+    ],
     maxAge: 600,
     strictPreflight: false,
   });

@@ -2,6 +2,8 @@ import type { INestApplication } from '@nestjs/common';
 import { DocumentBuilder, type OpenAPIObject, SwaggerModule } from '@nestjs/swagger';
 import { z } from 'zod';
 import { version } from '../config/version.ts';
+import { RateLimitedError } from '../errors/platform.errors.ts';
+import { problemResponse } from './problem-response.ts';
 import { problemSchema } from './problem.schema.ts';
 
 /** Schemas that no route declares as its own answer but that every route refers to. */
@@ -27,7 +29,20 @@ export function createDocument(app: INestApplication): OpenAPIObject {
     document.components!.schemas![String(schema.meta()?.id)] = convert(schema, { schemaType: 'output' })
       .schema as never;
   }
+  describeRateLimits(document);
   return document;
+}
+
+/** Counted in the guard of every route under /v1, so no route has to say it. */
+function describeRateLimits({ paths }: OpenAPIObject): void {
+  for (const [path, operations] of Object.entries(paths)) {
+    if (!path.startsWith('/v1/')) continue;
+    for (const { responses } of Object.values(
+      operations as Record<string, { responses: Record<string, object> }>,
+    )) {
+      responses['429'] = problemResponse([RateLimitedError.problem]);
+    }
+  }
 }
 
 /** Zod's own conversion to the JSON Schema of OpenAPI 3.1; a schema with an id becomes a named component. */

@@ -17,7 +17,7 @@ import {
 } from '../errors/platform.errors.ts';
 import { IS_PUBLIC, ROLES } from '../security/access.decorators.ts';
 import { TAKES_QUERY } from '../http/unknown-query.interceptor.ts';
-import { problemSchema } from './problem.schema.ts';
+import { problemResponse } from './problem-response.ts';
 
 export interface EndpointOptions {
   summary: string;
@@ -59,8 +59,13 @@ export function Endpoint(options: EndpointOptions): MethodDecorator {
   };
 }
 
+const DESCRIPTIONS: Record<number, string> = {
+  204: 'Done; there is nothing to say.',
+  302: 'It goes on elsewhere: see Location.',
+};
+
 function success(status: number, { returns, produces, headers }: EndpointOptions) {
-  const description = status === 204 ? 'Done; there is nothing to say.' : 'Success.';
+  const description = DESCRIPTIONS[status] ?? 'Success.';
   if (produces) {
     const content = { [produces]: { schema: { type: 'string' as const, format: 'binary' } } };
     return [ApiResponse({ status, description, content })];
@@ -87,24 +92,10 @@ function impliedErrors(handler: object, args: RouteParamtypes[]): AppErrorClass[
   return errors;
 }
 
-/** One response a status, since OpenAPI has room for one; its description and examples name the codes. */
 function problems(errors: AppErrorClass[]) {
   const byStatus = Map.groupBy(
     [...new Set(errors)].map((error) => error.problem),
     (problem) => problem.status,
   );
-  return [...byStatus].map(([status, entries]) =>
-    ApiResponse({
-      status,
-      description: entries.map(({ code, title }) => `\`${code}\`: ${title}`).join('  \n'),
-      content: {
-        'application/problem+json': {
-          schema: { $ref: `#/components/schemas/${problemSchema.meta()?.id}` },
-          examples: Object.fromEntries(
-            entries.map(({ code, title }) => [code, { value: { code, status, title } }]),
-          ),
-        },
-      },
-    }),
-  );
+  return [...byStatus].map(([status, entries]) => ApiResponse({ status, ...problemResponse(entries) }));
 }
