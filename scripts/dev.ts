@@ -4,6 +4,7 @@ import { dirname, join, relative } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { watch } from 'chokidar';
 import { DevProcesses } from './dev-processes.ts';
+import { standInPorts, startStandIns } from './dev-providers.ts';
 import { type EmbeddedPostgres, startEmbeddedPostgres } from './embedded-postgres.ts';
 import { becomesTrue, isPortFree, SetupError } from './processes.ts';
 
@@ -23,10 +24,8 @@ const STOP_PATIENCE_MS = (Number(env.SHUTDOWN_DEADLINE_SECONDS || 25) + 3) * 100
 /** Under `npm run dev` one Ctrl-C reaches us twice: from the terminal and passed on by npm. */
 const SAME_CTRL_C_MS = 500;
 
-const programs = [
-  { name: 'api', file: 'dist/src/main.js', env: { METRICS_PORT: String(METRICS_PORT + 1) } },
-  { name: 'worker', file: 'dist/src/worker.js', env: { METRICS_PORT: String(METRICS_PORT) } },
-];
+const STAND_IN_PORTS = standInPorts(env);
+let standInSettings: Record<string, string> = {};
 
 const processes = new DevProcesses(env);
 let postgres: Promise<EmbeddedPostgres> | undefined;
@@ -41,6 +40,7 @@ async function start(): Promise<void> {
   await processes.run('build', ['--run', 'build']);
   await processes.run('migrate', ['dist/src/migrate.js']);
   await processes.run('seed', ['dist/src/seed.js']);
+  if (STAND_IN_PORTS.length > 0) standInSettings = await startStandIns(processes, onStandInsEnd);
   startApps();
   watchSources();
   await untilReady();
@@ -51,6 +51,7 @@ async function requirePorts(): Promise<void> {
   const ports = [
     { name: 'PORT', port: PORT, host: HOST },
     { name: 'METRICS_PORT', port: METRICS_PORT, host: '0.0.0.0' },
+    ...STAND_IN_PORTS.map((port) => ({ name: 'PROVIDER_STANDINS_PORT', port, host: '127.0.0.1' })),
   ];
   for (const { name, port, host } of ports) {
     // The processes of a bin/dev that was killed a moment ago are just ending.
@@ -73,7 +74,21 @@ async function startDatabase(): Promise<void> {
   });
 }
 
+function onStandInsEnd(how: string): void {
+  if (stopping) return;
+  console.error(`bin/dev stops: the provider stand-ins ended (${how}), for the reason above.`);
+  void stop(1);
+}
+
 function startApps(): void {
+  const programs = [
+    {
+      name: 'api',
+      file: 'dist/src/main.js',
+      env: { ...standInSettings, METRICS_PORT: String(METRICS_PORT + 1) },
+    },
+    { name: 'worker', file: 'dist/src/worker.js', env: { METRICS_PORT: String(METRICS_PORT) } },
+  ];
   apps = programs.map(({ name, file, env: extra }) =>
     processes.start(name, file, extra, (how) => {
       if (stopping) return;
@@ -153,11 +168,19 @@ async function showBox(): Promise<void> {
     ['Mail', env.SMTP_URL ? 'sent through SMTP_URL' : env.MAIL_DIR || '.local/mail'],
     ['Sign in', `${admin} / ${adminPassword}`],
     ['', 'user@example.com / development-only-user'],
+    ...standInLines(),
     ['Queue', env.REDIS_URL ? 'Redis, at REDIS_URL' : 'PostgreSQL (REDIS_URL is empty)'],
     ['Database', postgres ? `embedded, in ${shortened((await postgres).dir)}` : 'at DATABASE_URL'],
   ].map(([name, value]) => `│ ${name?.padEnd(9)} ${value}`);
   const rule = '─'.repeat(58);
   console.log([`┌${rule}`, ...lines, `└${rule}`, 'Changes restart it; Ctrl-C stops everything.'].join('\n'));
+}
+
+function standInLines(): string[][] {
+  const { GOOGLE_ISSUER, GITHUB_BASE_URL, APPLE_ISSUER } = standInSettings;
+  if (!GOOGLE_ISSUER) return [];
+  const addresses = [GOOGLE_ISSUER, GITHUB_BASE_URL, APPLE_ISSUER].map((url = '') => new URL(url).host);
+  return [['Providers', `stand-ins of Google, GitHub, Apple at ${addresses.join(', ')}`]];
 }
 
 function shortened(path: string): string {

@@ -50,6 +50,12 @@ export const settingsSchema = z.object({
     'Proxies whose X-Forwarded-For is believed: a number of hops or a comma list of CIDR ranges. Empty: none.',
   ),
   API_DOCS: optional(flag).describe('Serve /docs and /openapi.json. Default: on, off in production.'),
+  REFERENCE_CLIENT: optional(flag).describe(
+    'Serve the reference browser client at /reference-client/. Default: on, off in production.',
+  ),
+  PROVIDER_STANDINS: optional(flag).describe(
+    'bin/dev starts stand-ins for Google, GitHub and Apple unless credentials of one are set. Default: on; refused in production.',
+  ),
 
   DATABASE_URL: postgresUrl.describe(
     'PostgreSQL, 15 or newer. bin/dev starts one of its own when this is empty.',
@@ -153,6 +159,7 @@ export function combinedFaults(settings: Parsed): string[] {
   if (settings.SECRET_KEYS?.some(isDevelopmentSecret)) {
     faults.push('SECRET_KEYS: holds a development secret');
   }
+  if (settings.PROVIDER_STANDINS) faults.push('PROVIDER_STANDINS: is for development only');
   return faults;
 }
 
@@ -169,6 +176,7 @@ export function complete(settings: Parsed) {
       (url) => new URL(url).origin,
     ),
     API_DOCS: !isProduction,
+    REFERENCE_CLIENT: !isProduction,
     DATABASE_DIRECT_URL: settings.DATABASE_URL,
     JWT_ISSUER: publicUrl,
     JWT_AUDIENCE: publicUrl,
