@@ -53,13 +53,13 @@ export class CreateSignInTables1763900000000 implements MigrationInterface {
         code_verifier text NOT NULL,
         nonce text NOT NULL,
         return_to text NOT NULL,
-        link_user_id uuid,
+        link_session_id uuid,
         expires_at timestamptz(3) NOT NULL,
         CONSTRAINT oauth_attempts_pkey PRIMARY KEY (id),
         CONSTRAINT oauth_attempts_state_hash_key UNIQUE (state_hash),
-        CONSTRAINT oauth_attempts_link_user_id_fkey FOREIGN KEY (link_user_id) REFERENCES users (id) ON DELETE CASCADE
+        CONSTRAINT oauth_attempts_link_session_id_fkey FOREIGN KEY (link_session_id) REFERENCES sessions (id) ON DELETE CASCADE
       )`);
-    await db.query(`CREATE INDEX oauth_attempts_link_user_id_idx ON oauth_attempts (link_user_id)`);
+    await db.query(`CREATE INDEX oauth_attempts_link_session_id_idx ON oauth_attempts (link_session_id)`);
     await db.query(`CREATE INDEX oauth_attempts_expires_at_idx ON oauth_attempts (expires_at)`);
     await db.query(`
       CREATE TABLE oauth_codes (

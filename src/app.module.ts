@@ -1,6 +1,7 @@
 import { type DynamicModule, Module } from '@nestjs/common';
 import { AuditModule } from './audit/audit.module.ts';
 import { AuthModule } from './auth/auth.module.ts';
+import { OAuthModule } from './auth/oauth/oauth.module.ts';
 import { AccessModule } from './auth/sessions/access.module.ts';
 import { JobsModule } from './jobs/jobs.module.ts';
 import { MailModule } from './mail/mail.module.ts';
@@ -26,6 +27,7 @@ import { UsersModule } from './users/users.module.ts';
     AccessModule,
     AuditModule,
     AuthModule,
+    OAuthModule,
     UsersModule,
     JobsModule,
     MailModule,

@@ -57,6 +57,20 @@ const templates = {
       'If it was not you, answer this mail at once.',
     ],
   },
+  'identity-linked': {
+    subject: 'Another way to sign in was added',
+    body: () => [
+      'An account at Google, GitHub or Apple was linked to yours and can be used to sign in to it.',
+      'If it was not you, unlink it in your account’s settings and set a new password.',
+    ],
+  },
+  'identity-unlinked': {
+    subject: 'A way to sign in was removed',
+    body: () => [
+      'An account at Google, GitHub or Apple was unlinked from yours, and other devices were signed out.',
+      'If it was not you, set a new password at once: ask for a link where you sign in.',
+    ],
+  },
   'refresh-token-reused': {
     subject: 'A device was signed out for your safety',
     body: () => [

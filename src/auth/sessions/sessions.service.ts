@@ -94,6 +94,8 @@ export class SessionsService {
     tx: EntityManager,
     exceptId?: string,
   ): Promise<string[]> {
+    // A provider sign-in that was not exchanged yet is a session to come.
+    await tx.query(`DELETE FROM oauth_codes WHERE user_id = $1`, [userId]);
     const [rows] = await tx.query<[{ id: string }[], number]>(
       `UPDATE sessions SET revoked_at = now(), revoked_reason = $2
        WHERE user_id = $1 AND revoked_at IS NULL AND id IS DISTINCT FROM $3 RETURNING id`,
@@ -105,6 +107,12 @@ export class SessionsService {
   /** Refuses their access tokens on this instance at once; the others learn of it from the database. */
   announceEnded(ids: string[]): void {
     this.revocations.add(ids);
+  }
+
+  /** Whose session it is, if it has not ended; null otherwise. */
+  async ownerOfLive(id: string, tx: EntityManager): Promise<string | null> {
+    const session = await tx.findOneBy(Session, { id, revokedAt: IsNull(), expiresAt: MoreThan(new Date()) });
+    return session?.userId ?? null;
   }
 
   private async endSurplus(userId: string, tx: EntityManager): Promise<void> {

@@ -1,0 +1,36 @@
+import { Controller, Delete, Get, Param } from '@nestjs/common';
+import { list } from '../../platform/http/schemas.ts';
+import { Endpoint } from '../../platform/openapi/endpoint.decorator.ts';
+import { CurrentUser } from '../../platform/security/access.decorators.ts';
+import type { Principal } from '../../platform/security/principal.ts';
+import { requireRecentSignIn } from '../sessions/recent-sign-in.ts';
+import { RecentSignInRequiredError } from '../sessions/sessions.errors.ts';
+import { IdentitiesService } from './identities.service.ts';
+import type { ProviderName } from './identity.entity.ts';
+import { LastSignInMethodError } from './oauth.errors.ts';
+import { identitySchema, identityView, providerNameSchema } from './oauth.schemas.ts';
+
+@Controller({ path: 'users/me/identities', version: '1' })
+export class IdentitiesController {
+  constructor(private readonly identities: IdentitiesService) {}
+
+  @Get()
+  @Endpoint({ summary: 'The providers linked to the own account', returns: list(identitySchema) })
+  async list(@CurrentUser() { userId }: Principal) {
+    return { data: (await this.identities.list(userId)).map(identityView) };
+  }
+
+  @Delete(':provider')
+  @Endpoint({
+    summary: 'Unlink a provider',
+    description: 'Needs a session that has just begun, and ends the others. The last way in stays.',
+    errors: [LastSignInMethodError, RecentSignInRequiredError],
+  })
+  async unlink(
+    @Param('provider', { schema: providerNameSchema }) provider: ProviderName,
+    @CurrentUser() caller: Principal,
+  ) {
+    requireRecentSignIn(caller);
+    await this.identities.unlink(provider, caller);
+  }
+}

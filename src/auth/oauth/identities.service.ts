@@ -1,0 +1,133 @@
+import { Injectable } from '@nestjs/common';
+import { randomUUIDv7 } from 'node:crypto';
+import { type EntityManager, Not } from 'typeorm';
+import { AuditService } from '../../audit/audit.service.ts';
+import { MailService } from '../../mail/mail.service.ts';
+import { NotFoundError } from '../../platform/errors/platform.errors.ts';
+import type { Principal } from '../../platform/security/principal.ts';
+import type { User } from '../../users/user.entity.ts';
+import { UsersService } from '../../users/users.service.ts';
+import { SessionsService } from '../sessions/sessions.service.ts';
+import { Identity, type ProviderName } from './identity.entity.ts';
+import { IdentityConflictError, LastSignInMethodError, OAuthStateInvalidError } from './oauth.errors.ts';
+import type { ProviderProfile } from './providers/provider.ts';
+import { ProvidersService } from './providers/providers.service.ts';
+
+/** Which accounts at providers open which of ours. Every change is made under the lock of the user’s row. */
+@Injectable()
+export class IdentitiesService {
+  constructor(
+    private readonly users: UsersService,
+    private readonly sessions: SessionsService,
+    private readonly providers: ProvidersService,
+    private readonly audit: AuditService,
+    private readonly mail: MailService,
+  ) {}
+
+  list(userId: string): Promise<Identity[]> {
+    return this.users.transaction((tx) =>
+      tx.find(Identity, { where: { userId }, order: { createdAt: 'ASC' } }),
+    );
+  }
+
+  /** Whose this identity is, with their row locked; null for one that is nobody’s. */
+  async ownerForUpdate(
+    provider: ProviderName,
+    profile: ProviderProfile,
+    tx: EntityManager,
+  ): Promise<User | null> {
+    const { subject } = profile;
+    const identity = await tx.findOneBy(Identity, { provider, subject });
+    if (!identity) return null;
+    const { id, userId } = identity;
+    const user = await this.users.findForUpdate(userId, tx);
+    if (!user) {
+      // An account that was deleted is waiting to be erased, and lets go of it now.
+      await tx.delete(Identity, { id });
+      return null;
+    }
+    // It may have been unlinked while we waited for the row.
+    const email = vouchedEmail(profile) ?? identity.email;
+    const { affected } = await tx.update(Identity, { id, userId }, { email });
+    return affected ? user : null;
+  }
+
+  /** False where the subject is somebody’s already: the unique constraint decides. The caller holds the user’s lock. */
+  async add(
+    user: User,
+    provider: ProviderName,
+    profile: ProviderProfile,
+    tx: EntityManager,
+  ): Promise<boolean> {
+    const id = randomUUIDv7();
+    const { subject } = profile;
+    await tx
+      .createQueryBuilder()
+      .insert()
+      .into(Identity)
+      .values({ id, userId: user.id, provider, subject, email: vouchedEmail(profile) })
+      .orIgnore()
+      .updateEntity(false)
+      .execute();
+    if (!(await tx.existsBy(Identity, { id }))) return false;
+    await this.audit.record({ type: 'identity-linked', userId: user.id, data: { provider } }, tx);
+    return true;
+  }
+
+  has(userId: string, provider: ProviderName, tx: EntityManager): Promise<boolean> {
+    return tx.existsBy(Identity, { userId, provider });
+  }
+
+  async removeAllOf(userId: string, tx: EntityManager): Promise<void> {
+    const identities = await tx.findBy(Identity, { userId });
+    for (const { id, provider } of identities) await this.remove({ id, provider, userId }, tx);
+  }
+
+  /** Links within the session that asked for it, if that still lives; linking the same once more changes nothing. */
+  async link(sessionId: string, provider: ProviderName, profile: ProviderProfile): Promise<void> {
+    await this.users.transaction(async (tx) => {
+      const userId = await this.sessions.ownerOfLive(sessionId, tx);
+      const user = userId === null ? null : await this.users.findForUpdate(userId, tx);
+      // Asked again under the lock, which whoever throws everybody out takes first.
+      if (user?.status !== 'active' || !(await this.sessions.ownerOfLive(sessionId, tx)))
+        throw new OAuthStateInvalidError();
+      const { subject } = profile;
+      if (await tx.existsBy(Identity, { provider, subject, userId: user.id })) return;
+      const isFree = await this.add(user, provider, profile, tx);
+      if (!isFree) throw new IdentityConflictError();
+      await this.mail.send('identity-linked', user, tx);
+    });
+  }
+
+  /** Ends the other sessions, since one of them may have come by way of the provider. */
+  async unlink(provider: ProviderName, { userId, sessionId }: Principal): Promise<void> {
+    const ended = await this.users.transaction(async (tx) => {
+      const user = await this.users.findForUpdate(userId, tx);
+      const identity = user && (await tx.findOneBy(Identity, { userId, provider }));
+      if (!identity) throw new NotFoundError();
+      // Asked under the lock: of two that would each leave the other, the second finds it gone.
+      if (!user.passwordHash && !(await this.hasOtherThan(identity, tx))) throw new LastSignInMethodError();
+      await this.remove(identity, tx);
+      await this.mail.send('identity-unlinked', user, tx);
+      return this.sessions.endAllOf(userId, 'identity-changed', tx, sessionId);
+    });
+    this.sessions.announceEnded(ended);
+  }
+
+  /** One that can be used, that is: a provider may have lost its credentials. */
+  private async hasOtherThan({ userId, provider }: Identity, tx: EntityManager): Promise<boolean> {
+    const others = await tx.findBy(Identity, { userId, provider: Not(provider) });
+    return others.some((other) => this.providers.names().includes(other.provider));
+  }
+
+  private async remove(
+    { id, userId, provider }: Pick<Identity, 'id' | 'userId' | 'provider'>,
+    tx: EntityManager,
+  ): Promise<void> {
+    await tx.delete(Identity, { id });
+    await this.audit.record({ type: 'identity-unlinked', userId, data: { provider } }, tx);
+  }
+}
+
+/** Kept with the identity to be shown; an address that nobody vouches for would only look as if it meant something. */
+const vouchedEmail = ({ email, emailVerified }: ProviderProfile) => (emailVerified ? email : null);

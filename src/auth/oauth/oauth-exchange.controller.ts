@@ -1,0 +1,39 @@
+import { Body, Controller, Post, Req, Res } from '@nestjs/common';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { item } from '../../platform/http/schemas.ts';
+import { Endpoint } from '../../platform/openapi/endpoint.decorator.ts';
+import { Public } from '../../platform/security/access.decorators.ts';
+import { TokenInvalidError } from '../auth.errors.ts';
+import { tokenPairSchema } from '../auth.schemas.ts';
+import { TokenDelivery } from '../token-delivery.service.ts';
+import { browserSecret } from './browser-cookie.ts';
+import { type Exchange, exchangeSchema } from './oauth.schemas.ts';
+import { ProviderSignInService } from './provider-sign-in.service.ts';
+
+@Controller({ path: 'auth/oauth', version: '1' })
+export class OAuthExchangeController {
+  constructor(
+    private readonly signIns: ProviderSignInService,
+    private readonly delivery: TokenDelivery,
+  ) {}
+
+  @Post('exchange')
+  @Endpoint({
+    summary: 'Exchange the code of a provider sign-in for tokens',
+    description: 'Once, within a minute, and in the browser that began: send its cookies along.',
+    status: 200,
+    returns: item(tokenPairSchema),
+    errors: [TokenInvalidError],
+  })
+  @Public()
+  async exchange(
+    @Body({ schema: exchangeSchema }) { code, refreshTokenIn }: Exchange,
+    @Req() request: FastifyRequest,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ) {
+    const browserOf = (provider: Parameters<typeof browserSecret>[1]) => browserSecret(request, provider);
+    const session = await this.signIns.exchange(code, browserOf, this.delivery.deviceOf(request));
+    await this.delivery.endPresented(request);
+    return { data: await this.delivery.deliver(session, refreshTokenIn, reply) };
+  }
+}

@@ -1,0 +1,141 @@
+import { Body, Controller, Get, Param, Post, Query, Res } from '@nestjs/common';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { Config } from '../../platform/config/config.ts';
+import { NotFoundError, RateLimitedError } from '../../platform/errors/platform.errors.ts';
+import { TakesForm } from '../../platform/http/takes-form.decorator.ts';
+import { item, list } from '../../platform/http/schemas.ts';
+import { Endpoint } from '../../platform/openapi/endpoint.decorator.ts';
+import { CurrentUser, Public } from '../../platform/security/access.decorators.ts';
+import type { Principal } from '../../platform/security/principal.ts';
+import { RateLimit } from '../../platform/security/rate-limit.decorator.ts';
+import { requireRecentSignIn } from '../sessions/recent-sign-in.ts';
+import { RecentSignInRequiredError } from '../sessions/sessions.errors.ts';
+import { bindBrowser, browserSecret } from './browser-cookie.ts';
+import type { ProviderName } from './identity.entity.ts';
+import { OAuthStateInvalidError, ProviderUnavailableError, ReturnToNotAllowedError } from './oauth.errors.ts';
+import {
+  authorizationUrlSchema,
+  type BeginLink,
+  beginLinkSchema,
+  type BeginQuery,
+  beginQuerySchema,
+  type OAuthCallback,
+  oauthCallbackSchema,
+  providerNameSchema,
+  providerSchema,
+} from './oauth.schemas.ts';
+import { OAuthService } from './oauth.service.ts';
+import { newSecret } from './one-time-secret.ts';
+import { ProvidersService } from './providers/providers.service.ts';
+
+const location = {
+  location: { description: 'Where the browser goes on to.', schema: { type: 'string' } },
+} as const;
+
+const cameBack = {
+  summary: 'Where a provider sends the browser back to',
+  description:
+    'Leads on to `returnTo` with `code=`, to be exchanged for tokens; with `linked=`; or with `error=`: ' +
+    '`access_denied`, `provider_unavailable`, `provider_error`, `account_exists`, `identity_conflict` or ' +
+    '`email_unverified`.',
+  status: 302,
+  headers: location,
+  errors: [OAuthStateInvalidError],
+};
+
+@Controller({ path: 'auth/oauth', version: '1' })
+export class OAuthController {
+  constructor(
+    private readonly config: Config,
+    private readonly providers: ProvidersService,
+    private readonly oauth: OAuthService,
+  ) {}
+
+  @Get()
+  @Endpoint({ summary: 'The providers one can sign in with', returns: list(providerSchema) })
+  @Public()
+  list() {
+    const url = (provider: ProviderName) => `${this.config.PUBLIC_URL}/v1/auth/oauth/${provider}`;
+    return { data: this.providers.names().map((provider) => ({ provider, url: url(provider) })) };
+  }
+
+  @Get(':provider')
+  @Endpoint({
+    summary: 'Begin to sign in with a provider',
+    description:
+      'For a browser to be sent to, not for a script: the browser that begins is the one that can finish.',
+    status: 302,
+    headers: location,
+    errors: [ReturnToNotAllowedError, ProviderUnavailableError, RateLimitedError],
+  })
+  @Public()
+  @RateLimit('sign-in')
+  async begin(
+    @Param('provider', { schema: providerNameSchema }) name: ProviderName,
+    @Query({ schema: beginQuerySchema }) { returnTo }: BeginQuery,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ) {
+    const provider = this.providers.get(name);
+    const browser = browserSecret(reply.request, name) ?? newSecret();
+    const url = await this.oauth.begin(provider, { browser, returnTo });
+    bindBrowser(reply, provider, browser);
+    void reply.header('location', url);
+  }
+
+  @Post(':provider/link')
+  @Endpoint({
+    summary: 'Begin to link a provider to the own account',
+    description: 'Needs a session that has just begun. Comes back to `returnTo` with `linked=` or `error=`.',
+    status: 200,
+    returns: item(authorizationUrlSchema),
+    errors: [ReturnToNotAllowedError, ProviderUnavailableError, RecentSignInRequiredError],
+  })
+  async beginLink(
+    @Param('provider', { schema: providerNameSchema }) name: ProviderName,
+    @Body({ schema: beginLinkSchema }) { returnTo }: BeginLink,
+    @CurrentUser() caller: Principal,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ) {
+    const provider = this.providers.get(name);
+    requireRecentSignIn(caller);
+    const browser = browserSecret(reply.request, name) ?? newSecret();
+    const linkSessionId = caller.sessionId;
+    const authorizationUrl = await this.oauth.begin(provider, { browser, returnTo, linkSessionId });
+    bindBrowser(reply, provider, browser);
+    return { data: { authorizationUrl } };
+  }
+
+  @Get(':provider/callback')
+  @Endpoint(cameBack)
+  @Public()
+  async comeBack(
+    @Param('provider', { schema: providerNameSchema }) name: ProviderName,
+    @Query({ schema: oauthCallbackSchema }) callback: OAuthCallback,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ) {
+    void reply.header('location', await this.finish('GET', name, callback, reply.request));
+  }
+
+  @Post(':provider/callback')
+  @Endpoint({ ...cameBack, summary: 'The same for a provider that posts a form: Apple' })
+  @Public()
+  @TakesForm()
+  async comeBackByForm(
+    @Param('provider', { schema: providerNameSchema }) name: ProviderName,
+    @Body({ schema: oauthCallbackSchema }) callback: OAuthCallback,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ) {
+    void reply.header('location', await this.finish('POST', name, callback, reply.request));
+  }
+
+  private finish(
+    method: 'GET' | 'POST',
+    name: ProviderName,
+    callback: OAuthCallback,
+    request: FastifyRequest,
+  ) {
+    const provider = this.providers.get(name);
+    if (provider.comesBackBy !== method) throw new NotFoundError();
+    return this.oauth.finish(provider, callback, browserSecret(request, name));
+  }
+}

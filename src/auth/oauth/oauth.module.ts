@@ -1,0 +1,45 @@
+import { Module } from '@nestjs/common';
+import { TypeOrmModule } from '@nestjs/typeorm';
+import { AuditModule } from '../../audit/audit.module.ts';
+import { MailModule } from '../../mail/mail.module.ts';
+import { UsersModule } from '../../users/users.module.ts';
+import { AuthModule } from '../auth.module.ts';
+import { SessionsModule } from '../sessions/sessions.module.ts';
+import { AccountJoinService } from './account-join.service.ts';
+import { IdentitiesController } from './identities.controller.ts';
+import { IdentitiesService } from './identities.service.ts';
+import { Identity } from './identity.entity.ts';
+import { OAuthAttempt } from './oauth-attempt.entity.ts';
+import { OAuthAttemptsService } from './oauth-attempts.service.ts';
+import { OAuthCode } from './oauth-code.entity.ts';
+import { OAuthCodesService } from './oauth-codes.service.ts';
+import { OAuthController } from './oauth.controller.ts';
+import { OAuthExchangeController } from './oauth-exchange.controller.ts';
+import { OAuthService } from './oauth.service.ts';
+import { ProviderSignInService } from './provider-sign-in.service.ts';
+import { ProvidersService } from './providers/providers.service.ts';
+import { StrangersAccessService } from './strangers-access.service.ts';
+
+/** Signing in with Google, GitHub and Apple, and linking them to an account. */
+@Module({
+  imports: [
+    TypeOrmModule.forFeature([Identity, OAuthAttempt, OAuthCode]),
+    AuthModule,
+    SessionsModule,
+    UsersModule,
+    AuditModule,
+    MailModule,
+  ],
+  controllers: [OAuthController, OAuthExchangeController, IdentitiesController],
+  providers: [
+    ProvidersService,
+    OAuthService,
+    OAuthAttemptsService,
+    OAuthCodesService,
+    ProviderSignInService,
+    AccountJoinService,
+    StrangersAccessService,
+    IdentitiesService,
+  ],
+})
+export class OAuthModule {}

@@ -1,0 +1,56 @@
+import { z } from 'zod';
+import { timestampSchema, tokenSchema } from '../../platform/http/schemas.ts';
+import { refreshTokenInSchema } from '../auth.schemas.ts';
+import { type Identity, providerNames } from './identity.entity.ts';
+
+const RETURN_TO_MAX = 2_000;
+const PARAMETER_MAX = 4_096;
+
+export const providerNameSchema = z.enum(providerNames);
+
+export const providerSchema = z
+  .object({
+    provider: providerNameSchema,
+    url: z.string().describe('Send the browser here, with `returnTo`.'),
+  })
+  .meta({ id: 'Provider' });
+
+const returnToSchema = z
+  .string()
+  .max(RETURN_TO_MAX)
+  .optional()
+  .describe('Where to in the end: any path on an allowed origin. Default: the frontend.');
+
+export const beginQuerySchema = z.strictObject({ returnTo: returnToSchema });
+export type BeginQuery = z.output<typeof beginQuerySchema>;
+
+export const beginLinkSchema = z.strictObject({ returnTo: returnToSchema }).meta({ id: 'BeginLink' });
+export type BeginLink = z.output<typeof beginLinkSchema>;
+
+export const authorizationUrlSchema = z
+  .object({ authorizationUrl: z.string().describe('Send the browser here.') })
+  .meta({ id: 'AuthorizationUrl' });
+
+/** One that is repeated or too long counts as missing: what is said of it is said where it is used. */
+const parameter = z.string().max(PARAMETER_MAX).optional().catch(undefined);
+
+/** Not strict: providers send along what they like. */
+export const oauthCallbackSchema = z
+  .object({ state: parameter, code: parameter, iss: parameter, error: parameter, user: parameter })
+  .meta({ id: 'OAuthCallback' });
+export type OAuthCallback = z.output<typeof oauthCallbackSchema>;
+
+export const exchangeSchema = z
+  .strictObject({ code: tokenSchema, refreshTokenIn: refreshTokenInSchema })
+  .meta({ id: 'ExchangeCode' });
+export type Exchange = z.output<typeof exchangeSchema>;
+
+export const identitySchema = z
+  .object({ provider: providerNameSchema, email: z.string().nullable(), linkedAt: timestampSchema })
+  .meta({ id: 'Identity' });
+
+export const identityView = ({ provider, email, createdAt }: Identity) => ({
+  provider,
+  email,
+  linkedAt: createdAt,
+});

@@ -1,0 +1,99 @@
+import { Injectable } from '@nestjs/common';
+import { Config } from '../../platform/config/config.ts';
+import { IdentitiesService } from './identities.service.ts';
+import { OAuthAttemptsService, type SpentAttempt } from './oauth-attempts.service.ts';
+import {
+  AccessDeniedError,
+  browserErrorOf,
+  ProviderFailedError,
+  ProviderUnavailableError,
+} from './oauth.errors.ts';
+import type { OAuthCallback } from './oauth.schemas.ts';
+import { ProviderSignInService } from './provider-sign-in.service.ts';
+import { withinTimeLimit } from './providers/call-provider.ts';
+import type { Provider, ProviderProfile } from './providers/provider.ts';
+import { allowedReturnTo, returnWith } from './return-to.ts';
+
+export interface Beginning {
+  /** The secret in the cookie of the browser that begins. */
+  browser: string;
+  /** Where to in the end; the frontend unless given. */
+  returnTo: string | undefined;
+  /** The session that the provider is to be linked in; left out for a sign-in. */
+  linkSessionId?: string;
+}
+
+const RETRY_AFTER_SECONDS = 5;
+
+/** What providers answer in place of a code; anything else is PROVIDER_ERROR. */
+const REFUSALS: Record<string, new () => Error> = {
+  access_denied: AccessDeniedError,
+  // Apple’s word for it.
+  user_cancelled_authorize: AccessDeniedError,
+  server_error: ProviderUnavailableError,
+  temporarily_unavailable: ProviderUnavailableError,
+};
+
+/** The way of a browser to a provider and back. */
+@Injectable()
+export class OAuthService {
+  constructor(
+    private readonly config: Config,
+    private readonly attempts: OAuthAttemptsService,
+    private readonly signIns: ProviderSignInService,
+    private readonly identities: IdentitiesService,
+  ) {}
+
+  /** Where the browser is to go. Throws RETURN_TO_NOT_ALLOWED or PROVIDER_UNAVAILABLE. */
+  async begin(provider: Provider, { returnTo, ...rest }: Beginning): Promise<string> {
+    const { FRONTEND_URL, OAUTH_RETURN_TO_ALLOWLIST } = this.config;
+    const allowed =
+      returnTo === undefined ? FRONTEND_URL : allowedReturnTo(returnTo, OAUTH_RETURN_TO_ALLOWLIST);
+    const secrets = this.attempts.prepare(provider.name);
+    const url = await withinTimeLimit(provider.authorizationUrl(secrets)).catch(() => {
+      throw new ProviderUnavailableError({ headers: { 'retry-after': String(RETRY_AFTER_SECONDS) } });
+    });
+    await this.attempts.save({ provider: provider.name, returnTo: allowed, ...rest }, secrets);
+    return url;
+  }
+
+  /** Where the browser goes on to: `returnTo` with what became of it. Throws OAUTH_STATE_INVALID. */
+  async finish(provider: Provider, callback: OAuthCallback, browser: string | undefined): Promise<string> {
+    const attempt = await this.attempts.spend(provider.name, callback.state, browser);
+    try {
+      const profile = await profileFrom(provider, callback, attempt);
+      return await this.conclude(provider, profile, attempt, browser!);
+    } catch (error) {
+      const reason = browserErrorOf(error);
+      if (reason === undefined) throw error;
+      if (!attempt.linkSessionId) await this.signIns.recordFailure(provider.name, reason);
+      return returnWith(attempt.returnTo, 'error', reason);
+    }
+  }
+
+  private async conclude(
+    { name }: Provider,
+    profile: ProviderProfile,
+    { linkSessionId, returnTo }: SpentAttempt,
+    browser: string,
+  ): Promise<string> {
+    if (!linkSessionId) {
+      return returnWith(returnTo, 'code', await this.signIns.complete(name, profile, browser));
+    }
+    await this.identities.link(linkSessionId, name, profile);
+    return returnWith(returnTo, 'linked', name);
+  }
+}
+
+function profileFrom(
+  provider: Provider,
+  { error, ...answer }: OAuthCallback,
+  { secrets }: SpentAttempt,
+): Promise<ProviderProfile> {
+  if (error !== undefined) {
+    const Refusal = Object.hasOwn(REFUSALS, error) ? REFUSALS[error]! : ProviderFailedError;
+    throw new Refusal();
+  }
+  if (!answer.code) throw new ProviderFailedError();
+  return withinTimeLimit(provider.finish(answer, secrets));
+}

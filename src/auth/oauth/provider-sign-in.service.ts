@@ -1,0 +1,55 @@
+import { Injectable } from '@nestjs/common';
+import { AuditService } from '../../audit/audit.service.ts';
+import { UsersService } from '../../users/users.service.ts';
+import { TokenInvalidError } from '../auth.errors.ts';
+import { type Device, type LiveSession, SessionsService } from '../sessions/sessions.service.ts';
+import { AccountJoinService, SubjectTakenMeanwhile } from './account-join.service.ts';
+import type { ProviderName } from './identity.entity.ts';
+import { type BrowserSecretOf, OAuthCodesService } from './oauth-codes.service.ts';
+import type { ProviderProfile } from './providers/provider.ts';
+
+/** From somebody whom a provider knows to a session: a one-time code first, which the frontend then exchanges. */
+@Injectable()
+export class ProviderSignInService {
+  constructor(
+    private readonly users: UsersService,
+    private readonly accounts: AccountJoinService,
+    private readonly codes: OAuthCodesService,
+    private readonly sessions: SessionsService,
+    private readonly audit: AuditService,
+  ) {}
+
+  /** Resolves to the one-time code, bound to the browser. */
+  async complete(provider: ProviderName, profile: ProviderProfile, browser: string): Promise<string> {
+    const join = () =>
+      this.users.transaction(async (tx) => {
+        const { user, ended } = await this.accounts.accountFor(provider, profile, tx);
+        return { code: await this.codes.issue(user.id, provider, browser, tx), ended };
+      });
+    const { code, ended } = await join().catch((error: unknown) => {
+      if (error instanceof SubjectTakenMeanwhile) return join();
+      throw error;
+    });
+    this.sessions.announceEnded(ended);
+    return code;
+  }
+
+  async exchange(code: string, browserOf: BrowserSecretOf, device: Device): Promise<LiveSession> {
+    const session = await this.users.transaction(async (tx) => {
+      const spent = await this.codes.spend(code, browserOf, tx);
+      // Told after the commit: a code that is refused is burnt all the same.
+      if (!spent) return null;
+      const { user, provider } = spent;
+      await this.audit.record({ type: 'sign-in', userId: user.id, data: { method: provider } }, tx);
+      return this.sessions.begin(user, device, tx);
+    });
+    if (!session) throw new TokenInvalidError();
+    return session;
+  }
+
+  async recordFailure(provider: ProviderName, reason: string): Promise<void> {
+    await this.users.transaction((tx) =>
+      this.audit.record({ type: 'sign-in-failed', userId: null, data: { method: provider, reason } }, tx),
+    );
+  }
+}

@@ -1,0 +1,71 @@
+import { Logger } from '@nestjs/common';
+import { AppError } from '../../../platform/errors/app-error.ts';
+import { ProviderFailedError, ProviderUnavailableError } from '../oauth.errors.ts';
+
+export const PROVIDER_TIMEOUT_MS = 5_000;
+const BODY_MAX_BYTES = 256 * 1024;
+
+const logger = new Logger('Providers');
+
+/**
+ * `fetch` as our calls to a provider may be: cut after five seconds, led nowhere else, and read up to a bound (OWASP
+ * ASVS 5.0, 15.3.2). Throws PROVIDER_UNAVAILABLE where trying later may help, PROVIDER_ERROR where it won't.
+ */
+export async function callProvider(url: string, init: RequestInit): Promise<Response> {
+  try {
+    const signal = AbortSignal.timeout(PROVIDER_TIMEOUT_MS);
+    const response = await fetch(url, { ...init, redirect: 'manual', signal });
+    const { status, headers } = response;
+    if (status >= 500 || status === 429) throw await refused(response, new ProviderUnavailableError());
+    if (status >= 300 && status < 400) throw await refused(response, new ProviderFailedError());
+    const body = await readBounded(response);
+    return new Response(body.length > 0 ? body : null, { status, headers });
+  } catch (error) {
+    const { origin, pathname } = new URL(url);
+    logger.warn({ msg: 'A call to a provider failed', url: origin + pathname, reason: reasonOf(error) });
+    throw error instanceof AppError ? error : new ProviderUnavailableError();
+  }
+}
+
+async function readBounded(response: Response): Promise<Buffer<ArrayBuffer>> {
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  for await (const chunk of response.body ?? []) {
+    size += chunk.length;
+    // Leaving the loop closes the connection.
+    if (size > BODY_MAX_BYTES) throw new ProviderFailedError();
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks);
+}
+
+async function refused(response: Response, error: AppError): Promise<AppError> {
+  await response.body?.cancel();
+  return error;
+}
+
+/** Rejects with PROVIDER_UNAVAILABLE when the work takes longer than one call may, however many calls it makes. */
+export async function withinTimeLimit<T>(work: Promise<T>): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const limit = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new ProviderUnavailableError()), PROVIDER_TIMEOUT_MS);
+  });
+  return Promise.race([work, limit]).finally(() => clearTimeout(timer));
+}
+
+/**
+ * What the protocol library threw, as an error of ours: the one that `callProvider` threw beneath, or PROVIDER_ERROR.
+ * Only its own words are logged, since its causes hold tokens.
+ */
+export function providerErrorOf(error: unknown): AppError {
+  let cause = error;
+  while (cause instanceof Error && !(cause instanceof AppError)) cause = cause.cause;
+  if (cause instanceof AppError) return cause;
+  logger.warn({ msg: 'A provider’s answer was refused', reason: reasonOf(error) });
+  return new ProviderFailedError();
+}
+
+function reasonOf(error: unknown): string {
+  const { code, message, cause } = error as { code?: unknown; message?: unknown; cause?: { code?: unknown } };
+  return [code, message, cause?.code].filter((part) => typeof part === 'string' && part !== '').join(', ');
+}

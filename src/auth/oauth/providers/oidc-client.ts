@@ -1,0 +1,130 @@
+import {
+  allowInsecureRequests,
+  authorizationCodeGrant,
+  buildAuthorizationUrl,
+  calculatePKCECodeChallenge,
+  type Configuration,
+  customFetch,
+  type CustomFetchOptions,
+  discovery,
+  enableNonRepudiationChecks,
+  type IDToken,
+  None,
+} from 'openid-client';
+import { ProviderFailedError } from '../oauth.errors.ts';
+import { callProvider, providerErrorOf } from './call-provider.ts';
+import { type AttemptSecrets, callbackUrl, type ProviderAnswer } from './provider.ts';
+
+const METADATA_FRESH_MS = 3_600_000;
+/** After a failed look for newer metadata the known ones do for a while. */
+const METADATA_RETRY_MS = 60_000;
+const CLOCK_TOLERANCE_SECONDS = 30;
+
+export interface OidcClientOptions {
+  issuer: string;
+  clientId: string;
+  /** Asked for at each use. */
+  clientSecret: () => string | Promise<string>;
+}
+
+/** An OpenID provider, as openid-client speaks to it. */
+export class OidcClient {
+  private known?: { config: Configuration; freshUntil: number };
+  private discovering?: Promise<Configuration> | undefined;
+  private readonly pending = new Map<string, Promise<Response>>();
+
+  constructor(private readonly options: OidcClientOptions) {}
+
+  async authorizationUrl(secrets: AttemptSecrets, extra: Record<string, string>): Promise<string> {
+    const config = await this.configuration();
+    const parameters = {
+      redirect_uri: secrets.redirectUri,
+      state: secrets.state,
+      nonce: secrets.nonce,
+      code_challenge: await calculatePKCECodeChallenge(secrets.codeVerifier),
+      code_challenge_method: 'S256',
+      ...extra,
+    };
+    return buildAuthorizationUrl(config, parameters).href;
+  }
+
+  /** The claims of the id token that the code is worth, after every check of OpenID Connect Core, 3.1.3.7. */
+  async claims(answer: ProviderAnswer, secrets: AttemptSecrets): Promise<IDToken> {
+    try {
+      const config = await this.configuration();
+      const checks = {
+        expectedState: secrets.state,
+        expectedNonce: secrets.nonce,
+        pkceCodeVerifier: secrets.codeVerifier,
+        idTokenExpected: true,
+      };
+      const client_secret = await this.options.clientSecret();
+      const url = callbackUrl(answer, secrets);
+      const tokens = await authorizationCodeGrant(config, url, checks, { client_secret });
+      const claims = tokens.claims();
+      if (!claims || !this.isForUsAlone(claims)) throw new ProviderFailedError();
+      return claims;
+    } catch (error) {
+      throw providerErrorOf(error);
+    }
+  }
+
+  /** Stricter than the library, which takes further audiences, another party beside a single one, and any `iat`. */
+  private isForUsAlone({ aud, azp, iat }: IDToken): boolean {
+    const { clientId } = this.options;
+    const audiences = [aud].flat();
+    if (audiences.length !== 1 || audiences[0] !== clientId) return false;
+    return (azp ?? clientId) === clientId && iat <= Date.now() / 1_000 + CLOCK_TOLERANCE_SECONDS;
+  }
+
+  private async configuration(): Promise<Configuration> {
+    if (this.known && this.known.freshUntil > Date.now()) return this.known.config;
+    this.discovering ??= this.discover().finally(() => {
+      this.discovering = undefined;
+    });
+    return this.discovering;
+  }
+
+  private async discover(): Promise<Configuration> {
+    const { issuer, clientId } = this.options;
+    try {
+      const config = await discovery(
+        new URL(issuer),
+        clientId,
+        // Pinned, since what the provider’s metadata allow or a token names must not choose it (RFC 8725, section 3.1).
+        { id_token_signed_response_alg: 'RS256' },
+        // The secret is sent as a parameter of the request, as Apple wants it.
+        None(),
+        {
+          // A token straight from the provider is checked like one from anywhere.
+          execute: [
+            enableNonRepudiationChecks,
+            ...(issuer.startsWith('http:') ? [allowInsecureRequests] : []),
+          ],
+          [customFetch]: (url: string, init: CustomFetchOptions) => this.fetch(url, init),
+        },
+      );
+      this.known = { config, freshUntil: Date.now() + METADATA_FRESH_MS };
+      return config;
+    } catch (error) {
+      const refusal = providerErrorOf(error);
+      if (!this.known) throw refusal;
+      this.known.freshUntil = Date.now() + METADATA_RETRY_MS;
+      return this.known.config;
+    }
+  }
+
+  /**
+   * Metadata and keys that many ask for at once are fetched once. The library keeps keys for five minutes and looks for
+   * an unknown one at most once a minute, so tokens with made-up key ids can’t make us ask more often than that.
+   */
+  private async fetch(url: string, init: CustomFetchOptions): Promise<Response> {
+    if (init.method !== 'GET') return callProvider(url, init);
+    let answer = this.pending.get(url);
+    if (!answer) {
+      answer = callProvider(url, init).finally(() => this.pending.delete(url));
+      this.pending.set(url, answer);
+    }
+    return (await answer).clone();
+  }
+}

@@ -1,0 +1,24 @@
+import { Injectable } from '@nestjs/common';
+import type { EntityManager } from 'typeorm';
+import { AuditService } from '../../audit/audit.service.ts';
+import { MailedTokensService } from '../mailed-tokens.service.ts';
+import { SessionsService } from '../sessions/sessions.service.ts';
+import { IdentitiesService } from './identities.service.ts';
+
+/** What somebody who never proved the address may have left in the account to come back by. */
+@Injectable()
+export class StrangersAccessService {
+  constructor(
+    private readonly identities: IdentitiesService,
+    private readonly tokens: MailedTokensService,
+    private readonly sessions: SessionsService,
+    private readonly audit: AuditService,
+  ) {}
+
+  async revoke(userId: string, tx: EntityManager): Promise<string[]> {
+    await this.identities.removeAllOf(userId, tx);
+    await this.tokens.voidAllOf(userId, tx);
+    await this.audit.record({ type: 'email-verified', userId }, tx);
+    return this.sessions.endAllOf(userId, 'identity-changed', tx);
+  }
+}

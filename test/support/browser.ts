@@ -1,0 +1,110 @@
+import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import type { Response, Test } from 'supertest';
+import type { TestApp } from './app.ts';
+import { SignedIn } from './client.ts';
+import type { ProviderName } from './providers/person.ts';
+import { type Callback, visit } from './providers/visit.ts';
+
+interface Cookie {
+  value: string;
+  sameSite: string;
+}
+
+/** Who makes the request: a page of ours, a link on another site, or a form that another site posts. */
+type Initiator = 'own page' | 'foreign link' | 'foreign form';
+
+const SENT: Record<Initiator, string[]> = {
+  'own page': ['none', 'lax', 'strict'],
+  'foreign link': ['none', 'lax'],
+  'foreign form': ['none'],
+};
+
+/** A browser as far as sign-in needs one: it keeps cookies, and sends them where their SameSite allows it. */
+export class Browser {
+  readonly cookies = new Map<string, Cookie>();
+
+  constructor(private readonly app: TestApp) {}
+
+  /** To the provider: answers with the redirect. */
+  async begin(
+    provider: ProviderName,
+    query: object = {},
+    instance?: NestFastifyApplication,
+  ): Promise<Response> {
+    const request = this.app.http(instance).get(`/v1/auth/oauth/${provider}`).query(query);
+    return this.send(request, 'own page');
+  }
+
+  /** Back from the provider, with what it gave along. */
+  async comeBack({ method, url, fields }: Callback, instance?: NestFastifyApplication): Promise<Response> {
+    const http = this.app.http(instance);
+    if (method === 'GET') return this.send(http.get(`${url.pathname}?${fields}`), 'foreign link');
+    return this.send(http.post(url.pathname).type('form').send(fields.toString()), 'foreign form');
+  }
+
+  /** The whole way, as whoever the stand-in was told to take: resolves to where it ends. */
+  async goThrough(
+    provider: ProviderName,
+    query: object = {},
+    instance?: NestFastifyApplication,
+  ): Promise<URL> {
+    const begun = await this.begin(provider, query, instance);
+    const answer = await this.comeBack(await visit(locationOf(begun)), instance);
+    return new URL(locationOf(answer));
+  }
+
+  async exchange(
+    code: string | null,
+    body: object = {},
+    instance?: NestFastifyApplication,
+  ): Promise<Response> {
+    const request = this.app.http(instance).post('/v1/auth/oauth/exchange');
+    return this.send(request.send({ code, ...body }), 'own page');
+  }
+
+  async signIn(provider: ProviderName): Promise<SignedIn> {
+    const end = await this.goThrough(provider);
+    const answer = await this.exchange(end.searchParams.get('code'));
+    if (answer.status !== 200) throw new Error(`Signing in ended at ${end.href}: ${answer.text}`);
+    const { accessToken, refreshToken } = (
+      answer.body as { data: { accessToken: string; refreshToken: string } }
+    ).data;
+    const me = await this.app.http().get('/v1/users/me').set('authorization', `Bearer ${accessToken}`);
+    return new SignedIn(this.app, (me.body as { data: SignedIn['user'] }).data, accessToken, refreshToken);
+  }
+
+  /** Links a provider to the account of somebody who is signed in here: resolves to where it ends. */
+  async link(provider: ProviderName, person: SignedIn): Promise<URL> {
+    const begun = await this.beginLink(provider, person);
+    if (begun.status !== 200) throw new Error(`Linking was refused: ${begun.text}`);
+    const { authorizationUrl } = (begun.body as { data: { authorizationUrl: string } }).data;
+    return new URL(locationOf(await this.comeBack(await visit(authorizationUrl))));
+  }
+
+  beginLink(provider: ProviderName, person: SignedIn, body: object = {}): Promise<Response> {
+    return this.send(person.post(`/v1/auth/oauth/${provider}/link`, body), 'own page');
+  }
+
+  private async send(request: Test, initiator: Initiator): Promise<Response> {
+    const sent = [...this.cookies].filter(([, { sameSite }]) => SENT[initiator].includes(sameSite));
+    if (sent.length > 0)
+      request.set('cookie', sent.map(([name, { value }]) => `${name}=${value}`).join('; '));
+    const answer = await request;
+    for (const line of [answer.headers['set-cookie'] ?? []].flat()) this.keep(String(line));
+    return answer;
+  }
+
+  private keep(line: string): void {
+    const [pair = '', ...attributes] = line.split('; ');
+    const [name = '', value = ''] = pair.split('=');
+    const sameSite = attributes
+      .find((attribute) => attribute.startsWith('SameSite='))
+      ?.slice('SameSite='.length);
+    this.cookies.set(name, { value, sameSite: (sameSite ?? 'lax').toLowerCase() });
+  }
+}
+
+export function locationOf(answer: Response): string {
+  if (answer.status !== 302) throw new Error(`Expected a redirect, not ${answer.status}: ${answer.text}`);
+  return String(answer.headers['location']);
+}
