@@ -1,0 +1,182 @@
+import { createUser } from '../factories/user.factory.ts';
+import { TestApp } from '../support/app.ts';
+import { login, type SignedIn, signedIn } from '../support/client.ts';
+import { times } from '../support/until.ts';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+
+let app: TestApp;
+let admin: SignedIn;
+
+beforeAll(async () => {
+  app = await TestApp.start();
+  admin = await signedIn(app, { role: 'admin' });
+});
+
+afterAll(() => app.stop());
+
+const UNKNOWN = '01890a5d-ac96-774b-bcce-b302099a8057';
+
+describe('an administrator', () => {
+  it('reads an account, whatever the case of its id', async () => {
+    const { user } = await createUser(app);
+
+    const answers = await Promise.all(
+      [user.id, user.id.toUpperCase()].map((id) => admin.get(`/v1/users/${id}`)),
+    );
+
+    for (const answer of answers) {
+      expect(answer).toMatchObject({ status: 200, body: { data: { id: user.id, email: user.email } } });
+      expect(answer.text).not.toMatch(/hash|argon/i);
+    }
+    expect(answers[0]?.headers['etag']).toMatch(/^"\w+"$/);
+  });
+
+  it('changes a role, which ends the sessions that were begun under the other', async () => {
+    const user = await signedIn(app);
+
+    const answer = await admin.patch(`/v1/users/${user.user.id}`, { role: 'admin' });
+
+    expect(answer).toMatchObject({ status: 200, body: { data: { role: 'admin', status: 'active' } } });
+    expect(await stateOf(user)).toEqual({ access: 401, refresh: 401, reason: 'role-changed' });
+    const anew = await login(app, user.user.email, 'correct horse battery');
+    const list = await app.http().get('/v1/users').set('authorization', `Bearer ${anew.accessToken}`);
+    expect(list.status).toBe(200);
+  });
+
+  it('takes the role away at once, though the token still says it', async () => {
+    const other = await signedIn(app, { role: 'admin' });
+
+    await admin.patch(`/v1/users/${other.user.id}`, { role: 'user' });
+
+    expect((await other.get('/v1/users')).status).toBe(401);
+  });
+
+  it('suspends an account, which ends its sessions, and lets it come back', async () => {
+    const user = await signedIn(app);
+
+    const suspended = await admin.patch(`/v1/users/${user.user.id}`, { status: 'suspended' });
+
+    expect(suspended).toMatchObject({ status: 200, body: { data: { status: 'suspended' } } });
+    expect(await stateOf(user)).toEqual({ access: 401, refresh: 401, reason: 'suspended' });
+    const again = await admin.patch(`/v1/users/${user.user.id}`, { status: 'active' });
+    expect(again).toMatchObject({ status: 200, body: { data: { status: 'active' } } });
+    await login(app, user.user.email, 'correct horse battery');
+  });
+
+  it.each([{}, { role: 'user' }, { status: 'active' }, { role: 'user', status: 'active' }])(
+    'ends no session by a change that is none: %j',
+    async (change) => {
+      const user = await signedIn(app);
+
+      await admin.patch(`/v1/users/${user.user.id}`, change);
+
+      expect(await stateOf(user)).toEqual({ access: 200, refresh: 200, reason: null });
+    },
+  );
+
+  it('leaves an account alone that has changed since it was seen', async () => {
+    const user = await signedIn(app);
+    const { etag } = (await admin.get(`/v1/users/${user.user.id}`)).headers;
+    await user.patch('/v1/users/me', { displayName: 'Changed' });
+
+    const answer = await admin
+      .patch(`/v1/users/${user.user.id}`, { status: 'suspended' })
+      .set('if-match', String(etag));
+
+    expect(answer).toMatchObject({ status: 412, body: { code: 'PRECONDITION_FAILED' } });
+    expect(await stateOf(user)).toEqual({ access: 200, refresh: 200, reason: null });
+  });
+
+  it.each(['email', 'password', 'passwordHash', 'emailVerified', 'displayName', 'id', 'version'])(
+    'can not set the %s of another',
+    async (field) => {
+      const { user } = await createUser(app);
+
+      const answer = await admin.patch(`/v1/users/${user.id}`, { status: 'active', [field]: 'x' });
+
+      expect(answer).toMatchObject({ status: 422, body: { code: 'VALIDATION_FAILED' } });
+      expect(answer.body.details).toEqual([
+        expect.objectContaining({ path: field, code: 'UNKNOWN_PROPERTY' }),
+      ]);
+    },
+  );
+
+  it('finds nothing under an unknown id', async () => {
+    const answers = await Promise.all([
+      admin.get(`/v1/users/${UNKNOWN}`),
+      admin.patch(`/v1/users/${UNKNOWN}`, { status: 'suspended' }),
+    ]);
+
+    for (const answer of answers) expect(answer).toMatchObject({ status: 404, body: { code: 'NOT_FOUND' } });
+  });
+});
+
+describe('a user who is no administrator', () => {
+  it.each([
+    ['list accounts', (user: SignedIn) => user.get('/v1/users')],
+    ['read an account', (user: SignedIn) => user.get(`/v1/users/${admin.user.id}`)],
+    ['read one that is not there', (user: SignedIn) => user.get(`/v1/users/${UNKNOWN}`)],
+    ['read their own by its id', (user: SignedIn) => user.get(`/v1/users/${user.user.id}`)],
+    ['change an account', (user: SignedIn) => user.patch(`/v1/users/${admin.user.id}`, { role: 'user' })],
+    ['change their own', (user: SignedIn) => user.patch(`/v1/users/${user.user.id}`, { role: 'admin' })],
+    ['learn what a change must look like', (user: SignedIn) => user.patch(`/v1/users/${UNKNOWN}`, { x: 1 })],
+    ['import accounts', (user: SignedIn) => user.post('/v1/users/imports', {})],
+  ])('may not %s', async (_name, attempt) => {
+    const user = await signedIn(app);
+
+    const answer = await attempt(user);
+
+    expect(answer).toMatchObject({ status: 403, body: { code: 'FORBIDDEN' } });
+  });
+});
+
+describe('the last administrator', () => {
+  let lonely: TestApp;
+  let last: SignedIn;
+
+  beforeAll(async () => {
+    lonely = await TestApp.start();
+    last = await signedIn(lonely, { role: 'admin' });
+    await createUser(lonely, { role: 'admin', status: 'suspended' });
+  });
+
+  afterAll(() => lonely.stop());
+
+  it.each([{ role: 'user' }, { status: 'suspended' }, { role: 'user', status: 'suspended' }])(
+    'can not be shut out: %j',
+    async (change) => {
+      const answer = await last.patch(`/v1/users/${last.user.id}`, change);
+
+      expect(answer).toMatchObject({ status: 409, body: { code: 'LAST_ADMIN' } });
+      expect((await last.get('/v1/users')).status).toBe(200);
+    },
+  );
+
+  it('is left when two demote each other at once', async () => {
+    for (const round of times(5, (index) => index)) {
+      const other = await signedIn(lonely, { role: 'admin', email: `other-${round}@example.com` });
+
+      const answers = await Promise.all([
+        last.patch(`/v1/users/${other.user.id}`, { role: 'user' }),
+        other.patch(`/v1/users/${last.user.id}`, { role: 'user' }),
+      ]);
+
+      expect(answers.map(({ status }) => status)).toContain(200);
+      expect(answers.map(({ status }) => status)).not.toEqual([200, 200]);
+      const rows = await lonely.db.query(`SELECT id FROM users WHERE role = 'admin' AND status = 'active'`);
+      expect(rows).toHaveLength(1);
+      if (rows[0].id === other.user.id) last = other;
+    }
+  });
+});
+
+/** Whether the user is still signed in, and if not, why. */
+async function stateOf({ user, accessToken, refreshToken }: SignedIn) {
+  const access = await app.http().get('/v1/users/me').set('authorization', `Bearer ${accessToken}`);
+  const refresh = await app.http().post('/v1/auth/refresh').send({ refreshToken });
+  const [{ reason }] = await app.db.query(
+    'SELECT revoked_reason AS reason FROM sessions WHERE user_id = $1 ORDER BY created_at LIMIT 1',
+    [user.id],
+  );
+  return { access: access.status, refresh: refresh.status, reason };
+}

@@ -1,0 +1,141 @@
+import { TestApp } from '../support/app.ts';
+import { signedIn } from '../support/client.ts';
+import { times } from '../support/until.ts';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+
+let app: TestApp;
+
+beforeAll(async () => {
+  app = await TestApp.start();
+});
+
+afterAll(() => app.stop());
+
+describe('GET /v1/users/me', () => {
+  it('shows the own profile, and nothing that is not for its owner', async () => {
+    const user = await signedIn(app, { displayName: 'Ada' });
+
+    const answer = await user.get('/v1/users/me');
+
+    expect(answer.status).toBe(200);
+    expect(answer.body).toEqual({
+      data: {
+        id: user.user.id,
+        email: user.user.email,
+        displayName: 'Ada',
+        role: 'user',
+        status: 'active',
+        emailVerified: true,
+        createdAt: user.user.createdAt.toISOString(),
+        updatedAt: user.user.updatedAt.toISOString(),
+      },
+    });
+    expect(answer.body.data.id).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-7/);
+  });
+
+  it('is not sent again to who has it already', async () => {
+    const user = await signedIn(app);
+    const { etag } = (await user.get('/v1/users/me')).headers;
+
+    const answers = await Promise.all(
+      [etag, `W/${etag}`, `"other", ${etag}`, '*', '"other"'].map((tag) =>
+        user.get('/v1/users/me').set('if-none-match', String(tag)),
+      ),
+    );
+
+    expect(answers.map(({ status }) => status)).toEqual([304, 304, 304, 304, 200]);
+    const [unchanged] = answers;
+    expect(unchanged?.text).toBe('');
+    expect(unchanged?.headers).toMatchObject({ etag });
+    expect(unchanged?.headers).not.toHaveProperty('content-type');
+  });
+});
+
+describe('PATCH /v1/users/me', () => {
+  it('changes the name, and with it the version', async () => {
+    const user = await signedIn(app);
+    const before = await user.get('/v1/users/me');
+
+    const answer = await user.patch('/v1/users/me', { displayName: 'Grace' });
+
+    expect(answer).toMatchObject({ status: 200, body: { data: { displayName: 'Grace' } } });
+    expect(answer.headers['etag']).toMatch(/^"\w+"$/);
+    expect(answer.headers['etag']).not.toBe(before.headers['etag']);
+    const after = await user.get('/v1/users/me').set('if-none-match', String(before.headers['etag']));
+    expect(after).toMatchObject({ status: 200, headers: { etag: answer.headers['etag'] } });
+    expect(after.body).toEqual(answer.body);
+  });
+
+  it('changes the version that was seen, and refuses when it is no longer that', async () => {
+    const user = await signedIn(app);
+    const { etag } = (await user.get('/v1/users/me')).headers;
+
+    const first = await user.patch('/v1/users/me', { displayName: 'First' }).set('if-match', String(etag));
+    const second = await user.patch('/v1/users/me', { displayName: 'Second' }).set('if-match', String(etag));
+
+    expect(first.status).toBe(200);
+    expect(second).toMatchObject({ status: 412, body: { code: 'PRECONDITION_FAILED' } });
+    expect((await user.get('/v1/users/me')).body.data.displayName).toBe('First');
+  });
+
+  it('lets one of many changes to one version win', async () => {
+    const user = await signedIn(app);
+    const { etag } = (await user.get('/v1/users/me')).headers;
+
+    const answers = await Promise.all(
+      times(20, (index) =>
+        user.patch('/v1/users/me', { displayName: `Name ${index}` }).set('if-match', String(etag)),
+      ),
+    );
+
+    const { 200: won = [], 412: lost = [] } = Object.groupBy(answers, ({ status }) => status);
+    expect([won.length, lost.length]).toEqual([1, 19]);
+    expect((await user.get('/v1/users/me')).body).toEqual(won[0]?.body);
+  });
+
+  it.each([
+    ['any version', '*', 200],
+    ['a weak tag, which never matches', 'W/"1"', 412],
+    ['what is no tag', 'one', 412],
+    ['a tag that we never gave', '"999999999999"', 412],
+  ])('takes %s as If-Match as it should', async (_name, ifMatch, status) => {
+    const user = await signedIn(app);
+
+    const answer = await user.patch('/v1/users/me', { displayName: 'New' }).set('if-match', ifMatch);
+
+    expect(answer.status).toBe(status);
+  });
+
+  it('leaves what is not named as it is', async () => {
+    const user = await signedIn(app, { displayName: 'Ada' });
+
+    const answer = await user.patch('/v1/users/me', {});
+
+    expect(answer).toMatchObject({ status: 200, body: { data: { displayName: 'Ada' } } });
+  });
+
+  it.each([
+    'id',
+    'email',
+    'role',
+    'roles',
+    'isAdmin',
+    'status',
+    'emailVerified',
+    'emailVerifiedAt',
+    'passwordHash',
+    'password',
+    'version',
+    'createdAt',
+    'constructor',
+  ])('lets nobody set their own %s', async (field) => {
+    const user = await signedIn(app);
+
+    const answer = await user.patch('/v1/users/me', { displayName: 'New', [field]: 'admin' });
+
+    expect(answer).toMatchObject({ status: 422, body: { code: 'VALIDATION_FAILED' } });
+    expect(answer.body.details).toEqual([expect.objectContaining({ path: field, code: 'UNKNOWN_PROPERTY' })]);
+    const [row] = await app.db.query('SELECT * FROM users WHERE id = $1', [user.user.id]);
+    expect(row).toMatchObject({ role: 'user', display_name: 'Test User', version: 1 });
+  });
+});
