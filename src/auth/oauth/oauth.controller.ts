@@ -8,8 +8,8 @@ import { Endpoint } from '../../platform/openapi/endpoint.decorator.ts';
 import { CurrentUser, Public } from '../../platform/security/access.decorators.ts';
 import type { Principal } from '../../platform/security/principal.ts';
 import { RateLimit } from '../../platform/security/rate-limit.decorator.ts';
-import { requireRecentSignIn } from '../sessions/recent-sign-in.ts';
-import { RecentSignInRequiredError } from '../sessions/sessions.errors.ts';
+import { requireRecentSignIn } from '../../platform/security/recent-sign-in.ts';
+import { RecentSignInRequiredError } from '../../platform/errors/platform.errors.ts';
 import { bindBrowser, browserSecret } from './browser-cookie.ts';
 import type { ProviderName } from './identity.entity.ts';
 import { OAuthStateInvalidError, ProviderUnavailableError, ReturnToNotAllowedError } from './oauth.errors.ts';
@@ -19,8 +19,9 @@ import {
   beginLinkSchema,
   type BeginQuery,
   beginQuerySchema,
+  callbackFormSchema,
+  callbackQuerySchema,
   type OAuthCallback,
-  oauthCallbackSchema,
   providerNameSchema,
   providerSchema,
 } from './oauth.schemas.ts';
@@ -110,7 +111,7 @@ export class OAuthController {
   @Public()
   async comeBack(
     @Param('provider', { schema: providerNameSchema }) name: ProviderName,
-    @Query({ schema: oauthCallbackSchema }) callback: OAuthCallback,
+    @Query({ schema: callbackQuerySchema }) callback: OAuthCallback,
     @Res({ passthrough: true }) reply: FastifyReply,
   ) {
     void reply.header('location', await this.finish('GET', name, callback, reply.request));
@@ -122,7 +123,7 @@ export class OAuthController {
   @TakesForm()
   async comeBackByForm(
     @Param('provider', { schema: providerNameSchema }) name: ProviderName,
-    @Body({ schema: oauthCallbackSchema }) callback: OAuthCallback,
+    @Body({ schema: callbackFormSchema }) callback: OAuthCallback,
     @Res({ passthrough: true }) reply: FastifyReply,
   ) {
     void reply.header('location', await this.finish('POST', name, callback, reply.request));

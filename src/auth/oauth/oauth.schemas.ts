@@ -35,10 +35,15 @@ export const authorizationUrlSchema = z
 const parameter = z.string().max(PARAMETER_MAX).optional().catch(undefined);
 
 /** Not strict: providers send along what they like. */
-export const oauthCallbackSchema = z
-  .object({ state: parameter, code: parameter, iss: parameter, error: parameter, user: parameter })
-  .meta({ id: 'OAuthCallback' });
-export type OAuthCallback = z.output<typeof oauthCallbackSchema>;
+export const callbackQuerySchema = z.object({
+  state: parameter,
+  code: parameter,
+  iss: parameter,
+  error: parameter,
+  user: parameter,
+});
+export const callbackFormSchema = callbackQuerySchema.meta({ id: 'OAuthCallback' });
+export type OAuthCallback = z.output<typeof callbackQuerySchema>;
 
 export const exchangeSchema = z
   .strictObject({ code: tokenSchema, refreshTokenIn: refreshTokenInSchema })

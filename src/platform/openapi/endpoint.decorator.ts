@@ -1,5 +1,5 @@
-import { applyDecorators, HttpCode, RequestMethod, SerializeOptions } from '@nestjs/common';
-import { METHOD_METADATA, PATH_METADATA, ROUTE_ARGS_METADATA } from '@nestjs/common/constants.js';
+import { applyDecorators, HttpCode, SerializeOptions } from '@nestjs/common';
+import { ROUTE_ARGS_METADATA } from '@nestjs/common/constants.js';
 import { RouteParamtypes } from '@nestjs/common/enums/route-paramtypes.enum.js';
 import { ApiBearerAuth, ApiOperation, ApiResponse } from '@nestjs/swagger';
 import type { z } from 'zod';
@@ -85,10 +85,7 @@ function impliedErrors(handler: object, args: RouteParamtypes[]): AppErrorClass[
   if (args.includes(RouteParamtypes.BODY)) {
     errors.push(MalformedJsonError, PayloadTooLargeError, UnsupportedMediaTypeError);
   }
-  const path = String(Reflect.getMetadata(PATH_METADATA, handler) ?? '');
-  if (path.includes(':') && Reflect.getMetadata(METHOD_METADATA, handler) !== RequestMethod.OPTIONS) {
-    errors.push(NotFoundError);
-  }
+  if (args.includes(RouteParamtypes.PARAM)) errors.push(NotFoundError);
   return errors;
 }
 
