@@ -1,6 +1,7 @@
 import { NestFactory } from '@nestjs/core';
 import { loadConfig } from './platform/config/config.ts';
 import { HealthService } from './platform/health/health.service.ts';
+import { createLogger } from './platform/logging/logger.ts';
 import { AppLogger } from './platform/logging/logging.module.ts';
 import { NestLogger } from './platform/logging/nest-logger.ts';
 import { loadKeys } from './platform/security/key-ring.ts';
@@ -12,7 +13,7 @@ await start(async () => {
   const config = loadConfig(loadKeys);
   const isStarted = exitOnSignalsWhileStarting();
   const app = await NestFactory.createApplicationContext(WorkerModule.with(config), {
-    bufferLogs: true,
+    logger: new NestLogger(createLogger(config.LOG_LEVEL)),
     abortOnError: false,
   });
   const logger = app.get(AppLogger);

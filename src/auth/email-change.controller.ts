@@ -12,7 +12,7 @@ import {
   confirmEmailChangeSchema,
 } from './auth.schemas.ts';
 import { EmailChangeService } from './email-change.service.ts';
-import { RecentSignInRequiredError } from './sessions/sessions.errors.ts';
+import { RecentSignInRequiredError } from '../platform/errors/platform.errors.ts';
 
 @Controller({ version: '1' })
 export class EmailChangeController {

@@ -9,7 +9,7 @@ import { EmailTakenError, TokenInvalidError, WrongPasswordError } from './auth.e
 import type { ChangeEmail } from './auth.schemas.ts';
 import { MailedTokensService } from './mailed-tokens.service.ts';
 import { CredentialsService } from './passwords/credentials.service.ts';
-import { requireRecentSignIn } from './sessions/recent-sign-in.ts';
+import { requireRecentSignIn } from '../platform/security/recent-sign-in.ts';
 
 const CONFIRMATION_LIMIT: MailLimit = { perMinute: 1, perHour: 5 };
 const NOTICE_LIMIT: MailLimit = { perHour: 1 };

@@ -6,7 +6,7 @@ import { item, page } from '../platform/http/schemas.ts';
 import { Endpoint } from '../platform/openapi/endpoint.decorator.ts';
 import { CurrentUser, Roles } from '../platform/security/access.decorators.ts';
 import type { Principal } from '../platform/security/principal.ts';
-import { RecentSignInRequiredError } from '../auth/sessions/sessions.errors.ts';
+import { RecentSignInRequiredError } from '../platform/errors/platform.errors.ts';
 import { AccountDeletionService } from './personal-data/account-deletion.service.ts';
 import { LastAdminError } from './users.errors.ts';
 import {

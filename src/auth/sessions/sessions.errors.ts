@@ -10,8 +10,3 @@ export class RefreshTokenReusedError extends defineProblem(
   'REFRESH_TOKEN_REUSED',
   'The refresh token was used before; the session was ended.',
 ) {}
-export class RecentSignInRequiredError extends defineProblem(
-  403,
-  'RECENT_SIGN_IN_REQUIRED',
-  'Sign in again first: this needs a session that has just begun.',
-) {}

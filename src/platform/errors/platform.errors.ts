@@ -17,6 +17,11 @@ export class UnauthenticatedError extends defineProblem(
   'A valid access token is needed.',
 ) {}
 export class ForbiddenError extends defineProblem(403, 'FORBIDDEN', 'You may not do this.') {}
+export class RecentSignInRequiredError extends defineProblem(
+  403,
+  'RECENT_SIGN_IN_REQUIRED',
+  'Sign in again first: this needs a session that has just begun.',
+) {}
 export class NotFoundError extends defineProblem(
   404,
   'NOT_FOUND',

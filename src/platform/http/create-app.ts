@@ -6,6 +6,7 @@ import type { FastifyInstance } from 'fastify';
 import type { ModuleDefinition } from '@nestjs/core/interfaces/module-definition.interface.js';
 import type { Config } from '../config/config.ts';
 import { HealthService } from '../health/health.service.ts';
+import { createLogger } from '../logging/logger.ts';
 import { AppLogger } from '../logging/logging.module.ts';
 import { NestLogger } from '../logging/nest-logger.ts';
 import { serveDocs } from '../openapi/docs.ts';
@@ -16,7 +17,8 @@ import { RouteMethods } from './route-methods.ts';
 /** The HTTP application as production runs it; tests run the same. */
 export async function createApp(root: ModuleDefinition, config: Config): Promise<NestFastifyApplication> {
   const app = await NestFactory.create<NestFastifyApplication>(root as never, createHttpAdapter(config), {
-    bufferLogs: true,
+    // Until the application stands: a database that can't be reached is told at once.
+    logger: new NestLogger(createLogger(config.LOG_LEVEL)),
     abortOnError: false,
     // Ours are in body-parsers.ts.
     bodyParser: false,
@@ -30,7 +32,6 @@ export async function createApp(root: ModuleDefinition, config: Config): Promise
 export function configureApp(app: NestFastifyApplication, config: Config): void {
   const logger = app.get(AppLogger);
   app.useLogger(new NestLogger(logger));
-  app.flushLogs();
   const fastify: FastifyInstance = app.getHttpAdapter().getInstance();
   app.get(RouteMethods).collect(fastify);
   logRequests(fastify, logger);

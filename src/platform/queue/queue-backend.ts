@@ -1,4 +1,4 @@
-import { Injectable, Logger, type OnApplicationShutdown } from '@nestjs/common';
+import { Injectable, Logger, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
 import {
   type BackendFactory,
   createPostgresBackend,
@@ -39,12 +39,15 @@ export type DependencyState = 'up' | 'down' | 'unused';
 
 /** BullMQ on Redis, or on PostgreSQL when REDIS_URL is empty. Nothing outside this file knows which. */
 @Injectable()
-export class QueueBackend implements OnApplicationShutdown {
+export class QueueBackend implements OnApplicationBootstrap, OnApplicationShutdown {
   private readonly logger = new Logger('Queue');
   private readonly queues = new Map<string, Queue>();
   private readonly connections: QueueConnections;
 
+  private readonly isProduction: boolean;
+
   constructor(config: Config) {
+    this.isProduction = config.NODE_ENV === 'production';
     this.connections = config.REDIS_URL
       ? redisConnections(config.REDIS_URL, (error) => this.report(error))
       : postgresConnections(config.DATABASE_DIRECT_URL, (error) => this.report(error));
@@ -78,6 +81,27 @@ export class QueueBackend implements OnApplicationShutdown {
 
   redisState(): Promise<DependencyState> {
     return this.connections.redisState();
+  }
+
+  onApplicationBootstrap(): void {
+    if (this.redis) void this.warnOfEviction(this.redis);
+    else if (this.isProduction) {
+      this.logger.warn(
+        'There is no REDIS_URL: the queue lives in PostgreSQL, which carries far fewer jobs a second',
+      );
+    }
+  }
+
+  /** A Redis that evicts forgets jobs. The ledger hands them over again, but late. */
+  private async warnOfEviction(redis: Redis): Promise<void> {
+    // A managed Redis may refuse CONFIG, and one that is away is told of elsewhere.
+    const [, policy] = await (redis.config('GET', 'maxmemory-policy') as Promise<string[]>).catch(() => []);
+    if (policy && policy !== 'noeviction') {
+      this.logger.warn({
+        msg: 'Redis evicts keys under pressure: set maxmemory-policy to noeviction',
+        policy,
+      });
+    }
   }
 
   /** After the HTTP server and the workers: a request in flight may still hand over a job. */

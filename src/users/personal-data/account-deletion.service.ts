@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import { AuditService } from '../../audit/audit.service.ts';
-import { requireRecentSignIn } from '../../auth/sessions/recent-sign-in.ts';
+import { requireRecentSignIn } from '../../platform/security/recent-sign-in.ts';
 import { SessionsService } from '../../auth/sessions/sessions.service.ts';
 import { JobsService } from '../../jobs/jobs.service.ts';
 import { Config } from '../../platform/config/config.ts';

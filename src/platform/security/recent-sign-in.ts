@@ -1,5 +1,5 @@
-import type { Principal } from '../../platform/security/principal.ts';
-import { RecentSignInRequiredError } from './sessions.errors.ts';
+import { RecentSignInRequiredError } from '../errors/platform.errors.ts';
+import type { Principal } from './principal.ts';
 
 const RECENT_MS = 10 * 60_000;
 

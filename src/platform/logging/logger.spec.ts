@@ -1,0 +1,156 @@
+import { createLogger, scrub } from './logger.ts';
+import { NestLogger } from './nest-logger.ts';
+import { runInContext } from './request-context.ts';
+import { describe, expect, it } from '@jest/globals';
+
+type Line = Record<string, unknown> & { msg: string };
+
+/** What these lines look like on the output. */
+function written(work: (logger: ReturnType<typeof createLogger>) => void, level = 'trace') {
+  const text: string[] = [];
+  work(createLogger(level, { write: (line) => void text.push(line) }));
+  return { text: text.join(''), lines: text.map((line) => JSON.parse(line) as Line) };
+}
+
+describe('the log', () => {
+  it('is one JSON object a line, with time, level and message', () => {
+    const { text, lines } = written((logger) => logger.info({ route: '/x' }, 'request'));
+
+    expect(text).toMatch(/^\{.*\}\n$/);
+    expect(lines[0]).toEqual({
+      level: 'info',
+      time: expect.any(Number),
+      pid: process.pid,
+      route: '/x',
+      msg: 'request',
+    });
+  });
+
+  it('keeps a line one line, whatever it is given', () => {
+    const { text, lines } = written((logger) => {
+      logger.info('first\nsecond\r\n\u001b[31mred\u001b[0m');
+      logger.info({ name: 'a\n{"level":"fatal"}' }, 'fields');
+    });
+
+    expect(text.match(/\n/g)).toHaveLength(2);
+    expect(text).not.toContain('\u001b');
+    expect(lines[1]).toMatchObject({ name: 'a\n{"level":"fatal"}' });
+  });
+
+  it('carries what belongs to the request, and nothing of another', () => {
+    const { lines } = written((logger) => {
+      runInContext({ correlationId: 'one', userId: 'u1' }, () => logger.info('in one'));
+      runInContext({ correlationId: 'two' }, () => logger.info('in two'));
+      logger.info('in none');
+    });
+
+    expect(lines[0]).toMatchObject({ correlationId: 'one', userId: 'u1' });
+    expect(lines[1]).toMatchObject({ correlationId: 'two' });
+    expect(lines[1]).not.toHaveProperty('userId');
+    expect(lines[2]).not.toHaveProperty('correlationId');
+  });
+
+  it('leaves out what is below its level', () => {
+    const { lines } = written((logger) => {
+      logger.debug('small');
+      logger.warn('large');
+    }, 'warn');
+
+    expect(lines.map(({ msg }) => msg)).toEqual(['large']);
+  });
+
+  it.each([
+    'authorization',
+    'cookie',
+    'password',
+    'currentPassword',
+    'newPassword',
+    'passwordHash',
+    'token',
+    'accessToken',
+    'refreshToken',
+    'secret',
+    'salt',
+  ])('hides the value of %s, at the top and further down', (key) => {
+    const { text } = written((logger) => {
+      logger.info({ [key]: 'canary' }, 'top');
+      logger.info({ req: { [key]: 'canary' } }, 'one down');
+      logger.info({ req: { headers: { [key]: 'canary' } } }, 'two down');
+      logger.info({ job: { data: { input: { [key]: 'canary' } } } }, 'three down');
+    });
+
+    expect(text).not.toContain('canary');
+    expect(text.match(/\*\*\*/g)).toHaveLength(4);
+  });
+
+  it('shows of an error its kind, message, stack and code, and not what its statement held', () => {
+    const error = Object.assign(new Error('duplicate key'), {
+      code: '23505',
+      detail: 'Key (email)=(canary@example.com) already exists.',
+      parameters: ['canary@example.com'],
+      query: 'INSERT INTO users VALUES (canary)',
+    });
+
+    const { text, lines } = written((logger) => logger.error({ err: error }, 'failed'));
+
+    expect(lines[0]?.['err']).toMatchObject({ type: 'Error', message: 'duplicate key', code: '23505' });
+    expect((lines[0]?.['err'] as { stack: string }).stack).toContain('logger.spec');
+    expect(text).not.toContain('canary');
+  });
+
+  it('shows the cause of an error, without its secrets too', () => {
+    const cause = Object.assign(new Error('refused by postgres://app:canary@db/app'), {
+      parameters: ['canary'],
+    });
+
+    const { text } = written((logger) => logger.error({ err: new Error('failed', { cause }) }, 'failed'));
+
+    expect(text).toContain('refused by postgres://***@db/app');
+    expect(text).not.toContain('canary');
+  });
+});
+
+describe('a text that is logged', () => {
+  it.each([
+    ['postgres://app:canary@db.internal/app', 'postgres://***@db.internal/app'],
+    ['rediss://:canary@redis:6380', 'rediss://***@redis:6380'],
+    ['Authorization: Bearer canary.canary-canary', 'Authorization: Bearer ***'],
+    ['Basic Y2FuYXJ5OmNhbmFyeQ==', 'Basic ***'],
+    ['got eyJhbGciOiJub25lIn0.eyJzdWIiOiJjYW5hcnkifQ.', 'got ***'],
+    ['GET /verify-email?token=canary&x=1', 'GET /verify-email?token=***&x=1'],
+    ['GET /callback?x=1&code=canary', 'GET /callback?x=1&code=***'],
+  ])('loses its secrets: %s', (text, expected) => {
+    expect(scrub(text)).toBe(expected);
+  });
+
+  it('is otherwise left as it is', () => {
+    const text = 'The bearer of https://example.com/a?b=c#d wrote to me@example.com at 10:00';
+
+    expect(scrub(text.replace('bearer of', 'owner of'))).toBe(text.replace('bearer of', 'owner of'));
+  });
+});
+
+describe('what Nest logs', () => {
+  it('comes out in the same form', () => {
+    const { text, lines } = written((logger) => {
+      const nest = new NestLogger(logger);
+      nest.log('started', 'Router');
+      nest.warn({ msg: 'odd', count: 2 }, 'Queue');
+      nest.error(new Error('broken'), 'Filter');
+      nest.error('broken', 'Error: broken\n    at somewhere', 'Filter');
+      nest.fatal('gone', 'Main');
+    });
+
+    expect(lines.map(({ level, msg, source }) => [level, source, msg])).toEqual([
+      ['info', 'Router', 'started'],
+      ['warn', 'Queue', 'odd'],
+      ['error', 'Filter', 'broken'],
+      ['error', 'Filter', 'broken'],
+      ['fatal', 'Main', 'gone'],
+    ]);
+    expect(lines[1]).toMatchObject({ count: 2 });
+    expect(lines[2]).toMatchObject({ err: { message: 'broken', stack: expect.stringContaining('at ') } });
+    expect(lines[3]).toMatchObject({ stack: expect.stringContaining('at somewhere') });
+    for (const line of text.trim().split('\n')) expect(line.match(/"msg":/g)).toHaveLength(1);
+  });
+});
