@@ -84,7 +84,8 @@ export class QueueBackend implements OnApplicationBootstrap, OnApplicationShutdo
   }
 
   onApplicationBootstrap(): void {
-    if (this.redis) void this.warnOfEviction(this.redis);
+    if (this.redis?.status === 'ready') void this.warnOfEviction(this.redis);
+    else if (this.redis) this.redis.once('ready', () => void this.warnOfEviction(this.redis!));
     else if (this.isProduction) {
       this.logger.warn(
         'There is no REDIS_URL: the queue lives in PostgreSQL, which carries far fewer jobs a second',
