@@ -14,6 +14,13 @@ COPY src src
 COPY migrations migrations
 RUN npm run build
 
+# Stand-ins for Google, GitHub and Apple, for compose. A stage of its own: nothing of it gets into the image below.
+FROM build AS providers
+COPY test/support/providers test/support/providers
+RUN install -d -o 1000 -g 1000 -m 700 /providers
+USER 1000:1000
+CMD ["node", "test/support/providers/main.ts"]
+
 FROM base AS dependencies
 COPY package.json package-lock.json ./
 # TypeScript stays because a compiler plugin that isn't used here names it as an optional peer.
