@@ -1,11 +1,5 @@
-import {
-  type DestinationStream,
-  type Logger,
-  type LoggerOptions,
-  pino,
-  stdSerializers,
-  stdTimeFunctions,
-} from 'pino';
+import { types } from 'node:util';
+import { type DestinationStream, type Logger, type LoggerOptions, pino, stdTimeFunctions } from 'pino';
 import { currentContext } from './request-context.ts';
 
 /** Keys whose values are never logged, at any of the first levels of what a line carries. */
@@ -31,13 +25,22 @@ const redactedPaths = SECRET_KEYS.flatMap((key) => [key, `*.${key}`, `*.*.${key}
   (path) => path !== 'code' && path !== '*.code',
 );
 
-/** Errors of the database driver hold the values of the statement: only what names the fault is kept. */
-function errorSerializer(error: Error): Record<string, unknown> {
-  const { type, message, stack, code, cause } = stdSerializers.errWithCause(error) as unknown as Record<
-    string,
-    unknown
-  >;
-  return { type, message: scrub(String(message)), stack: scrub(String(stack)), code, cause };
+const CAUSES_MAX = 5;
+
+/**
+ * Errors of libraries carry what they were working on, as those of the database driver the values of the statement:
+ * only what names the fault is kept, of its causes too.
+ */
+function errorSerializer(error: unknown, depth = 0): Record<string, unknown> {
+  if (!types.isNativeError(error)) return { message: scrub(String(error)) };
+  const { message, stack, cause, code } = error as NodeJS.ErrnoException;
+  return {
+    type: error.constructor.name,
+    message: scrub(message),
+    stack: scrub(String(stack)),
+    code,
+    ...(cause !== undefined && depth < CAUSES_MAX && { cause: errorSerializer(cause, depth + 1) }),
+  };
 }
 
 /** Credentials in URLs, bearer tokens and JWTs, wherever a library put them into a message. */
@@ -62,7 +65,7 @@ export function createLogger(level: string, stream?: DestinationStream): Logger 
     messageKey: 'msg',
     timestamp: stdTimeFunctions.epochTime,
     formatters: { level: (label) => ({ level: label }) },
-    serializers: { err: errorSerializer },
+    serializers: { err: (error: unknown) => errorSerializer(error) },
     redact: { paths: redactedPaths, censor: '***' },
     mixin: () => contextFields(),
     hooks: {
