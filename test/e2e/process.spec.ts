@@ -1,0 +1,209 @@
+import { createUser } from '../factories/user.factory.ts';
+import { TestApp } from '../support/app.ts';
+import { Program } from '../support/program.ts';
+import { times, until } from '../support/until.ts';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { generateKeyPairSync } from 'node:crypto';
+import { Agent, get, type IncomingMessage } from 'node:http';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+
+let app: TestApp;
+let env: Record<string, string>;
+
+beforeAll(async () => {
+  app = await TestApp.start();
+  env = {
+    NODE_ENV: 'test',
+    DATABASE_URL: app.config.DATABASE_URL,
+    JWT_KEYS_DIR: app.config.JWT_KEYS_DIR,
+    MAIL_DIR: app.config.MAIL_DIR,
+  };
+});
+
+afterAll(() => app.stop());
+
+describe.each(['main', 'worker'] as const)('%s.js in production', (name) => {
+  it('tells every fault of its environment in one go, and ends with 1', async () => {
+    const program = await Program.start(name, {
+      NODE_ENV: 'production',
+      DATABASE_URL: 'mysql://app:hunter2@db/app',
+      SECRET_KEYS: 'hunter2',
+      PUBLIC_URL: 'http://api.example.com',
+      JWT_KEYS: JSON.stringify({ 'active-a.pem': 'hunter2' }),
+    });
+
+    expect(await program.exited).toEqual({ code: 1, signal: null });
+    for (const setting of [
+      'DATABASE_URL',
+      'SECRET_KEYS',
+      'PUBLIC_URL',
+      'FRONTEND_URL',
+      'SMTP_URL',
+      'JWT_KEYS',
+    ]) {
+      expect(program.output).toContain(`- ${setting}`);
+    }
+    expect(program.output).not.toContain('hunter2');
+    expect(program.output).not.toMatch(/\n +at /);
+  });
+
+  it('starts with a complete environment', async () => {
+    const program = await Program.start(name, production());
+
+    await program.ready();
+
+    expect((await fetch(`${program.url}/health/ready`)).status).toBe(200);
+    expect(await program.end('SIGINT')).toEqual({ code: 0, signal: null });
+    for (const secret of [production()['SECRET_KEYS']!, 'PRIVATE KEY'])
+      expect(program.output).not.toContain(secret);
+  });
+});
+
+describe('the API at its end', () => {
+  it('answers every request that is in flight, and ends with 0', async () => {
+    const { user, password } = await createUser(app);
+    const api = await (await Program.start('main', env)).ready();
+    const lock = app.db.createQueryRunner();
+    await lock.startTransaction();
+    await lock.query('LOCK TABLE users IN ACCESS EXCLUSIVE MODE');
+    const answering = times(5, () => post(`${api.url}/v1/auth/login`, { email: user.email, password }));
+    await until(async () => (await waitingForLocks()) >= 5, 'the requests to be in flight');
+
+    const ending = api.end();
+    await until(() => api.output.includes('Shutting down'), 'the end to begin');
+    await lock.commitTransaction();
+    await lock.release();
+
+    const answers = await Promise.all(answering);
+    expect(answers.map(({ status }) => status)).toEqual(times(5, () => 200));
+    expect(await ending).toEqual({ code: 0, signal: null });
+    expect(api.lines().at(-1)).toMatchObject({ msg: 'Shut down' });
+  });
+
+  it('goes on answering while it drains, but is no longer ready', async () => {
+    const api = await (await Program.start('main', { ...env, SHUTDOWN_DRAIN_SECONDS: '2' })).ready();
+    const agent = new Agent({ keepAlive: true });
+    expect((await request(`${api.url}/health/ready`, agent)).statusCode).toBe(200);
+
+    const ending = api.end();
+    await until(() => api.output.includes('Shutting down'), 'the end to begin');
+    const [ready, live, kept] = [
+      await fetch(`${api.url}/health/ready`),
+      await fetch(`${api.url}/health/live`),
+      await request(`${api.url}/`, agent),
+    ];
+
+    expect(ready.status).toBe(503);
+    expect(await ready.json()).toMatchObject({ status: 'draining', checks: { database: 'up' } });
+    expect(live.status).toBe(200);
+    expect(kept.statusCode).toBe(200);
+    // So that the next request of this client goes elsewhere.
+    expect(kept.headers.connection).toBe('close');
+    expect(await ending).toEqual({ code: 0, signal: null });
+    await expect(fetch(`${api.url}/health/live`)).rejects.toThrow();
+    agent.destroy();
+  });
+
+  it('ends at once at a second signal', async () => {
+    const api = await (await Program.start('main', { ...env, SHUTDOWN_DRAIN_SECONDS: '60' })).ready();
+    const first = api.end();
+    await until(() => api.output.includes('Shutting down'), 'the end to begin');
+
+    await api.end('SIGINT');
+
+    expect(await first).toEqual({ code: 1, signal: null });
+    expect(api.output).not.toContain('"Shut down"');
+  });
+
+  it('ends at its deadline, whatever hangs', async () => {
+    const { user, password } = await createUser(app);
+    const api = await (await Program.start('main', { ...env, SHUTDOWN_DEADLINE_SECONDS: '1' })).ready();
+    const lock = app.db.createQueryRunner();
+    await lock.startTransaction();
+    await lock.query('LOCK TABLE users IN ACCESS EXCLUSIVE MODE');
+    const hanging = post(`${api.url}/v1/auth/login`, { email: user.email, password }).catch(
+      () => 'broken off',
+    );
+    await until(async () => (await waitingForLocks()) >= 1, 'the request to hang');
+
+    const exit = await api.end();
+
+    await lock.rollbackTransaction();
+    await lock.release();
+    expect(exit).toEqual({ code: 1, signal: null });
+    expect(await hanging).toBe('broken off');
+    expect(api.output).toContain('The deadline has passed');
+  });
+
+  it('may come while it still starts', async () => {
+    const api = await Program.start('main', {
+      ...env,
+      DATABASE_URL: 'postgres://127.0.0.1:1/nothing',
+      NODE_ENV: 'development',
+    });
+    await until(() => api.output.includes('Unable to connect'), 'it to look for its database');
+
+    expect(await api.end()).toEqual({ code: 0, signal: null });
+  });
+});
+
+describe('the worker at its end', () => {
+  it('tells its health until then, and ends with 0', async () => {
+    const worker = await (await Program.start('worker', { ...env, NODE_ENV: 'development' })).ready();
+    const answers = await Promise.all(
+      ['/health/live', '/health/ready', '/v1/users/me'].map((path) => fetch(`${worker.url}${path}`)),
+    );
+
+    expect(answers.map(({ status }) => status)).toEqual([200, 200, 404]);
+    expect(await worker.end()).toEqual({ code: 0, signal: null });
+  });
+});
+
+describe('a port that is in use', () => {
+  it('is told in one clear line', async () => {
+    const server = createServer().listen(0, '127.0.0.1');
+    await until(() => server.listening, 'the port to be taken');
+    const { port } = server.address() as AddressInfo;
+
+    const api = await Program.start('main', { ...env, PORT: String(port), LOG_LEVEL: 'silent' });
+
+    expect(await api.exited).toEqual({ code: 1, signal: null });
+    server.close();
+    expect(api.output.trim().split('\n')).toEqual([expect.stringMatching(/port.*in use.*PORT/i)]);
+  });
+});
+
+function production(): Record<string, string> {
+  const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
+  return {
+    NODE_ENV: 'production',
+    DATABASE_URL: app.config.DATABASE_URL,
+    PUBLIC_URL: 'https://api.example.com',
+    FRONTEND_URL: 'https://app.example.com',
+    CORS_ORIGINS: 'https://app.example.com',
+    OAUTH_RETURN_TO_ALLOWLIST: 'https://app.example.com',
+    SECRET_KEYS: Buffer.alloc(32, 9).toString('base64'),
+    SMTP_URL: 'smtp://127.0.0.1:1',
+    JWT_KEYS: JSON.stringify({
+      'active-a.pem': privateKey.export({ type: 'pkcs8', format: 'pem' }).toString(),
+    }),
+    SHUTDOWN_DRAIN_SECONDS: '0',
+  };
+}
+
+const post = (url: string, body: object) =>
+  fetch(url, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) });
+
+const request = (url: string, agent: Agent): Promise<IncomingMessage> =>
+  new Promise((resolve, reject) => {
+    get(url, { agent }, (answer) => answer.resume().on('end', () => resolve(answer))).on('error', reject);
+  });
+
+async function waitingForLocks(): Promise<number> {
+  const [{ count }] = await app.db.query(
+    `SELECT count(DISTINCT pid)::int FROM pg_locks
+     WHERE NOT granted AND database = (SELECT oid FROM pg_database WHERE datname = current_database())`,
+  );
+  return count;
+}
