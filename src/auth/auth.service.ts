@@ -1,7 +1,8 @@
 import { Injectable } from '@nestjs/common';
-import { DataSource } from 'typeorm';
 import { AuditService } from '../audit/audit.service.ts';
 import type { Principal } from '../platform/security/principal.ts';
+import type { User } from '../users/user.entity.ts';
+import { UsersService } from '../users/users.service.ts';
 import { AccountSuspendedError, EmailNotVerifiedError, InvalidCredentialsError } from './auth.errors.ts';
 import type { Login } from './auth.schemas.ts';
 import { CredentialsService } from './passwords/credentials.service.ts';
@@ -12,7 +13,7 @@ import { type Device, type LiveSession, SessionsService } from './sessions/sessi
 @Injectable()
 export class AuthService {
   constructor(
-    private readonly db: DataSource,
+    private readonly users: UsersService,
     private readonly credentials: CredentialsService,
     private readonly sessions: SessionsService,
     private readonly refreshes: SessionRefreshService,
@@ -21,11 +22,11 @@ export class AuthService {
 
   /** What is wrong with an account is told only to who knows its password. */
   async login({ email, password }: Login, device: Device): Promise<LiveSession> {
-    const user = await this.credentials.verify(email, password);
-    if (!user) throw new InvalidCredentialsError();
-    if (!user.emailVerifiedAt) throw new EmailNotVerifiedError();
-    if (user.status === 'suspended') throw new AccountSuspendedError();
-    return this.db.transaction(async (tx) => {
+    const verified = await this.credentials.verify(email, password);
+    if (!verified) throw new InvalidCredentialsError();
+    return this.users.transaction(async (tx) => {
+      // Locked, and read anew: a reset or a suspension since must not miss the session that begins here.
+      const user = openAccount(await this.users.findForUpdate(verified.id, tx), verified.passwordHash);
       await this.audit.record({ type: 'sign-in', userId: user.id, data: { method: 'password' } }, tx);
       return this.sessions.begin(user, device, tx);
     });
@@ -36,17 +37,24 @@ export class AuthService {
   }
 
   logout({ sessionId, userId }: Principal): Promise<void> {
-    return this.db.transaction(async (tx) => {
+    return this.users.transaction(async (tx) => {
       await this.sessions.end(sessionId, 'logout', tx);
       await this.audit.record({ type: 'sign-out', userId }, tx);
     });
   }
 
   async logoutAll({ userId }: Principal): Promise<void> {
-    const ended = await this.db.transaction(async (tx) => {
+    const ended = await this.users.transaction(async (tx) => {
       await this.audit.record({ type: 'sign-out', userId, data: { sessions: 'all' } }, tx);
       return this.sessions.endAllOf(userId, 'logout', tx);
     });
     this.sessions.announceEnded(ended);
   }
+}
+
+function openAccount(user: User | null, verifiedHash: string | null): User {
+  if (!user || user.passwordHash !== verifiedHash) throw new InvalidCredentialsError();
+  if (!user.emailVerifiedAt) throw new EmailNotVerifiedError();
+  if (user.status === 'suspended') throw new AccountSuspendedError();
+  return user;
 }

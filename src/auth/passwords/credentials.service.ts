@@ -31,13 +31,21 @@ export class CredentialsService {
   }
 
   /** Parameters are raised over the years; a sign-in is the only time at which the password is at hand. */
-  private async renewHash({ id, passwordHash }: User, password: string): Promise<void> {
+  private async renewHash(user: User, password: string): Promise<void> {
     const renewed = await this.hasher.hash(password);
     // Only over the hash that was verified: the password may have been changed meanwhile.
-    await this.db.query('UPDATE users SET password_hash = $3 WHERE id = $1 AND password_hash = $2', [
-      id,
-      passwordHash,
-      renewed,
-    ]);
+    const [, affected] = await this.db.query<[unknown, number]>(
+      'UPDATE users SET password_hash = $3 WHERE id = $1 AND password_hash = $2',
+      [user.id, user.passwordHash, renewed],
+    );
+    // Callers compare it with the row to see whether the password is still the one that was verified.
+    if (affected === 1) user.passwordHash = renewed;
+    else await this.adoptHash(user, password);
+  }
+
+  /** Another sign-in may have been quicker to renew the hash. */
+  private async adoptHash(user: User, password: string): Promise<void> {
+    const now = await this.users.find(user.id);
+    if (now && (await this.hasher.matches(password, now.passwordHash))) user.passwordHash = now.passwordHash;
   }
 }

@@ -1,0 +1,158 @@
+import { hash } from '@node-rs/argon2';
+import { TestApp } from '../support/app.ts';
+import { login, SignedIn, signedIn } from '../support/client.ts';
+import type { Program } from '../support/program.ts';
+import { times, until } from '../support/until.ts';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { randomUUID } from 'node:crypto';
+
+const OLD = 'correct horse battery';
+const NEW = 'a new one, and long';
+
+let app: TestApp;
+let other: Program;
+
+beforeAll(async () => {
+  app = await TestApp.start({ worker: true });
+  other = await app.startAnother();
+});
+
+afterAll(() => app.stop());
+
+describe('POST /v1/auth/change-password', () => {
+  it('ends the other sessions on every instance, and leaves this one', async () => {
+    const here = await signedIn(app);
+    const elsewhere = await signedInAgain(here);
+    expect((await elsewhere.get('/v1/users/me', other)).status).toBe(200);
+
+    const answer = await change(here);
+
+    expect(answer).toMatchObject({ status: 204, text: '' });
+    expect((await elsewhere.get('/v1/users/me')).status).toBe(401);
+    await until(
+      async () => (await elsewhere.get('/v1/users/me', other)).status === 401,
+      'the other instance to refuse the token',
+      1_500,
+    );
+    expect((await refresh(elsewhere.refreshToken)).status).toBe(401);
+    expect((await here.get('/v1/users/me', other)).status).toBe(200);
+    expect((await refresh(here.refreshToken)).status).toBe(200);
+  });
+
+  it('makes the new password the only one', async () => {
+    const user = await signedIn(app);
+
+    await change(user);
+
+    expect((await signIn(user.user.email, OLD)).status).toBe(401);
+    expect((await signIn(user.user.email, NEW)).status).toBe(200);
+  });
+
+  it('tells the owner', async () => {
+    const user = await signedIn(app);
+
+    await change(user);
+
+    const { subject, raw } = await app.mailbox.next(user.user.email);
+    expect(subject).toBe('Your password was changed');
+    expect(raw).not.toContain(NEW);
+  });
+
+  it('voids the links that were mailed before', async () => {
+    const user = await signedIn(app);
+    await app.http().post('/v1/auth/forgot-password').send({ email: user.user.email });
+    const token = await app.mailbox.token(user.user.email);
+
+    await change(user);
+
+    const reset = await app
+      .http()
+      .post('/v1/auth/reset-password')
+      .send({ token, password: 'of who has the mail' });
+    expect(reset).toMatchObject({ status: 400, body: { code: 'TOKEN_INVALID' } });
+    expect((await signIn(user.user.email, NEW)).status).toBe(200);
+  });
+
+  it('needs the current password', async () => {
+    const user = await signedIn(app);
+
+    const answer = await change(user, { currentPassword: 'not the current one' });
+
+    expect(answer).toMatchObject({ status: 403, body: { code: 'WRONG_PASSWORD' } });
+    expect(answer.headers['www-authenticate']).toBeUndefined();
+    expect((await signIn(user.user.email, OLD)).status).toBe(200);
+  });
+
+  it('lets one of two changes at once win', async () => {
+    const user = await signedIn(app);
+
+    const answers = await Promise.all(times(2, (index) => change(user, { newPassword: `${NEW} ${index}` })));
+
+    const winner = answers.findIndex(({ status }) => status === 204);
+    expect(answers[1 - winner]).toMatchObject({ status: 403, body: { code: 'WRONG_PASSWORD' } });
+    const tries = await Promise.all(times(2, (index) => signIn(user.user.email, `${NEW} ${index}`)));
+    expect(tries.map(({ status }) => status)).toEqual(winner === 0 ? [200, 401] : [401, 200]);
+  });
+
+  it('works while the hash is still one of weaker parameters', async () => {
+    const user = await signedIn(app);
+    const weaker = await hash(OLD, { memoryCost: 8, timeCost: 1, parallelism: 1 });
+    await app.db.query('UPDATE users SET password_hash = $2 WHERE id = $1', [user.user.id, weaker]);
+
+    const answer = await change(user);
+
+    expect(answer.status).toBe(204);
+    expect((await signIn(user.user.email, NEW)).status).toBe(200);
+  });
+
+  it.each([
+    ['the current password is missing', { newPassword: NEW }, 'currentPassword', 'REQUIRED'],
+    ['the new one is short', { currentPassword: OLD, newPassword: 'short' }, 'newPassword', 'TOO_SHORT'],
+    [
+      'the new one is common',
+      { currentPassword: OLD, newPassword: 'password1234' },
+      'newPassword',
+      'TOO_COMMON',
+    ],
+  ])('is refused when %s', async (_name, body, path, code) => {
+    const user = await signedIn(app);
+
+    const answer = await user.post('/v1/auth/change-password', body);
+
+    expect(answer).toMatchObject({ status: 422, body: { details: [{ path, code }] } });
+  });
+
+  it('is refused when the new password holds the name of the address', async () => {
+    const name = `ada.lovelace.${randomUUID().slice(0, 8)}`;
+    const user = await signedIn(app, { email: `${name}@example.com` });
+
+    const answer = await change(user, { newPassword: `It is ${name.toUpperCase()}` });
+
+    expect(answer).toMatchObject({
+      status: 422,
+      body: { details: [{ path: 'newPassword', code: 'CONTAINS_EMAIL' }] },
+    });
+  });
+
+  it('is no way for an account without a password to be given one', async () => {
+    const user = await signedIn(app);
+    await app.db.query('UPDATE users SET password_hash = NULL WHERE id = $1', [user.user.id]);
+
+    const answer = await change(user);
+
+    expect(answer).toMatchObject({ status: 403, body: { code: 'WRONG_PASSWORD' } });
+  });
+});
+
+const change = (user: SignedIn, body: object = {}) =>
+  user.post('/v1/auth/change-password', { currentPassword: OLD, newPassword: NEW, ...body });
+
+const refresh = (refreshToken: string) => app.http().post('/v1/auth/refresh').send({ refreshToken });
+
+const signIn = (email: string, password: string) =>
+  app.http().post('/v1/auth/login').send({ email, password });
+
+async function signedInAgain({ user }: SignedIn): Promise<SignedIn> {
+  const { accessToken, refreshToken } = await login(app, user.email, OLD);
+  return new SignedIn(app, user, accessToken, refreshToken);
+}

@@ -1,0 +1,261 @@
+import { createUser } from '../factories/user.factory.ts';
+import { TestApp } from '../support/app.ts';
+import { login, signedIn } from '../support/client.ts';
+import { times, until } from '../support/until.ts';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { randomUUID } from 'node:crypto';
+
+const NEW = 'a new one, and long';
+
+let app: TestApp;
+
+beforeAll(async () => {
+  app = await TestApp.start({ worker: true });
+});
+
+afterAll(() => app.stop());
+
+describe('POST /v1/auth/forgot-password', () => {
+  it('answers a known, an unknown, a waiting and a suspended address alike', async () => {
+    const known = await Promise.all([
+      createUser(app),
+      createUser(app, { emailVerifiedAt: null }),
+      createUser(app, { status: 'suspended' }),
+    ]);
+
+    const answers = await Promise.all(
+      [`${randomUUID()}@example.com`, ...known.map(({ user }) => user.email)].map(forgot),
+    );
+
+    expect(answers.map(({ status, text }) => `${status} ${text}`)).toEqual(
+      times(4, () => '202 {"data":{"status":"accepted"}}'),
+    );
+    const [first, ...others] = answers.map(({ headers }) => Object.keys(headers).toSorted());
+    for (const names of others) expect(names).toEqual(first);
+  });
+
+  it('sends the link to the frontend, whatever host the request names', async () => {
+    const { user } = await createUser(app);
+
+    await forgot(user.email)
+      .set('host', 'evil.example')
+      .set('x-forwarded-host', 'evil.example')
+      .set('forwarded', 'host=evil.example')
+      .set('origin', 'https://evil.example');
+
+    const { raw, subject } = await app.mailbox.next(user.email);
+    expect(subject).toBe('Set a new password');
+    expect(raw).toContain(`${app.config.FRONTEND_URL}/reset-password?token=`);
+    expect(raw).not.toContain('evil.example');
+  });
+
+  it('sends at most one mail a minute and five an hour, however many ask at once', async () => {
+    const { user } = await createUser(app);
+
+    await Promise.all(times(10, () => forgot(user.email)));
+    expect(await resetMails(user.id)).toBe(1);
+
+    for (const mails of [2, 3, 4, 5, 5]) {
+      await ageMails(user.id, '61 seconds');
+      await forgot(user.email);
+      expect(await resetMails(user.id)).toBe(mails);
+    }
+    await ageMails(user.id, '1 hour');
+    await forgot(user.email);
+    expect(await resetMails(user.id)).toBe(6);
+  });
+});
+
+describe('POST /v1/auth/reset-password', () => {
+  it('sets the password, signs nobody in, and ends every session', async () => {
+    const sessions = await signedIn(app);
+    const { email } = sessions.user;
+    const elsewhere = await login(app, email, 'correct horse battery');
+    const token = await tokenFor(email);
+
+    const answer = await reset(token);
+
+    expect(answer).toMatchObject({ status: 204, text: '' });
+    expect(answer.headers['set-cookie']).toBeUndefined();
+    expect((await sessions.get('/v1/users/me')).status).toBe(401);
+    for (const { refreshToken } of [sessions, elsewhere])
+      expect((await refresh(refreshToken)).status).toBe(401);
+    expect((await signIn(email, 'correct horse battery')).status).toBe(401);
+    expect((await signIn(email, NEW)).status).toBe(200);
+  });
+
+  it('tells the owner', async () => {
+    const { user } = await createUser(app);
+
+    await reset(await tokenFor(user.email));
+
+    const { subject, raw } = await app.mailbox.next(user.email, 2);
+    expect(subject).toBe('Your password was changed');
+    expect(raw).not.toContain('token=');
+    expect(raw).not.toContain(NEW);
+  });
+
+  it('takes a token once, however many come with it at once on two instances', async () => {
+    const other = await app.startAnother();
+    const { user } = await createUser(app);
+    const token = await tokenFor(user.email);
+
+    const answers = await Promise.all(
+      times(20, (index) =>
+        app
+          .http(index % 2 ? other : undefined)
+          .post('/v1/auth/reset-password')
+          .send({ token, password: `${NEW} ${index}` }),
+      ),
+    );
+
+    const winners = times(20, (index) => index).filter((index) => answers[index]?.status === 204);
+    expect(winners).toHaveLength(1);
+    expect(answers.filter(({ body }) => body.code === 'TOKEN_INVALID')).toHaveLength(19);
+    expect((await signIn(user.email, `${NEW} ${winners[0]}`)).status).toBe(200);
+  });
+
+  it('takes no token that a newer one has voided', async () => {
+    const { user } = await createUser(app);
+    const older = await tokenFor(user.email);
+    await ageMails(user.id, '61 seconds');
+    const newer = await tokenFor(user.email, 2);
+
+    const answers = [await reset(older), await reset(newer), await reset(newer)];
+
+    expect(answers.map(({ status }) => status)).toEqual([400, 204, 400]);
+  });
+
+  it.each([
+    ['that has expired', `expires_at = now() - interval '1 second'`],
+    ['that was made to verify an address', `purpose = 'verify-email'`],
+    ['that was made to change an address', `purpose = 'confirm-email-change'`],
+    ['that went to an address which is no longer theirs', `email = 'old@example.com'`],
+  ])('takes no token %s', async (_name, change) => {
+    const { user } = await createUser(app);
+    const token = await tokenFor(user.email);
+    await app.db.query(`UPDATE mailed_tokens SET ${change} WHERE user_id = $1`, [user.id]);
+
+    const answer = await reset(token);
+
+    expect(answer).toMatchObject({ status: 400, body: { code: 'TOKEN_INVALID' } });
+    expect((await signIn(user.email, NEW)).status).toBe(401);
+  });
+
+  it('takes nothing else that we made', async () => {
+    const user = await signedIn(app);
+
+    const answers = await Promise.all(
+      [user.refreshToken, user.accessToken.slice(0, 200), randomUUID(), '%00', 'x'].map((token) =>
+        reset(token),
+      ),
+    );
+
+    expect(answers.map(({ body }) => body.code)).toEqual(times(5, () => 'TOKEN_INVALID'));
+  });
+
+  it('takes a token for half an hour', async () => {
+    const { user } = await createUser(app);
+    await tokenFor(user.email);
+
+    const [{ minutes }] = await app.db.query(
+      `SELECT round(extract(epoch FROM expires_at - created_at) / 60) AS minutes FROM mailed_tokens WHERE user_id = $1`,
+      [user.id],
+    );
+
+    expect(Number(minutes)).toBe(30);
+  });
+
+  it('keeps the token for another try when the password is refused', async () => {
+    const email = `marie.curie.${randomUUID().slice(0, 8)}@example.com`;
+    await createUser(app, { email });
+    const token = await tokenFor(email);
+
+    const common = await reset(token, 'password1234');
+    const own = await reset(token, `I am ${email.split('@')[0]}!`);
+
+    expect(common).toMatchObject({
+      status: 422,
+      body: { details: [{ path: 'password', code: 'TOO_COMMON' }] },
+    });
+    expect(own).toMatchObject({
+      status: 422,
+      body: { details: [{ path: 'password', code: 'CONTAINS_EMAIL' }] },
+    });
+    expect((await reset(token)).status).toBe(204);
+  });
+
+  it('verifies the address, since the token was sent there', async () => {
+    const { user } = await createUser(app, { emailVerifiedAt: null });
+
+    await reset(await tokenFor(user.email));
+
+    expect((await signIn(user.email, NEW)).status).toBe(200);
+  });
+
+  it('gives a password to an account that has none', async () => {
+    const { user } = await createUser(app);
+    await app.db.query('UPDATE users SET password_hash = NULL WHERE id = $1', [user.id]);
+
+    await reset(await tokenFor(user.email));
+
+    expect((await signIn(user.email, NEW)).status).toBe(200);
+  });
+
+  it('lets nobody in whose account is suspended', async () => {
+    const { user } = await createUser(app, { status: 'suspended' });
+
+    await reset(await tokenFor(user.email));
+
+    expect(await signIn(user.email, NEW)).toMatchObject({ status: 403, body: { code: 'ACCOUNT_SUSPENDED' } });
+  });
+});
+
+describe('a sign-in with the password of before', () => {
+  it('that is still on its way when a reset is done, gives no session', async () => {
+    const { user, password } = await createUser(app);
+    await signIn(user.email, password);
+    const reset = app.db.createQueryRunner();
+    await reset.startTransaction();
+    await reset.query(`UPDATE users SET password_hash = 'another' WHERE id = $1`, [user.id]);
+    const answer = signIn(user.email, password).then((response) => response);
+
+    await Promise.race([answer, until(() => isWaitingForLock(), 'the sign-in to wait for the reset')]);
+    await reset.commitTransaction();
+    await reset.release();
+
+    expect((await answer).status).toBe(401);
+  });
+});
+
+const forgot = (email: string) => app.http().post('/v1/auth/forgot-password').send({ email });
+
+const reset = (token: string, password = NEW) =>
+  app.http().post('/v1/auth/reset-password').send({ token, password });
+
+const refresh = (refreshToken: string) => app.http().post('/v1/auth/refresh').send({ refreshToken });
+
+const signIn = (email: string, password: string) =>
+  app.http().post('/v1/auth/login').send({ email, password });
+
+async function tokenFor(email: string, count = 1): Promise<string> {
+  await forgot(email);
+  return app.mailbox.token(email, count);
+}
+
+const ageMails = (userId: string, by: string) =>
+  app.db.query('UPDATE mails SET created_at = created_at - $2::interval WHERE user_id = $1', [userId, by]);
+
+const resetMails = (userId: string): Promise<number> =>
+  app.db
+    .query(`SELECT count(*)::int AS count FROM mails WHERE user_id = $1 AND template = 'reset-password'`, [
+      userId,
+    ])
+    .then(([{ count }]) => count);
+
+const isWaitingForLock = async (): Promise<boolean> => {
+  const rows = await app.db.query(
+    `SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`,
+  );
+  return rows.length > 0;
+};
