@@ -1,9 +1,9 @@
-import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { Response, Test } from 'supertest';
 import type { TestApp } from './app.ts';
 import { SignedIn } from './client.ts';
 import type { ProviderName } from './providers/person.ts';
 import { type Callback, visit } from './providers/visit.ts';
+import type { Program } from './program.ts';
 
 interface Cookie {
   value: string;
@@ -26,38 +26,26 @@ export class Browser {
   constructor(private readonly app: TestApp) {}
 
   /** To the provider: answers with the redirect. */
-  async begin(
-    provider: ProviderName,
-    query: object = {},
-    instance?: NestFastifyApplication,
-  ): Promise<Response> {
+  async begin(provider: ProviderName, query: object = {}, instance?: Program): Promise<Response> {
     const request = this.app.http(instance).get(`/v1/auth/oauth/${provider}`).query(query);
     return this.send(request, 'own page');
   }
 
   /** Back from the provider, with what it gave along. */
-  async comeBack({ method, url, fields }: Callback, instance?: NestFastifyApplication): Promise<Response> {
+  async comeBack({ method, url, fields }: Callback, instance?: Program): Promise<Response> {
     const http = this.app.http(instance);
     if (method === 'GET') return this.send(http.get(`${url.pathname}?${fields}`), 'foreign link');
     return this.send(http.post(url.pathname).type('form').send(fields.toString()), 'foreign form');
   }
 
   /** The whole way, as whoever the stand-in was told to take: resolves to where it ends. */
-  async goThrough(
-    provider: ProviderName,
-    query: object = {},
-    instance?: NestFastifyApplication,
-  ): Promise<URL> {
+  async goThrough(provider: ProviderName, query: object = {}, instance?: Program): Promise<URL> {
     const begun = await this.begin(provider, query, instance);
     const answer = await this.comeBack(await visit(locationOf(begun)), instance);
     return new URL(locationOf(answer));
   }
 
-  async exchange(
-    code: string | null,
-    body: object = {},
-    instance?: NestFastifyApplication,
-  ): Promise<Response> {
+  async exchange(code: string | null, body: object = {}, instance?: Program): Promise<Response> {
     const request = this.app.http(instance).post('/v1/auth/oauth/exchange');
     return this.send(request.send({ code, ...body }), 'own page');
   }

@@ -1,7 +1,11 @@
 import { Body, Controller, Get, Param, Post, Query, Res } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Config } from '../../platform/config/config.ts';
-import { NotFoundError, RateLimitedError } from '../../platform/errors/platform.errors.ts';
+import {
+  NotFoundError,
+  RateLimitedError,
+  RecentSignInRequiredError,
+} from '../../platform/errors/platform.errors.ts';
 import { TakesForm } from '../../platform/http/takes-form.decorator.ts';
 import { item, list } from '../../platform/http/schemas.ts';
 import { Endpoint } from '../../platform/openapi/endpoint.decorator.ts';
@@ -9,7 +13,6 @@ import { CurrentUser, Public } from '../../platform/security/access.decorators.t
 import type { Principal } from '../../platform/security/principal.ts';
 import { RateLimit } from '../../platform/security/rate-limit.decorator.ts';
 import { requireRecentSignIn } from '../../platform/security/recent-sign-in.ts';
-import { RecentSignInRequiredError } from '../../platform/errors/platform.errors.ts';
 import { bindBrowser, browserSecret } from './browser-cookie.ts';
 import type { ProviderName } from './identity.entity.ts';
 import { OAuthStateInvalidError, ProviderUnavailableError, ReturnToNotAllowedError } from './oauth.errors.ts';

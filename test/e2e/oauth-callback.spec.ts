@@ -1,0 +1,284 @@
+import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { newPerson } from '../factories/person.factory.ts';
+import type { TestApp } from '../support/app.ts';
+import { Browser, locationOf } from '../support/browser.ts';
+import { captureLogs } from '../support/logs.ts';
+import { everyProvider, type OAuthApp, startOAuthApp } from '../support/oauth-app.ts';
+import { ID_TOKEN_MODES } from '../support/providers/control.ts';
+import { visit } from '../support/providers/visit.ts';
+import { times } from '../support/until.ts';
+
+let oauth: OAuthApp;
+let app: TestApp;
+
+beforeAll(async () => {
+  oauth = await startOAuthApp();
+  ({ app } = oauth);
+});
+
+afterEach(() => oauth.providers.control.reset());
+
+afterAll(() => oauth.stop());
+
+const count = async (table: string): Promise<number> =>
+  (await app.db.query(`SELECT count(*)::int AS n FROM ${table}`))[0].n;
+
+/** Back at the door, with an answer of the provider in hand. */
+async function backFrom(provider: 'google' | 'github' | 'apple', browser = new Browser(app)) {
+  const person = newPerson();
+  oauth.person(provider, person);
+  const callback = await visit(locationOf(await browser.begin(provider)));
+  return { person, browser, callback };
+}
+
+const stateInvalid = { status: 400, body: { code: 'OAUTH_STATE_INVALID' } };
+
+describe.each(everyProvider)('The way back from %s', (provider) => {
+  it('leads on to the frontend with a code and nothing else', async () => {
+    const { browser, callback } = await backFrom(provider);
+
+    const answer = await browser.comeBack(callback);
+
+    expect(locationOf(answer)).toMatch(/^http:\/\/localhost:3000\/\?code=[\w-]{43}$/);
+    expect(answer.text).toBe('');
+  });
+
+  it('works once', async () => {
+    const { browser, callback } = await backFrom(provider);
+
+    const answers = await Promise.all(times(5, () => browser.comeBack(callback)));
+
+    expect(answers.map(({ status }) => status).toSorted()).toEqual([302, 400, 400, 400, 400]);
+    expect(answers.find(({ status }) => status === 400)).toMatchObject(stateInvalid);
+  });
+
+  it('is closed to another browser, and stays open to the one that began', async () => {
+    const { browser, callback } = await backFrom(provider);
+    const other = new Browser(app);
+    await other.begin(provider);
+
+    const answers = [await new Browser(app).comeBack(callback), await other.comeBack(callback)];
+
+    for (const answer of answers) expect(answer).toMatchObject(stateInvalid);
+    expect((await browser.comeBack(callback)).status).toBe(302);
+  });
+
+  it('is closed to a state that is missing, made up, tampered with, repeated or too long', async () => {
+    const { browser, callback } = await backFrom(provider);
+    const state = callback.fields.get('state')!;
+    const changes: ((fields: URLSearchParams) => void)[] = [
+      (fields) => fields.delete('state'),
+      (fields) => fields.set('state', ''),
+      (fields) => fields.set('state', 'a'.repeat(43)),
+      (fields) => fields.set('state', `${state}a`),
+      (fields) => fields.append('state', state),
+      (fields) => fields.set('state', 'a'.repeat(5_000)),
+    ];
+
+    for (const change of changes) {
+      const fields = new URLSearchParams(callback.fields);
+      change(fields);
+      expect(await browser.comeBack({ ...callback, fields })).toMatchObject(stateInvalid);
+    }
+  });
+
+  it('is closed after ten minutes', async () => {
+    const { browser, callback } = await backFrom(provider);
+    await app.db.query(`UPDATE oauth_attempts SET expires_at = expires_at - interval '10 minutes'`);
+
+    expect(await browser.comeBack(callback)).toMatchObject(stateInvalid);
+  });
+
+  it('comes back with access_denied when consent was denied', async () => {
+    oauth.providers.control.hostile(provider, 'deny');
+
+    const end = await new Browser(app).goThrough(provider, {
+      returnTo: 'http://localhost:3000/in?a=b&code=old',
+    });
+
+    expect(end.href).toBe('http://localhost:3000/in?a=b&error=access_denied');
+  });
+
+  it('comes back with provider_error without a code, or with one that was made up', async () => {
+    const first = await backFrom(provider);
+    first.callback.fields.delete('code');
+    const second = await backFrom(provider);
+    second.callback.fields.set('code', 'made-up');
+
+    const answers = [
+      await first.browser.comeBack(first.callback),
+      await second.browser.comeBack(second.callback),
+    ];
+
+    for (const answer of answers)
+      expect(locationOf(answer)).toBe('http://localhost:3000/?error=provider_error');
+  });
+
+  it('does not pass on what else a provider says went wrong', async () => {
+    const { browser, callback } = await backFrom(provider);
+    callback.fields.set('error', '<script>alert(1)</script>');
+    callback.fields.set('error_description', 'a secret of the provider');
+
+    expect(locationOf(await browser.comeBack(callback))).toBe('http://localhost:3000/?error=provider_error');
+  });
+
+  it('refuses an answer in the name of another issuer', async () => {
+    const { browser, callback } = await backFrom(provider);
+    callback.fields.set('iss', 'https://evil.example');
+
+    expect(locationOf(await browser.comeBack(callback))).toBe('http://localhost:3000/?error=provider_error');
+  });
+
+  it.each([
+    ['token-500', 'provider_unavailable'],
+    ['token-huge', 'provider_error'],
+    ['token-redirect', 'provider_error'],
+  ] as const)('ends with an error when the provider does this: %s', async (mode, error) => {
+    const { browser, callback } = await backFrom(provider);
+    oauth.providers.control.hostile(provider, mode);
+    const sessions = await count('sessions');
+
+    const answer = await browser.comeBack(callback);
+
+    expect(locationOf(answer)).toBe(`http://localhost:3000/?error=${error}`);
+    expect(answer.text).toBe('');
+    expect(await count('sessions')).toBe(sessions);
+  });
+
+  it('cuts a provider that hangs after five seconds', async () => {
+    const { browser, callback } = await backFrom(provider);
+    oauth.providers.control.hostile(provider, 'token-hang');
+    const begun = performance.now();
+
+    const answer = await browser.comeBack(callback);
+
+    expect(locationOf(answer)).toBe('http://localhost:3000/?error=provider_unavailable');
+    expect(performance.now() - begun).toBeLessThan(6_000);
+  });
+});
+
+describe.each(['google', 'apple'] as const)('An id token of %s', (provider) => {
+  it.each(ID_TOKEN_MODES)('that is forged signs nobody in: %s', async (mode) => {
+    const { person, browser, callback } = await backFrom(provider);
+    oauth.providers.control.hostile(provider, mode);
+
+    const answer = await browser.comeBack(callback);
+
+    expect(locationOf(answer)).toBe('http://localhost:3000/?error=provider_error');
+    expect(await app.db.query('SELECT 1 FROM users WHERE email = $1', [person.email])).toEqual([]);
+  });
+
+  it.each([
+    ['a further audience', { aud: ['us', 'another-client'] }],
+    ['another party for our audience', { azp: 'another-client' }],
+    ['no expiry', { exp: undefined }],
+    ['no subject', { sub: undefined }],
+    ['an empty subject', { sub: '' }],
+    ['a subject that no database takes', { sub: 'a\0b' }],
+    ['no time of issue', { iat: undefined }],
+    ['a time of issue to come', { iat: Math.floor(Date.now() / 1_000) + 3_600 }],
+    ['an issuer that only begins alike', { iss: 'http://127.0.0.1' }],
+  ])('that has %s signs nobody in', async (_, claims) => {
+    const { browser, callback } = await backFrom(provider);
+    const own = oauth.providers[provider].clientId;
+    const aud = 'aud' in claims ? { aud: [own, 'another-client'], azp: own } : {};
+    oauth.providers.control.claims(provider, { ...claims, ...aud });
+
+    expect(locationOf(await browser.comeBack(callback))).toBe('http://localhost:3000/?error=provider_error');
+  });
+
+  it('whose key is unknown does not make us ask for keys more than once a minute', async () => {
+    const honest = await backFrom(provider);
+    await honest.browser.comeBack(honest.callback);
+    oauth.providers.control.hostile(provider, 'unknown-key');
+    const before = oauth.providers.control.requests(provider);
+
+    const ends = await Promise.all(times(30, () => new Browser(app).goThrough(provider)));
+
+    const after = oauth.providers.control.requests(provider);
+    expect(new Set(ends.map((end) => end.searchParams.get('error')))).toEqual(new Set(['provider_error']));
+    expect(after.jwks - before.jwks).toBeLessThanOrEqual(1);
+    expect(after.discovery).toBe(before.discovery);
+  });
+});
+
+describe('GitHub', () => {
+  it.each([
+    ['scope-removed', 'access_denied'],
+    ['api-500', 'provider_unavailable'],
+  ] as const)('ends with an error when it does this: %s', async (mode, error) => {
+    oauth.person('github', newPerson());
+    oauth.providers.control.hostile('github', mode);
+
+    const end = await new Browser(app).goThrough('github');
+
+    expect(end.search).toBe(`?error=${error}`);
+  });
+});
+
+describe('The state of one provider', () => {
+  it('is no good at another', async () => {
+    const { browser, callback } = await backFrom('github');
+    await browser.begin('google');
+    const url = new URL(callback.url.href.replace('github', 'google'));
+
+    expect(await browser.comeBack({ ...callback, url })).toMatchObject(stateInvalid);
+  });
+});
+
+describe('POST /v1/auth/oauth/apple/callback', () => {
+  it('needs a cookie that crosses sites: a Lax one would not come along', async () => {
+    const { browser, callback } = await backFrom('apple');
+    const cookie = browser.cookies.get('__Host-oauth-apple')!;
+    browser.cookies.set('__Host-oauth-apple', { ...cookie, sameSite: 'lax' });
+
+    expect(await browser.comeBack(callback)).toMatchObject(stateInvalid);
+  });
+
+  it('is the one route that takes a form, and a short one', async () => {
+    const path = '/v1/auth/oauth/apple/callback';
+
+    const answers = await Promise.all([
+      app
+        .http()
+        .post(path)
+        .type('form')
+        .send({ state: 'a'.repeat(40_000) }),
+      app.http().post(path).type('text/plain').send('state=a'),
+      app.http().post('/v1/auth/login').type('form').send('email=a@example.com&password=b'),
+      app.http().post('/v1/auth/oauth/exchange').type('form').send('code=a'),
+    ]);
+
+    expect(answers.map(({ status }) => status)).toEqual([413, 415, 415, 415]);
+  });
+
+  it('is closed to GET, and the others to POST', async () => {
+    const apple = await backFrom('apple');
+    const github = await backFrom('github');
+
+    const answers = [
+      await apple.browser.comeBack({ ...apple.callback, method: 'GET' }),
+      await github.browser.comeBack({ ...github.callback, method: 'POST' }),
+    ];
+
+    expect(answers.map(({ status }) => status)).toEqual([404, 404]);
+  });
+});
+
+describe('What is written down of a sign-in', () => {
+  it.each(everyProvider)('holds no token, code or state of %s', async (provider) => {
+    const log = captureLogs(app.api);
+    const { browser, callback } = await backFrom(provider);
+    await browser.comeBack(callback);
+    const failed = await backFrom(provider);
+    oauth.providers.control.hostile(provider, 'token-500');
+    await failed.browser.comeBack(failed.callback);
+
+    const text = log.text();
+    for (const secret of [callback.fields.get('state')!, callback.fields.get('code')!]) {
+      expect(text).not.toContain(secret);
+    }
+    expect(text).toContain('A call to a provider failed');
+    expect(text).not.toMatch(/eyJ|gho_|Internal stand-in secret/);
+  });
+});

@@ -1,0 +1,13 @@
+import { randomInt, randomUUID } from 'node:crypto';
+import type { Person } from '../support/providers/person.ts';
+
+/** Somebody new at a provider; the subject does for all of them. */
+export function newPerson(overrides: Partial<Person> = {}): Person {
+  return {
+    subject: String(randomInt(1, 2 ** 47)),
+    email: `person-${randomUUID()}@example.com`,
+    emailVerified: true,
+    name: 'Ada Lovelace',
+    ...overrides,
+  };
+}
