@@ -1,6 +1,7 @@
 import { Injectable, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
 import { DiscoveryService } from '@nestjs/core';
 import { DelayedError, type Job as QueueJob, type Worker } from 'bullmq';
+import { setTimeout as pause } from 'node:timers/promises';
 import { DataSource } from 'typeorm';
 import { Config } from '../platform/config/config.ts';
 import { AppLogger } from '../platform/logging/logging.module.ts';
@@ -22,6 +23,9 @@ const LOSSES_MAX = 5;
 const JITTER = 0.2;
 /** Of the shutdown deadline: runs that ignore their signal for longer are taken over by another worker. */
 const STOP_GRACE_SECONDS = 3;
+/** What a queue may take to let go of a worker that does nothing. */
+const CLOSE_PATIENCE_MS = 2_000;
+const IDLE_CHECK_MS = 100;
 /** What the queue tolerates before it gives a job up itself; the ledger counts losses, and gives up first. */
 const STALLS_MAX = 1_000;
 
@@ -64,8 +68,17 @@ export class JobWorkerService implements OnApplicationBootstrap, OnModuleDestroy
     const interrupt = setTimeout(() => {
       for (const run of this.running) run.stop(new WorkerStoppingError());
     }, patience);
-    await Promise.all(this.workers.map((worker) => worker.close()));
+    const closed = Promise.all(this.workers.map((worker) => worker.close()));
+    await Promise.race([closed, this.untilIdle()]);
     clearTimeout(interrupt);
+  }
+
+  /** A queue that is down keeps its workers from closing; but once no run is left there is nothing to wait for. */
+  private async untilIdle(): Promise<void> {
+    for (let idleSince = Date.now(); Date.now() - idleSince < CLOSE_PATIENCE_MS;) {
+      await pause(IDLE_CHECK_MS);
+      if (this.running.size > 0) idleSince = Date.now();
+    }
   }
 
   private async process(handler: Handler, queueJob: QueueJob, token?: string): Promise<void> {

@@ -64,12 +64,14 @@ export class QueueBackend implements OnApplicationBootstrap, OnApplicationShutdo
     );
     queue.on('error', (error) => this.report(error));
     this.queues.set(name, queue);
+    // BullMQ keeps the failure of a first connection for good: a queue that was made during an outage is thrown away.
+    queue.waitUntilReady().catch(() => this.discard(name, queue));
     return queue;
   }
 
   worker(name: string, processor: Processor, tuning: WorkerTuning): Worker {
     const { consumer, factory } = this.connections;
-    const worker = new Worker(name, processor, { ...tuning, connection: consumer }, factory as never);
+    const worker = new Worker(name, processor, { ...tuning, connection: consumer() }, factory as never);
     worker.on('error', (error) => this.report(error));
     return worker;
   }
@@ -111,6 +113,11 @@ export class QueueBackend implements OnApplicationBootstrap, OnApplicationShutdo
     await this.connections.close();
   }
 
+  private discard(name: string, queue: Queue): void {
+    if (this.queues.get(name) === queue) this.queues.delete(name);
+    void queue.close().catch(() => undefined);
+  }
+
   private lastReported = '';
 
   /** A connection that is down repeats itself many times a second: one line for each kind of fault is enough. */
@@ -124,7 +131,8 @@ export class QueueBackend implements OnApplicationBootstrap, OnApplicationShutdo
 
 interface QueueConnections {
   producer: object;
-  consumer: object;
+  /** Made on first use: the API has no workers. */
+  consumer: () => object;
   factory: BackendFactory | typeof createPostgresBackend;
   redisState(): Promise<DependencyState>;
   close(): Promise<void>;
@@ -144,16 +152,20 @@ function redisConnections(url: string, report: (error: Error) => void): QueueCon
     commandTimeout: PRODUCER_COMMAND_TIMEOUT_MS,
   });
   producer.on('error', report);
-  // A worker waits for as long as it takes (BullMQ, "Going to production"). It duplicates this one and never opens it.
-  const consumer = new Redis(url, { ...common, maxRetriesPerRequest: null, lazyConnect: true });
+  // A worker waits for as long as it takes (BullMQ, "Going to production"). Not lazyConnect, nor for the copies that
+  // workers make of it: BullMQ opens such a one by hand, and a Redis that is down then costs the worker its life.
+  let consumer: Redis | undefined;
   return {
     producer,
-    consumer,
+    consumer: () => {
+      consumer ??= new Redis(url, { ...common, maxRetriesPerRequest: null }).on('error', report);
+      return consumer;
+    },
     factory: createRedisBackend,
     redisState: async () => ((await answers(producer)) ? 'up' : 'down'),
     close: async () => {
       producer.disconnect();
-      consumer.disconnect();
+      consumer?.disconnect();
     },
   };
 }
@@ -178,9 +190,11 @@ function postgresConnections(url: string, report: (error: Error) => void): Queue
     application_name: 'reference-queue',
   });
   pool.on('error', report);
+  // Every queue and worker listens for its faults.
+  pool.setMaxListeners(0);
   return {
     producer: pool,
-    consumer: pool,
+    consumer: () => pool,
     factory: createPostgresBackend,
     redisState: async () => 'unused',
     close: () => pool.end(),

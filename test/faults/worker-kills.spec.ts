@@ -1,0 +1,94 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { backends } from '../support/queue-data.ts';
+import { System } from '../support/system.ts';
+import { times } from '../support/until.ts';
+import { ImportLedger, NO_DIFFERENCES } from './import-ledger.ts';
+
+const LINES = 30_000;
+
+describe.each(backends)('a worker that dies on %s', (backend) => {
+  let system: System;
+
+  beforeAll(async () => {
+    system = await System.start({ backend });
+    await system.startApi();
+  }, 60_000);
+
+  afterAll(() => system.stop());
+
+  it('costs an import nothing when it is killed four times in the middle', async () => {
+    const ledger = new ImportLedger(LINES);
+    const id = await system.import(ledger.csv);
+
+    for (const round of times(4, (n) => n + 1)) {
+      const worker = await system.startWorker();
+      await system.untilLine(id, round * 5_000);
+      await worker.end('SIGKILL');
+    }
+    const last = await system.startWorker();
+    const job = await system.untilStatus(id, 'completed', 'failed');
+
+    expect(job).toMatchObject({ status: 'completed', attempts: 1, losses: 4, result: ledger.counts });
+    expect(await ledger.differences(system, id)).toEqual(NO_DIFFERENCES);
+    await last.end();
+  }, 120_000);
+
+  it('is given up after the fifth time, and a retry goes on where it had got to', async () => {
+    const ledger = new ImportLedger(LINES);
+    const id = await system.import(ledger.csv);
+
+    for (const round of times(5, (n) => n + 1)) {
+      const worker = await system.startWorker();
+      await system.untilJob(
+        id,
+        'to be taken up',
+        ({ losses, status }) => losses === round - 1 && status === 'active',
+      );
+      await worker.end('SIGKILL');
+    }
+    const last = await system.startWorker();
+    const lost = await system.untilStatus(id, 'failed', 'completed');
+    await system.request('POST', `/v1/jobs/${id}/retry`);
+    await system.untilStatus(id, 'completed');
+
+    expect(lost).toMatchObject({ status: 'failed', error_code: 'WORKER_LOST', losses: 5 });
+    expect(await ledger.differences(system, id)).toEqual(NO_DIFFERENCES);
+    await last.end();
+  }, 120_000);
+
+  it('leaves no trace when it wakes up after another has taken over', async () => {
+    const ledger = new ImportLedger(LINES);
+    const id = await system.import(ledger.csv);
+    const frozen = await system.startWorker();
+    await system.untilLine(id, 2_000);
+
+    frozen.signal('SIGSTOP');
+    const other = await system.startWorker();
+    await system.untilJob(id, 'to be taken over', ({ losses }) => losses === 1);
+    frozen.signal('SIGCONT');
+    const job = await system.untilStatus(id, 'completed', 'failed');
+
+    expect(job).toMatchObject({ status: 'completed', losses: 1, result: ledger.counts });
+    expect(await ledger.differences(system, id)).toEqual(NO_DIFFERENCES);
+    expect([frozen.isRunning, other.isRunning]).toEqual([true, true]);
+    await Promise.all([frozen.end(), other.end()]);
+  }, 60_000);
+
+  it('hands an import over when it is told to stop, and exits with 0', async () => {
+    const ledger = new ImportLedger(LINES);
+    const id = await system.import(ledger.csv);
+    // Too little time for the import to end by itself.
+    const first = await system.startWorker({ SHUTDOWN_DEADLINE_SECONDS: '3' });
+    await system.untilLine(id, 2_000);
+
+    const code = await first.end('SIGTERM');
+    const before = await system.job(id);
+    await system.startWorker();
+    const job = await system.untilStatus(id, 'completed', 'failed');
+
+    expect(code).toBe(0);
+    expect(before).toMatchObject({ status: 'queued', attempts: 0, losses: 0 });
+    expect(job).toMatchObject({ status: 'completed', attempts: 1, losses: 0 });
+    expect(await ledger.differences(system, id)).toEqual(NO_DIFFERENCES);
+  }, 60_000);
+});

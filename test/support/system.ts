@@ -1,0 +1,196 @@
+import { hash } from '@node-rs/argon2';
+import { generateKeyPairSync, randomBytes, randomUUID, randomUUIDv7 } from 'node:crypto';
+import pg from 'pg';
+import type { EmbeddedPostgres } from '../../scripts/embedded-postgres.ts';
+import { freePort } from '../../scripts/processes.ts';
+import { startTestPostgres } from './database.ts';
+import { Program } from './program.ts';
+import { type RedisServer, startRedis } from './redis.ts';
+import { until } from './until.ts';
+
+export interface JobRow {
+  id: string;
+  status: string;
+  attempts: number;
+  losses: number;
+  result: unknown;
+  error_code: string | null;
+  checkpoint: { line: number } | null;
+}
+
+const PASSWORD = 'correct horse battery';
+
+/** Made once: every program of a run signs and verifies with it. */
+const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
+const pem = privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
+
+/** API and workers as production runs them, with a Postgres and a Redis that the test may break. */
+export class System {
+  readonly programs: Program[] = [];
+  private accessToken = '';
+
+  private constructor(
+    public postgres: EmbeddedPostgres,
+    public redis: RedisServer | undefined,
+    private readonly env: Record<string, string>,
+    readonly db: pg.Pool,
+  ) {
+    // Its connections break with the server.
+    db.on('error', () => undefined);
+  }
+
+  /** Postgres and perhaps Redis run and the schema is there; no program of ours yet. */
+  static async start({ backend, settings = {} }: { backend: string; settings?: Record<string, string> }) {
+    const postgres = await startTestPostgres();
+    const redis = backend === 'redis' ? await startRedis({ args: ['--appendonly', 'yes'] }) : undefined;
+    const port = String(await freePort());
+    const system = new System(
+      postgres,
+      redis,
+      {
+        NODE_ENV: 'production',
+        PORT: port,
+        HOST: '127.0.0.1',
+        PUBLIC_URL: `http://127.0.0.1:${port}`,
+        FRONTEND_URL: `http://127.0.0.1:${port}`,
+        DATABASE_URL: postgres.url,
+        REDIS_URL: redis?.url ?? '',
+        SECRET_KEYS: randomBytes(32).toString('base64'),
+        JWT_KEYS: JSON.stringify({ 'active-test.pem': pem }),
+        SMTP_URL: 'smtp://127.0.0.1:9',
+        METRICS_PORT: String(await freePort()),
+        JOB_LEASE_SECONDS: '2',
+        SWEEP_SECONDS: '1',
+        SHUTDOWN_DRAIN_SECONDS: '0',
+        RATE_LIMIT_FACTOR: '1000',
+        ...settings,
+      },
+      new pg.Pool({ connectionString: postgres.url }),
+    );
+    const migration = new Program('migrate', system.env);
+    await migration.ended;
+    if (migration.exitCode !== 0) throw new Error(migration.lines.join('\n'));
+    return system;
+  }
+
+  get url(): string {
+    return String(this.env['PUBLIC_URL']);
+  }
+
+  startProgram(name: 'main' | 'worker', settings: Record<string, string> = {}): Program {
+    const program = new Program(name, { ...this.env, ...settings });
+    this.programs.push(program);
+    return program;
+  }
+
+  async startWorker(settings: Record<string, string> = {}): Promise<Program> {
+    const worker = this.startProgram('worker', settings);
+    await worker.untilLogged('The worker runs');
+    return worker;
+  }
+
+  async startApi(): Promise<Program> {
+    const api = this.startProgram('main');
+    await api.untilLogged('The API listens');
+    return api;
+  }
+
+  async stop(): Promise<void> {
+    await Promise.all(this.programs.map((program) => program.end()));
+    await this.db.end();
+    await this.redis?.kill();
+    await this.postgres.kill();
+  }
+
+  async stopPostgres(): Promise<void> {
+    await this.postgres.stop();
+  }
+
+  async restartPostgres(): Promise<void> {
+    this.postgres = await startTestPostgres(this.postgres.dir);
+    await this.untilDatabaseAnswers();
+  }
+
+  async restartRedis(): Promise<void> {
+    if (!this.redis) return;
+    const { port, dir } = this.redis;
+    this.redis = await startRedis({ port, dir, args: ['--appendonly', 'yes'] });
+  }
+
+  /** A request of an administrator who has signed in. */
+  async request(method: string, path: string, body?: string, type = 'application/json'): Promise<Response> {
+    this.accessToken ||= await this.signIn();
+    return fetch(this.url + path, {
+      method,
+      headers: {
+        authorization: `Bearer ${this.accessToken}`,
+        ...(body === undefined ? {} : { 'content-type': type }),
+      },
+      ...(body === undefined ? {} : { body }),
+    });
+  }
+
+  /** Uploads the file; resolves to the id of its job. */
+  async import(csv: string): Promise<string> {
+    const answer = await this.request('POST', '/v1/users/imports', csv, 'text/csv');
+    if (answer.status !== 202) throw new Error(`The import was refused: ${await answer.text()}`);
+    return ((await answer.json()) as { data: { id: string } }).data.id;
+  }
+
+  async job(id: string): Promise<JobRow> {
+    const { rows } = await this.db.query<JobRow>('SELECT * FROM jobs WHERE id = $1', [id]);
+    return rows[0] as JobRow;
+  }
+
+  untilJob(
+    id: string,
+    what: string,
+    condition: (job: JobRow) => boolean,
+    timeoutMs = 60_000,
+  ): Promise<JobRow> {
+    return until(
+      async () => {
+        const job = await this.job(id).catch(() => undefined);
+        return job && condition(job) && job;
+      },
+      `job ${id} ${what}`,
+      timeoutMs,
+    );
+  }
+
+  untilStatus(id: string, ...statuses: string[]): Promise<JobRow> {
+    return this.untilJob(id, `to be ${statuses.join(' or ')}`, ({ status }) => statuses.includes(status));
+  }
+
+  /** Waits until the import has committed the batch with this line. */
+  untilLine(id: string, line: number): Promise<JobRow> {
+    return this.untilJob(id, `to reach line ${line}`, ({ checkpoint }) => (checkpoint?.line ?? 0) >= line);
+  }
+
+  private untilDatabaseAnswers() {
+    return until(
+      () =>
+        this.db.query('SELECT 1').then(
+          () => true,
+          () => false,
+        ),
+      'Postgres to answer',
+    );
+  }
+
+  private async signIn(): Promise<string> {
+    const email = `admin-${randomUUID()}@example.com`;
+    await this.db.query(
+      `INSERT INTO users (id, email, password_hash, display_name, role, email_verified_at)
+       VALUES ($1, $2, $3, 'Admin', 'admin', now())`,
+      [randomUUIDv7(), email, await hash(PASSWORD, { memoryCost: 8, timeCost: 1, parallelism: 1 })],
+    );
+    const answer = await fetch(`${this.url}/v1/auth/login`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ email, password: PASSWORD }),
+    });
+    if (answer.status !== 200) throw new Error(`Sign-in failed: ${await answer.text()}`);
+    return ((await answer.json()) as { data: { accessToken: string } }).data.accessToken;
+  }
+}
