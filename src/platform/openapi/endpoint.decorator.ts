@@ -2,11 +2,12 @@ import { applyDecorators, HttpCode, SerializeOptions } from '@nestjs/common';
 import { ROUTE_ARGS_METADATA } from '@nestjs/common/constants.js';
 import { RouteParamtypes } from '@nestjs/common/enums/route-paramtypes.enum.js';
 import { ApiBearerAuth, ApiOperation, ApiResponse } from '@nestjs/swagger';
-import type { z } from 'zod';
+import { z } from 'zod';
 import type { AppErrorClass } from '../errors/app-error.ts';
 import {
   ForbiddenError,
   InternalError,
+  InvalidCursorError,
   MalformedJsonError,
   NotFoundError,
   PayloadTooLargeError,
@@ -46,6 +47,7 @@ export function Endpoint(options: EndpointOptions): MethodDecorator {
     ).map((name) => Number(name.split(':')[0]) as RouteParamtypes);
     Reflect.defineMetadata(TAKES_QUERY, args.includes(RouteParamtypes.QUERY), handler);
     const errors = [...(options.errors ?? []), ...impliedErrors(handler, args)];
+    if (isPaged(options.returns)) errors.push(InvalidCursorError);
     applyDecorators(
       HttpCode(status),
       ApiOperation({
@@ -76,6 +78,10 @@ function success(status: number, { returns, produces, headers }: EndpointOptions
     ApiResponse({ status, description, standardSchema: returns, ...(headers && { headers }) }),
   ];
 }
+
+/** Whether it is a `page(…)`. */
+const isPaged = (returns: z.ZodType | undefined): boolean =>
+  returns instanceof z.ZodObject && 'meta' in returns.shape;
 
 /** What every route of this kind may answer, whatever it does. */
 function impliedErrors(handler: object, args: RouteParamtypes[]): AppErrorClass[] {
