@@ -1,0 +1,54 @@
+import { TestApp } from '../support/app.ts';
+import { openapi } from '../support/openapi.ts';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+
+let open: TestApp;
+let closed: TestApp;
+
+beforeAll(async () => {
+  [open, closed] = await Promise.all([
+    TestApp.start({ settings: { NODE_ENV: 'development' } }),
+    TestApp.start({ settings: { API_DOCS: 'false' } }),
+  ]);
+});
+
+afterAll(() => Promise.all([open.stop(), closed.stop()]));
+
+describe('GET /openapi.json', () => {
+  it('is the document that is in the repository', async () => {
+    const answer = await open.http().get('/openapi.json');
+
+    expect(answer).toMatchObject({ status: 200, body: { openapi: '3.1.0' } });
+    expect(answer.body).toEqual(openapi);
+  });
+});
+
+describe('GET /docs', () => {
+  it('is a page that may load its own scripts and nothing else', async () => {
+    const page = await open.http().get('/docs');
+
+    expect(page.status).toBe(200);
+    expect(page.headers['content-security-policy']).toMatch(/default-src 'none'.*script-src 'self'/);
+    const scripts = [...page.text.matchAll(/<script src="([^"]+)"/g)].map(([, path]) => String(path));
+    expect(scripts.length).toBeGreaterThan(0);
+    for (const path of scripts) {
+      const { pathname } = new URL(path, 'http://localhost/docs');
+      const script = await open.http().get(pathname);
+      expect(script).toMatchObject({
+        status: 200,
+        headers: { 'content-type': expect.stringMatching(/javascript/) },
+      });
+    }
+  });
+});
+
+describe('without API_DOCS', () => {
+  it.each(['/docs', '/docs/', '/openapi.json', '/docs-json', '/docs-yaml', '/docs/swagger-ui-init.js'])(
+    'there is no %s',
+    async (path) => {
+      const answer = await closed.http().get(path);
+
+      expect(answer).toMatchObject({ status: 404, body: { code: 'NOT_FOUND' } });
+    },
+  );
+});

@@ -1,0 +1,43 @@
+import { readFileSync } from 'node:fs';
+
+interface Content {
+  schema?: Record<string, unknown>;
+  examples?: Record<string, unknown>;
+}
+
+export interface Operation {
+  operationId: string;
+  method: 'get' | 'post' | 'put' | 'patch' | 'delete';
+  path: string;
+  summary?: string;
+  security?: object[];
+  parameters?: { name: string; in: string; required?: boolean; schema: Record<string, unknown> }[];
+  requestBody?: { content: Record<string, Content> };
+  responses: Record<string, { description: string; content?: Record<string, Content> }>;
+}
+
+/** The document in the repository; that it is what the API serves is a test of its own. */
+export const openapi = JSON.parse(readFileSync(new URL('../../openapi.json', import.meta.url), 'utf8')) as {
+  openapi: string;
+  paths: Record<string, Record<string, Operation>>;
+  components: { schemas: Record<string, Record<string, unknown>> };
+};
+
+export const operations: Operation[] = Object.entries(openapi.paths).flatMap(([path, methods]) =>
+  Object.entries(methods).map(([method, operation]) => ({
+    ...operation,
+    path,
+    method: method as Operation['method'],
+  })),
+);
+
+/** The codes that an operation says it may refuse with, under one status or under any. */
+export function codesOf({ responses }: Operation, status?: number): string[] {
+  return Object.entries(responses)
+    .filter(([key]) => status === undefined || key === String(status))
+    .flatMap(([, { content }]) => Object.keys(content?.['application/problem+json']?.examples ?? {}));
+}
+
+/** The address of an operation, with something in the place of each parameter. */
+export const addressOf = ({ path }: Operation, id = '01890a5d-ac96-774b-bcce-b302099a8057'): string =>
+  path.replace('{provider}', 'github').replace(/\{\w+\}/g, id);
