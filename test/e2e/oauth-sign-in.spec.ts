@@ -1,33 +1,187 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
-import { randomUUID } from 'node:crypto';
-import { TestApp } from '../support/app.ts';
-import { Browser, locationOf } from '../support/browser.ts';
-import type { Person, ProviderName } from '../support/providers/person.ts';
-import { type Providers, startProviders } from '../support/providers/providers.ts';
+import { newPerson } from '../factories/person.factory.ts';
+import { createUser } from '../factories/user.factory.ts';
+import type { TestApp } from '../support/app.ts';
+import { Browser } from '../support/browser.ts';
+import { everyProvider, type OAuthApp, startOAuthApp } from '../support/oauth-app.ts';
+import { times } from '../support/until.ts';
 
-let providers: Providers;
+let oauth: OAuthApp;
 let app: TestApp;
 
 beforeAll(async () => {
-  providers = await startProviders();
-  app = await TestApp.start({ settings: providers.settings });
+  oauth = await startOAuthApp({ worker: true });
+  ({ app } = oauth);
 });
 
-afterEach(() => providers.control.reset());
+afterEach(() => oauth.providers.control.reset());
 
-afterAll(async () => {
-  await app.stop();
-  await providers.stop();
+afterAll(() => oauth.stop());
+
+const identitiesOf = (subject: string) =>
+  app.db.query('SELECT * FROM identities WHERE subject = $1', [subject]);
+
+describe.each(everyProvider)('Signing in with %s', (provider) => {
+  it('makes an account at the first time, and finds it at the next', async () => {
+    const person = newPerson();
+    oauth.person(provider, person);
+
+    const first = await new Browser(app).signIn(provider);
+    const second = await new Browser(app).signIn(provider);
+
+    expect(first.user).toMatchObject({
+      email: person.email,
+      emailVerified: true,
+      displayName: 'Ada Lovelace',
+      role: 'user',
+    });
+    expect(second.user).toMatchObject({ id: first.user.id, displayName: 'Ada Lovelace' });
+  });
+
+  it('goes by the subject: another address is still the same account', async () => {
+    const person = newPerson();
+    oauth.person(provider, person);
+    const { user } = await new Browser(app).signIn(provider);
+
+    const moved = { ...person, email: newPerson().email };
+    oauth.person(provider, moved);
+    const again = await new Browser(app).signIn(provider);
+
+    expect(again.user).toMatchObject({ id: user.id, email: person.email });
+    expect((await again.get('/v1/users/me/identities')).body.data).toEqual([
+      { provider, email: moved.email, linkedAt: expect.any(String) },
+    ]);
+  });
+
+  it('goes by the subject: another subject with an old address is not the same account', async () => {
+    const person = newPerson();
+    oauth.person(provider, person);
+    await new Browser(app).signIn(provider);
+
+    oauth.person(provider, newPerson({ email: person.email }));
+    const end = await new Browser(app).goThrough(provider);
+
+    expect(end.search).toBe('?error=account_exists');
+  });
+
+  it('refuses an address that the provider does not vouch for, whoever else has it', async () => {
+    const { user } = await createUser(app);
+    const ends: string[] = [];
+
+    for (const email of [user.email, newPerson().email]) {
+      oauth.person(provider, newPerson({ email, emailVerified: false }));
+      ends.push((await new Browser(app).goThrough(provider)).search);
+    }
+
+    expect(ends).toEqual(['?error=email_unverified', '?error=email_unverified']);
+  });
+
+  it('joins an account whose owner has proven the address, and tells them', async () => {
+    const { user } = await createUser(app);
+    const person = newPerson({ email: user.email.toUpperCase(), name: 'Somebody Else' });
+    oauth.person(provider, person);
+
+    const joined = await new Browser(app).signIn(provider);
+
+    expect(joined.user).toMatchObject({ id: user.id, displayName: 'Test User' });
+    expect((await app.mailbox.next(user.email)).subject).toBe('Another way to sign in was added');
+    const login = { email: user.email, password: 'correct horse battery' };
+    expect((await app.http().post('/v1/auth/login').send(login)).status).toBe(200);
+  });
+
+  it('lets no suspended account in', async () => {
+    const person = newPerson();
+    oauth.person(provider, person);
+    const { user } = await new Browser(app).signIn(provider);
+    await app.db.query(`UPDATE users SET status = 'suspended' WHERE id = $1`, [user.id]);
+
+    const ends = [await new Browser(app).goThrough(provider)];
+    oauth.person(provider, newPerson({ email: person.email }));
+    ends.push(await new Browser(app).goThrough(provider));
+
+    expect(ends.map((end) => end.search)).toEqual(['?error=access_denied', '?error=access_denied']);
+  });
+
+  it('is written into the audit log, failures too, without addresses', async () => {
+    const person = newPerson();
+    oauth.person(provider, person);
+    const { user } = await new Browser(app).signIn(provider);
+    oauth.providers.control.hostile(provider, 'deny');
+    await new Browser(app).goThrough(provider);
+
+    const events = await app.db.query(
+      `SELECT type, data FROM audit_events WHERE user_id = $1 ORDER BY created_at`,
+      [user.id],
+    );
+    const [failure] = await app.db.query(
+      `SELECT data FROM audit_events WHERE type = 'sign-in-failed' ORDER BY created_at DESC LIMIT 1`,
+    );
+    expect(events).toEqual([
+      { type: 'identity-linked', data: { provider } },
+      { type: 'sign-in', data: { method: provider } },
+    ]);
+    expect(failure.data).toEqual({ method: provider, reason: 'access_denied' });
+  });
+
+  it('keeps no token of the provider', async () => {
+    const person = newPerson();
+    oauth.person(provider, person);
+    await new Browser(app).signIn(provider);
+
+    const tables = ['identities', 'users', 'sessions', 'oauth_attempts', 'oauth_codes', 'audit_events'];
+    for (const table of tables) {
+      const rows = JSON.stringify(await app.db.query(`SELECT * FROM ${table}`));
+      expect(rows).not.toMatch(/gho_|eyJ/);
+    }
+  });
 });
 
-const everyProvider: ProviderName[] = ['google', 'github', 'apple'];
+describe('Twenty first sign-ins of one subject at once, on two instances', () => {
+  it.each(everyProvider)('make one account and one identity: %s', async (provider) => {
+    const other = await app.startAnother();
+    const person = newPerson();
+    oauth.person(provider, person);
+    // Metadata first, so that they really meet in the database.
+    await new Browser(app).begin(provider, {}, other);
 
-describe('Signing in with a provider', () => {
-  it.each(everyProvider)('makes an account at the first sign-in with %s', async (provider) => {
-    const subject = provider === 'github' ? '123456' : randomUUID();
-    const email = `${randomUUID()}@example.com`;
-    providers.control.person(provider, { subject, email, emailVerified: true, name: 'Ada Lovelace' });
-    const person = await new Browser(app).signIn(provider);
-    expect(person.user).toMatchObject({ email, emailVerified: true, displayName: 'Ada Lovelace' });
+    const ends = await Promise.all(
+      times(20, (index) => new Browser(app).goThrough(provider, {}, index % 2 ? other : undefined)),
+    );
+
+    expect(ends.map((end) => end.searchParams.has('code'))).toEqual(times(20, () => true));
+    expect(await app.db.query('SELECT 1 FROM users WHERE email = $1', [person.email])).toHaveLength(1);
+    expect(await identitiesOf(person.subject)).toHaveLength(1);
+  });
+
+  it('make one account whichever of two addresses comes first', async () => {
+    const person = newPerson();
+
+    const ends = await Promise.all(
+      times(10, (index) => {
+        oauth.person('github', index % 2 ? person : { ...person, email: `other-${person.email}` });
+        return new Browser(app).goThrough('github');
+      }),
+    );
+
+    expect(ends.map((end) => end.searchParams.has('code'))).toEqual(times(10, () => true));
+    expect(await identitiesOf(person.subject)).toHaveLength(1);
+    const users = await app.db.query('SELECT 1 FROM users WHERE email LIKE $1', [`%${person.email}`]);
+    expect(users).toHaveLength(1);
+  });
+});
+
+describe('Google', () => {
+  it('takes the boolean as a string too', async () => {
+    oauth.person('google', newPerson());
+    oauth.providers.control.claims('google', { email_verified: 'true' });
+
+    expect((await new Browser(app).goThrough('google')).searchParams.has('code')).toBe(true);
+  });
+
+  it.each([undefined, null, 1, 'yes', {}, 'false'])('does not take %j for a vouch', async (value) => {
+    oauth.person('google', newPerson());
+    oauth.providers.control.claims('google', { email_verified: value });
+
+    expect((await new Browser(app).goThrough('google')).search).toBe('?error=email_unverified');
   });
 });

@@ -1,0 +1,206 @@
+import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { newPerson } from '../factories/person.factory.ts';
+import { createUser } from '../factories/user.factory.ts';
+import { TestApp } from '../support/app.ts';
+import { Browser, locationOf } from '../support/browser.ts';
+import { type OAuthApp, startOAuthApp } from '../support/oauth-app.ts';
+import { visit } from '../support/providers/visit.ts';
+
+let oauth: OAuthApp;
+let app: TestApp;
+
+beforeAll(async () => {
+  oauth = await startOAuthApp();
+  ({ app } = oauth);
+});
+
+afterEach(() => oauth.providers.control.reset());
+
+afterAll(() => oauth.stop());
+
+const relay = () => `${crypto.randomUUID()}@privaterelay.appleid.com`;
+
+/** Comes back from Apple with another `user` field than the one it posted. */
+async function backWithUser(user: string | undefined) {
+  const browser = new Browser(app);
+  const callback = await visit(locationOf(await browser.begin('apple')));
+  callback.fields.delete('user');
+  if (user !== undefined) callback.fields.set('user', user);
+  const end = new URL(locationOf(await browser.comeBack(callback)));
+  const answer = await browser.exchange(end.searchParams.get('code'));
+  const authorization = `Bearer ${answer.body.data.accessToken}`;
+  return (await app.http().get('/v1/users/me').set({ authorization })).body.data;
+}
+
+describe('A domain that Google is pinned to', () => {
+  let pinned: TestApp;
+
+  beforeAll(async () => {
+    const settings = { ...oauth.providers.settings, GOOGLE_HOSTED_DOMAIN: 'Example.com' };
+    pinned = await TestApp.start({ settings });
+  });
+
+  afterAll(() => pinned.stop());
+
+  it('lets its people in, and asks for them', async () => {
+    oauth.person('google', newPerson({ hostedDomain: 'example.com' }));
+
+    const url = new URL(locationOf(await new Browser(pinned).begin('google')));
+    const end = await new Browser(pinned).goThrough('google');
+
+    expect(url.searchParams.get('hd')).toBe('Example.com');
+    expect(end.searchParams.has('code')).toBe(true);
+  });
+
+  it.each([undefined, 'evil.example', 'example.com.evil.example'])(
+    'keeps everybody else out: %s',
+    async (hostedDomain) => {
+      oauth.person('google', newPerson(hostedDomain ? { hostedDomain } : {}));
+
+      expect((await new Browser(pinned).goThrough('google')).search).toBe('?error=access_denied');
+    },
+  );
+});
+
+describe('GitHub', () => {
+  it('ignores the address that the profile shows', async () => {
+    const { user } = await createUser(app);
+    const person = newPerson({ publicEmail: user.email });
+    oauth.person('github', person);
+
+    const signedIn = await new Browser(app).signIn('github');
+
+    expect(signedIn.user).toMatchObject({ email: person.email });
+    expect(signedIn.user.id).not.toBe(user.id);
+  });
+
+  it('takes no other address for an unverified primary one', async () => {
+    const other = { email: newPerson().email, primary: false, verified: true };
+    oauth.person('github', newPerson({ emailVerified: false, otherEmails: [other] }));
+
+    expect((await new Browser(app).goThrough('github')).search).toBe('?error=email_unverified');
+  });
+
+  it('goes by the number, which outlives a renamed login', async () => {
+    const person = newPerson();
+    oauth.person('github', person);
+    const before = await new Browser(app).signIn('github');
+
+    // The stand-in makes the login of the address.
+    oauth.person('github', { ...person, email: `renamed-${person.email}` });
+    const after = await new Browser(app).signIn('github');
+
+    expect(after.user.id).toBe(before.user.id);
+    const [{ subject }] = await app.db.query('SELECT subject FROM identities WHERE user_id = $1', [
+      before.user.id,
+    ]);
+    expect(subject).toBe(person.subject);
+  });
+
+  it('is cut after five seconds when its API hangs', async () => {
+    oauth.person('github', newPerson());
+    oauth.providers.control.hostile('github', 'api-hang');
+
+    expect((await new Browser(app).goThrough('github')).search).toBe('?error=provider_unavailable');
+  });
+});
+
+describe('Apple', () => {
+  it('tells the name once, and it is kept', async () => {
+    oauth.person('apple', newPerson({ name: 'Grace Hopper' }));
+
+    const first = await new Browser(app).signIn('apple');
+    const second = await new Browser(app).signIn('apple');
+
+    expect(first.user.displayName).toBe('Grace Hopper');
+    expect(second.user).toMatchObject({ id: first.user.id, displayName: 'Grace Hopper' });
+  });
+
+  it('is not asked for a new name once there is one', async () => {
+    oauth.person('apple', newPerson({ name: 'Grace Hopper' }));
+    await new Browser(app).signIn('apple');
+
+    const later = await backWithUser('{"name":{"firstName":"Mallory"}}');
+
+    expect(later.displayName).toBe('Grace Hopper');
+  });
+
+  it.each([
+    [undefined],
+    ['not json'],
+    ['{}'],
+    ['{"name":null}'],
+    ['{"name":{"firstName":1,"lastName":{}}}'],
+    ['{"name":{"firstName":"  ","lastName":""}}'],
+    ['[]'],
+  ])('is fine with a user field that says nothing: %s', async (field) => {
+    const person = newPerson();
+    oauth.person('apple', person);
+
+    expect((await backWithUser(field)).displayName).toBe(person.email.split('@')[0]);
+  });
+
+  it.each([
+    ['{"name":{"firstName":"A\\nB\\u0000C","lastName":"D"}}', 'A B C D'],
+    [`{"name":{"firstName":"${'x'.repeat(500)}"}}`, 'x'.repeat(100)],
+    [`{"name":{"firstName":"${'x'.repeat(99)}😀"}}`, 'x'.repeat(99)],
+    ['{"name":{"firstName":"<script>alert(1)</script>"}}', '<script>alert(1)</script>'],
+  ])('has its name treated as text of a stranger: %s', async (field, expected) => {
+    oauth.person('apple', newPerson());
+
+    expect((await backWithUser(field)).displayName).toBe(expected);
+  });
+
+  it('is not believed an address that came by way of the browser', async () => {
+    const { user } = await createUser(app);
+    const person = newPerson();
+    oauth.person('apple', person);
+
+    const signedIn = await backWithUser(JSON.stringify({ name: { firstName: 'M' }, email: user.email }));
+
+    expect(signedIn).toMatchObject({ email: person.email });
+    expect(signedIn.id).not.toBe(user.id);
+  });
+
+  it.each([true, 'true'])('may write its booleans like %j', async (value) => {
+    oauth.person('apple', newPerson());
+    oauth.providers.control.claims('apple', { email_verified: value, is_private_email: false });
+
+    expect((await new Browser(app).goThrough('apple')).searchParams.has('code')).toBe(true);
+  });
+
+  it.each([false, 'false', undefined])('vouches for nothing by %j', async (value) => {
+    oauth.person('apple', newPerson());
+    oauth.providers.control.claims('apple', { email_verified: value });
+
+    expect((await new Browser(app).goThrough('apple')).search).toBe('?error=email_unverified');
+  });
+
+  it('may give a relay address, which is kept as it is', async () => {
+    const person = newPerson({ email: relay() });
+    oauth.person('apple', person);
+
+    const signedIn = await new Browser(app).signIn('apple');
+
+    expect(signedIn.user.email).toBe(person.email);
+    expect((await signedIn.get('/v1/users/me/identities')).body.data[0].email).toBe(person.email);
+  });
+
+  it.each([new Date(), null])(
+    'never joins an account by a relay address (verified: %s)',
+    async (emailVerifiedAt) => {
+      const { user } = await createUser(app, { email: relay(), emailVerifiedAt });
+      oauth.person('apple', newPerson({ email: user.email }));
+
+      expect((await new Browser(app).goThrough('apple')).search).toBe('?error=account_exists');
+    },
+  );
+
+  it('never joins by an address that it calls private', async () => {
+    const { user } = await createUser(app);
+    oauth.person('apple', newPerson({ email: user.email }));
+    oauth.providers.control.claims('apple', { is_private_email: 'true' });
+
+    expect((await new Browser(app).goThrough('apple')).search).toBe('?error=account_exists');
+  });
+});

@@ -1,0 +1,147 @@
+import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { randomUUIDv7 } from 'node:crypto';
+import { newPerson } from '../factories/person.factory.ts';
+import { createUser } from '../factories/user.factory.ts';
+import type { TestApp } from '../support/app.ts';
+import { Browser } from '../support/browser.ts';
+import { login, SignedIn } from '../support/client.ts';
+import { everyProvider, type OAuthApp, startOAuthApp } from '../support/oauth-app.ts';
+import { visit } from '../support/providers/visit.ts';
+
+// The five ways of account pre-hijacking: Sudhodanan and Paverd, USENIX Security 2022.
+
+let oauth: OAuthApp;
+let app: TestApp;
+
+beforeAll(async () => {
+  oauth = await startOAuthApp({ worker: true });
+  ({ app } = oauth);
+});
+
+afterEach(() => oauth.providers.control.reset());
+
+afterAll(() => oauth.stop());
+
+const password = 'the password of a stranger';
+
+/** An account that a stranger has made for somebody else's address, and is signed in to. */
+async function prepared() {
+  const { user } = await createUser(app, { password, displayName: 'You were hacked' });
+  const { accessToken, refreshToken } = await login(app, user.email, password);
+  await app.db.query('UPDATE users SET email_verified_at = NULL WHERE id = $1', [user.id]);
+  return { user, stranger: new SignedIn(app, user, accessToken, refreshToken) };
+}
+
+/** The owner of the address comes, with a provider that vouches for it. */
+async function ownerComes(email: string) {
+  oauth.person('google', newPerson({ email, name: 'The Owner' }));
+  return new Browser(app).signIn('google');
+}
+
+describe('The owner of an address that a stranger has registered', () => {
+  it.each(everyProvider)(
+    'gets the account by way of %s, and nothing of the stranger’s in it',
+    async (provider) => {
+      const { user } = await prepared();
+      oauth.person(provider, newPerson({ email: user.email, name: 'The Owner' }));
+
+      const owner = await new Browser(app).signIn(provider);
+
+      expect(owner.user).toMatchObject({ id: user.id, displayName: 'The Owner', emailVerified: true });
+    },
+  );
+
+  it('locks the stranger’s password out (classic-federated merge)', async () => {
+    const { user } = await prepared();
+
+    await ownerComes(user.email);
+
+    const answer = await app.http().post('/v1/auth/login').send({ email: user.email, password });
+    expect(answer).toMatchObject({ status: 401, body: { code: 'INVALID_CREDENTIALS' } });
+  });
+
+  it('ends the stranger’s sessions (unexpired session)', async () => {
+    const { user, stranger } = await prepared();
+
+    await ownerComes(user.email);
+
+    const { refreshToken } = stranger;
+    const refreshed = await app.http().post('/v1/auth/refresh').send({ refreshToken });
+    expect([(await stranger.get('/v1/users/me')).status, refreshed.status]).toEqual([401, 401]);
+  });
+
+  it('removes identities that the stranger has linked (trojan identifier)', async () => {
+    const { user, stranger } = await prepared();
+    const strangersOwn = newPerson();
+    oauth.person('github', strangersOwn);
+    await new Browser(app).link('github', stranger);
+
+    await ownerComes(user.email);
+
+    const again = await new Browser(app).signIn('github');
+    expect(again.user.id).not.toBe(user.id);
+    expect(again.user.email).toBe(strangersOwn.email);
+  });
+
+  it('burns a code that the stranger has not exchanged yet', async () => {
+    const { user, stranger } = await prepared();
+    oauth.person('github', newPerson());
+    const browser = new Browser(app);
+    await browser.link('github', stranger);
+    const end = await browser.goThrough('github');
+
+    await ownerComes(user.email);
+
+    const answer = await browser.exchange(end.searchParams.get('code'));
+    expect(answer).toMatchObject({ status: 400, body: { code: 'TOKEN_INVALID' } });
+  });
+
+  it('voids links in mails that the stranger has asked for (unexpired e-mail change)', async () => {
+    const { user, stranger } = await prepared();
+    const newEmail = newPerson().email;
+    await stranger.post('/v1/users/me/email', { newEmail, password });
+    const token = await app.mailbox.token(newEmail);
+
+    await ownerComes(user.email);
+
+    const answer = await app.http().post('/v1/auth/confirm-email-change').send({ token });
+    expect(answer).toMatchObject({ status: 400, body: { code: 'TOKEN_INVALID' } });
+  });
+
+  it('stops a link that the stranger has begun', async () => {
+    const { user, stranger } = await prepared();
+    oauth.person('github', newPerson());
+    const browser = new Browser(app);
+    const begun = await browser.beginLink('github', stranger);
+
+    await ownerComes(user.email);
+
+    const answer = await browser.comeBack(await visit(begun.body.data.authorizationUrl));
+    expect(answer).toMatchObject({ status: 400, body: { code: 'OAUTH_STATE_INVALID' } });
+  });
+
+  it('is not taken for the owner by a provider that does not vouch (non-verifying provider)', async () => {
+    const { user } = await prepared();
+    oauth.person('google', newPerson({ email: user.email, emailVerified: false }));
+
+    const end = await new Browser(app).goThrough('google');
+
+    expect(end.search).toBe('?error=email_unverified');
+    expect(await app.db.query('SELECT 1 FROM identities WHERE user_id = $1', [user.id])).toEqual([]);
+  });
+});
+
+describe('An account that an administrator has imported', () => {
+  it('is its owner’s at their first sign-in with a provider', async () => {
+    const email = newPerson().email;
+    const id = randomUUIDv7();
+    await app.db.query(`INSERT INTO users (id, email, display_name) VALUES ($1, $2, 'Imported')`, [
+      id,
+      email,
+    ]);
+
+    const owner = await ownerComes(email);
+
+    expect(owner.user).toMatchObject({ id, emailVerified: true });
+  });
+});
