@@ -103,7 +103,7 @@ describe('three hundred sign-ins at once', () => {
     const answers = await Promise.all(emails.map(signInAt));
 
     const byStatus = Map.groupBy(answers, ({ status }) => status);
-    expect([...byStatus.keys()].toSorted()).toEqual([401, 503]);
+    expect(new Set(byStatus.keys())).toEqual(new Set([401, 503]));
     for (const { headers, body } of byStatus.get(503)!) {
       expect(Number(headers['retry-after'])).toBeGreaterThan(0);
       expect(body.code).toBe('UNAVAILABLE');

@@ -1,0 +1,82 @@
+import { TestApp } from '../support/app.ts';
+import { login, type SignedIn, signedIn } from '../support/client.ts';
+import type { Program } from '../support/program.ts';
+import { times, until } from '../support/until.ts';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+
+const PASSWORD = 'correct horse battery';
+/** Within a second, and half a second for machines that have other things to do. */
+const PATIENCE_MS = 1_500;
+
+let app: TestApp;
+let admin: SignedIn;
+let others: Program[];
+
+beforeAll(async () => {
+  app = await TestApp.start();
+  admin = await signedIn(app, { role: 'admin' });
+  others = await Promise.all(times(4, () => app.startAnother()));
+}, 60_000);
+
+afterAll(() => app.stop());
+
+describe('a session that ends on one of five instances', () => {
+  it.each<[string, (user: SignedIn) => PromiseLike<{ status: number }>]>([
+    ['by signing out', (user) => user.post('/v1/auth/logout')],
+    ['with all others', (user) => user.post('/v1/auth/logout-all')],
+    ['by a role that was given', (user) => admin.patch(`/v1/users/${user.user.id}`, { role: 'admin' })],
+    ['by suspension', (user) => admin.patch(`/v1/users/${user.user.id}`, { status: 'suspended' })],
+    ['with the account', (user) => user.delete('/v1/users/me')],
+  ])('is refused on each within a second: %s', async (_name, endSession) => {
+    const user = await signedIn(app);
+    expect(await statusesOf(user)).toEqual(times(5, () => 200));
+
+    const ended = await endSession(user);
+
+    expect(ended.status).toBeLessThan(300);
+    expect((await user.get('/v1/users/me')).status).toBe(401);
+    await untilRefusedEverywhere(user);
+  });
+
+  it('because its token was used twice, is refused on each within a second', async () => {
+    const user = await signedIn(app);
+    const refresh = (refreshToken: string) => app.http().post('/v1/auth/refresh').send({ refreshToken });
+    const { body } = await refresh(user.refreshToken);
+    await refresh(body.data.refreshToken);
+
+    expect((await refresh(user.refreshToken)).body.code).toBe('REFRESH_TOKEN_REUSED');
+
+    await untilRefusedEverywhere(user);
+  });
+
+  it('because it was one too many, is refused on each within a second', async () => {
+    const user = await signedIn(app);
+
+    for (const _ of times(20, () => 0)) await login(app, user.user.email, PASSWORD);
+
+    await untilRefusedEverywhere(user);
+  });
+
+  it('stays refused on one that starts later, or starts anew', async () => {
+    const [user, other] = [await signedIn(app), await signedIn(app)];
+    await user.post('/v1/auth/logout');
+    await others.pop()!.end('SIGKILL');
+
+    const restarted = await app.startAnother();
+
+    expect((await user.get('/v1/users/me', restarted)).status).toBe(401);
+    expect((await other.get('/v1/users/me', restarted)).status).toBe(200);
+  });
+});
+
+const statusesOf = async (user: SignedIn): Promise<number[]> => {
+  const answers = await Promise.all([undefined, ...others].map((at) => user.get('/v1/users/me', at)));
+  return answers.map(({ status }) => status);
+};
+
+const untilRefusedEverywhere = (user: SignedIn) =>
+  until(
+    async () => (await statusesOf(user)).every((status) => status === 401),
+    'every instance to refuse the token',
+    PATIENCE_MS,
+  );

@@ -1,0 +1,190 @@
+import { TestApp } from '../support/app.ts';
+import { login, SignedIn, signedIn } from '../support/client.ts';
+import { times } from '../support/until.ts';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { decodeJwt } from 'jose';
+import { randomUUID } from 'node:crypto';
+
+const PASSWORD = 'correct horse battery';
+const CAP = 20;
+
+let app: TestApp;
+
+beforeAll(async () => {
+  app = await TestApp.start();
+});
+
+afterAll(() => app.stop());
+
+describe('GET /v1/auth/sessions', () => {
+  it('shows where the account is signed in, the newest use first', async () => {
+    const phone = await signedIn(app);
+    const laptop = await signedInAgain(phone, 'Laptop/1.0');
+    await refresh(phone.refreshToken);
+
+    const { status, body } = await laptop.get('/v1/auth/sessions');
+
+    expect(status).toBe(200);
+    expect(body).toEqual({
+      data: [phone, laptop].map((session) => ({
+        id: sid(session),
+        userAgent: session === laptop ? 'Laptop/1.0' : null,
+        ipAddress: expect.stringContaining('127.0.0.1'),
+        createdAt: expect.any(String),
+        lastUsedAt: expect.any(String),
+        expiresAt: expect.any(String),
+        current: session === laptop,
+      })),
+    });
+    expect(body.data[0].lastUsedAt > body.data[0].createdAt).toBe(true);
+    expect(body.data[0].expiresAt > body.data[0].lastUsedAt).toBe(true);
+  });
+
+  it('shows nobody else’s', async () => {
+    const [user, stranger] = [await signedIn(app), await signedIn(app)];
+
+    const { body } = await user.get('/v1/auth/sessions');
+
+    expect(idsIn(body)).toEqual([sid(user)]);
+    expect(JSON.stringify(body)).not.toContain(sid(stranger));
+  });
+
+  it.each([
+    ['ended', 'revoked_at = now()'],
+    ['past its longest life', `expires_at = now() - interval '1 second'`],
+    ['unused for two weeks', `last_used_at = now() - interval '14 days 1 second'`],
+  ])('leaves out one that is %s', async (_name, change) => {
+    const user = await signedIn(app);
+    const other = await signedInAgain(user);
+    await app.db.query(`UPDATE sessions SET ${change} WHERE id = $1`, [sid(other)]);
+
+    const { body } = await user.get('/v1/auth/sessions');
+
+    expect(idsIn(body)).toEqual([sid(user)]);
+  });
+
+  it('keeps no more of a user agent than it needs', async () => {
+    const user = await signedIn(app);
+    const other = await signedInAgain(user, 'x'.repeat(5_000));
+
+    const { body } = await other.get('/v1/auth/sessions');
+
+    expect(body.data[0].userAgent).toBe('x'.repeat(400));
+  });
+});
+
+describe('DELETE /v1/auth/sessions/{id}', () => {
+  it('ends one session, however often, and no other', async () => {
+    const user = await signedIn(app);
+    const other = await signedInAgain(user);
+
+    const answers = [await end(user, sid(other)), await end(user, sid(other))];
+
+    expect(answers.map(({ status, text }) => [status, text])).toEqual(times(2, () => [204, '']));
+    expect((await other.get('/v1/users/me')).status).toBe(401);
+    expect((await refresh(other.refreshToken)).body.code).toBe('REFRESH_TOKEN_INVALID');
+    expect((await user.get('/v1/users/me')).status).toBe(200);
+  });
+
+  it('ends the session it is asked in', async () => {
+    const user = await signedIn(app);
+
+    const answer = await end(user, sid(user));
+
+    expect(answer.status).toBe(204);
+    expect((await user.get('/v1/users/me')).status).toBe(401);
+  });
+
+  it('keeps the first end of a session as it was', async () => {
+    const user = await signedIn(app);
+    const other = await signedInAgain(user);
+    await other.post('/v1/auth/logout');
+    const before = await sessionRow(other);
+
+    await end(user, sid(other));
+
+    expect(await sessionRow(other)).toEqual(before);
+  });
+
+  it('is 404 for that of another, which lives on, as for one that does not exist', async () => {
+    const [user, stranger] = [await signedIn(app), await signedIn(app)];
+
+    const answers = await Promise.all(
+      [sid(stranger), randomUUID(), 'no-id', '%27%20OR%201=1'].map((id) => end(user, id)),
+    );
+
+    expect(answers.map(({ status, body }) => [status, body.code])).toEqual(
+      times(4, () => [404, 'NOT_FOUND']),
+    );
+    expect((await stranger.get('/v1/users/me')).status).toBe(200);
+    expect((await refresh(stranger.refreshToken)).status).toBe(200);
+  });
+});
+
+describe('POST /v1/auth/logout-all', () => {
+  it('ends every session of the account and none of others', async () => {
+    const [user, stranger] = [await signedIn(app), await signedIn(app)];
+    const other = await signedInAgain(user);
+
+    const answer = await user.post('/v1/auth/logout-all');
+
+    expect(answer).toMatchObject({ status: 204, text: '' });
+    for (const session of [user, other]) {
+      expect((await session.get('/v1/users/me')).status).toBe(401);
+      expect((await refresh(session.refreshToken)).status).toBe(401);
+    }
+    expect((await stranger.get('/v1/users/me')).status).toBe(200);
+  });
+});
+
+describe('the cap of twenty sessions', () => {
+  it('ends the oldest when one more begins', async () => {
+    const first = await signedIn(app);
+    const others: SignedIn[] = [];
+    for (const _ of times(CAP - 1, () => 0)) others.push(await signedInAgain(first));
+    expect((await refresh(first.refreshToken)).status).toBe(200);
+
+    const last = await signedInAgain(first);
+
+    expect((await refresh(first.refreshToken)).status).toBe(401);
+    const { body } = await last.get('/v1/auth/sessions');
+    expect(idsIn(body).toSorted()).toEqual([...others, last].map(sid).toSorted());
+  });
+
+  it('holds when many begin at once', async () => {
+    const user = await signedIn(app);
+    for (const _ of times(CAP - 1, () => 0)) await signedInAgain(user);
+
+    await Promise.all(times(8, () => signedInAgain(user)));
+
+    const [{ live }] = await app.db.query(
+      'SELECT count(*)::int AS live FROM sessions WHERE user_id = $1 AND revoked_at IS NULL',
+      [user.user.id],
+    );
+    expect(live).toBe(CAP);
+  });
+});
+
+const refresh = (refreshToken: string) => app.http().post('/v1/auth/refresh').send({ refreshToken });
+
+const end = (user: SignedIn, id: string) => user.delete(`/v1/auth/sessions/${id}`);
+
+const sid = ({ accessToken }: SignedIn): string => String(decodeJwt(accessToken)['sid']);
+
+const idsIn = (body: { data: { id: string }[] }): string[] => body.data.map(({ id }) => id);
+
+const sessionRow = async (session: SignedIn) =>
+  (await app.db.query('SELECT * FROM sessions WHERE id = $1', [sid(session)]))[0];
+
+async function signedInAgain({ user }: SignedIn, userAgent?: string): Promise<SignedIn> {
+  if (userAgent === undefined) {
+    const { accessToken, refreshToken } = await login(app, user.email, PASSWORD);
+    return new SignedIn(app, user, accessToken, refreshToken);
+  }
+  const { body } = await app
+    .http()
+    .post('/v1/auth/login')
+    .set('user-agent', userAgent)
+    .send({ email: user.email, password: PASSWORD });
+  return new SignedIn(app, user, body.data.accessToken, body.data.refreshToken);
+}
