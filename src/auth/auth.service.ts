@@ -36,11 +36,12 @@ export class AuthService {
     return this.refreshes.refresh(refreshToken);
   }
 
-  logout({ sessionId, userId }: Principal): Promise<void> {
-    return this.users.transaction(async (tx) => {
+  async logout({ sessionId, userId }: Principal): Promise<void> {
+    await this.users.transaction(async (tx) => {
       await this.sessions.end(sessionId, 'logout', tx);
       await this.audit.record({ type: 'sign-out', userId }, tx);
     });
+    this.sessions.announceEnded([sessionId]);
   }
 
   async logoutAll({ userId }: Principal): Promise<void> {

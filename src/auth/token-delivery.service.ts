@@ -44,7 +44,9 @@ export class TokenDelivery {
   async endPresented(request: FastifyRequest): Promise<void> {
     const token = peekRefreshCookie(request);
     const sessionId = token === undefined ? null : await this.refreshes.sessionOf(token);
-    if (sessionId) await this.sessions.end(sessionId, 'replaced', this.db.manager);
+    if (!sessionId) return;
+    await this.sessions.end(sessionId, 'replaced', this.db.manager);
+    this.sessions.announceEnded([sessionId]);
   }
 
   deviceOf = (request: FastifyRequest): Device => ({

@@ -1,5 +1,4 @@
 import { Body, Controller, Headers, Post, Res } from '@nestjs/common';
-import { ApiConsumes } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import { Readable } from 'node:stream';
 import { jobSchema, jobView } from '../jobs/jobs.schemas.ts';
@@ -9,6 +8,7 @@ import {
   UnsupportedMediaTypeError,
 } from '../platform/errors/platform.errors.ts';
 import { item } from '../platform/http/schemas.ts';
+import { CSV, Takes } from '../platform/http/takes.decorator.ts';
 import { Endpoint } from '../platform/openapi/endpoint.decorator.ts';
 import { CurrentUser, Roles } from '../platform/security/access.decorators.ts';
 import type { Principal } from '../platform/security/principal.ts';
@@ -30,7 +30,7 @@ export class UserImportsController {
     errors: [ImportFileInvalidError, LimitReachedError, PayloadTooLargeError, UnsupportedMediaTypeError],
   })
   @Roles('admin')
-  @ApiConsumes('text/csv')
+  @Takes(CSV)
   async start(
     @Body() body: unknown,
     @Headers('content-length') contentLength: string | undefined,

@@ -6,7 +6,7 @@ import {
   RateLimitedError,
   RecentSignInRequiredError,
 } from '../../platform/errors/platform.errors.ts';
-import { TakesForm } from '../../platform/http/takes-form.decorator.ts';
+import { FORM, Takes } from '../../platform/http/takes.decorator.ts';
 import { item, list } from '../../platform/http/schemas.ts';
 import { Endpoint } from '../../platform/openapi/endpoint.decorator.ts';
 import { CurrentUser, Public } from '../../platform/security/access.decorators.ts';
@@ -123,7 +123,7 @@ export class OAuthController {
   @Post(':provider/callback')
   @Endpoint({ ...cameBack, summary: 'The same for a provider that posts a form: Apple' })
   @Public()
-  @TakesForm()
+  @Takes(FORM)
   async comeBackByForm(
     @Param('provider', { schema: providerNameSchema }) name: ProviderName,
     @Body({ schema: callbackFormSchema }) callback: OAuthCallback,

@@ -3,8 +3,8 @@ import { DataSource } from 'typeorm';
 import { Config } from '../../platform/config/config.ts';
 
 const POLL_MS = 400;
-/** A session ends at the start of its transaction but is seen at the commit: look back further than any lasts. */
-const LOOK_BACK_SECONDS = 15;
+/** A session ends at the start of its transaction but is seen at the commit: look back further than any should last. */
+const LOOK_BACK_SECONDS = 60;
 /** Tokens are still taken this long after they expired (clock tolerance). */
 const LEEWAY_SECONDS = 60;
 

@@ -76,15 +76,16 @@ export class SessionsService {
   async endOwn(id: string, { userId }: Principal): Promise<void> {
     if (!(await this.sessions.existsBy({ id, userId }))) throw new NotFoundError();
     await this.end(id, 'ended-by-user', this.db.manager);
+    this.announceEnded([id]);
   }
 
+  /** To be announced once the transaction has committed. */
   async end(id: string, reason: RevokedReason, tx: EntityManager): Promise<void> {
     await tx.update(
       Session,
       { id, revokedAt: IsNull() },
       { revokedAt: () => 'now()', revokedReason: reason },
     );
-    this.revocations.add([id]);
   }
 
   /** Resolves to the ids of the ended sessions, to be announced once the transaction has committed. */

@@ -5,14 +5,14 @@ import {
   PayloadTooLargeError,
   UnsupportedMediaTypeError,
 } from '../errors/platform.errors.ts';
+import { CSV, FORM, type TakesConfig } from './takes.decorator.ts';
 
-export const FORM_MEDIA_TYPE = 'application/x-www-form-urlencoded';
 const FORM_MAX_BYTES = 32 * 1024;
 
 const DEPTH_MAX = 20;
 const NODES_MAX = 10_000;
 
-/** JSON and nothing else; a route that takes another type gets its stream unread. */
+/** JSON everywhere; another type only on the routes that are marked for it with `@Takes`. */
 export function addBodyParsers(fastify: FastifyInstance): void {
   fastify.removeAllContentTypeParsers();
   for (const type of ['application/json', 'application/merge-patch+json']) {
@@ -24,15 +24,21 @@ export function addBodyParsers(fastify: FastifyInstance): void {
       }
     });
   }
-  // Streamed by the one route that wants it; every other one refuses the stream as a body that is not an object.
-  fastify.addContentTypeParser('text/csv', (_request, payload, done) => done(null, payload));
-  fastify.addContentTypeParser(FORM_MEDIA_TYPE, parseForm);
+  // Handed on unread: its route streams it.
+  fastify.addContentTypeParser(CSV, async (request: FastifyRequest, payload: Readable) => {
+    refuseUnlessTaken(CSV, request);
+    return payload;
+  });
+  fastify.addContentTypeParser(FORM, parseForm);
 }
 
-/** Only for the routes that are marked with `@TakesForm()`; a field that comes twice becomes an array. */
+function refuseUnlessTaken(mediaType: string, { routeOptions }: FastifyRequest): void {
+  if ((routeOptions.config as TakesConfig).takes !== mediaType) throw new UnsupportedMediaTypeError();
+}
+
+/** A field that comes twice becomes an array. */
 async function parseForm(request: FastifyRequest, payload: Readable): Promise<object> {
-  const { takesForm } = request.routeOptions.config as { takesForm?: boolean };
-  if (!takesForm) throw new UnsupportedMediaTypeError();
+  refuseUnlessTaken(FORM, request);
   const chunks: Buffer[] = [];
   let size = 0;
   for await (const chunk of payload as AsyncIterable<Buffer>) {

@@ -1,5 +1,6 @@
 import { Controller, Get } from '@nestjs/common';
 import { z } from 'zod';
+import { Config } from '../config/config.ts';
 import { version } from '../config/version.ts';
 import { Endpoint } from '../openapi/endpoint.decorator.ts';
 import { Public } from '../security/access.decorators.ts';
@@ -11,13 +12,14 @@ const rootSchema = z
 
 @Controller()
 export class RootController {
+  constructor(private readonly config: Config) {}
+
   @Get()
   @Endpoint({ summary: 'What this is, and where to go from here', returns: item(rootSchema) })
   @Public()
   describe() {
     const links = {
-      docs: '/docs',
-      openapi: '/openapi.json',
+      ...(this.config.API_DOCS && { docs: '/docs', openapi: '/openapi.json' }),
       problems: '/problems',
       health: '/health/ready',
       jwks: '/.well-known/jwks.json',

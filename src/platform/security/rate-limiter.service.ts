@@ -80,16 +80,26 @@ function describe(state: RateLimiterRes, { points }: RateLimiterAbstract, reply:
     .header('ratelimit-reset', String(Math.ceil(state.msBeforeNext / 1_000)));
 }
 
-const SIGNIFICANT_GROUPS = 4;
-
 /** One household has a /64 of IPv6, and could count from each of its addresses anew. */
 export function network(ip: string): string {
   if (!isIPv6(ip)) return ip;
-  const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(ip);
-  if (mapped?.[1]) return mapped[1];
-  const [head = '', tail = ''] = ip.split('::');
+  // A URL writes an address in the one canonical way (RFC 5952), whoever wrote it how.
+  const groups = new URL(`http://[${ip.split('%')[0]}]`).hostname.slice(1, -1);
+  const [head = '', tail = ''] = groups.split('::');
   const left = head.split(':').filter(Boolean);
   const right = tail.split(':').filter(Boolean);
-  const zeros = ip.includes('::') ? Array.from({ length: 8 - left.length - right.length }, () => '0') : [];
-  return [...left, ...zeros, ...right].slice(0, SIGNIFICANT_GROUPS).join(':');
+  const zeros = groups.includes('::')
+    ? Array.from({ length: 8 - left.length - right.length }, () => '0')
+    : [];
+  const all = [...left, ...zeros, ...right];
+  return isMapped(all) ? dotted(all.slice(6)) : all.slice(0, 4).join(':');
 }
+
+/** An IPv4 address, as a socket for both kinds sees it (RFC 4291, section 2.5.5.2). */
+const isMapped = (groups: string[]): boolean => groups.slice(0, 6).join(':') === '0:0:0:0:0:ffff';
+
+const dotted = (groups: string[]): string =>
+  groups
+    .map((group) => Number.parseInt(group, 16))
+    .flatMap((value) => [value >> 8, value & 255])
+    .join('.');
