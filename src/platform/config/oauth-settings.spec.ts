@@ -1,0 +1,120 @@
+import { describe, expect, it } from '@jest/globals';
+import { generateKeyPairSync } from 'node:crypto';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type Config, ConfigError, loadConfig } from './config.ts';
+
+const development = {
+  NODE_ENV: 'test',
+  DATABASE_URL: 'postgres://localhost/unused',
+  JWT_KEYS_DIR: join(tmpdir(), 'test-keys'),
+};
+
+const production = {
+  NODE_ENV: 'production',
+  DATABASE_URL: 'postgres://localhost/unused',
+  PUBLIC_URL: 'https://api.example.com',
+  FRONTEND_URL: 'https://www.example.com',
+  SECRET_KEYS: Buffer.alloc(32, 'k').toString('base64'),
+  SMTP_URL: 'smtp://mail.example.com',
+};
+
+const load = (env: Record<string, string>): Config => loadConfig(undefined, env);
+
+function faultsOf(env: Record<string, string>): string[] {
+  try {
+    load(env);
+    return [];
+  } catch (error) {
+    return (error as ConfigError).faults;
+  }
+}
+
+const pem = (namedCurve: string) =>
+  generateKeyPairSync('ec', { namedCurve }).privateKey.export({ type: 'pkcs8', format: 'pem' }) as string;
+
+const apple = {
+  APPLE_CLIENT_ID: 'com.example.web',
+  APPLE_TEAM_ID: 'TEAM123456',
+  APPLE_KEY_ID: 'KEY1234567',
+  APPLE_PRIVATE_KEY: pem('P-256'),
+};
+
+describe('The settings of a provider', () => {
+  it('may all be left out', () => {
+    expect(load({ ...development, GOOGLE_CLIENT_ID: '', APPLE_PRIVATE_KEY: '' })).toMatchObject({
+      GOOGLE_ISSUER: 'https://accounts.google.com',
+      GITHUB_BASE_URL: 'https://github.com',
+      GITHUB_API_URL: 'https://api.github.com',
+      APPLE_ISSUER: 'https://appleid.apple.com',
+    });
+  });
+
+  it.each([
+    [{ GOOGLE_CLIENT_ID: 'id' }, ['GOOGLE_CLIENT_SECRET: is required with GOOGLE_CLIENT_ID']],
+    [{ GITHUB_CLIENT_SECRET: 'secret' }, ['GITHUB_CLIENT_ID: is required with GITHUB_CLIENT_SECRET']],
+    [
+      { APPLE_TEAM_ID: 'team' },
+      [
+        'APPLE_CLIENT_ID: is required with APPLE_TEAM_ID',
+        'APPLE_KEY_ID: is required with APPLE_TEAM_ID',
+        'APPLE_PRIVATE_KEY: is required with APPLE_TEAM_ID',
+      ],
+    ],
+  ])('are whole or stop the start: %j', (env, faults) => {
+    expect(faultsOf({ ...development, ...env })).toEqual(faults);
+  });
+
+  it.each([pem('P-384'), 'not a key', '-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----'])(
+    'need a key that Apple could have made, and do not repeat another one',
+    (key) => {
+      const faults = faultsOf({ ...development, ...apple, APPLE_PRIVATE_KEY: key });
+
+      expect(faults).toEqual(['APPLE_PRIVATE_KEY: must be a PKCS#8 PEM of a P-256 key']);
+    },
+  );
+
+  it('take a key whose line breaks are written out', () => {
+    const inOneLine = apple.APPLE_PRIVATE_KEY.replaceAll('\n', String.raw`\n`);
+
+    expect(load({ ...development, ...apple, APPLE_PRIVATE_KEY: inOneLine }).APPLE_PRIVATE_KEY).toBe(
+      apple.APPLE_PRIVATE_KEY,
+    );
+  });
+
+  it('lead to https only, in production', () => {
+    const plain = 'http://127.0.0.1:4000';
+    const env = { GOOGLE_ISSUER: plain, GITHUB_BASE_URL: plain, GITHUB_API_URL: plain, APPLE_ISSUER: plain };
+
+    expect(faultsOf({ ...development, ...env })).toEqual([]);
+    expect(faultsOf({ ...production, ...env })).toEqual(
+      Object.keys(env).map((name) => `${name}: must be https in production`),
+    );
+  });
+});
+
+describe('OAUTH_RETURN_TO_ALLOWLIST', () => {
+  it('is our own origin and that of the frontend, in development', () => {
+    const config = load({ ...development, FRONTEND_URL: 'http://localhost:5173/app' });
+
+    expect(config.OAUTH_RETURN_TO_ALLOWLIST).toEqual(['http://localhost:3000', 'http://localhost:5173']);
+  });
+
+  it('must be said in production where there is a provider, and be https', () => {
+    const github = { GITHUB_CLIENT_ID: 'id', GITHUB_CLIENT_SECRET: 'secret' };
+    const name = 'OAUTH_RETURN_TO_ALLOWLIST';
+
+    expect(faultsOf(production)).toEqual([]);
+    expect(faultsOf({ ...production, ...github })).toEqual([`${name}: is required in production`]);
+    expect(faultsOf({ ...production, ...github, [name]: 'http://www.example.com' })).toEqual([
+      `${name}: must be https in production`,
+    ]);
+    expect(faultsOf({ ...production, ...github, [name]: 'https://www.example.com' })).toEqual([]);
+  });
+
+  it('holds origins, not addresses', () => {
+    expect(faultsOf({ ...development, OAUTH_RETURN_TO_ALLOWLIST: 'https://www.example.com/path' })).toEqual([
+      'OAUTH_RETURN_TO_ALLOWLIST.0: must be an origin: scheme://host[:port]',
+    ]);
+  });
+});

@@ -1,0 +1,223 @@
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { newPerson } from '../factories/person.factory.ts';
+import { createUser } from '../factories/user.factory.ts';
+import type { TestApp } from '../support/app.ts';
+import { Browser } from '../support/browser.ts';
+import { login, SignedIn, signedIn } from '../support/client.ts';
+import { everyProvider, type OAuthApp, startOAuthApp } from '../support/oauth-app.ts';
+import type { Person } from '../support/providers/person.ts';
+import { visit } from '../support/providers/visit.ts';
+
+let oauth: OAuthApp;
+let app: TestApp;
+let user: SignedIn;
+let person: Person;
+
+beforeAll(async () => {
+  oauth = await startOAuthApp({ worker: true });
+  ({ app } = oauth);
+});
+
+beforeEach(async () => {
+  user = await signedIn(app);
+  person = newPerson();
+  for (const provider of everyProvider) oauth.person(provider, person);
+});
+
+afterEach(() => oauth.providers.control.reset());
+
+afterAll(() => oauth.stop());
+
+const identities = async (whose: SignedIn) => (await whose.get('/v1/users/me/identities')).body.data;
+const unlink = (whose: SignedIn, provider: string) => whose.delete(`/v1/users/me/identities/${provider}`);
+
+/** The same person, with a session that began eleven minutes ago. */
+async function lateSession(): Promise<SignedIn> {
+  await app.db.query(
+    `UPDATE sessions SET created_at = created_at - interval '11 minutes' WHERE user_id = $1`,
+    [user.user.id],
+  );
+  const { refreshToken } = user;
+  const { data } = (await app.http().post('/v1/auth/refresh').send({ refreshToken })).body;
+  return new SignedIn(app, user.user, data.accessToken, data.refreshToken);
+}
+
+describe('POST /v1/auth/oauth/{provider}/link', () => {
+  it.each(everyProvider)('adds %s as a way in, and tells the owner', async (provider) => {
+    const end = await new Browser(app).link(provider, user);
+
+    expect(end.href).toBe(`http://localhost:3000/?linked=${provider}`);
+    expect(await identities(user)).toEqual([
+      { provider, email: person.email, linkedAt: expect.stringMatching(/^\d{4}-.*Z$/) },
+    ]);
+    expect((await new Browser(app).signIn(provider)).user.id).toBe(user.user.id);
+    expect((await app.mailbox.next(user.user.email)).subject).toBe('Another way to sign in was added');
+  });
+
+  it('links an account at the provider that has no verified address, and shows none', async () => {
+    oauth.person('google', { ...person, emailVerified: false });
+
+    const end = await new Browser(app).link('google', user);
+
+    expect(end.search).toBe('?linked=google');
+    expect(await identities(user)).toMatchObject([{ email: null }]);
+  });
+
+  it('returns to where it was asked to, if that is allowed', async () => {
+    const browser = new Browser(app);
+    const allowed = { returnTo: 'http://localhost:3000/settings?tab=2' };
+
+    const begun = await browser.beginLink('github', user, allowed);
+    const answer = await browser.comeBack(await visit(begun.body.data.authorizationUrl));
+    const refused = await browser.beginLink('github', user, { returnTo: 'https://evil.example' });
+
+    expect(answer.headers['location']).toBe('http://localhost:3000/settings?tab=2&linked=github');
+    expect(refused).toMatchObject({ status: 422, body: { code: 'RETURN_TO_NOT_ALLOWED' } });
+  });
+
+  it('needs a session that has just begun', async () => {
+    const answer = await new Browser(app).beginLink('github', await lateSession());
+
+    expect(answer).toMatchObject({ status: 403, body: { code: 'RECENT_SIGN_IN_REQUIRED' } });
+  });
+
+  it('needs a session at all', async () => {
+    const answer = await app.http().post('/v1/auth/oauth/github/link').send({});
+
+    expect(answer).toMatchObject({ status: 401, body: { code: 'UNAUTHENTICATED' } });
+  });
+
+  it('changes nothing when the same is linked again', async () => {
+    await new Browser(app).link('github', user);
+
+    const end = await new Browser(app).link('github', user);
+
+    expect(end.search).toBe('?linked=github');
+    expect(await identities(user)).toHaveLength(1);
+  });
+
+  it('leaves an identity with the account that has it', async () => {
+    const other = await signedIn(app);
+    await new Browser(app).link('github', other);
+
+    const end = await new Browser(app).link('github', user);
+
+    expect(end.search).toBe('?error=identity_conflict');
+    expect([await identities(user), await identities(other)]).toMatchObject([[], [{ provider: 'github' }]]);
+  });
+
+  it('refuses a second identity of one provider', async () => {
+    await new Browser(app).link('github', user);
+    oauth.person('github', newPerson());
+
+    const end = await new Browser(app).link('github', user);
+
+    expect(end.search).toBe('?error=identity_conflict');
+  });
+
+  it('gives an identity to one of two accounts that link it at once', async () => {
+    const other = await signedIn(app);
+
+    const ends = await Promise.all([user, other].map((account) => new Browser(app).link('github', account)));
+
+    expect(ends.map((end) => end.search).toSorted()).toEqual(['?error=identity_conflict', '?linked=github']);
+  });
+
+  it('is not finished in the browser of somebody else, who would give away their identity', async () => {
+    const attacker = new Browser(app);
+    const begun = await attacker.beginLink('github', user);
+    const victim = new Browser(app);
+    await victim.begin('github');
+
+    const answer = await victim.comeBack(await visit(begun.body.data.authorizationUrl));
+
+    expect(answer).toMatchObject({ status: 400, body: { code: 'OAUTH_STATE_INVALID' } });
+    expect(await identities(user)).toEqual([]);
+  });
+
+  it('is not finished once the session that asked for it has ended', async () => {
+    const browser = new Browser(app);
+    const begun = await browser.beginLink('github', user);
+    await user.post('/v1/auth/logout');
+
+    const answer = await browser.comeBack(await visit(begun.body.data.authorizationUrl));
+
+    expect(answer).toMatchObject({ status: 400, body: { code: 'OAUTH_STATE_INVALID' } });
+    expect(await app.db.query('SELECT 1 FROM identities WHERE user_id = $1', [user.user.id])).toEqual([]);
+  });
+
+  it('comes back with an error when consent was denied, and gives no code to sign in with', async () => {
+    oauth.providers.control.hostile('github', 'deny');
+
+    const end = await new Browser(app).link('github', user);
+
+    expect(end.search).toBe('?error=access_denied');
+  });
+});
+
+describe('DELETE /v1/users/me/identities/{provider}', () => {
+  it('removes a way in, ends the other sessions and tells the owner', async () => {
+    await new Browser(app).link('github', user);
+    const other = await new Browser(app).signIn('github');
+
+    const answer = await unlink(user, 'github');
+
+    expect(answer.status).toBe(204);
+    expect([(await user.get('/v1/users/me')).status, (await other.get('/v1/users/me')).status]).toEqual([
+      200, 401,
+    ]);
+    expect((await app.mailbox.next(user.user.email, 2)).subject).toBe('A way to sign in was removed');
+    expect((await new Browser(app).signIn('github')).user.id).not.toBe(user.user.id);
+    const events = await app.db.query(
+      `SELECT type, actor_id FROM audit_events WHERE user_id = $1 AND type LIKE 'identity%' ORDER BY created_at`,
+      [user.user.id],
+    );
+    expect(events).toMatchObject([
+      { type: 'identity-linked' },
+      { type: 'identity-unlinked', actor_id: user.user.id },
+    ]);
+  });
+
+  it('finds nothing the second time, nor at a name that is none', async () => {
+    const answers = [await unlink(user, 'github'), await unlink(user, 'facebook')];
+
+    expect(answers.map(({ status }) => status)).toEqual([404, 404]);
+  });
+
+  it('needs a session that has just begun', async () => {
+    await new Browser(app).link('github', user);
+
+    const answer = await unlink(await lateSession(), 'github');
+
+    expect(answer).toMatchObject({ status: 403, body: { code: 'RECENT_SIGN_IN_REQUIRED' } });
+  });
+
+  it('leaves the last way in', async () => {
+    const owner = await new Browser(app).signIn('github');
+
+    const answer = await unlink(owner, 'github');
+
+    expect(answer).toMatchObject({ status: 409, body: { code: 'LAST_SIGN_IN_METHOD' } });
+    expect(await identities(owner)).toHaveLength(1);
+  });
+
+  it('leaves one of two that are unlinked at once', async () => {
+    const owner = await new Browser(app).signIn('github');
+    await new Browser(app).link('google', owner);
+
+    const answers = await Promise.all([unlink(owner, 'github'), unlink(owner, 'google')]);
+
+    expect(answers.map(({ status }) => status).toSorted()).toEqual([204, 409]);
+    expect(await identities(owner)).toHaveLength(1);
+  });
+
+  it('touches the own identities only', async () => {
+    const { user: stranger, password } = await createUser(app);
+    const tokens = await login(app, stranger.email, password);
+    const other = new SignedIn(app, stranger, tokens.accessToken, tokens.refreshToken);
+    await new Browser(app).link('github', user);
+
+    expect((await unlink(other, 'github')).status).toBe(404);
+    expect(await identities(user)).toHaveLength(1);
+  });
+});
