@@ -5,6 +5,7 @@ import { JobsModule } from './jobs/jobs.module.ts';
 import { MailModule } from './mail/mail.module.ts';
 import { MailSendHandler } from './mail/mail-send.handler.ts';
 import { Config } from './platform/config/config.ts';
+import { PurgeService } from './maintenance/purge.service.ts';
 import { ConfigModule } from './platform/config/config.module.ts';
 import { DatabaseModule } from './platform/database/database.module.ts';
 import { HealthModule } from './platform/health/health.module.ts';
@@ -30,7 +31,7 @@ import { UsersModule } from './users/users.module.ts';
     JobsModule,
     MailModule,
   ],
-  providers: [MailSendHandler, UserEraseHandler, UserExportHandler, UserImportHandler],
+  providers: [PurgeService, MailSendHandler, UserEraseHandler, UserExportHandler, UserImportHandler],
 })
 export class WorkerModule {
   static with(config: Config): DynamicModule {

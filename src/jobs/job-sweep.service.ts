@@ -1,6 +1,6 @@
-import { Injectable, Logger, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
-import { setTimeout as pause } from 'node:timers/promises';
+import { Injectable, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
 import { Config } from '../platform/config/config.ts';
+import { Periodic } from '../platform/shutdown/periodic.ts';
 import { JobHandOverService } from './job-hand-over.service.ts';
 
 const BATCHES_MAX = 10;
@@ -8,39 +8,26 @@ const BATCHES_MAX = 10;
 /** Sweeps in every worker, by a plain timer: a schedule kept in the queue would be lost with the queue's data. */
 @Injectable()
 export class JobSweepService implements OnApplicationBootstrap, OnModuleDestroy {
-  private readonly logger = new Logger('JobSweep');
-  private readonly stopping = new AbortController();
-  private sweeping: Promise<void> = Promise.resolve();
+  private readonly rounds: Periodic;
 
   constructor(
     private readonly handOver: JobHandOverService,
-    private readonly config: Config,
-  ) {}
+    config: Config,
+  ) {
+    this.rounds = new Periodic('JobSweep', () => this.sweep(), config.SWEEP_SECONDS * 1_000);
+  }
 
   onApplicationBootstrap(): void {
-    this.sweeping = this.sweepUntilStopped();
+    this.rounds.start();
   }
 
-  async onModuleDestroy(): Promise<void> {
-    this.stopping.abort();
-    await this.sweeping;
-  }
-
-  private async sweepUntilStopped(): Promise<void> {
-    const { signal } = this.stopping;
-    while (!signal.aborted) {
-      try {
-        await this.sweepBatches();
-      } catch (error) {
-        this.logger.warn({ msg: 'A sweep failed and will be repeated', err: error });
-      }
-      await pause(this.config.SWEEP_SECONDS * 1_000, undefined, { signal }).catch(() => undefined);
-    }
+  onModuleDestroy(): Promise<void> {
+    return this.rounds.stop();
   }
 
   /** Thousands of rows in one go after the queue has lost its data, but never so many that the database feels it. */
-  private async sweepBatches(): Promise<void> {
-    for (let batch = 0; batch < BATCHES_MAX && !this.stopping.signal.aborted; batch += 1) {
+  private async sweep(): Promise<void> {
+    for (let batch = 0; batch < BATCHES_MAX && !this.rounds.isStopped; batch += 1) {
       if (!(await this.handOver.sweep())) return;
     }
   }

@@ -1,0 +1,65 @@
+import { Injectable, Logger, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
+import { DataSource } from 'typeorm';
+import { Periodic } from '../platform/shutdown/periodic.ts';
+
+const HOUR_MS = 3_600_000;
+const BATCH_ROWS = 5_000;
+
+/**
+ * What is kept no longer, and for how long it was. Sessions stay a day past their end, for whoever reads the log; job
+ * rows a month, for their owner; files until no job has them, and a day for uploads whose job is still to be written.
+ */
+const PURGES: Record<string, string> = {
+  mailed_tokens: `expires_at < now()`,
+  oauth_attempts: `expires_at < now()`,
+  oauth_codes: `expires_at < now()`,
+  sign_in_throttles: `updated_at < now() - interval '1 day'`,
+  rate_limits: `expire < (extract(epoch FROM now()) - 3600) * 1000`,
+  sessions: `expires_at < now() - interval '1 day'`,
+  mails: `created_at < now() - interval '90 days'`,
+  jobs: `finished_at < now() - interval '30 days'`,
+  job_files: `created_at < now() - interval '1 day'
+    AND NOT EXISTS (SELECT 1 FROM jobs WHERE input_file_id = job_files.id OR result_file_id = job_files.id)
+    AND NOT EXISTS (SELECT 1 FROM jobs WHERE status IN ('queued', 'active') AND checkpoint ->> 'reportFileId' = job_files.id::text)`,
+};
+
+/** Removes what has outlived its purpose. Runs in every worker: rows that another is removing are skipped. */
+@Injectable()
+export class PurgeService implements OnApplicationBootstrap, OnModuleDestroy {
+  private readonly logger = new Logger('Purge');
+  private readonly rounds = new Periodic('Purge', () => this.purge(), HOUR_MS);
+
+  constructor(private readonly db: DataSource) {}
+
+  onApplicationBootstrap(): void {
+    this.rounds.start();
+  }
+
+  onModuleDestroy(): Promise<void> {
+    return this.rounds.stop();
+  }
+
+  /** Resolves to the number of rows that went, by table. */
+  async purge(): Promise<Record<string, number>> {
+    const removed: Record<string, number> = {};
+    for (const [table, isOld] of Object.entries(PURGES)) {
+      const rows = await this.purgeTable(table, isOld);
+      if (rows > 0) removed[table] = rows;
+    }
+    if (Object.keys(removed).length > 0) this.logger.log({ msg: 'Old rows were removed', ...removed });
+    return removed;
+  }
+
+  /** In batches, each in a transaction of its own, so that no lock is held for long. */
+  private async purgeTable(table: string, isOld: string): Promise<number> {
+    for (let total = 0; ;) {
+      const [, rows] = await this.db.query<[unknown, number]>(
+        `DELETE FROM ${table} WHERE ctid IN (
+           SELECT ctid FROM ${table} WHERE ${isOld} LIMIT ${BATCH_ROWS} FOR UPDATE SKIP LOCKED
+         )`,
+      );
+      total += rows;
+      if (rows < BATCH_ROWS) return total;
+    }
+  }
+}

@@ -1,0 +1,43 @@
+import { Logger } from '@nestjs/common';
+import { setTimeout as pause } from 'node:timers/promises';
+
+/** Repeats work with a pause in between until it is stopped. A failure is told and doesn't end it. */
+export class Periodic {
+  private readonly stopping = new AbortController();
+  private running: Promise<void> = Promise.resolve();
+  private readonly logger: Logger;
+
+  constructor(
+    name: string,
+    private readonly work: () => Promise<unknown>,
+    private readonly pauseMs: number,
+  ) {
+    this.logger = new Logger(name);
+  }
+
+  get isStopped(): boolean {
+    return this.stopping.signal.aborted;
+  }
+
+  start(): void {
+    this.running = this.repeat();
+  }
+
+  /** Resolves when the round that runs just now has ended. */
+  stop(): Promise<void> {
+    this.stopping.abort();
+    return this.running;
+  }
+
+  private async repeat(): Promise<void> {
+    const { signal } = this.stopping;
+    while (!signal.aborted) {
+      try {
+        await this.work();
+      } catch (error) {
+        this.logger.warn({ msg: 'This round failed; there will be another', err: error });
+      }
+      await pause(this.pauseMs, undefined, { signal }).catch(() => undefined);
+    }
+  }
+}
