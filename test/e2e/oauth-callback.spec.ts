@@ -130,6 +130,7 @@ describe.each(everyProvider)('The way back from %s', (provider) => {
   });
 
   it.each([
+    ['down', 'provider_unavailable'],
     ['token-500', 'provider_unavailable'],
     ['token-huge', 'provider_error'],
     ['token-redirect', 'provider_error'],

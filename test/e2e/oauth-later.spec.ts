@@ -1,0 +1,97 @@
+import { afterAll, afterEach, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { newPerson } from '../factories/person.factory.ts';
+import type { TestApp } from '../support/app.ts';
+import { Browser } from '../support/browser.ts';
+import { type OAuthApp, startOAuthApp } from '../support/oauth-app.ts';
+import { times } from '../support/until.ts';
+
+let oauth: OAuthApp;
+let app: TestApp;
+
+beforeAll(async () => {
+  oauth = await startOAuthApp();
+  ({ app } = oauth);
+});
+
+afterEach(() => {
+  jest.useRealTimers();
+  oauth.providers.control.reset();
+});
+
+afterAll(() => oauth.stop());
+
+/** Puts the clock forward, for the application and the providers alike; timers go on as they were. */
+function putClockForward(ms: number): void {
+  const doNotFake = [
+    'hrtime',
+    'nextTick',
+    'performance',
+    'queueMicrotask',
+    'setImmediate',
+    'clearImmediate',
+    'setInterval',
+    'clearInterval',
+    'setTimeout',
+    'clearTimeout',
+  ] as const;
+  jest.useFakeTimers({ now: Date.now() + ms, doNotFake: [...doNotFake] });
+}
+
+const MINUTE_MS = 60_000;
+const MONTH_MS = 30 * 24 * 60 * MINUTE_MS;
+
+describe.each(['google', 'apple'] as const)('The keys and metadata of %s', (provider) => {
+  const fetched = () => {
+    const { jwks, discovery } = oauth.providers.control.requests(provider);
+    return { jwks, discovery };
+  };
+  const signInMany = async (count: number) => {
+    const ends = await Promise.all(times(count, () => new Browser(app).goThrough(provider)));
+    return [...new Set(ends.map((end) => end.searchParams.get('error')))];
+  };
+
+  it('are fetched once for many who come at once, and kept', async () => {
+    oauth.person(provider, newPerson());
+
+    await signInMany(10);
+    await signInMany(10);
+
+    expect(fetched()).toEqual({ jwks: 1, discovery: 1 });
+  });
+
+  it('are looked for once more when a minute has passed and a burst of keys is unknown', async () => {
+    oauth.person(provider, newPerson());
+    await signInMany(1);
+    putClockForward(2 * MINUTE_MS);
+    oauth.providers.control.hostile(provider, 'unknown-key');
+    const { jwks } = fetched();
+
+    const errors = await signInMany(50);
+
+    expect(errors).toEqual(['provider_error']);
+    expect(fetched().jwks - jwks).toBe(1);
+  });
+
+  it('do while the provider gives no newer metadata', async () => {
+    oauth.person(provider, newPerson());
+    await signInMany(1);
+    putClockForward(2 * 60 * MINUTE_MS);
+    oauth.providers.control.hostile(provider, 'down');
+
+    const begun = await new Browser(app).begin(provider);
+
+    expect(begun.status).toBe(302);
+  });
+});
+
+describe('Sign-in with Apple', () => {
+  it('works seven months later: its client secret is made anew', async () => {
+    oauth.person('apple', newPerson());
+    await new Browser(app).goThrough('apple');
+
+    putClockForward(7 * MONTH_MS);
+    const end = await new Browser(app).goThrough('apple');
+
+    expect(end.searchParams.has('code')).toBe(true);
+  });
+});
