@@ -10,6 +10,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Config } from '../config/config.ts';
 import { isDatabaseUnavailable, isIntegrityViolation } from '../database/postgres-errors.ts';
 import { RouteMethods } from '../http/route-methods.ts';
+import { RateLimiter } from '../security/rate-limiter.service.ts';
 import { AppError, type AppErrorClass } from './app-error.ts';
 import {
   ConflictError,
@@ -51,6 +52,7 @@ export class ProblemFilter implements ExceptionFilter {
   constructor(
     private readonly config: Config,
     private readonly routes: RouteMethods,
+    private readonly limiter: RateLimiter,
   ) {}
 
   catch(exception: unknown, host: ArgumentsHost): void {
@@ -64,7 +66,16 @@ export class ProblemFilter implements ExceptionFilter {
       reply.raw.destroy();
       return;
     }
-    this.send(error, request, reply);
+    if (isCounted(request, reply)) this.send(error, request, reply);
+    else void this.count(request, reply).then((limited) => this.send(limited ?? error, request, reply));
+  }
+
+  /** What no guard has seen, such as a body that can't be read, counts as any other request. */
+  private count(request: FastifyRequest, reply: FastifyReply): Promise<AppError | undefined> {
+    return this.limiter.count('default', { ip: request.ip }, reply).then(
+      () => undefined,
+      (error: unknown) => (error instanceof AppError ? error : undefined),
+    );
   }
 
   private translate(exception: unknown, request: FastifyRequest): AppError {
@@ -109,6 +120,9 @@ export class ProblemFilter implements ExceptionFilter {
       );
   }
 }
+
+const isCounted = (request: FastifyRequest, reply: FastifyReply): boolean =>
+  !request.url.startsWith('/v1/') || reply.hasHeader('ratelimit-limit');
 
 /** RFC 6750, section 3: the error is named only where a token was sent. */
 function challenge(request: FastifyRequest): string {

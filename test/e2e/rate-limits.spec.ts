@@ -1,0 +1,233 @@
+import { TestApp } from '../support/app.ts';
+import { signedIn } from '../support/client.ts';
+import { redisUrl, startRedis } from '../support/redis.ts';
+import { times } from '../support/until.ts';
+import { describe, expect, it, afterAll, beforeAll } from '@jest/globals';
+import { randomUUID } from 'node:crypto';
+
+const SIGN_IN_MAX = 60;
+const MAIL_MAX = 10;
+const DEFAULT_MAX = 300;
+
+let app: TestApp;
+let proxied: TestApp;
+
+beforeAll(async () => {
+  app = await TestApp.start({ settings: { RATE_LIMIT_FACTOR: '1' } });
+  proxied = await TestApp.start({ settings: { RATE_LIMIT_FACTOR: '1', TRUST_PROXY: '1' } });
+});
+
+afterAll(() => Promise.all([app.stop(), proxied.stop()]));
+
+describe('every answer under /v1', () => {
+  it.each([
+    ['of success', () => app.http().get('/v1/auth/oauth'), 200],
+    ['to a stranger', () => app.http().get('/v1/users/me'), 401],
+    ['to a body that does not fit', () => app.http().post('/v1/auth/verify-email').send({}), 422],
+    ['to a token that is none', () => app.http().get('/v1/jobs').set('authorization', 'Bearer x'), 401],
+  ])('says what is left: %s', async (_name, ask, status) => {
+    const answer = await ask();
+
+    expect(answer.status).toBe(status);
+    expect(Number(answer.headers['ratelimit-limit'])).toBe(DEFAULT_MAX);
+    expect(Number(answer.headers['ratelimit-remaining'])).toBeLessThan(DEFAULT_MAX);
+    expect(Number(answer.headers['ratelimit-reset'])).toBeLessThanOrEqual(60);
+  });
+
+  it.each([
+    ['to a route that there is not', () => app.http().get('/v1/no-such-route'), 404],
+    ['to a method that there is not', () => app.http().delete('/v1/auth/login'), 405],
+    ['to a body that is no JSON', () => postText('{', 'application/json'), 400],
+    ['to a body of another type', () => postText('a=b', 'application/x-www-form-urlencoded'), 415],
+    ['to a body that is too large', () => postText(`"${'x'.repeat(200_000)}"`, 'application/json'), 413],
+  ])('is counted, whatever it refuses: %s', async (_name, ask, status) => {
+    const first = await ask();
+    const second = await ask();
+
+    expect([first.status, second.status]).toEqual([status, status]);
+    expect(remaining(second)).toBe(remaining(first) - 1);
+  });
+
+  it.each(['/', '/health/live', '/.well-known/jwks.json', '/openapi.json'])(
+    'is none of those that machines ask for: %s',
+    async (path) => {
+      const { headers } = await app.http().get(path);
+
+      expect(headers['ratelimit-limit']).toBeUndefined();
+    },
+  );
+});
+
+describe('the limit of a user', () => {
+  it('is their own, from wherever they ask', async () => {
+    const [user, other] = [await signedIn(proxied), await signedIn(proxied)];
+
+    const counts = [];
+    for (const address of ['198.51.100.1', '198.51.100.2', '198.51.100.2'])
+      counts.push(remaining(await user.get('/v1/users/me').set('x-forwarded-for', address)));
+    const others = remaining(await other.get('/v1/users/me').set('x-forwarded-for', '198.51.100.2'));
+
+    expect(counts).toEqual([1, 2, 3].map((used) => DEFAULT_MAX - used));
+    expect(others).toBe(DEFAULT_MAX - 1);
+  });
+
+  it('is answered 429 when it is used up, and holds nobody else up', async () => {
+    const [user, other] = [await signedIn(proxied), await signedIn(proxied)];
+
+    const answers = await Promise.all(times(DEFAULT_MAX + 5, () => user.get('/v1/users/me')));
+
+    expect(answers.filter(({ status }) => status === 200)).toHaveLength(DEFAULT_MAX);
+    expectRefusal(answers.find(({ status }) => status === 429)!);
+    expect((await other.get('/v1/users/me')).status).toBe(200);
+  });
+});
+
+describe('the limit of an address', () => {
+  it('lets sixty attempts to sign in through, to whatever accounts', async () => {
+    const from = '203.0.113.1';
+
+    const answers = await Promise.all(times(SIGN_IN_MAX + 20, () => signIn(from)));
+
+    expect(answers.filter(({ status }) => status === 401)).toHaveLength(SIGN_IN_MAX);
+    expectRefusal(answers.find(({ status }) => status === 429)!);
+    expect((await signIn('203.0.113.2')).status).toBe(401);
+  });
+
+  it.each(['/v1/auth/forgot-password', '/v1/auth/verify-email/resend', '/v1/auth/register'])(
+    'lets ten requests for mail through: %s',
+    async (path) => {
+      const from = `192.0.2.${path.length}`;
+
+      const answers = await Promise.all(times(MAIL_MAX + 3, () => askForMail(path, from)));
+
+      expect(answers.filter(({ status }) => status === 202)).toHaveLength(MAIL_MAX);
+      expectRefusal(answers.find(({ status }) => status === 429)!);
+    },
+  );
+
+  it('is that of the whole /64 for IPv6, and of no more', async () => {
+    const counts = [];
+    for (const address of [
+      '2001:db8:1:2::1',
+      '2001:db8:1:2:ffff::9',
+      '2001:db8:1:2:3:4:5:6',
+      '2001:DB8:1:2::7',
+    ])
+      counts.push(remaining(await signIn(address)));
+    const next = remaining(await signIn('2001:db8:1:3::1'));
+
+    expect(counts).toEqual([1, 2, 3, 4].map((used) => SIGN_IN_MAX - used));
+    expect(next).toBe(SIGN_IN_MAX - 1);
+  });
+
+  it('is the same for an IPv4 address that is written as IPv6', async () => {
+    const counts = [remaining(await signIn('203.0.113.77')), remaining(await signIn('::ffff:203.0.113.77'))];
+
+    expect(counts).toEqual([SIGN_IN_MAX - 1, SIGN_IN_MAX - 2]);
+  });
+
+  it('is that of the last address that a proxy of ours has written', async () => {
+    const counts = [];
+    for (const spoofed of ['9.9.9.1', '9.9.9.2', '9.9.9.3'])
+      counts.push(remaining(await signIn(`${spoofed}, 203.0.113.99`)));
+
+    expect(counts).toEqual([1, 2, 3].map((used) => SIGN_IN_MAX - used));
+  });
+
+  it('is not moved by headers where no proxy is trusted', async () => {
+    const ask = (address: string) =>
+      app
+        .http()
+        .post('/v1/auth/login')
+        .set('x-forwarded-for', address)
+        .set('forwarded', `for=${address}`)
+        .set('x-real-ip', address)
+        .set('fly-client-ip', address)
+        .send({ email: `${randomUUID()}@example.com`, password: 'a wrong password' });
+
+    const answers = await Promise.all(times(SIGN_IN_MAX + 40, (index) => ask(`198.51.100.${index}`)));
+
+    expect(answers.filter(({ status }) => status === 429).length).toBeGreaterThanOrEqual(40);
+  });
+});
+
+describe('limits of two instances', () => {
+  it.each(['postgres', ...(redisUrl() ? (['redis'] as const) : [])] as const)(
+    'are one: %s',
+    async (backend) => {
+      const shared = await TestApp.start({ backend, settings: { RATE_LIMIT_FACTOR: '1' } });
+      const other = await shared.startAnother();
+      try {
+        const answers = await Promise.all(
+          times(MAIL_MAX * 2, (index) =>
+            shared
+              .http(index % 2 ? other : undefined)
+              .post('/v1/auth/forgot-password')
+              .send({ email: 'nobody@example.com' }),
+          ),
+        );
+
+        expect(answers.filter(({ status }) => status === 202)).toHaveLength(MAIL_MAX);
+      } finally {
+        await shared.stop();
+      }
+    },
+  );
+});
+
+(redisUrl() ? describe : describe.skip)('limits in a Redis that is gone', () => {
+  it('are those of the instance, and each request is answered', async () => {
+    const redis = await startRedis();
+    const alone = await TestApp.start({ settings: { RATE_LIMIT_FACTOR: '1', REDIS_URL: redis.url } });
+    try {
+      const ask = () => alone.http().post('/v1/auth/forgot-password').send({ email: 'nobody@example.com' });
+      expect((await ask()).status).toBe(202);
+      await redis.kill();
+
+      const answers = await Promise.all(times(MAIL_MAX * 2, ask));
+
+      const counts = Object.groupBy(answers, ({ status }) => status);
+      expect([counts[202]?.length, counts[429]?.length]).toEqual([MAIL_MAX, MAIL_MAX]);
+    } finally {
+      await alone.stop();
+      await redis.kill();
+    }
+  });
+});
+
+interface Answer {
+  headers: Record<string, string>;
+  body: Record<string, unknown>;
+}
+
+function remaining({ headers }: Answer): number {
+  expect(headers['ratelimit-remaining']).toMatch(/^\d+$/);
+  return Number(headers['ratelimit-remaining']);
+}
+
+function expectRefusal({ headers, body }: Answer): void {
+  expect(headers['content-type']).toMatch(/^application\/problem\+json/);
+  expect(body).toMatchObject({ code: 'RATE_LIMITED', status: 429 });
+  expect(headers['ratelimit-remaining']).toBe('0');
+  const seconds = Number(headers['retry-after']);
+  expect(seconds).toBeGreaterThan(0);
+  expect(seconds).toBeLessThanOrEqual(60);
+}
+
+const signIn = (from: string) =>
+  proxied
+    .http()
+    .post('/v1/auth/login')
+    .set('x-forwarded-for', from)
+    .send({ email: `${randomUUID()}@example.com`, password: 'a wrong password' });
+
+function askForMail(path: string, from: string) {
+  const body = { email: `${randomUUID()}@example.com` };
+  const whole = path.endsWith('register')
+    ? { ...body, password: 'correct horse battery', displayName: 'New' }
+    : body;
+  return proxied.http().post(path).set('x-forwarded-for', from).send(whole);
+}
+
+const postText = (text: string, type: string) =>
+  app.http().post('/v1/auth/verify-email').set('content-type', type).send(text);
