@@ -69,14 +69,16 @@ export class JobWorkerService implements OnApplicationBootstrap, OnModuleDestroy
       for (const run of this.running) run.stop(new WorkerStoppingError());
     }, patience);
     const closed = Promise.all(this.workers.map((worker) => worker.close()));
-    await Promise.race([closed, this.untilIdle()]);
+    const settled = new AbortController();
+    await Promise.race([closed, this.untilIdle(settled.signal)]);
+    settled.abort();
     clearTimeout(interrupt);
   }
 
   /** A queue that is down keeps its workers from closing; but once no run is left there is nothing to wait for. */
-  private async untilIdle(): Promise<void> {
-    for (let idleSince = Date.now(); Date.now() - idleSince < CLOSE_PATIENCE_MS;) {
-      await pause(IDLE_CHECK_MS);
+  private async untilIdle(signal: AbortSignal): Promise<void> {
+    for (let idleSince = Date.now(); !signal.aborted && Date.now() - idleSince < CLOSE_PATIENCE_MS;) {
+      await pause(IDLE_CHECK_MS, undefined, { signal }).catch(() => undefined);
       if (this.running.size > 0) idleSince = Date.now();
     }
   }
