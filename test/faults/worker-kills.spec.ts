@@ -30,7 +30,7 @@ describe.each(backends)('a worker that dies on %s', (backend) => {
 
     expect(job).toMatchObject({ status: 'completed', attempts: 1, losses: 4, result: ledger.counts });
     expect(await ledger.differences(system, id)).toEqual(NO_DIFFERENCES);
-    await last.end();
+    await last.end('SIGKILL');
   }, 120_000);
 
   it('is given up after the fifth time, and a retry goes on where it had got to', async () => {
@@ -53,7 +53,7 @@ describe.each(backends)('a worker that dies on %s', (backend) => {
 
     expect(lost).toMatchObject({ status: 'failed', error_code: 'WORKER_LOST', losses: 5 });
     expect(await ledger.differences(system, id)).toEqual(NO_DIFFERENCES);
-    await last.end();
+    await last.end('SIGKILL');
   }, 120_000);
 
   it('leaves no trace when it wakes up after another has taken over', async () => {
@@ -62,16 +62,16 @@ describe.each(backends)('a worker that dies on %s', (backend) => {
     const frozen = await system.startWorker();
     await system.untilLine(id, 2_000);
 
-    frozen.signal('SIGSTOP');
+    frozen.process.kill('SIGSTOP');
     const other = await system.startWorker();
     await system.untilJob(id, 'to be taken over', ({ losses }) => losses === 1);
-    frozen.signal('SIGCONT');
+    frozen.process.kill('SIGCONT');
     const job = await system.untilStatus(id, 'completed', 'failed');
 
     expect(job).toMatchObject({ status: 'completed', losses: 1, result: ledger.counts });
     expect(await ledger.differences(system, id)).toEqual(NO_DIFFERENCES);
-    expect([frozen.isRunning, other.isRunning]).toEqual([true, true]);
-    await Promise.all([frozen.end(), other.end()]);
+    expect(system.running().slice(-2)).toEqual([true, true]);
+    await Promise.all([frozen.end('SIGKILL'), other.end('SIGKILL')]);
   }, 60_000);
 
   it('hands an import over when it is told to stop, and exits with 0', async () => {
@@ -81,7 +81,7 @@ describe.each(backends)('a worker that dies on %s', (backend) => {
     const first = await system.startWorker({ SHUTDOWN_DEADLINE_SECONDS: '3' });
     await system.untilLine(id, 2_000);
 
-    const code = await first.end('SIGTERM');
+    const { code } = await first.end();
     const before = await system.job(id);
     await system.startWorker();
     const job = await system.untilStatus(id, 'completed', 'failed');

@@ -67,9 +67,8 @@ export class System {
       },
       new pg.Pool({ connectionString: postgres.url }),
     );
-    const migration = new Program('migrate', system.env);
-    await migration.ended;
-    if (migration.exitCode !== 0) throw new Error(migration.lines.join('\n'));
+    const migration = await Program.start('migrate', system.env);
+    if ((await migration.exited).code !== 0) throw new Error(migration.output);
     return system;
   }
 
@@ -77,33 +76,24 @@ export class System {
     return String(this.env['PUBLIC_URL']);
   }
 
-  startProgram(name: 'main' | 'worker', settings: Record<string, string> = {}): Program {
-    const program = new Program(name, { ...this.env, ...settings });
-    this.programs.push(program);
-    return program;
+  startWorker(settings: Record<string, string> = {}): Promise<Program> {
+    return this.startProgram('worker', settings);
   }
 
-  async startWorker(settings: Record<string, string> = {}): Promise<Program> {
-    const worker = this.startProgram('worker', settings);
-    await worker.untilLogged('The worker runs');
-    return worker;
+  startApi(): Promise<Program> {
+    return this.startProgram('main');
   }
 
-  async startApi(): Promise<Program> {
-    const api = this.startProgram('main');
-    await api.untilLogged('The API listens');
-    return api;
+  /** Which of the programs that were started still run. */
+  running(): boolean[] {
+    return this.programs.map(({ process }) => process.exitCode === null && process.signalCode === null);
   }
 
   async stop(): Promise<void> {
-    await Promise.all(this.programs.map((program) => program.end()));
+    await Promise.all(this.programs.map((program) => program.end('SIGKILL')));
     await this.db.end();
     await this.redis?.kill();
     await this.postgres.kill();
-  }
-
-  async stopPostgres(): Promise<void> {
-    await this.postgres.stop();
   }
 
   async restartPostgres(): Promise<void> {
@@ -165,6 +155,15 @@ export class System {
   /** Waits until the import has committed the batch with this line. */
   untilLine(id: string, line: number): Promise<JobRow> {
     return this.untilJob(id, `to reach line ${line}`, ({ checkpoint }) => (checkpoint?.line ?? 0) >= line);
+  }
+
+  private async startProgram(
+    name: 'main' | 'worker',
+    settings: Record<string, string> = {},
+  ): Promise<Program> {
+    const program = await Program.start(name, { ...this.env, ...settings });
+    this.programs.push(program);
+    return program.ready();
   }
 
   private untilDatabaseAnswers() {

@@ -31,6 +31,8 @@ const JOB_OPTIONS: JobsOptions = {
   backoff: { type: 'fixed', delay: 3_000 },
 };
 
+/** BullMQ's own 15 s after each lost connection would be most of what a restart costs. */
+const FETCH_RETRY_MS = 2_000;
 const PRODUCER_COMMAND_TIMEOUT_MS = 2_000;
 const RECONNECT_MAX_MS = 5_000;
 const POOL_MAX = 20;
@@ -71,7 +73,12 @@ export class QueueBackend implements OnApplicationBootstrap, OnApplicationShutdo
 
   worker(name: string, processor: Processor, tuning: WorkerTuning): Worker {
     const { consumer, factory } = this.connections;
-    const worker = new Worker(name, processor, { ...tuning, connection: consumer() }, factory as never);
+    const worker = new Worker(
+      name,
+      processor,
+      { ...tuning, connection: consumer(), runRetryDelay: FETCH_RETRY_MS },
+      factory as never,
+    );
     worker.on('error', (error) => this.report(error));
     return worker;
   }
