@@ -11,10 +11,15 @@ export interface TestDatabase {
   drop(): Promise<void>;
 }
 
-/** A migrated, empty database that nobody else uses. A database not dropped in the end fails the run. */
-export async function createTestDatabase(): Promise<TestDatabase> {
+/**
+ * A migrated database without rows that nobody else uses; of `template0`, one without tables either. A database not
+ * dropped in the end fails the run.
+ */
+export async function createTestDatabase(
+  template = required('TEST_DATABASE_TEMPLATE'),
+): Promise<TestDatabase> {
   const name = `${required('TEST_DATABASE_PREFIX')}${process.env.JEST_WORKER_ID ?? 0}_${randomBytes(4).toString('hex')}`;
-  await clone(required('TEST_DATABASE_TEMPLATE'), name);
+  await clone(template, name);
   return {
     url: databaseUrl(name),
     drop: () => onServer((client) => client.query(`DROP DATABASE IF EXISTS "${name}" WITH (FORCE)`)),

@@ -1,0 +1,167 @@
+import { loadConfig } from '../../src/platform/config/config.ts';
+import { dataSourceOptions } from '../../src/platform/database/data-source.ts';
+import { migrations } from '../../src/platform/database/migrations.ts';
+import { TestApp } from '../support/app.ts';
+import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { Program } from '../support/program.ts';
+import { times } from '../support/until.ts';
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { DataSource } from 'typeorm';
+
+let database: TestDatabase;
+let db: DataSource;
+
+beforeEach(async () => {
+  database = await createTestDatabase('template0');
+  const config = loadConfig(undefined, { NODE_ENV: 'test', DATABASE_URL: database.url });
+  db = await new DataSource(dataSourceOptions(config, 'migrate')).initialize();
+});
+
+afterEach(async () => {
+  await db.destroy();
+  await database.drop();
+});
+
+describe('the migrations', () => {
+  it('can each be undone and done again, to the same end', async () => {
+    await db.runMigrations({ transaction: 'each' });
+    const first = await schemaOf(db);
+
+    for (const _ of migrations) await db.undoLastMigration({ transaction: 'each' });
+    const undone = await schemaOf(db);
+    await db.runMigrations({ transaction: 'each' });
+
+    expect(first.length).toBeGreaterThan(50);
+    expect(undone).toEqual([]);
+    expect(await schemaOf(db)).toEqual(first);
+  });
+
+  it('stand in their order, and under their own names', () => {
+    const stamps = migrations.map(({ name }) => Number(/\d{13}$/.exec(name)?.[0]));
+
+    expect(stamps).toEqual(stamps.toSorted((a, b) => a - b));
+    expect(new Set(stamps).size).toBe(stamps.length);
+  });
+
+  it('make what the entities say', async () => {
+    const app = await TestApp.start();
+
+    const { upQueries } = await app.db.driver.createSchemaBuilder().log();
+
+    await app.stop();
+    expect(upQueries.map(({ query }) => query)).toEqual([]);
+  });
+
+  it('give each foreign key an index that begins with it', async () => {
+    await db.runMigrations({ transaction: 'each' });
+
+    const missing = await db.query(`
+      SELECT conrelid::regclass || ': ' || conname AS name FROM pg_constraint c
+      WHERE contype = 'f' AND connamespace = 'public'::regnamespace AND NOT EXISTS (
+        SELECT 1 FROM pg_index i WHERE i.indrelid = c.conrelid AND i.indkey[0] = c.conkey[1])`);
+
+    expect(missing).toEqual([]);
+  });
+});
+
+describe('migrate.js', () => {
+  it('applies once, of three that begin at once, and all of them end well', async () => {
+    const programs = await Promise.all(times(3, () => run('migrate')));
+
+    expect(programs.map(({ exit }) => exit.code)).toEqual([0, 0, 0]);
+    const words = programs.map(({ output }) => output.trim()).toSorted();
+    expect(words[0]).toMatch(/^migrate: applied CreateUsers/);
+    expect(words.slice(1)).toEqual(times(2, () => 'migrate: the database is current'));
+    const rows = await db.query<{ name: string }[]>('SELECT name FROM migrations ORDER BY id');
+    expect(rows.map(({ name }) => name)).toEqual(migrations.map(({ name }) => name));
+  });
+
+  it('makes the tables of the queue as well, where there is no Redis', async () => {
+    await run('migrate');
+
+    const tables = await db.query(`SELECT 1 FROM information_schema.tables WHERE table_schema = 'bullmq'`);
+    expect(tables.length).toBeGreaterThan(0);
+  });
+
+  it('says what is wrong when there is no database', async () => {
+    const { exit, output } = await run('migrate', { DATABASE_URL: 'postgres://app:hunter2@127.0.0.1:1/app' });
+
+    expect(exit.code).toBe(1);
+    expect(output).toMatch(/\w/);
+    expect(output).not.toContain('hunter2');
+  });
+});
+
+describe('seed.js', () => {
+  it('makes two accounts, and changes nothing when it is run again', async () => {
+    await run('migrate');
+
+    const first = await run('seed');
+    const before = await db.query('SELECT * FROM users ORDER BY email');
+    const second = await run('seed');
+
+    expect([first.exit.code, second.exit.code]).toEqual([0, 0]);
+    expect(before.map((user: { email: string; role: string }) => `${user.email} ${user.role}`)).toEqual([
+      'admin@example.com admin',
+      'user@example.com user',
+    ]);
+    expect(await db.query('SELECT * FROM users ORDER BY email')).toEqual(before);
+  });
+
+  it('refuses production', async () => {
+    await run('migrate');
+
+    const { exit } = await run('seed', {
+      NODE_ENV: 'production',
+      PUBLIC_URL: 'https://api.example.com',
+      FRONTEND_URL: 'https://app.example.com',
+      CORS_ORIGINS: 'https://app.example.com',
+      OAUTH_RETURN_TO_ALLOWLIST: 'https://app.example.com',
+      SECRET_KEYS: Buffer.alloc(32, 9).toString('base64'),
+      SMTP_URL: 'smtp://127.0.0.1:1',
+    });
+
+    expect(exit.code).toBe(1);
+    expect(await db.query('SELECT * FROM users')).toEqual([]);
+  });
+});
+
+describe('admin.js grant', () => {
+  it('makes an account an administrator, and nobody where there is none', async () => {
+    await run('migrate');
+    await run('seed');
+
+    const granted = await run('admin', {}, ['grant', 'USER@example.com']);
+    const unknown = await run('admin', {}, ['grant', 'nobody@example.com']);
+    const unclear = await run('admin', {}, []);
+
+    expect([granted, unknown, unclear].map(({ exit }) => exit.code)).toEqual([0, 1, 1]);
+    expect(unknown.output).toMatch(/register/i);
+    expect(unclear.output).toContain('Usage:');
+    const rows = await db.query<{ role: string }[]>('SELECT role FROM users');
+    expect(rows.map(({ role }) => role)).toEqual(['admin', 'admin']);
+  });
+});
+
+/** Runs a program to its end on the database of this test. */
+async function run(
+  name: 'migrate' | 'seed' | 'admin',
+  env: Record<string, string> = {},
+  args: string[] = [],
+) {
+  const program = await Program.start(name, { NODE_ENV: 'test', DATABASE_URL: database.url, ...env }, args);
+  return { exit: await program.exited, output: program.output };
+}
+
+/** Every column, constraint and index, as text. */
+async function schemaOf(source: DataSource): Promise<string[]> {
+  const rows = await source.query<{ text: string }[]>(`
+    SELECT concat_ws(' ', table_name, column_name, data_type, is_nullable, column_default) AS text
+      FROM information_schema.columns WHERE table_schema = 'public' AND table_name <> 'migrations'
+    UNION ALL SELECT concat_ws(' ', conrelid::regclass, conname, pg_get_constraintdef(oid))
+      FROM pg_constraint WHERE connamespace = 'public'::regnamespace AND conrelid::regclass::text <> 'migrations'
+    UNION ALL SELECT indexdef FROM pg_indexes WHERE schemaname = 'public' AND tablename <> 'migrations'
+    UNION ALL SELECT proname::text FROM pg_proc WHERE pronamespace = 'public'::regnamespace
+    ORDER BY text`);
+  return rows.map(({ text }) => text);
+}
