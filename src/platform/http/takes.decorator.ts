@@ -1,6 +1,6 @@
 import { applyDecorators } from '@nestjs/common';
 import { RouteConfig } from '@nestjs/platform-fastify';
-import { ApiConsumes } from '@nestjs/swagger';
+import { ApiBody, ApiConsumes } from '@nestjs/swagger';
 
 /** Media types besides JSON that a body may have, each on the routes that are marked for it. */
 export const CSV = 'text/csv';
@@ -12,4 +12,9 @@ export interface TakesConfig {
 
 /** Opens a route to a body of this type; all others refuse it with 415. */
 export const Takes = (mediaType: typeof CSV | typeof FORM): MethodDecorator =>
-  applyDecorators(RouteConfig({ takes: mediaType } satisfies TakesConfig), ApiConsumes(mediaType));
+  applyDecorators(
+    RouteConfig({ takes: mediaType } satisfies TakesConfig),
+    ApiConsumes(mediaType),
+    // A form has the schema of its fields; a stream has none, so this says that there is one.
+    ...(mediaType === CSV ? [ApiBody({ schema: { type: 'string', format: 'binary' } })] : []),
+  );
