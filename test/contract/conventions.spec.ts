@@ -120,6 +120,7 @@ describe('each operation', () => {
     }
     if (operation.security) expect(codesOf(operation, 401)).toContain('UNAUTHENTICATED');
     if (method === 'get' || method === 'delete') expect(requestBody).toBeUndefined();
+    if ('415' in operation.responses) expect(Object.keys(requestBody?.content ?? {})).not.toEqual([]);
     if (requestBody) {
       expect(codesOf(operation, 413)).toContain('PAYLOAD_TOO_LARGE');
       expect(codesOf(operation, 415)).toContain('UNSUPPORTED_MEDIA_TYPE');
