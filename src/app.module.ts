@@ -13,6 +13,7 @@ import { HttpModule } from './platform/http/http.module.ts';
 import { LoggingModule } from './platform/logging/logging.module.ts';
 import { QueueModule } from './platform/queue/queue.module.ts';
 import { SecurityModule } from './platform/security/security.module.ts';
+import { ReferenceClientModule } from './reference-client/reference-client.module.ts';
 import { UsersModule } from './users/users.module.ts';
 
 /** Every feature that the HTTP process serves. */
@@ -31,6 +32,7 @@ import { UsersModule } from './users/users.module.ts';
     UsersModule,
     JobsModule,
     MailModule,
+    ReferenceClientModule,
   ],
 })
 export class AppModule {

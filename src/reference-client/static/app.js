@@ -1,0 +1,41 @@
+import { exchange, restoreSession, watchSession } from './api.js';
+import { showAccount } from './account.js';
+import { attempt, say } from './elements.js';
+import { showMailedLink } from './mailed-link.js';
+import { nameOf } from './providers.js';
+import { showSignIn } from './sign-in.js';
+
+/** What the journey to a provider may end with: the API's codes in lower case. */
+const ERRORS = {
+  access_denied: 'The provider was not allowed to tell who you are.',
+  provider_unavailable: 'The provider does not answer. Try again later.',
+  account_exists: 'There is an account with this address: sign in to it, then link the provider.',
+  identity_conflict: 'It belongs to somebody else here, or you have linked another one of this provider.',
+  email_unverified: 'The provider does not vouch for your address.',
+};
+
+async function start() {
+  if (await restoreSession()) await showAccount();
+  else await showSignIn();
+}
+
+async function open() {
+  const url = new URL(location.href);
+  // Codes and tokens are for one use, and have no business in the history or in an address that is copied.
+  if (url.search) history.replaceState(null, '', url.pathname);
+  if (showMailedLink(url)) return;
+  const { code, error, linked } = Object.fromEntries(url.searchParams);
+  let message = linked ? `${nameOf(linked)} is linked.` : '';
+  if (error) message = ERRORS[error] ?? 'The sign-in failed.';
+  // Whoever was signed in before a sign-in that failed still is.
+  if (code)
+    message = await exchange(code).then(
+      () => 'Welcome.',
+      (failure) => failure.message,
+    );
+  await start();
+  say(message);
+}
+
+watchSession(() => void attempt(start));
+void attempt(open);

@@ -1,0 +1,40 @@
+/** `element('p', { className: 'note' }, 'Text', …)`: text becomes text and never markup, whatever is in it. */
+export function element(tag, properties = {}, ...children) {
+  const node = Object.assign(document.createElement(tag), properties);
+  node.append(...children);
+  return node;
+}
+
+/** Inputs with labels around them, and a button; `submit` gets their values by name. */
+export function form(title, inputs, submit) {
+  const fields = inputs.map(({ label, ...properties }) =>
+    element('label', {}, label, element('input', { required: true, ...properties })),
+  );
+  const node = element('form', {}, element('h2', {}, title), ...fields, element('button', {}, title));
+  node.addEventListener('submit', (event) => {
+    event.preventDefault();
+    void attempt(() => submit(Object.fromEntries(new FormData(node))));
+  });
+  return node;
+}
+
+export const button = (text, click) =>
+  element('button', { type: 'button', onclick: () => attempt(click) }, text);
+
+export function say(text) {
+  document.querySelector('#message').textContent = text;
+}
+
+/** Shows what was refused instead of failing in silence. */
+export async function attempt(action) {
+  say('');
+  try {
+    await action();
+  } catch (error) {
+    say(error.message);
+  }
+}
+
+export function show(...nodes) {
+  document.querySelector('main').replaceChildren(...nodes);
+}

@@ -1,0 +1,35 @@
+import { publicRequest, signIn } from './api.js';
+import { button, element, form, say, show } from './elements.js';
+import { listProviders, nameOf, signInWith } from './providers.js';
+
+// The values of autocomplete are what password managers go by.
+const email = { label: 'E-mail', name: 'email', type: 'email', autocomplete: 'username' };
+const password = {
+  label: 'Password',
+  name: 'password',
+  type: 'password',
+  autocomplete: 'current-password',
+};
+const displayName = { label: 'Name', name: 'displayName', autocomplete: 'name' };
+export const newPassword = { ...password, label: 'New password', autocomplete: 'new-password' };
+
+export async function showSignIn() {
+  const providers = await listProviders();
+  show(
+    form('Sign in', [email, password], (values) => signIn(values.email, values.password)),
+    element(
+      'p',
+      {},
+      ...providers.map((one) => button(`Sign in with ${nameOf(one.provider)}`, () => signInWith(one))),
+    ),
+    form('Register', [displayName, email, newPassword], async (values) => {
+      await publicRequest('POST', '/v1/auth/register', values);
+      // The same for every address: nobody learns here who has an account.
+      say('A mail is on its way: follow the link in it.');
+    }),
+    form('Forgot the password', [email], async (values) => {
+      await publicRequest('POST', '/v1/auth/forgot-password', values);
+      say('If the address has an account, a mail is on its way.');
+    }),
+  );
+}

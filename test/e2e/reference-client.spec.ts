@@ -1,0 +1,154 @@
+import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from '@jest/globals';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { describeInChromium } from '../support/chromium.ts';
+import { login } from '../support/client.ts';
+import { ReferenceClient, type Tab } from '../support/reference-client.ts';
+import { until } from '../support/until.ts';
+
+describeInChromium('the reference client', () => {
+  let client: ReferenceClient;
+  let tab: Tab;
+
+  beforeAll(async () => {
+    client = await ReferenceClient.start();
+  });
+  afterAll(() => client?.stop());
+
+  beforeEach(async () => {
+    tab = await client.openBrowser();
+  });
+  afterEach(() => client.closeBrowser());
+
+  it('signs in with a password, and keeps no token where a script can read it', async () => {
+    await client.signInWithPassword(tab);
+
+    expect(await client.cookie('__Host-refresh')).toMatchObject({
+      httpOnly: true,
+      secure: true,
+      sameSite: 'Strict',
+      path: '/',
+    });
+    const readable = '[document.cookie, JSON.stringify(localStorage), JSON.stringify(sessionStorage)]';
+    expect(await tab.page.evaluate(readable)).toEqual(['', '{}', '{}']);
+    expect(client.complaints).toEqual([]);
+  });
+
+  it('says what the API has refused', async () => {
+    await tab.fill('Sign in', { 'E-mail': 'nobody@example.com', Password: 'not the password' });
+
+    expect(await tab.shows('The address or the password is wrong.')).toBe(true);
+  });
+
+  it('registers, and confirms the address by the link in the mail', async () => {
+    const email = `new-${Date.now()}@example.com`;
+    const password = 'a long enough phrase';
+    await tab.fill('Register', { Name: 'New Body', 'E-mail': email, 'New password': password });
+
+    await tab.page.goto(`${client.origin}/verify-email?token=${await client.app.mailbox.token(email)}`);
+    await tab.click('Confirm the address');
+
+    expect(await tab.shows('Done.')).toBe(true);
+    // The token is gone from where it could be copied.
+    expect(tab.page.url()).toBe(`${client.origin}/verify-email`);
+    await tab.page.getByText('Go on').click();
+    await tab.fill('Sign in', { 'E-mail': email, Password: password });
+    expect(await tab.shows(`New Body, ${email}`)).toBe(true);
+    expect(client.complaints).toEqual([]);
+  });
+
+  it('survives a reload by refreshing once', async () => {
+    const { email } = await client.signInWithPassword(tab);
+    const calls = await tab.spoilTokens({ times: 0 });
+
+    await tab.page.reload();
+
+    expect(await tab.shows(email)).toBe(true);
+    expect(calls['/v1/auth/refresh']).toBe(1);
+  });
+
+  it('refreshes once for parallel calls whose token has run out, and repeats each of them', async () => {
+    const { email } = await client.signInWithPassword(tab);
+    const calls = await tab.spoilTokens({ times: 1 });
+
+    await tab.showAnew();
+
+    expect(await tab.shows(email)).toBe(true);
+    expect(calls).toEqual({
+      '/v1/users/me': 2,
+      '/v1/auth/sessions': 2,
+      '/v1/users/me/identities': 2,
+      '/v1/auth/refresh': 1,
+    });
+  });
+
+  it('repeats a call once and not for ever', async () => {
+    await client.signInWithPassword(tab);
+    const calls = await tab.spoilTokens({ times: 100 });
+
+    await tab.showAnew();
+
+    expect(await tab.shows('')).toBe(true);
+    await until(() => calls['/v1/users/me'] === 2 && calls['/v1/auth/sessions'] === 2, 'the repetitions');
+    // Long enough for another round.
+    await sleep(300);
+    expect(calls).toMatchObject({ '/v1/users/me': 2, '/v1/auth/sessions': 2, '/v1/auth/refresh': 1 });
+  });
+
+  it('stays signed in when the server can not be reached for a while', async () => {
+    const { email } = await client.signInWithPassword(tab);
+    await tab.setOffline(true);
+    await tab.click('Show anew');
+    expect(await tab.shows('Failed to fetch')).toBe(true);
+    await tab.setOffline(false);
+
+    await tab.page.reload();
+
+    expect(await tab.shows(email)).toBe(true);
+  });
+
+  it('signs out, and is signed out after a reload too', async () => {
+    await client.signInWithPassword(tab);
+
+    await tab.click('Sign out');
+    expect(await tab.showsSignIn()).toBe(true);
+    await tab.page.reload();
+
+    expect(await tab.showsSignIn()).toBe(true);
+    expect(await client.cookie('__Host-refresh')).toBeUndefined();
+  });
+
+  it('is signed in in another tab, and signed out of all of them at once', async () => {
+    const { email } = await client.signInWithPassword(tab);
+    const other = await client.openTab();
+    expect(await other.shows(email)).toBe(true);
+
+    await other.click('Sign out');
+
+    expect(await other.showsSignIn()).toBe(true);
+    expect(await tab.showsSignIn()).toBe(true);
+  });
+
+  it('never goes on as one person when another has signed in in another tab', async () => {
+    const first = await client.signInWithPassword(tab);
+    const other = await client.openTab();
+    await other.click('Sign out');
+    expect(await other.showsSignIn()).toBe(true);
+
+    const second = await client.signInWithPassword(other);
+
+    expect(await tab.shows(second.email)).toBe(true);
+    expect(await tab.page.getByText(first.email).count()).toBe(0);
+  });
+
+  it('shows the sessions and ends another one', async () => {
+    const { email, password } = await client.signInWithPassword(tab);
+    const { refreshToken } = await login(client.app, email, password);
+    await tab.click('Show anew');
+
+    await tab.click('End');
+
+    await until(async () => (await tab.page.locator('#sessions li').count()) === 1, 'one session');
+    const answer = await client.app.http().post('/v1/auth/refresh').send({ refreshToken });
+    expect(answer.status).toBe(401);
+  });
+});

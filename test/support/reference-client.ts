@@ -1,0 +1,137 @@
+import type { Browser, BrowserContext, Page } from 'playwright-core';
+import { freePort } from '../../scripts/processes.ts';
+import { createUser } from '../factories/user.factory.ts';
+import { TestApp } from './app.ts';
+import { startChromium } from './chromium.ts';
+import { type Providers, startProviders } from './providers/providers.ts';
+
+const PATIENCE_MS = 10_000;
+
+/** The page as its users meet it: an API that listens on localhost, the providers on 127.0.0.1, and a browser. */
+export class ReferenceClient {
+  private context?: BrowserContext;
+  /** Faults of the page: exceptions, and what the browser has refused. */
+  readonly complaints: string[] = [];
+
+  private constructor(
+    readonly app: TestApp,
+    readonly providers: Providers,
+    readonly origin: string,
+    private readonly chromium: Browser,
+  ) {}
+
+  static async start(): Promise<ReferenceClient> {
+    const port = await freePort();
+    // To a browser localhost and 127.0.0.1 are two sites, as an application and its providers are in the world.
+    const origin = `http://localhost:${port}`;
+    const providers = await startProviders({ publicUrl: origin });
+    const settings = { ...providers.settings, PUBLIC_URL: origin, RATE_LIMIT_FACTOR: '1000' };
+    const app = await TestApp.start({ worker: true, settings });
+    await app.api.listen(port, 'localhost');
+    return new ReferenceClient(app, providers, origin, await startChromium());
+  }
+
+  /** The first tab of a browser that nobody has used yet. */
+  async openBrowser(): Promise<Tab> {
+    this.context = await this.chromium.newContext();
+    return this.openTab();
+  }
+
+  async openTab(): Promise<Tab> {
+    if (!this.context) throw new Error('openBrowser() comes first.');
+    const page = await this.context.newPage();
+    page.setDefaultTimeout(PATIENCE_MS);
+    page.on('pageerror', (error) => this.complaints.push(String(error)));
+    page.on('console', (message) => {
+      // An answer that refuses something is logged as an error, too; what it means is for the page to say.
+      const isAnswer = message.text().startsWith('Failed to load resource');
+      if (message.type() === 'error' && !isAnswer) this.complaints.push(message.text());
+    });
+    await page.goto(`${this.origin}/reference-client/`);
+    await page.getByRole('heading', { level: 2 }).first().waitFor();
+    return new Tab(page, this.context);
+  }
+
+  async signInWithPassword(tab: Tab) {
+    const { user, password } = await createUser(this.app);
+    await tab.fill('Sign in', { 'E-mail': user.email, Password: password });
+    if (!(await tab.shows(user.email))) throw new Error(`Signing in fails: ${await tab.message()}`);
+    return { email: user.email, password };
+  }
+
+  async cookie(name: string) {
+    const cookies = await this.context?.cookies(this.origin);
+    return cookies?.find((one) => one.name === name);
+  }
+
+  async closeBrowser(): Promise<void> {
+    await this.context?.close();
+    this.providers.control.reset();
+    this.complaints.length = 0;
+  }
+
+  async stop(): Promise<void> {
+    await this.chromium.close();
+    await this.app.stop();
+    await this.providers.stop();
+  }
+}
+
+export class Tab {
+  constructor(
+    readonly page: Page,
+    private readonly context: BrowserContext,
+  ) {}
+
+  click(name: string | RegExp): Promise<void> {
+    return this.page.getByRole('button', { name, exact: true }).click();
+  }
+
+  /** Fills in the form of that title, and sends it. */
+  async fill(title: string, values: Record<string, string>): Promise<void> {
+    const form = this.page.locator('form').filter({ has: this.page.getByRole('heading', { name: title }) });
+    for (const [label, value] of Object.entries(values))
+      await form.getByLabel(label, { exact: true }).fill(value);
+    await form.getByRole('button').click();
+  }
+
+  /** Waits for the text, and says whether it came. */
+  shows(text: string): Promise<boolean> {
+    const found = this.page.getByText(text).first().waitFor();
+    return found.then(
+      () => true,
+      () => false,
+    );
+  }
+
+  async showsSignIn(): Promise<boolean> {
+    return this.shows('Forgot the password');
+  }
+
+  async message(): Promise<string | null> {
+    return this.page.locator('#message').textContent();
+  }
+
+  async showAnew(): Promise<void> {
+    await this.page.locator('#profile').evaluate((node) => node.remove());
+    await this.click('Show anew');
+  }
+
+  setOffline(isOffline: boolean): Promise<void> {
+    return this.context.setOffline(isOffline);
+  }
+
+  /** Makes the first tokens sent to each path invalid, and counts the calls from now on. */
+  async spoilTokens({ times }: { times: number }): Promise<Record<string, number>> {
+    const calls: Record<string, number> = {};
+    await this.page.route(/\/v1\/(users|auth\/(sessions|refresh))/, async (route) => {
+      const { pathname } = new URL(route.request().url());
+      const count = (calls[pathname] ?? 0) + 1;
+      calls[pathname] = count;
+      const headers = route.request().headers();
+      const isSpoilt = headers['authorization'] && count <= times;
+      await route.continue(isSpoilt ? { headers: { ...headers, authorization: 'Bearer of.bad.news' } } : {});
+    });
+    return calls;
+  }
+}
