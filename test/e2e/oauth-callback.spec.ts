@@ -48,7 +48,8 @@ describe.each(everyProvider)('The way back from %s', (provider) => {
 
     const answers = await Promise.all(times(5, () => browser.comeBack(callback)));
 
-    expect(answers.map(({ status }) => status).toSorted()).toEqual([302, 400, 400, 400, 400]);
+    expect(answers.filter(({ status }) => status === 302)).toHaveLength(1);
+    expect(answers.filter(({ status }) => status === 400)).toHaveLength(4);
     expect(answers.find(({ status }) => status === 400)).toMatchObject(stateInvalid);
   });
 
@@ -186,20 +187,6 @@ describe.each(['google', 'apple'] as const)('An id token of %s', (provider) => {
     oauth.providers.control.claims(provider, { ...claims, ...aud });
 
     expect(locationOf(await browser.comeBack(callback))).toBe('http://localhost:3000/?error=provider_error');
-  });
-
-  it('whose key is unknown does not make us ask for keys more than once a minute', async () => {
-    const honest = await backFrom(provider);
-    await honest.browser.comeBack(honest.callback);
-    oauth.providers.control.hostile(provider, 'unknown-key');
-    const before = oauth.providers.control.requests(provider);
-
-    const ends = await Promise.all(times(30, () => new Browser(app).goThrough(provider)));
-
-    const after = oauth.providers.control.requests(provider);
-    expect(new Set(ends.map((end) => end.searchParams.get('error')))).toEqual(new Set(['provider_error']));
-    expect(after.jwks - before.jwks).toBeLessThanOrEqual(1);
-    expect(after.discovery).toBe(before.discovery);
   });
 });
 

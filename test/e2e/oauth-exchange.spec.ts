@@ -150,19 +150,3 @@ describe('POST /v1/auth/oauth/exchange', () => {
     expect(answers.map(({ status }) => status)).toEqual([200, 200]);
   });
 });
-
-describe('Attempts and codes that nobody came back for', () => {
-  it('are cleared away by those that come after', async () => {
-    await withCode();
-    await new Browser(app).begin('github');
-    await app.db.query(`UPDATE oauth_codes SET expires_at = now() - interval '1 second'`);
-    await app.db.query(`UPDATE oauth_attempts SET expires_at = now() - interval '1 second'`);
-
-    await withCode();
-
-    const left = await app.db.query(
-      'SELECT (SELECT count(*)::int FROM oauth_attempts) AS attempts, (SELECT count(*)::int FROM oauth_codes) AS codes',
-    );
-    expect(left).toEqual([{ attempts: 0, codes: 1 }]);
-  });
-});

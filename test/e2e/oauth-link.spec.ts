@@ -207,7 +207,7 @@ describe('DELETE /v1/users/me/identities/{provider}', () => {
 
     const answers = await Promise.all([unlink(owner, 'github'), unlink(owner, 'google')]);
 
-    expect(answers.map(({ status }) => status).toSorted()).toEqual([204, 409]);
+    expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([204, 409]));
     expect(await identities(owner)).toHaveLength(1);
   });
 

@@ -34,7 +34,7 @@ export class Browser {
   /** Back from the provider, with what it gave along. */
   async comeBack({ method, url, fields }: Callback, instance?: Program): Promise<Response> {
     const http = this.app.http(instance);
-    if (method === 'GET') return this.send(http.get(`${url.pathname}?${fields}`), 'foreign link');
+    if (method === 'GET') return this.send(http.get(`${url.pathname}?${fields.toString()}`), 'foreign link');
     return this.send(http.post(url.pathname).type('form').send(fields.toString()), 'foreign form');
   }
 
@@ -78,7 +78,7 @@ export class Browser {
     if (sent.length > 0)
       request.set('cookie', sent.map(([name, { value }]) => `${name}=${value}`).join('; '));
     const answer = await request;
-    for (const line of [answer.headers['set-cookie'] ?? []].flat()) this.keep(String(line));
+    for (const line of [answer.headers['set-cookie'] ?? []].flat()) this.keep(line);
     return answer;
   }
 

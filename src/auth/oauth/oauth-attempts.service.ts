@@ -44,8 +44,8 @@ export class OAuthAttemptsService {
     };
   }
 
+  /** Those that nobody comes back for are removed by the purge of maintenance/. */
   async save({ browser, linkSessionId, ...rest }: NewAttempt, secrets: AttemptSecrets) {
-    await this.removeExpired();
     await this.db.manager.insert(OAuthAttempt, {
       id: randomUUIDv7(),
       ...rest,
@@ -82,14 +82,5 @@ export class OAuthAttemptsService {
   /** One for each provider, so that the answer of one can’t pass for that of another (RFC 9700, section 4.4.2). */
   private redirectUri(provider: ProviderName): string {
     return `${this.config.PUBLIC_URL}/v1/auth/oauth/${provider}/callback`;
-  }
-
-  /** A few at each new one keep the table short, without a job that could stand still. */
-  private async removeExpired(): Promise<void> {
-    await this.db.query(
-      `DELETE FROM oauth_attempts WHERE id IN (
-         SELECT id FROM oauth_attempts WHERE expires_at < now() ORDER BY expires_at LIMIT 20 FOR UPDATE SKIP LOCKED
-       )`,
-    );
   }
 }

@@ -19,7 +19,6 @@ export class OAuthCodesService {
 
   /** The caller holds the lock of the user’s row, so that whatever ends all sessions finds the code or comes first. */
   async issue(userId: string, provider: ProviderName, browser: string, tx: EntityManager): Promise<string> {
-    await removeExpired(tx);
     const code = newSecret();
     await tx.insert(OAuthCode, {
       id: randomUUIDv7(),
@@ -48,12 +47,4 @@ export class OAuthCodesService {
     if (browser === undefined || !hashOf(browser).equals(found.browserHash)) return null;
     return user.status === 'active' ? { user, provider: found.provider } : null;
   }
-}
-
-async function removeExpired(tx: EntityManager): Promise<void> {
-  await tx.query(
-    `DELETE FROM oauth_codes WHERE id IN (
-       SELECT id FROM oauth_codes WHERE expires_at < now() ORDER BY expires_at LIMIT 20 FOR UPDATE SKIP LOCKED
-     )`,
-  );
 }

@@ -58,4 +58,10 @@ function forgedClaims(mode: IdTokenMode, idToken: string): JWTPayload {
 const sign = (claims: JWTPayload, key: CryptoKey | Uint8Array, header: { alg: string; kid?: string }) =>
   new SignJWT(claims).setProtectedHeader(header).sign(key);
 
-const strangersKey = async (): Promise<CryptoKey> => (await generateKeyPair('RS256')).privateKey;
+let stranger: Promise<{ privateKey: CryptoKey }> | undefined;
+
+/** Made once: a burst of forged tokens would otherwise take longer to forge than to refuse. */
+async function strangersKey(): Promise<CryptoKey> {
+  stranger ??= generateKeyPair('RS256');
+  return (await stranger).privateKey;
+}
