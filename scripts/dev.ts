@@ -164,6 +164,7 @@ async function showBox(): Promise<void> {
   const lines = [
     ['API', url],
     ['Docs', `${url}/docs`],
+    ['Client', `${url}/reference-client/`],
     ['Health', `${url}/health/ready`],
     ['Mail', env.SMTP_URL ? 'sent through SMTP_URL' : env.MAIL_DIR || '.local/mail'],
     ['Sign in', `${admin} / ${adminPassword}`],
