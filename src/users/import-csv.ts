@@ -43,10 +43,9 @@ export async function* csvRecords(lines: AsyncIterable<string>): AsyncGenerator<
 async function readRecord(waiting: string[], fill: (count: number) => Promise<boolean>) {
   let text = waiting[0] ?? '';
   for (let lineCount = 1; ; lineCount += 1) {
-    const fields = splitRecord(text);
+    const fields = text.length > RECORD_MAX_CHARACTERS ? null : splitRecord(text);
     if (fields !== 'open') return { fields, lineCount: fields ? lineCount : 1 };
-    const isTooLong = lineCount >= RECORD_MAX_LINES || text.length > RECORD_MAX_CHARACTERS;
-    if (isTooLong || !(await fill(lineCount + 1))) return { fields: null, lineCount: 1 };
+    if (lineCount >= RECORD_MAX_LINES || !(await fill(lineCount + 1))) return { fields: null, lineCount: 1 };
     text += `\n${waiting[lineCount]}`;
   }
 }
@@ -88,7 +87,10 @@ export function readHeader(head: string): Map<ImportColumn, number> {
   return new Map(columns.map((column, position) => [column as ImportColumn, position]));
 }
 
-/** Physical lines without their ends; a byte order mark at the very start is dropped. */
+/**
+ * Physical lines without their ends; a byte order mark at the very start is dropped. Of a line that is longer than any
+ * record may be, only enough is kept to tell: a file that is all one line must cost no more than another.
+ */
 export async function* textLines(chunks: AsyncIterable<Buffer>): AsyncGenerator<string> {
   const decoder = new TextDecoder('utf-8');
   let rest = '';
@@ -96,13 +98,18 @@ export async function* textLines(chunks: AsyncIterable<Buffer>): AsyncGenerator<
     rest += decoder.decode(chunk, { stream: true });
     // A CR at the end may be half of a CRLF.
     const lines = rest.split(/\r\n|\n|\r(?!$)/);
-    rest = lines.pop() ?? '';
+    rest = shortened(lines.pop() ?? '');
     yield* lines;
   }
   rest += decoder.decode();
   const lines = rest.split(/\r\n|\n|\r/);
   if (lines.at(-1) === '') lines.pop();
   yield* lines;
+}
+
+function shortened(line: string): string {
+  if (line.length <= RECORD_MAX_CHARACTERS + 2) return line;
+  return line.slice(0, RECORD_MAX_CHARACTERS + 1) + (line.endsWith('\r') ? '\r' : '');
 }
 
 /** One line of a CSV file. A value that a spreadsheet would take for a formula is marked as text (CWE-1236). */

@@ -1,0 +1,194 @@
+import { describe, expect, it } from '@jest/globals';
+import { csvLine, type CsvRecord, csvRecords, readHeader, textLines } from './import-csv.ts';
+import { ImportFileInvalidError } from './users.errors.ts';
+
+/** The bytes in pieces of this size. */
+async function* inPieces(bytes: Buffer, size: number): AsyncGenerator<Buffer> {
+  for (let at = 0; at < bytes.length; at += size) yield bytes.subarray(at, at + size);
+}
+
+async function all<T>(items: AsyncIterable<T>): Promise<T[]> {
+  const found: T[] = [];
+  for await (const item of items) found.push(item);
+  return found;
+}
+
+const linesOf = (text: string, size = 1_000_000) => all(textLines(inPieces(Buffer.from(text), size)));
+const recordsOf = (text: string, size = 1_000_000): Promise<CsvRecord[]> =>
+  all(csvRecords(textLines(inPieces(Buffer.from(text), size))));
+
+describe('textLines', () => {
+  it.each(['\n', '\r\n', '\r'])('ends lines at %j', async (end) => {
+    const lines = await linesOf(['a', 'b', '', 'c', ''].join(end));
+
+    expect(lines).toEqual(['a', 'b', '', 'c']);
+  });
+
+  it('gives the same lines wherever the bytes are cut, in a CRLF and in a character too', async () => {
+    const text = 'é,"naïve"\r\n\r\n日本語\r𝒳,b\nlast';
+
+    const cuts = await Promise.all(Array.from({ length: 12 }, (_, n) => linesOf(text, n + 1)));
+
+    expect(new Set(cuts.map((lines) => JSON.stringify(lines)))).toEqual(
+      new Set([JSON.stringify(['é,"naïve"', '', '日本語', '𝒳,b', 'last'])]),
+    );
+  });
+
+  it('drops a byte order mark at the start and keeps one in the middle', async () => {
+    const lines = await linesOf('\uFEFFa\n\uFEFFb', 1);
+
+    expect(lines).toEqual(['a', '\uFEFFb']);
+  });
+
+  it('gives nothing for an empty file', async () => {
+    expect(await linesOf('')).toEqual([]);
+  });
+
+  it('keeps the line below one that is longer than any record', async () => {
+    const lines = await linesOf(`${'x'.repeat(100_000)}\r\nnext`, 1_000);
+
+    expect(lines).toHaveLength(2);
+    expect(lines[1]).toBe('next');
+    expect(lines[0]?.length).toBeLessThan(20_000);
+  });
+});
+
+describe('csvRecords', () => {
+  it('reads quoted commas, quotes and line ends, and numbers records by the line where they begin', async () => {
+    const records = await recordsOf('a,b\n"x, y","say ""hi"""\n"two\r\nlines",c\n"",\nd,e');
+
+    expect(records).toEqual([
+      { line: 1, fields: ['a', 'b'] },
+      { line: 2, fields: ['x, y', 'say "hi"'] },
+      { line: 3, fields: ['two\nlines', 'c'] },
+      { line: 5, fields: ['', ''] },
+      { line: 6, fields: ['d', 'e'] },
+    ]);
+  });
+
+  it('counts blank lines but makes no record of them', async () => {
+    const records = await recordsOf('a\n\n\nb\n');
+
+    expect(records).toEqual([
+      { line: 1, fields: ['a'] },
+      { line: 4, fields: ['b'] },
+    ]);
+  });
+
+  it.each([
+    ['text before a quote', 'a"b",c'],
+    ['text after a quote', '"a"b,c'],
+    ['a lone quote in the middle', 'a,b"c'],
+  ])('calls a line with %s broken, and goes on below it', async (_, line) => {
+    const records = await recordsOf(`${line}\nd,e`);
+
+    expect(records).toEqual([
+      { line: 1, fields: null },
+      { line: 2, fields: ['d', 'e'] },
+    ]);
+  });
+
+  it('loses only its own line to a quote that is never closed', async () => {
+    const below = Array.from({ length: 200 }, (_, n) => `user${n},x`);
+
+    const records = await recordsOf(['"never closed,x', ...below].join('\n'));
+
+    expect(records).toHaveLength(201);
+    expect(records.filter(({ fields }) => fields === null)).toEqual([{ line: 1, fields: null }]);
+  });
+
+  it('closes an open quote at the next line that has one, as RFC 4180 says', async () => {
+    const records = await recordsOf('"open,x\nb",y\nc,z');
+
+    expect(records).toEqual([
+      { line: 1, fields: ['open,x\nb', 'y'] },
+      { line: 3, fields: ['c', 'z'] },
+    ]);
+  });
+
+  it('calls a record broken that is longer than any can be', async () => {
+    const records = await recordsOf(`${'x'.repeat(50_000)},b\nc,d`, 4_096);
+
+    expect(records).toEqual([
+      { line: 1, fields: null },
+      { line: 2, fields: ['c', 'd'] },
+    ]);
+  });
+});
+
+describe('the time that a file takes', () => {
+  const hostile: [string, (size: number) => string][] = [
+    ['one endless line', (size) => 'x'.repeat(size)],
+    ['one endless quoted field', (size) => `"${'x'.repeat(size)}`],
+    ['nothing but quotes', (size) => '"'.repeat(size)],
+    ['a quote opened on every other line', (size) => '"a\nb\n'.repeat(size / 5)],
+    ['quotes opened far apart', (size) => `"a\n${'b\n'.repeat(60)}`.repeat(size / 123)],
+    ['nothing but line ends', (size) => '\r'.repeat(size)],
+    ['nothing but commas', (size) => ','.repeat(size)],
+  ];
+
+  const secondsFor = async (text: string) => {
+    const start = performance.now();
+    await recordsOf(text, 64 * 1024);
+    return performance.now() - start;
+  };
+
+  it.each(hostile)(
+    'grows no faster than the file for %s',
+    async (_, make) => {
+      await secondsFor(make(50_000));
+
+      const small = Math.min(await secondsFor(make(100_000)), await secondsFor(make(100_000)));
+      const large = Math.min(await secondsFor(make(800_000)), await secondsFor(make(800_000)));
+
+      // Eight times the size: quadratic would be 64 times the time.
+      expect(large / Math.max(small, 5)).toBeLessThan(24);
+    },
+    60_000,
+  );
+});
+
+describe('readHeader', () => {
+  it.each([
+    ['email,displayName\n', ['email', 'displayName']],
+    ['\uFEFFemail,displayName\r\nrest', ['email', 'displayName']],
+    ['role,"email",displayName', ['role', 'email', 'displayName']],
+  ])('takes %j', (head, columns) => {
+    expect([...readHeader(head).keys()]).toEqual(columns);
+  });
+
+  it.each([
+    '',
+    '\nemail,displayName',
+    'email',
+    'email,displayName,age',
+    'email,displayName,email',
+    'Email,DisplayName',
+    'email;displayName',
+    'email, displayName',
+    'email,displayName,',
+    '"email,displayName',
+    '\0\0\0',
+  ])('refuses %j', (head) => {
+    expect(() => readHeader(head)).toThrow(ImportFileInvalidError);
+  });
+});
+
+describe('csvLine', () => {
+  it('quotes what needs it, and survives being read again', async () => {
+    const values = ['a,b', 'say "hi"', 'two\nlines', '', 'plain'];
+
+    const line = csvLine(values);
+
+    expect(line.endsWith('\n')).toBe(true);
+    expect(await recordsOf(line)).toEqual([{ line: 1, fields: values }]);
+  });
+
+  it.each(['=1+1', '+1', '-1', '@SUM(A1)', '\t=1', '\r=1'])('marks %j as text', (value) => {
+    expect(csvLine([value]).replace(/^"/, '').startsWith(`'${value[0]}`)).toBe(true);
+  });
+
+  it('leaves numbers and harmless text as they are', () => {
+    expect(csvLine([12, 'a=b', 'x@example.com'])).toBe('12,a=b,x@example.com\n');
+  });
+});
