@@ -6,6 +6,8 @@ export interface Call {
   json?: unknown;
   /** Sent as `text/csv` without holding it whole; a function, because a call that is repeated after a 429 sends it anew. */
   csv?: () => AsyncIterable<Uint8Array>;
+  /** As a browser would send it. */
+  cookie?: string;
   timeoutMs?: number;
 }
 
@@ -83,12 +85,13 @@ export class ApiClient {
     }
   }
 
-  private headers({ json, csv }: Call): Record<string, string> {
+  private headers({ json, csv, cookie }: Call): Record<string, string> {
     const { accessToken, correlationId } = this.options;
     return {
       'X-Correlation-Id': correlationId,
       ...(json === undefined ? {} : { 'Content-Type': 'application/json' }),
       ...(csv === undefined ? {} : { 'Content-Type': 'text/csv' }),
+      ...(cookie ? { Cookie: cookie } : {}),
       ...(accessToken === undefined ? {} : { Authorization: `Bearer ${accessToken}` }),
     };
   }

@@ -4,6 +4,7 @@ import { ApiClient } from './client.ts';
 import { type ImportFile, makeImportFile } from './csv.ts';
 import * as userImport from './import.ts';
 import { Mailbox } from './mail.ts';
+import * as providers from './providers.ts';
 import { Failure, type Progress, Terminal } from './terminal.ts';
 
 /** What every step works with. */
@@ -22,6 +23,7 @@ const { env } = process;
 async function tour(demo: Demo): Promise<void> {
   const { api, terminal } = demo;
   const visitor = await becomeVisitor(demo);
+  await useProviders(demo, visitor);
   const admin = await importUsers(demo, visitor.email);
   await terminal.step('Sign out', (on) => account.signOut(api, visitor.session, on));
   await terminal.step('Sign out the admin', (on) => account.signOut(api, admin, on));
@@ -39,7 +41,33 @@ async function becomeVisitor({ api, mailbox, terminal, runId }: Demo) {
   const profile = { email, displayName, role: 'user', status: 'active', emailVerified: true };
   await terminal.step('Read the profile', (on) => account.readProfile(api.as(first), profile, on));
   const session = await terminal.step('Refresh the tokens', (on) => account.refresh(api, first, on));
-  return { email, session };
+  return { email, password, session };
+}
+
+async function useProviders(
+  { api, terminal, runId }: Demo,
+  { email, password, session }: { email: string; password: string; session: account.TokenPair },
+): Promise<void> {
+  const found = await terminal.step('Look for providers to sign in with', async (on) => {
+    const standIns = await providers.standIns(api);
+    on.note(standIns.map(({ provider }) => provider).join(', ') || 'no stand-ins here: left out');
+    return standIns;
+  });
+  for (const provider of found) {
+    await terminal.step(`Sign in with ${provider.provider}`, (on) =>
+      providers.signIn(api, provider, runId, on),
+    );
+  }
+  const [first] = found;
+  if (first) {
+    await terminal.step('Link a provider', (on) => providers.link(api.as(session), first, runId, on));
+  }
+  const stolen = await terminal.step('Sign in on a second device', () =>
+    account.signIn(api, email, password),
+  );
+  await terminal.step('Use its old refresh token', (on) =>
+    providers.proveReuse(api, { stolen, other: session }, on),
+  );
 }
 
 async function importUsers({ api, terminal, runId }: Demo, visitorEmail: string): Promise<account.TokenPair> {
