@@ -27,14 +27,16 @@ export class EmailChangeService {
 
   /** Answers the same for an address that is taken: only its owner hears of it. */
   async request({ newEmail, password }: ChangeEmail, caller: Principal): Promise<void> {
-    const user = await this.users.get(caller.userId);
-    await this.prove(user, password, caller);
+    const user = await this.prove(await this.users.get(caller.userId), password, caller);
     await this.users.transaction(async (tx) => {
       const owner = await this.users.findByEmailForUpdate(newEmail, tx);
       if (owner?.emailVerifiedAt) {
         if (owner.id !== user.id) await this.mail.sendWithin(NOTICE_LIMIT, 'already-registered', owner, tx);
         return;
       }
+      // Locked: the limit of mails holds for many requests at once, and a reset since voids what was proven.
+      const now = await this.users.findForUpdate(user.id, tx);
+      if (now?.passwordHash !== user.passwordHash) throw new WrongPasswordError();
       const recipient = { id: user.id, email: newEmail };
       await this.mail.sendWithin(CONFIRMATION_LIMIT, 'confirm-email-change', recipient, tx);
     });
@@ -55,10 +57,14 @@ export class EmailChangeService {
   }
 
   /** By the password; an account that has none, by having just signed in. */
-  private async prove(user: User, password: string | undefined, caller: Principal): Promise<void> {
-    if (!user.passwordHash) return requireRecentSignIn(caller);
+  private async prove(user: User, password: string | undefined, caller: Principal): Promise<User> {
+    if (!user.passwordHash) {
+      requireRecentSignIn(caller);
+      return user;
+    }
     const proven = password === undefined ? null : await this.credentials.verify(user.email, password);
     if (proven?.id !== user.id) throw new WrongPasswordError();
+    return proven;
   }
 }
 

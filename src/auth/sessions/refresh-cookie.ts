@@ -24,8 +24,9 @@ export function readRefreshCookie(request: FastifyRequest, config: Config): stri
   const token = peekRefreshCookie(request);
   if (token === undefined) return undefined;
   const own = new URL(config.PUBLIC_URL).origin;
-  const { origin } = request.headers;
-  if (!origin || ![own, ...config.CORS_ORIGINS].includes(origin)) {
+  const { origin, 'sec-fetch-site': site } = request.headers;
+  // No browser sends a strict cookie across sites: whoever says so is not to be believed (OWASP ASVS 5.0, 3.5.1).
+  if (!origin || ![own, ...config.CORS_ORIGINS].includes(origin) || site === 'cross-site') {
     throw new ForbiddenError({ detail: 'A refresh by cookie needs an Origin that is allowed.' });
   }
   return token;
