@@ -1,4 +1,5 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { spawnSync } from 'node:child_process';
 import {
   appleSecret,
   beginApple,
@@ -219,6 +220,19 @@ describe('the stand-in of GitHub', () => {
     const { access_token: token } = await finishGithub(attempt, await visit(attempt.url));
 
     expect((await github('/user/emails', token)).status).toBe(404);
+  });
+});
+
+describe('the stand-ins as a program', () => {
+  it('does not start in production', () => {
+    const env = { PATH: process.env.PATH, NODE_ENV: 'production', PROVIDER_STANDINS_PORT: '9591' };
+    const { status, stderr } = spawnSync(process.execPath, ['test/support/providers/main.ts'], {
+      env,
+      encoding: 'utf8',
+    });
+
+    expect(status).toBe(1);
+    expect(stderr).toContain('they do not start where NODE_ENV is production');
   });
 });
 

@@ -27,6 +27,7 @@ export function signInPage(
 <html lang="en">
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width">
+<link rel="icon" href="data:,">
 <title>${TITLES[provider]} (stand-in)</title>
 <style>body { font: 1rem/1.5 system-ui; max-width: 30rem; margin: 3rem auto } form { margin: 0.5rem 0 } label { display: block }</style>
 <h1>${TITLES[provider]} (stand-in)</h1>
