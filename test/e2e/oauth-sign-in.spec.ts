@@ -1,10 +1,12 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import type { Response } from 'supertest';
 import { newPerson } from '../factories/person.factory.ts';
 import { createUser } from '../factories/user.factory.ts';
 import type { TestApp } from '../support/app.ts';
-import { Browser } from '../support/browser.ts';
+import { Browser, locationOf } from '../support/browser.ts';
 import { everyProvider, type OAuthApp, startOAuthApp } from '../support/oauth-app.ts';
-import { times } from '../support/until.ts';
+import { visit } from '../support/providers/visit.ts';
+import { times, until } from '../support/until.ts';
 
 let oauth: OAuthApp;
 let app: TestApp;
@@ -156,14 +158,26 @@ describe('Twenty first sign-ins of one subject at once, on two instances', () =>
   it('make one account whichever of two addresses comes first', async () => {
     const person = newPerson();
 
-    const ends = await Promise.all(
-      times(10, (index) => {
-        oauth.person('github', index % 2 ? person : { ...person, email: `other-${person.email}` });
-        return new Browser(app).goThrough('github');
-      }),
-    );
+    const backs: (() => Promise<Response>)[] = [];
+    for (const prefix of times(10, (index) => (index % 2 ? 'other-' : ''))) {
+      oauth.person('github', { ...person, email: prefix + person.email });
+      const browser = new Browser(app);
+      const callback = await visit(locationOf(await browser.begin('github')));
+      backs.push(() => browser.comeBack(callback));
+    }
 
-    expect(ends.map((end) => end.searchParams.has('code'))).toEqual(times(10, () => true));
+    // Held back until both addresses have an account of their own, and one too many.
+    const barrier = app.db.createQueryRunner();
+    await barrier.startTransaction();
+    await barrier.query('LOCK TABLE identities IN EXCLUSIVE MODE');
+    const answering = Promise.all(backs.map((comeBack) => comeBack()));
+    const waiting = `SELECT 1 FROM pg_locks WHERE NOT granted AND relation = 'identities'::regclass`;
+    await until(async () => (await barrier.query(waiting)).length === 2, 'both to wait for the table');
+    await barrier.commitTransaction();
+    await barrier.release();
+
+    const answers = await answering;
+    expect(answers.map(locationOf)).toEqual(times(10, () => expect.stringContaining('?code=')));
     expect(await identitiesOf(person.subject)).toHaveLength(1);
     const users = await app.db.query('SELECT 1 FROM users WHERE email LIKE $1', [`%${person.email}`]);
     expect(users).toHaveLength(1);
