@@ -1,6 +1,17 @@
 import { TestApp } from '../support/app.ts';
-import { openapi } from '../support/openapi.ts';
+import { codesOf, openapi, operations } from '../support/openapi.ts';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+
+/** Any request may meet these, whatever its route, so no route lists them. */
+const ANYWHERE = ['CONFLICT', 'MALFORMED_REQUEST', 'METHOD_NOT_ALLOWED', 'URI_TOO_LONG'];
+/** Told in the address that a browser is sent back to. */
+const IN_REDIRECTS = [
+  'ACCESS_DENIED',
+  'ACCOUNT_EXISTS',
+  'EMAIL_UNVERIFIED',
+  'IDENTITY_CONFLICT',
+  'PROVIDER_ERROR',
+];
 
 let open: TestApp;
 let closed: TestApp;
@@ -20,6 +31,18 @@ describe('GET /openapi.json', () => {
 
     expect(answer).toMatchObject({ status: 200, body: { openapi: '3.1.0' } });
     expect(answer.body).toEqual(openapi);
+  });
+});
+
+describe('GET /problems', () => {
+  it('lists each code of the document, and those that are no matter of one operation', async () => {
+    const { body } = await open.http().get('/problems');
+
+    const catalogue: string[] = body.data.map(({ code }: { code: string }) => code);
+    const documented = new Set(operations.flatMap((operation) => codesOf(operation)));
+    expect([...documented].filter((code) => !catalogue.includes(code))).toEqual([]);
+    const elsewhere = catalogue.filter((code) => !documented.has(code));
+    expect(elsewhere.toSorted()).toEqual([...ANYWHERE, ...IN_REDIRECTS].toSorted());
   });
 });
 

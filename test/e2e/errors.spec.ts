@@ -112,7 +112,7 @@ describe('a route that does not exist', () => {
 describe('a method that a route does not have', () => {
   it.each([
     ['delete', '/v1/auth/login', 'POST'],
-    ['put', '/v1/users/me', 'GET, HEAD, PATCH'],
+    ['put', '/v1/jobs', 'GET, HEAD, POST'],
     ['post', `/v1/users/${UUID}`, 'GET, HEAD, PATCH'],
     ['patch', '/health/live', 'GET, HEAD'],
   ] as const)('is answered with those it has: %s %s', async (method, path, allowed) => {

@@ -101,7 +101,7 @@ describe('the API at its end', () => {
     // So that the next request of this client goes elsewhere.
     expect(kept.headers.connection).toBe('close');
     expect(await ending).toEqual({ code: 0, signal: null });
-    await expect(fetch(`${api.url}/health/live`)).rejects.toThrow();
+    await expect(fetch(`${api.url}/health/live`)).rejects.toThrow('fetch failed');
     agent.destroy();
   });
 

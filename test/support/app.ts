@@ -63,16 +63,7 @@ export class TestApp {
     const database = await createTestDatabase();
     const redis = backend === 'redis' ? await createTestRedis() : undefined;
     const env = {
-      NODE_ENV: 'test',
-      LOG_LEVEL: process.env['TEST_LOG_LEVEL'] ?? 'silent',
-      DATABASE_URL: database.url,
-      REDIS_URL: redis?.url ?? '',
-      // Made once a machine: an RSA key takes longer than most tests.
-      JWT_KEYS_DIR: join(tmpdir(), 'test-keys'),
-      MAIL_DIR: join(dir, 'mail'),
-      RATE_LIMIT_FACTOR: '1000',
-      SWEEP_SECONDS: '1',
-      JOB_LEASE_SECONDS: '2',
+      ...environment(dir, database.url, redis?.url),
       ...(typeof settings === 'function' ? settings(database.url) : settings),
     };
     const config = loadConfig(undefined, env);
@@ -124,6 +115,21 @@ export class TestApp {
 
 @Module({})
 class TestWorkerModule {}
+
+function environment(dir: string, databaseUrl: string, redisUrl = ''): Settings {
+  return {
+    NODE_ENV: 'test',
+    LOG_LEVEL: process.env['TEST_LOG_LEVEL'] ?? 'silent',
+    DATABASE_URL: databaseUrl,
+    REDIS_URL: redisUrl,
+    // Made once a machine: an RSA key takes longer than most tests.
+    JWT_KEYS_DIR: join(tmpdir(), 'test-keys'),
+    MAIL_DIR: join(dir, 'mail'),
+    RATE_LIMIT_FACTOR: '1000',
+    SWEEP_SECONDS: '1',
+    JOB_LEASE_SECONDS: '2',
+  };
+}
 
 async function startApi(config: Config): Promise<NestFastifyApplication> {
   const api = await createApp(AppModule.with(config), config);

@@ -1,0 +1,77 @@
+import { TestApp } from '../support/app.ts';
+import { until } from '../support/until.ts';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+
+let app: TestApp;
+
+beforeAll(async () => {
+  app = await TestApp.start();
+});
+
+afterAll(() => app.stop());
+
+describe('GET /health/live', () => {
+  it('tells that the process turns, and of which version it is', async () => {
+    const answer = await app.http().get('/health/live');
+
+    expect(answer.status).toBe(200);
+    expect(answer.body).toEqual({ status: 'ok', version: expect.stringMatching(/^\d+\.\d+\.\d+/) });
+  });
+});
+
+describe('GET /health/ready', () => {
+  it('tells what the API works with, and nothing of where that is', async () => {
+    const answer = await app.http().get('/health/ready');
+
+    expect(answer.status).toBe(200);
+    expect(answer.body).toEqual({
+      status: 'ok',
+      checks: { database: 'up', migrations: 'current', redis: 'unused' },
+    });
+  });
+
+  it('is not ready for a schema that is older than the code', async () => {
+    const [last] = await app.db.query('SELECT * FROM migrations ORDER BY id DESC LIMIT 1');
+    await app.db.query('DELETE FROM migrations WHERE id = $1', [last.id]);
+
+    const answer = await until(async () => {
+      const asked = await app.http().get('/health/ready');
+      return asked.status === 503 && asked;
+    }, 'the API not to be ready');
+
+    await app.db.query('INSERT INTO migrations (id, timestamp, name) VALUES ($1, $2, $3)', [
+      last.id,
+      last.timestamp,
+      last.name,
+    ]);
+    expect(answer.body).toMatchObject({ status: 'unavailable', checks: { migrations: 'pending' } });
+    await until(async () => (await app.http().get('/health/ready')).status === 200, 'the API to be ready');
+  });
+
+  it('makes no table by being asked', async () => {
+    await app.db.query('ALTER TABLE migrations RENAME TO migrations_elsewhere');
+
+    const answer = await until(async () => {
+      const asked = await app.http().get('/health/ready');
+      return asked.status === 503 && asked;
+    }, 'the API not to be ready');
+
+    const tables = await app.db.query(
+      `SELECT 1 FROM pg_tables WHERE schemaname = 'public' AND tablename = 'migrations'`,
+    );
+    await app.db.query('ALTER TABLE migrations_elsewhere RENAME TO migrations');
+    expect(answer.body.checks).toMatchObject({ database: 'up', migrations: 'pending' });
+    expect(tables).toEqual([]);
+    await until(async () => (await app.http().get('/health/ready')).status === 200, 'the API to be ready');
+  });
+
+  it.each(['/health/live', '/health/ready'])('is for machines that have no token: %s', async (path) => {
+    const answers = await Promise.all([
+      app.http().get(path),
+      app.http().get(path).set('authorization', 'Bearer nonsense'),
+      app.http().head(path),
+    ]);
+
+    expect(answers.map(({ status }) => status)).toEqual([200, 200, 200]);
+  });
+});
