@@ -99,7 +99,7 @@ describe('each operation', () => {
   });
 
   it.each(where(({ path }) => path.includes('{')))('may find nothing under a name: %s', (_id, operation) => {
-    const named = operation.parameters?.filter((parameter) => parameter.in === 'path');
+    const named = operation.parameters?.filter((one) => one.in === 'path');
 
     expect(named?.map(({ name }) => `{${name}}`)).toEqual(operation.path.match(/\{\w+\}/g));
     expect(codesOf(operation, 404)).toContain('NOT_FOUND');
