@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
-import { DataSource, type EntityManager } from 'typeorm';
+import type { EntityManager } from 'typeorm';
+import { AuditService } from '../audit/audit.service.ts';
 import { type MailLimit, MailService } from '../mail/mail.service.ts';
 import type { User } from '../users/user.entity.ts';
 import { UsersService } from '../users/users.service.ts';
@@ -15,17 +16,17 @@ const NOTICE_LIMIT: MailLimit = { perHour: 1 };
 @Injectable()
 export class RegistrationService {
   constructor(
-    private readonly db: DataSource,
     private readonly users: UsersService,
     private readonly hasher: PasswordHasher,
     private readonly tokens: MailedTokensService,
     private readonly mail: MailService,
+    private readonly audit: AuditService,
   ) {}
 
   /** Always answers the same, so that a stranger can't learn who has an account. */
   async register({ email, password, displayName }: Register): Promise<void> {
     const passwordHash = await this.hasher.hash(password);
-    await this.db.transaction(async (tx) => {
+    await this.users.transaction(async (tx) => {
       const { user, isNew } = await this.users.createUnlessTaken({ email, passwordHash, displayName }, tx);
       if (user.emailVerifiedAt) {
         await this.mail.sendWithin(NOTICE_LIMIT, 'already-registered', user, tx);
@@ -39,16 +40,17 @@ export class RegistrationService {
   }
 
   async verifyEmail(token: string): Promise<void> {
-    await this.db.transaction(async (tx) => {
+    await this.users.transaction(async (tx) => {
       const { userId, email } = await this.tokens.spend('verify-email', token, tx);
       const user = await this.lock(email, tx);
       if (user?.id !== userId) throw new TokenInvalidError();
       await this.users.change(userId, { emailVerifiedAt: new Date() }, undefined, tx);
+      await this.audit.record({ type: 'email-verified', userId }, tx);
     });
   }
 
   async resendVerification(email: string): Promise<void> {
-    await this.db.transaction(async (tx) => {
+    await this.users.transaction(async (tx) => {
       const user = await this.lock(email, tx);
       // An account without a password was not registered by anyone: there is nothing that the link could confirm.
       if (!user?.passwordHash || user.emailVerifiedAt) return;

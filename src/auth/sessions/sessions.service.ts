@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
-import { InjectRepository } from '@nestjs/typeorm';
 import { randomBytes, randomUUIDv7 } from 'node:crypto';
 import { DataSource, type EntityManager, IsNull, MoreThan, type Repository } from 'typeorm';
+import { AuditService } from '../../audit/audit.service.ts';
 import { Config } from '../../platform/config/config.ts';
 import { NotFoundError } from '../../platform/errors/platform.errors.ts';
 import { MacService } from '../../platform/security/mac.service.ts';
@@ -34,12 +34,16 @@ const SESSIONS_PER_USER_MAX = 20;
 @Injectable()
 export class SessionsService {
   constructor(
-    @InjectRepository(Session) private readonly sessions: Repository<Session>,
     private readonly db: DataSource,
     private readonly macs: MacService,
     private readonly revocations: SessionRevocations,
     private readonly config: Config,
+    private readonly audit: AuditService,
   ) {}
+
+  private get sessions(): Repository<Session> {
+    return this.db.getRepository(Session);
+  }
 
   async begin(user: { id: string; role: string }, device: Device, tx: EntityManager): Promise<LiveSession> {
     const session = this.sessions.create({
@@ -75,17 +79,21 @@ export class SessionsService {
   /** Ends one of the caller's own; ending it again changes nothing. */
   async endOwn(id: string, { userId }: Principal): Promise<void> {
     if (!(await this.sessions.existsBy({ id, userId }))) throw new NotFoundError();
-    await this.end(id, 'ended-by-user', this.db.manager);
+    await this.db.transaction(async (tx) => {
+      if (!(await this.end(id, 'ended-by-user', tx))) return;
+      await this.audit.record({ type: 'session-ended', userId, data: { sessionId: id } }, tx);
+    });
     this.announceEnded([id]);
   }
 
-  /** To be announced once the transaction has committed. */
-  async end(id: string, reason: RevokedReason, tx: EntityManager): Promise<void> {
-    await tx.update(
+  /** False where it had ended before. To be announced once the transaction has committed. */
+  async end(id: string, reason: RevokedReason, tx: EntityManager): Promise<boolean> {
+    const { affected } = await tx.update(
       Session,
       { id, revokedAt: IsNull() },
       { revokedAt: () => 'now()', revokedReason: reason },
     );
+    return affected === 1;
   }
 
   /** Resolves to the ids of the ended sessions, to be announced once the transaction has committed. */
