@@ -29,7 +29,7 @@ export class JobFilesService {
     try {
       for await (const chunk of inChunks(bytes)) await this.append(file.id, chunk, this.db.manager);
     } catch (error) {
-      await this.files.delete({ id: file.id });
+      await this.remove(file.id);
       throw error;
     }
     return this.files.findOneByOrFail({ id: file.id });
@@ -39,6 +39,11 @@ export class JobFilesService {
     const file = tx.create(JobFile, { id: randomUUIDv7(), name, mediaType, size: 0 });
     await tx.insert(JobFile, file);
     return file;
+  }
+
+  /** Of a file that no job uses. Never fails: what can't be removed now falls to the clean-up of old files. */
+  async remove(id: string): Promise<void> {
+    await this.files.delete({ id }).catch(() => undefined);
   }
 
   /** One writer a file: the position is counted, not locked. */

@@ -38,7 +38,12 @@ export class UserImportsController {
     @Res({ passthrough: true }) reply: FastifyReply,
   ) {
     if (!(body instanceof Readable)) throw new UnsupportedMediaTypeError();
-    const job = await this.imports.start(body, contentLength ? Number(contentLength) : undefined, userId);
+    const announcedBytes = contentLength ? Number(contentLength) : undefined;
+    const job = await this.imports.start(body, announcedBytes, userId).catch((error: unknown) => {
+      // What was refused in the middle is not read to its end, and nothing else can come on that connection.
+      if (!body.readableEnded) void reply.header('connection', 'close');
+      throw error;
+    });
     void reply.header('location', `/v1/jobs/${job.id}`);
     return { data: jobView(job) };
   }

@@ -25,9 +25,14 @@ export class UserImportsService {
   async start(body: Readable, announcedBytes: number | undefined, userId: string): Promise<Job> {
     if (announcedBytes !== undefined && announcedBytes > IMPORT_MAX_BYTES) throw new PayloadTooLargeError();
     const file = await this.files.store({ name: 'import.csv', mediaType: 'text/csv' }, checked(body));
-    return this.db.transaction((tx) =>
-      this.jobs.enqueueForUser(userImport, {}, { userId, inputFileId: file.id }, tx),
-    );
+    try {
+      return await this.db.transaction((tx) =>
+        this.jobs.enqueueForUser(userImport, {}, { userId, inputFileId: file.id }, tx),
+      );
+    } catch (error) {
+      await this.files.remove(file.id);
+      throw error;
+    }
   }
 }
 

@@ -1,0 +1,39 @@
+import { untilJob } from '../factories/job.factory.ts';
+import type { TestApp } from './app.ts';
+import type { SignedIn } from './client.ts';
+
+/** Uploads the file as it is. */
+export const upload = (admin: SignedIn, csv: string | Buffer, type = 'text/csv') =>
+  admin.post('/v1/users/imports').set('content-type', type).send(csv);
+
+/** Uploads the file; gives the id of the job. */
+export async function startImport(admin: SignedIn, csv: string | Buffer): Promise<string> {
+  const answer = await upload(admin, csv);
+  if (answer.status !== 202) throw new Error(`The import was refused: ${answer.text}`);
+  return answer.body.data.id;
+}
+
+export async function reportOf(admin: SignedIn, jobId: string): Promise<string[]> {
+  const answer = await admin.get(`/v1/jobs/${jobId}/result`);
+  return answer.text.split('\n').slice(0, -1);
+}
+
+/** Imports the file; gives the counts, and the lines of the report below its header. */
+export async function importFile(app: TestApp, admin: SignedIn, csv: string | Buffer) {
+  const id = await startImport(admin, csv);
+  const { status, result } = await untilJob(app, id, 'completed', 'failed');
+  const [, ...refused] = await reportOf(admin, id);
+  return { status, result, refused };
+}
+
+export const countFiles = async (app: TestApp): Promise<number> =>
+  Number((await app.db.query('SELECT count(*) FROM job_files'))[0].count);
+
+/** How often each of these addresses has an account: `{ 'a@example.com': 1 }`. */
+export async function accountsOf(app: TestApp, prefix: string): Promise<Record<string, number>> {
+  const rows = await app.db.query<{ email: string; count: string }[]>(
+    'SELECT email, count(*) FROM users WHERE starts_with(email, $1) GROUP BY email',
+    [prefix],
+  );
+  return Object.fromEntries(rows.map(({ email, count }) => [email, Number(count)]));
+}
