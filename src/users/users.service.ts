@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { InjectRepository } from '@nestjs/typeorm';
-import { randomUUIDv7 } from 'node:crypto';
+import { randomUUID, randomUUIDv7 } from 'node:crypto';
 import { DataSource, type EntityManager, IsNull, type Repository } from 'typeorm';
 import { AuditService } from '../audit/audit.service.ts';
 import { SessionsService } from '../auth/sessions/sessions.service.ts';
@@ -106,7 +106,8 @@ export class UsersService {
   /** Nothing of the row tells any more whose it was, and nobody can sign in to it. */
   async anonymise(id: string, tx: EntityManager): Promise<void> {
     const nobody = {
-      email: `${id}@deleted.invalid`,
+      // Not made of the id: others know that, and could take the address before or find the account by it.
+      email: `${randomUUID()}@deleted.invalid`,
       displayName: 'Deleted user',
       passwordHash: null,
       emailVerifiedAt: null,

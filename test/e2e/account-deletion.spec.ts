@@ -1,0 +1,233 @@
+import { userErase } from '../../src/users/personal-data/user-erase.job.ts';
+import { enqueue } from '../factories/job.factory.ts';
+import { KeyRing } from '../../src/platform/security/key-ring.ts';
+import { createUser } from '../factories/user.factory.ts';
+import { TestApp } from '../support/app.ts';
+import { login, SignedIn, signedIn } from '../support/client.ts';
+import { storedText } from '../support/stored-text.ts';
+import { times, until } from '../support/until.ts';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { decodeJwt, SignJWT } from 'jose';
+import { randomUUID } from 'node:crypto';
+
+const PASSWORD = 'correct horse battery';
+const TEN_MINUTES = 600;
+
+let app: TestApp;
+
+beforeAll(async () => {
+  app = await TestApp.start({ worker: true });
+  await createUser(app, { role: 'admin' });
+});
+
+afterAll(() => app.stop());
+
+describe('DELETE /v1/users/me', () => {
+  it('ends the account and its sessions at once', async () => {
+    const user = await signedIn(app);
+
+    const answer = await user.delete('/v1/users/me');
+
+    expect(answer).toMatchObject({ status: 204, text: '' });
+    expect((await user.get('/v1/users/me')).status).toBe(401);
+    expect((await refresh(user)).status).toBe(401);
+    expect(await signIn(user.user.email)).toMatchObject({
+      status: 401,
+      body: { code: 'INVALID_CREDENTIALS' },
+    });
+  });
+
+  it('leaves neither name nor address in the account, and no link that was mailed', async () => {
+    const user = await signedIn(app, { displayName: 'Named Person' });
+    await app.http().post('/v1/auth/forgot-password').send({ email: user.user.email });
+    const token = await app.mailbox.token(user.user.email);
+
+    await user.delete('/v1/users/me');
+
+    const [row] = await app.db.query('SELECT * FROM users WHERE id = $1', [user.user.id]);
+    expect(JSON.stringify(row)).not.toMatch(new RegExp(`Named Person|${user.user.email}|argon2`));
+    const reset = await app
+      .http()
+      .post('/v1/auth/reset-password')
+      .send({ token, password: 'a new one, and long' });
+    expect(reset).toMatchObject({ status: 400, body: { code: 'TOKEN_INVALID' } });
+  });
+
+  it('leaves the address nowhere in the database once its job has run, and other accounts alone', async () => {
+    const [user, bystander] = [await signedIn(app), await signedIn(app)];
+    const newEmail = `${randomUUID()}@example.com`;
+    await user.post('/v1/users/me/email', { newEmail, password: PASSWORD });
+    await app.mailbox.next(newEmail);
+    await user.post('/v1/jobs', { type: 'user-export', input: {} });
+    await signIn(user.user.email, 'a wrong password');
+    expect(await storedText(app.db)).toContain(user.user.email);
+
+    await user.delete('/v1/users/me');
+    // The one that was started waits until no token of the account can live.
+    await enqueue(app, userErase, { userId: user.user.id });
+    await until(
+      async () => (await app.db.query('SELECT 1 FROM users WHERE id = $1', [user.user.id])).length === 0,
+      'the rest of the account to be erased',
+    );
+
+    const stored = await storedText(app.db);
+    expect(stored).not.toContain(user.user.email);
+    expect(stored).not.toContain(newEmail);
+    expect(await app.db.query('SELECT 1 FROM jobs WHERE user_id = $1', [user.user.id])).toEqual([]);
+    expect((await bystander.get('/v1/users/me')).status).toBe(200);
+  });
+
+  it('frees the address for a new account of another id, whose owner sees nothing of the old one', async () => {
+    const user = await signedIn(app);
+    const { email } = user.user;
+    await user.delete('/v1/users/me');
+
+    await app
+      .http()
+      .post('/v1/auth/register')
+      .send({ email, password: 'another password', displayName: 'Anew' });
+    await app
+      .http()
+      .post('/v1/auth/verify-email')
+      .send({ token: await app.mailbox.token(email) });
+    const { accessToken } = await login(app, email, 'another password');
+
+    expect(decodeJwt(accessToken).sub).not.toBe(user.user.id);
+    expect((await signIn(email)).status).toBe(401);
+    expect((await user.get('/v1/users/me')).status).toBe(401);
+    expect((await refresh(user)).status).toBe(401);
+  });
+
+  it('is not stopped by whoever takes an address that looks like that of a deleted account', async () => {
+    const user = await signedIn(app);
+    const email = `${user.user.id}@deleted.invalid`;
+    await app.http().post('/v1/auth/register').send({ email, password: PASSWORD, displayName: 'Squatter' });
+
+    const answer = await user.delete('/v1/users/me');
+
+    expect(answer.status).toBe(204);
+  });
+
+  it('leaves nothing that registering with its remains could find', async () => {
+    const user = await signedIn(app);
+    await user.delete('/v1/users/me');
+    const email = `${user.user.id}@deleted.invalid`;
+
+    const answers = await Promise.all([
+      app.http().post('/v1/auth/register').send({ email, password: PASSWORD, displayName: 'Anew' }),
+      app.http().post('/v1/auth/forgot-password').send({ email }),
+      app.http().post('/v1/auth/verify-email/resend').send({ email }),
+    ]);
+
+    expect(answers.map(({ status }) => status)).toEqual([202, 202, 202]);
+  });
+
+  it('is for who signed in within ten minutes', async () => {
+    const user = await signedIn(app);
+
+    const old = await signedInSince(user, TEN_MINUTES + 1).delete('/v1/users/me');
+    const recent = await signedInSince(user, TEN_MINUTES - 30).delete('/v1/users/me');
+
+    expect(old).toMatchObject({ status: 403, body: { code: 'RECENT_SIGN_IN_REQUIRED' } });
+    expect(recent.status).toBe(204);
+  });
+
+  it('happens once when it is asked for many times at once', async () => {
+    const user = await signedIn(app);
+
+    const answers = await Promise.all(times(5, () => user.delete('/v1/users/me')));
+
+    const statuses = answers.map(({ status }) => status);
+    expect(statuses.filter((status) => status === 204)).toHaveLength(1);
+    expect(statuses.every((status) => [204, 401, 404].includes(status))).toBe(true);
+    const events = await app.db.query(
+      `SELECT 1 FROM audit_events WHERE user_id = $1 AND type = 'account-deleted'`,
+      [user.user.id],
+    );
+    expect(events).toHaveLength(1);
+  });
+
+  it('stops the jobs of the account', async () => {
+    const user = await signedIn(app);
+    await app.db.query(
+      `INSERT INTO jobs (id, type, user_id, input, correlation_id, available_at)
+       VALUES (gen_random_uuid(), 'user-export', $1, '{}', 'x', now() + interval '1 hour')`,
+      [user.user.id],
+    );
+
+    await user.delete('/v1/users/me');
+
+    const [job] = await app.db.query('SELECT status FROM jobs WHERE user_id = $1', [user.user.id]);
+    expect(job).toEqual({ status: 'cancelled' });
+  });
+});
+
+describe('the job that erases the rest', () => {
+  it('waits until no access token can live, since sessions are known as ended by their rows', async () => {
+    const user = await signedIn(app);
+
+    await user.delete('/v1/users/me');
+
+    const [{ seconds }] = await app.db.query(
+      `SELECT extract(epoch FROM available_at - created_at)::int AS seconds FROM jobs
+       WHERE type = 'user-erase' AND input->>'userId' = $1`,
+      [user.user.id],
+    );
+    expect(seconds).toBeGreaterThan(app.config.ACCESS_TOKEN_SECONDS + 60);
+  });
+});
+
+describe('an account that was deleted', () => {
+  it('is gone for administrators too', async () => {
+    const [user, admin] = [await signedIn(app), await signedIn(app, { role: 'admin' })];
+    await user.delete('/v1/users/me');
+
+    const answers = await Promise.all([
+      admin.get(`/v1/users/${user.user.id}`),
+      admin.patch(`/v1/users/${user.user.id}`, { role: 'admin' }),
+    ]);
+    const { body } = await admin.get('/v1/users?limit=100');
+
+    expect(answers.map(({ status }) => status)).toEqual([404, 404]);
+    expect(JSON.stringify(body)).not.toContain(user.user.id);
+  });
+});
+
+describe('the last administrator', () => {
+  it('can’t delete the own account, nor can the last two at once', async () => {
+    const alone = await TestApp.start();
+    try {
+      const admins = [await signedIn(alone, { role: 'admin' }), await signedIn(alone, { role: 'admin' })];
+
+      const answers = await Promise.all(admins.map((admin) => admin.delete('/v1/users/me')));
+
+      const left = answers.findIndex(({ status }) => status === 409);
+      expect(answers[1 - left]?.status).toBe(204);
+      expect(answers[left]).toMatchObject({ status: 409, body: { code: 'LAST_ADMIN' } });
+      expect((await admins[left]!.get('/v1/users/me')).status).toBe(200);
+    } finally {
+      await alone.stop();
+    }
+  });
+});
+
+const signIn = (email: string, password = PASSWORD) =>
+  app.http().post('/v1/auth/login').send({ email, password });
+
+const refresh = ({ refreshToken }: SignedIn) => app.http().post('/v1/auth/refresh').send({ refreshToken });
+
+/** The same session, as if it had begun so many seconds ago. */
+function signedInSince(user: SignedIn, seconds: number) {
+  const { kid, privateKey } = app.api.get(KeyRing).active;
+  const claims = decodeJwt(user.accessToken);
+  const token = new SignJWT({ ...claims, auth_time: Number(claims['iat']) - seconds })
+    .setProtectedHeader({ alg: 'RS256', typ: 'at+jwt', kid })
+    .sign(privateKey);
+  return {
+    delete: async (path: string) =>
+      app
+        .http()
+        .delete(path)
+        .set('authorization', `Bearer ${await token}`),
+  };
+}

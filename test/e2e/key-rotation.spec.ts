@@ -1,0 +1,172 @@
+import { TestApp } from '../support/app.ts';
+import { login, SignedIn, signedIn } from '../support/client.ts';
+import type { Program } from '../support/program.ts';
+import { times, until } from '../support/until.ts';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { createLocalJWKSet, decodeProtectedHeader, jwtVerify } from 'jose';
+import { execFile } from 'node:child_process';
+import { chmodSync, mkdtempSync, readdirSync, rmSync, utimesSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+
+const SCRIPT = join(import.meta.dirname, '../../scripts/keys.ts');
+/** The folder is read every two seconds; five are what a leak may last. */
+const NOTICED_MS = 5_000;
+const HOUR_SECONDS = 3_600;
+
+let folder: string;
+let app: TestApp;
+let other: Program;
+let user: SignedIn;
+
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'rotation-'));
+  chmodSync(folder, 0o700);
+  await keys('make');
+  app = await TestApp.start({ settings: { JWT_KEYS_DIR: folder } });
+  // The test's own instance reads no folder: it is never told that it listens.
+  other = await app.startAnother();
+  user = await signedIn(app);
+});
+
+afterAll(async () => {
+  await app.stop();
+  rmSync(folder, { recursive: true });
+});
+
+describe('npm run keys', () => {
+  it('makes the first key the active one, for the owner of the folder alone', async () => {
+    const { stdout } = await keys('list');
+
+    expect(states()).toEqual(['active']);
+    expect(stdout).toMatch(/^active +[\w-]{43} +3072 bit/);
+  });
+
+  it.each([
+    ['activate', 'There is no next key'],
+    ['retire', 'There is no retiring key'],
+    ['rotate', 'Usage'],
+    ['', 'Usage'],
+  ])('refuses what it can not do: %s', async (command, reason) => {
+    await expect(keys(command)).rejects.toMatchObject({ code: 1, stderr: expect.stringContaining(reason) });
+    expect(states()).toEqual(['active']);
+  });
+});
+
+describe('a rotation', () => {
+  it('signs nobody out, and shows each key before it is used and as long as it is', async () => {
+    const before = await jwks();
+    const watched = watch(user);
+
+    await keys('make');
+    const published = await untilJwks((kids) => kids.length === 2);
+    await expect(keys('activate')).rejects.toMatchObject({ stderr: expect.stringContaining('too recently') });
+    age();
+    await keys('activate');
+    const renewed = await until(async () => {
+      const again = await loginAt(other);
+      return kidOf(again) !== kidOf(user.accessToken) && again;
+    }, 'the new key to sign');
+    await expect(keys('retire')).rejects.toMatchObject({ stderr: expect.stringContaining('may still live') });
+    expect((await atOther(user.accessToken)).status).toBe(200);
+    expect(await watched.stop()).toEqual(new Set([200]));
+
+    expect(published.keys.map(({ kid }) => kid)).toContain(kidOf(renewed));
+    expect((await atOther(renewed)).status).toBe(200);
+    // Somebody who has kept the keys from when the new one was published can verify both tokens.
+    const kept = createLocalJWKSet(published as never);
+    await jwtVerify(user.accessToken, kept);
+    await jwtVerify(renewed, kept);
+    await expect(jwtVerify(renewed, createLocalJWKSet(before as never))).rejects.toThrow();
+    expect(states()).toEqual(['active', 'retiring']);
+
+    age();
+    await keys('retire');
+    await untilJwks((kids) => kids.length === 1);
+    expect(states()).toEqual(['active']);
+    expect((await atOther(renewed)).status).toBe(200);
+  });
+});
+
+describe('a key that has leaked', () => {
+  it('is of no use within seconds, and who signed in by it refreshes', async () => {
+    const { accessToken, refreshToken } = await until(async () => {
+      const { body } = await app
+        .http(other)
+        .post('/v1/auth/login')
+        .send({ email: user.user.email, password: 'correct horse battery' });
+      return body.data as { accessToken: string; refreshToken: string };
+    }, 'a sign-in');
+    expect((await atOther(accessToken)).status).toBe(200);
+
+    await keys('make');
+    await keys('activate', '--force');
+    await keys('retire', '--force');
+
+    await until(async () => (await atOther(accessToken)).status === 401, 'the key to be refused', NOTICED_MS);
+    const answer = await app.http(other).post('/v1/auth/refresh').send({ refreshToken });
+    expect(answer.status).toBe(200);
+    expect((await atOther(answer.body.data.accessToken)).status).toBe(200);
+    expect(kidOf(answer.body.data.accessToken)).not.toBe(kidOf(accessToken));
+  });
+});
+
+const keys = (...args: string[]) =>
+  promisify(execFile)(process.execPath, [SCRIPT, ...args], {
+    env: { PATH: process.env.PATH, JWT_KEYS_DIR: folder },
+  });
+
+const states = () =>
+  readdirSync(folder)
+    .filter((name) => name.endsWith('.pem'))
+    .map((name) => name.split('-')[0])
+    .toSorted((a = '', b = '') => a.localeCompare(b));
+
+/** As if every key had come into its state an hour ago. */
+function age(): void {
+  const then = Date.now() / 1_000 - HOUR_SECONDS;
+  for (const name of readdirSync(folder)) utimesSync(join(folder, name), then, then);
+}
+
+const kidOf = (token: string): string => String(decodeProtectedHeader(token).kid);
+
+const jwks = async (): Promise<{ keys: { kid: string }[] }> =>
+  (await app.http(other).get('/.well-known/jwks.json')).body;
+
+const untilJwks = (fits: (kids: string[]) => boolean) =>
+  until(
+    async () => {
+      const ring = await jwks();
+      return fits(ring.keys.map(({ kid }) => kid)) && ring;
+    },
+    'the ring to be read anew',
+    NOTICED_MS,
+  );
+
+const atOther = (token: string) =>
+  app.http(other).get('/v1/users/me').set('authorization', `Bearer ${token}`);
+
+async function loginAt(instance: Program): Promise<string> {
+  const { body } = await app
+    .http(instance)
+    .post('/v1/auth/login')
+    .send({ email: user.user.email, password: 'correct horse battery' });
+  return body.data.accessToken;
+}
+
+/** Asks on and on, until it is told to stop and gives the statuses it saw. */
+function watch({ accessToken }: SignedIn) {
+  const seen = new Set<number>();
+  let isDone = false;
+  const done = (async () => {
+    while (!isDone) seen.add((await atOther(accessToken)).status);
+  })();
+  return {
+    stop: async () => {
+      isDone = true;
+      await done;
+      return seen;
+    },
+  };
+}

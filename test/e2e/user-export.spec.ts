@@ -1,0 +1,139 @@
+import { untilJob } from '../factories/job.factory.ts';
+import { TestApp } from '../support/app.ts';
+import { type SignedIn, signedIn } from '../support/client.ts';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { strFromU8, unzipSync } from 'fflate';
+import type { IncomingMessage } from 'node:http';
+
+const TABLES = ['audit-events', 'identities', 'jobs', 'mails', 'profile', 'sessions'];
+
+let app: TestApp;
+let user: SignedIn;
+let stranger: SignedIn;
+let files: Record<string, string>;
+let headers: Record<string, string>;
+
+beforeAll(async () => {
+  app = await TestApp.start({ worker: true });
+  user = await signedIn(app, { displayName: '=HYPERLINK("x"), "and" more' });
+  stranger = await signedIn(app);
+  await app.http().post('/v1/auth/forgot-password').send({ email: user.user.email });
+  await app.mailbox.next(user.user.email);
+  await app.db.query(
+    `INSERT INTO identities (id, user_id, provider, subject, email)
+     VALUES (gen_random_uuid(), $1, 'google', 'subject-1', 'me@gmail.example'),
+            (gen_random_uuid(), $2, 'google', 'subject-2', 'they@gmail.example')`,
+    [user.user.id, stranger.user.id],
+  );
+  const jobId = await startExport(user);
+  await untilJob(app, jobId, 'completed');
+  const answer = await download(user, jobId);
+  headers = answer.headers;
+  files = Object.fromEntries(
+    Object.entries(unzipSync(new Uint8Array(answer.body))).map(([name, bytes]) => [name, strFromU8(bytes)]),
+  );
+});
+
+afterAll(() => app.stop());
+
+describe('the job user-export', () => {
+  it('makes a ZIP that holds every table as JSON and as CSV', () => {
+    expect(headers).toMatchObject({
+      'content-type': 'application/zip',
+      'content-disposition': 'attachment; filename="my-data.zip"',
+      'cache-control': 'no-store',
+    });
+    expect(Object.keys(files).toSorted()).toEqual(TABLES.flatMap((name) => [`${name}.csv`, `${name}.json`]));
+  });
+
+  it('says the same in both', () => {
+    for (const name of TABLES) {
+      const rows = JSON.parse(files[`${name}.json`]!) as object[];
+      const [header = ''] = files[`${name}.csv`]!.split('\n');
+      expect(rows.length).toBeGreaterThan(0);
+      expect(header.split(',')).toEqual(Object.keys(rows[0]!));
+    }
+  });
+
+  it('holds what there is about the person', () => {
+    const { id, email, displayName } = user.user;
+
+    expect(table('profile')).toEqual([
+      expect.objectContaining({ id, email, display_name: displayName, role: 'user' }),
+    ]);
+    expect(table('sessions')).toEqual([
+      expect.objectContaining({ ip_address: expect.stringContaining('127.0.0.1') }),
+    ]);
+    expect(table('identities')).toEqual([
+      expect.objectContaining({ provider: 'google', subject: 'subject-1' }),
+    ]);
+    expect(table('mails')).toEqual([
+      expect.objectContaining({ template: 'reset-password', recipient: email }),
+    ]);
+    expect(table('audit-events')).toEqual([expect.objectContaining({ type: 'sign-in' })]);
+  });
+
+  it('holds nothing about anybody else', () => {
+    const all = Object.values(files).join('\n');
+
+    for (const text of [stranger.user.id, stranger.user.email, 'subject-2', 'they@gmail.example'])
+      expect(all).not.toContain(text);
+  });
+
+  it('holds no secret', async () => {
+    const all = Object.values(files).join('\n');
+    const [{ salt }] = await app.db.query('SELECT salt FROM sessions WHERE user_id = $1', [user.user.id]);
+
+    expect(all).not.toMatch(/argon2|password_hash|salt|token_hash|rotation_counter/);
+    for (const encoding of ['hex', 'base64', 'base64url'] as const)
+      expect(all).not.toContain((salt as Buffer).toString(encoding));
+    expect(all).not.toContain(await app.mailbox.token(user.user.email));
+  });
+
+  it('writes no formula into a CSV', () => {
+    expect(files['profile.csv']).toContain(`"'=HYPERLINK(""x""), ""and"" more"`);
+  });
+
+  it('is of whoever starts it, whatever they name', async () => {
+    const answer = await stranger.post('/v1/jobs', { type: 'user-export', input: { userId: user.user.id } });
+
+    expect(answer).toMatchObject({ status: 422, body: { code: 'VALIDATION_FAILED' } });
+  });
+
+  it('gives its result to its owner', async () => {
+    const jobId = await startExport(user);
+    await untilJob(app, jobId, 'completed');
+
+    expect((await stranger.get(`/v1/jobs/${jobId}/result`)).status).toBe(404);
+    expect((await app.http().get(`/v1/jobs/${jobId}/result`)).status).toBe(401);
+  });
+
+  it('is cancelled with its account', async () => {
+    const leaver = await signedIn(app);
+    const jobId = await startExport(leaver);
+
+    await leaver.delete('/v1/users/me');
+
+    const job = await untilJob(app, jobId, 'cancelled', 'failed', 'completed');
+    const answer = await leaver.get(`/v1/jobs/${job.id}/result`);
+    expect(answer.status).toBe(401);
+  });
+});
+
+async function startExport(caller: SignedIn): Promise<string> {
+  const { body } = await caller.post('/v1/jobs', { type: 'user-export', input: {} });
+  return body.data.id;
+}
+
+const download = (caller: SignedIn, jobId: string) =>
+  caller
+    .get(`/v1/jobs/${jobId}/result`)
+    .buffer()
+    .parse((response, done) => {
+      const chunks: Buffer[] = [];
+      const stream = response as unknown as IncomingMessage;
+      stream.on('data', (chunk: Buffer) => chunks.push(chunk));
+      stream.on('end', () => done(null, Buffer.concat(chunks)));
+    });
+
+const table = (name: string): unknown => JSON.parse(files[`${name}.json`]!);
