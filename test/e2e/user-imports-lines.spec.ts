@@ -1,0 +1,173 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { untilJob } from '../factories/job.factory.ts';
+import { createUser } from '../factories/user.factory.ts';
+import { TestApp } from '../support/app.ts';
+import { type SignedIn, signedIn } from '../support/client.ts';
+import { accountsOf, importFile, reportOf, startImport } from '../support/imports.ts';
+import { backends } from '../support/queue-data.ts';
+import { times, until } from '../support/until.ts';
+
+const TAKEN = 'The address has an account.';
+const DUPLICATE = 'An earlier line of the file has the same address.';
+const NO_ADDRESS = 'This is not an e-mail address.';
+const BAD_NAME = 'The name must be one line of 1 to 100 characters.';
+const BAD_ROLE = 'The role must be user or admin.';
+const MALFORMED = 'The line has broken quotes or another number of columns than the header.';
+
+describe.each(backends)('an import on %s', (backend) => {
+  let app: TestApp;
+  let admin: SignedIn;
+
+  beforeAll(async () => {
+    app = await TestApp.start({ backend, worker: true });
+    admin = await signedIn(app, { role: 'admin' });
+  });
+
+  afterAll(() => app.stop());
+
+  it('makes accounts that have no password, no proven address, and were sent no mail', async () => {
+    const csv = 'email,displayName,role\nnew1@example.com,"Doe, Jane",admin\nNEW2@example.com,Zoë,\n';
+
+    const { result } = await importFile(app, admin, csv);
+
+    const users = await app.db.query(
+      `SELECT email, display_name, role, status, password_hash, email_verified_at FROM users
+       WHERE starts_with(email, 'new') ORDER BY email`,
+    );
+    const blank = { status: 'active', password_hash: null, email_verified_at: null };
+    expect(result).toEqual({ imported: 2, failed: 0 });
+    expect(users).toEqual([
+      { email: 'new1@example.com', display_name: 'Doe, Jane', role: 'admin', ...blank },
+      { email: 'new2@example.com', display_name: 'Zoë', role: 'user', ...blank },
+    ]);
+    expect(await app.db.query('SELECT 1 FROM mails')).toEqual([]);
+  });
+
+  it('tells of every line that it refused: where, whose, and why', async () => {
+    await createUser(app, { email: 'taken@example.com' });
+    const csv = [
+      'email,displayName,role',
+      'l2@example.com,Two,user',
+      'no-address,Three,user',
+      'taken@example.com,Four,user',
+      'l2@example.com,Five,user',
+      'L2@Example.com,Six,user',
+      'l7@example.com,,user',
+      `l8@example.com,${'x'.repeat(101)},user`,
+      'l9@example.com,Nine,root',
+      'l10@example.com,Ten',
+      'l11@example.com,Eleven,user,more',
+      'l12@example.com,"never closed,user',
+      '',
+      '"l14@example.com","Four""teen","user"',
+      'l15@example.com,"two',
+      'lines",user',
+      '=1+1,Seventeen,user',
+      'l18@example.com,Eighteen,user',
+    ].join('\r\n');
+
+    const { status, result, refused } = await importFile(app, admin, csv);
+
+    expect({ status, result }).toEqual({ status: 'completed', result: { imported: 3, failed: 12 } });
+    expect(refused).toEqual([
+      `3,no-address,EMAIL_INVALID,${NO_ADDRESS}`,
+      `4,taken@example.com,EMAIL_TAKEN,${TAKEN}`,
+      `5,l2@example.com,EMAIL_DUPLICATE,${DUPLICATE}`,
+      `6,L2@Example.com,EMAIL_DUPLICATE,${DUPLICATE}`,
+      `7,l7@example.com,DISPLAY_NAME_INVALID,${BAD_NAME}`,
+      `8,l8@example.com,DISPLAY_NAME_INVALID,${BAD_NAME}`,
+      `9,l9@example.com,ROLE_INVALID,${BAD_ROLE}`,
+      `10,l10@example.com,MALFORMED,${MALFORMED}`,
+      `11,l11@example.com,MALFORMED,${MALFORMED}`,
+      `12,,MALFORMED,${MALFORMED}`,
+      `15,l15@example.com,DISPLAY_NAME_INVALID,${BAD_NAME}`,
+      `17,'=1+1,EMAIL_INVALID,${NO_ADDRESS}`,
+    ]);
+    const accounts = await accountsOf(app, 'l');
+    expect(accounts).toEqual({ 'l2@example.com': 1, 'l14@example.com': 1, 'l18@example.com': 1 });
+  });
+
+  it('tells duplicates within the file from taken addresses across its batches too', async () => {
+    const emails = times(1_200, (n) => `far${n}@example.com`);
+    const csv = ['email,displayName', ...[...emails, 'far3@example.com'].map((email) => `${email},F`)].join(
+      '\n',
+    );
+
+    const first = await importFile(app, admin, csv);
+    const second = await importFile(app, admin, csv);
+
+    expect([first.result, first.refused]).toEqual([
+      { imported: 1_200, failed: 1 },
+      [`1202,far3@example.com,EMAIL_DUPLICATE,${DUPLICATE}`],
+    ]);
+    expect(second.result).toEqual({ imported: 0, failed: 1_201 });
+    expect(new Set(second.refused.map((line) => line.split(',')[2]))).toEqual(new Set(['EMAIL_TAKEN']));
+    expect(Object.values(await accountsOf(app, 'far'))).toEqual(times(1_200, () => 1));
+  });
+
+  it('is complete with an empty report when there is nothing below the header', async () => {
+    const { status, result, refused } = await importFile(app, admin, '\uFEFFemail,displayName\r\n');
+
+    expect({ status, result, refused }).toEqual({
+      status: 'completed',
+      result: { imported: 0, failed: 0 },
+      refused: [],
+    });
+  });
+
+  it('goes on past a line that is longer than any record', async () => {
+    const csv = `email,displayName\n${'x'.repeat(3_000_000)}\n"${'y'.repeat(3_000_000)}\nz1@example.com,Z\n`;
+
+    const { result, refused } = await importFile(app, admin, csv);
+
+    expect(result).toEqual({ imported: 1, failed: 2 });
+    expect(refused.map((line) => line.slice(0, 12))).toEqual(['2,,MALFORMED', '3,,MALFORMED']);
+  });
+
+  it('leaves in what is in when it is cancelled, says how much, and goes on when it is retried', async () => {
+    const count = 30_000;
+    const csv = `email,displayName\n${times(count, (n) => `stop${n}@example.com,S\n`).join('')}`;
+    const id = await startImport(admin, csv);
+    await until(async () => {
+      const { body } = await admin.get(`/v1/jobs/${id}`);
+      return body.data.result?.imported > 0;
+    }, 'the first batch');
+
+    await admin.post(`/v1/jobs/${id}/cancel`);
+    const { result } = (await untilJob(app, id, 'cancelled')) as { result: { imported: number } };
+    const accounts = Object.keys(await accountsOf(app, 'stop')).length;
+    const report = await admin.get(`/v1/jobs/${id}/result`);
+    await admin.post(`/v1/jobs/${id}/retry`);
+    const done = await untilJob(app, id, 'completed');
+
+    expect(result).toEqual({ imported: accounts, failed: 0 });
+    expect(accounts).toBeLessThan(count);
+    expect([report.status, report.body.code]).toEqual([404, 'NOT_FOUND']);
+    expect(done.result).toEqual({ imported: count, failed: 0 });
+    expect(await reportOf(admin, id)).toEqual(['line,email,code,message']);
+    expect(Object.values(await accountsOf(app, 'stop'))).toEqual(times(count, () => 1));
+  });
+});
+
+describe('two imports of overlapping addresses at once', () => {
+  it('give each address to exactly one of them', async () => {
+    const app = await TestApp.start({ worker: true });
+    await app.startWorker();
+    const admin = await signedIn(app, { role: 'admin' });
+    const lines = (from: number) =>
+      `email,displayName\n${times(20_000, (n) => `both${from + n}@example.com,B\n`).join('')}`;
+
+    // The second runs through the addresses they share while the first does, in the other direction.
+    const backwards = lines(10_000).split('\n').filter(Boolean);
+    const reversed = [backwards[0], ...backwards.slice(1).toReversed(), ''].join('\n');
+    const ids = await Promise.all([startImport(admin, lines(0)), startImport(admin, reversed)]);
+    const jobs = await Promise.all(ids.map((id) => untilJob(app, id, 'completed', 'failed')));
+
+    const results = jobs.map(({ result }) => result as { imported: number; failed: number });
+    expect(jobs.map(({ status, attempts }) => [status, attempts])).toEqual(times(2, () => ['completed', 1]));
+    expect(results.map(({ imported, failed }) => imported + failed)).toEqual([20_000, 20_000]);
+    expect(results.reduce((sum, { imported }) => sum + imported, 0)).toBe(30_000);
+    expect(Object.values(await accountsOf(app, 'both'))).toEqual(times(30_000, () => 1));
+    await app.stop();
+  });
+});
