@@ -105,7 +105,7 @@ export class QueueBackend implements OnApplicationBootstrap, OnApplicationShutdo
   /** A Redis that evicts forgets jobs. The ledger hands them over again, but late. */
   private async warnOfEviction(redis: Redis): Promise<void> {
     // A managed Redis may refuse CONFIG, and one that is away is told of elsewhere.
-    const [, policy] = await (redis.config('GET', 'maxmemory-policy') as Promise<string[]>).catch(() => []);
+    const [, policy] = await redis.config('GET', 'maxmemory-policy').catch((): unknown[] => []);
     if (policy && policy !== 'noeviction') {
       this.logger.warn({
         msg: 'Redis evicts keys under pressure: set maxmemory-policy to noeviction',

@@ -19,7 +19,7 @@ const TABLES: Record<string, string> = {
                    FROM audit_events WHERE user_id = $1 ORDER BY created_at`,
 };
 
-type Row = Record<string, unknown>;
+type Row = Record<string, string | number | boolean | object | null>;
 
 /** Gathers a person's own data into a ZIP that holds every table as JSON and as CSV. */
 @JobHandler(userExport)
@@ -53,7 +53,7 @@ function toCsv(rows: Row[]): string {
   return [columns, ...rows.map((row) => columns.map((column) => cell(row[column])))].map(csvLine).join('');
 }
 
-function cell(value: unknown): string {
+function cell(value: Row[string] | undefined): string {
   if (value === null || value === undefined) return '';
   if (value instanceof Date) return value.toISOString();
   return typeof value === 'object' ? JSON.stringify(value) : String(value);
