@@ -2,7 +2,7 @@ import { InjectRepository } from '@nestjs/typeorm';
 import type { z } from 'zod';
 import { Repository } from 'typeorm';
 import { MailedTokensService } from '../auth/mailed-tokens.service.ts';
-import { type JobContext, JobHandler, type JobRunner } from '../jobs/job-handler.ts';
+import { type JobContext, JobFailure, JobHandler, type JobRunner } from '../jobs/job-handler.ts';
 import { UsersService } from '../users/users.service.ts';
 import { Mail } from './mail.entity.ts';
 import { mailSend } from './mail-send.job.ts';
@@ -25,7 +25,8 @@ export class MailSendHandler implements JobRunner<z.output<typeof mailSend.input
     const { mail, user, link } = prepared;
     const rendered = renderMail(mail.template, { displayName: user.displayName, link });
     const { correlationId } = ctx.job;
-    await this.transport.send({ id: mail.id, to: mail.recipient, correlationId, ...rendered });
+    const message = { id: mail.id, to: mail.recipient, correlationId, ...rendered };
+    await this.transport.send(message).catch(failWhereRefused);
     await ctx.complete({}, async (tx) => {
       await tx.update(Mail, { id: mail.id }, { sentAt: new Date() });
     });
@@ -41,4 +42,12 @@ export class MailSendHandler implements JobRunner<z.output<typeof mailSend.input
       return { mail, user, link };
     });
   }
+}
+
+/** A server that says for good that there is no such recipient (RFC 5321, section 4.2.1) would say so for days. */
+function failWhereRefused(error: Error & { command?: string; responseCode?: number }): never {
+  if (error.command === 'RCPT TO' && (error.responseCode ?? 0) >= 500) {
+    throw new JobFailure('RECIPIENT_REFUSED', 'The mail server takes no mail for this address.');
+  }
+  throw error;
 }

@@ -1,0 +1,76 @@
+import { once } from 'node:events';
+import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
+
+/** What the server does to the next mails: takes them, refuses the address, or hangs up once it has them. */
+type Mood = 'takes' | 'refuses' | 'hangs up';
+
+/** A mail server that keeps what it is sent, and that a test can take away and bring back. */
+export class SmtpServer {
+  /** Every message it was sent in full, as it came, with soft line breaks undone. */
+  readonly messages: string[] = [];
+  mood: Mood = 'takes';
+  private server?: Server;
+  private readonly sockets = new Set<Socket>();
+  private port = 0;
+
+  static async start(): Promise<SmtpServer> {
+    const smtp = new SmtpServer();
+    await smtp.up();
+    return smtp;
+  }
+
+  get url(): string {
+    return `smtp://127.0.0.1:${this.port}`;
+  }
+
+  async up(): Promise<void> {
+    this.server = createServer((socket) => this.serve(socket)).listen(this.port, '127.0.0.1');
+    await once(this.server, 'listening');
+    this.port = (this.server.address() as AddressInfo).port;
+  }
+
+  async down(): Promise<void> {
+    for (const socket of this.sockets) socket.destroy();
+    this.server?.close();
+    if (this.server) await once(this.server, 'close');
+  }
+
+  /** The messages to this address. */
+  to(address: string): string[] {
+    return this.messages.filter((message) => header(message, 'To') === address);
+  }
+
+  private serve(socket: Socket): void {
+    this.sockets.add(socket);
+    socket.on('close', () => this.sockets.delete(socket));
+    socket.on('error', () => undefined);
+    socket.setEncoding('utf8');
+    let received = '';
+    let isData = false;
+    socket.write('220 test\r\n');
+    socket.on('data', (chunk: string) => {
+      received += chunk;
+      const end = isData ? '\r\n.\r\n' : '\r\n';
+      if (!received.endsWith(end)) return;
+      const complete = received.slice(0, -end.length);
+      received = '';
+      if (isData) this.take(complete, socket);
+      else socket.write(this.reply(complete));
+      isData = !isData && complete.toUpperCase() === 'DATA';
+    });
+  }
+
+  private reply(command: string): string {
+    if (/^RCPT/i.test(command) && this.mood === 'refuses') return '550 no such user\r\n';
+    return /^DATA/i.test(command) ? '354 go on\r\n' : '250 fine\r\n';
+  }
+
+  private take(message: string, socket: Socket): void {
+    this.messages.push(message.replace(/=\r\n/g, '').replace(/=3D/g, '='));
+    if (this.mood === 'hangs up') socket.destroy();
+    else socket.write('250 taken\r\n');
+  }
+}
+
+export const header = (message: string, name: string): string | undefined =>
+  new RegExp(`^${name}: (.*)$`, 'mi').exec(message)?.[1]?.trim();
