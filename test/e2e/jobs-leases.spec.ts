@@ -1,0 +1,168 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { once } from 'node:events';
+import { jobRow, untilJob } from '../factories/job.factory.ts';
+import { TestApp } from '../support/app.ts';
+import { backends } from '../support/queue-data.ts';
+import {
+  completeWithMark,
+  createMarks,
+  createScripted,
+  door,
+  marksOf,
+  scriptedHandlers,
+  startScripted,
+} from '../support/scripted-jobs.ts';
+import { until } from '../support/until.ts';
+
+describe.each(backends)('the lease of a job on %s', (backend) => {
+  let app: TestApp;
+
+  beforeAll(async () => {
+    app = await TestApp.start({ backend, worker: true, handlers: scriptedHandlers });
+    await createMarks(app);
+  });
+
+  afterAll(() => app.stop());
+
+  /** What another worker does that takes the job over, and then dies of it: its heart has long stopped. */
+  const loseLease = (id: string) =>
+    app.db.query(
+      `UPDATE jobs SET lease = gen_random_uuid(), losses = losses + 1, heartbeat_at = now() - interval '1 hour'
+       WHERE id = $1`,
+      [id],
+    );
+
+  it('keeps a run that was given up from finishing: its effects roll back, and happen once', async () => {
+    const { opened, open } = door();
+    const late: string[] = [];
+    const job = await startScripted(app, async (ctx) => {
+      if (ctx.job.losses === 0) await opened;
+      await completeWithMark(ctx).catch((error: Error) => {
+        late.push(error.constructor.name);
+        throw error;
+      });
+    });
+    await untilJob(app, job.id, 'active');
+
+    await loseLease(job.id);
+    open();
+    const done = await untilJob(app, job.id, 'completed', 'failed');
+
+    expect(late).toEqual(['LeaseLostError']);
+    expect(done).toMatchObject({ status: 'completed', attempts: 1, losses: 2 });
+    expect(await marksOf(app, [job])).toEqual([1]);
+  });
+
+  it('tells a run that it was given up by its signal', async () => {
+    let reason = '';
+    const job = await startScripted(app, async (ctx) => {
+      if (ctx.job.losses > 0) return completeWithMark(ctx);
+      await once(ctx.signal, 'abort');
+      reason = (ctx.signal.reason as Error).constructor.name;
+    });
+    await untilJob(app, job.id, 'active');
+
+    await loseLease(job.id);
+    await untilJob(app, job.id, 'completed');
+
+    expect(reason).toBe('LeaseLostError');
+  });
+
+  it('refuses a transaction that begins after it was lost', async () => {
+    const { opened, open } = door();
+    const job = await startScripted(app, async (ctx) => {
+      if (ctx.job.losses > 0) return completeWithMark(ctx);
+      await opened;
+      await ctx.transaction((tx) => tx.query('INSERT INTO marks VALUES ($1)', [ctx.job.id]));
+    });
+    await untilJob(app, job.id, 'active');
+
+    await loseLease(job.id);
+    open();
+    await untilJob(app, job.id, 'completed');
+
+    expect(await marksOf(app, [job])).toEqual([1]);
+  });
+
+  it('fails a job whose worker was lost five times, without running it again', async () => {
+    let runs = 0;
+    const overrides = { status: 'active' as const, attempts: 1, losses: 4, heartbeatAt: new Date(0) };
+    const job = await createScripted(app, async () => void (runs += 1), overrides);
+
+    const { errorCode, losses, attempts } = await untilJob(app, job.id, 'failed');
+
+    expect([errorCode, losses, attempts, runs]).toEqual(['WORKER_LOST', 5, 1, 0]);
+  });
+
+  it('ends a job that was cancelled before its worker was lost', async () => {
+    const overrides = { status: 'active' as const, cancelRequestedAt: new Date(), heartbeatAt: new Date(0) };
+    const job = await createScripted(app, completeWithMark, overrides);
+
+    await untilJob(app, job.id, 'cancelled');
+
+    expect(await marksOf(app, [job])).toEqual([0]);
+  });
+});
+
+describe.each(backends)('a worker that is closed on %s', (backend) => {
+  const start = (settings: Record<string, string>) =>
+    TestApp.start({ backend, worker: true, handlers: scriptedHandlers, settings });
+
+  it('lets a running job end, and takes no other', async () => {
+    const app = await start({ SHUTDOWN_DEADLINE_SECONDS: '25' });
+    await createMarks(app);
+    const { opened, open } = door();
+    const job = await startScripted(app, (ctx) => opened.then(() => completeWithMark(ctx)));
+    await untilJob(app, job.id, 'active');
+
+    const closed = app.workers.pop()?.close();
+    const later = await startScripted(app, completeWithMark);
+    open();
+    await closed;
+
+    expect(await jobRow(app, job.id)).toMatchObject({ status: 'completed', attempts: 1 });
+    expect(await jobRow(app, later.id)).toMatchObject({ status: 'queued', attempts: 0 });
+    await app.stop();
+  });
+
+  it('hands back a job that ignores its end; it counts no attempt, and another worker runs it', async () => {
+    const app = await start({ SHUTDOWN_DEADLINE_SECONDS: '3' });
+    await createMarks(app);
+    const { opened, open } = door();
+    const runs: number[] = [];
+    const job = await startScripted(app, async (ctx) => {
+      runs.push(ctx.job.attempts);
+      if (runs.length === 1) await opened;
+      await completeWithMark(ctx);
+    });
+    await untilJob(app, job.id, 'active');
+
+    await app.workers.pop()?.close();
+    const handedBack = await jobRow(app, job.id);
+    await app.startWorker();
+    const done = await untilJob(app, job.id, 'completed');
+    open();
+
+    expect(handedBack).toMatchObject({ status: 'queued', attempts: 0, losses: 0 });
+    expect(done).toMatchObject({ attempts: 1, losses: 0 });
+    expect(runs).toEqual([1, 1]);
+    expect(await marksOf(app, [job])).toEqual([1]);
+    await app.stop();
+  });
+
+  it('leaves a long queue to the others, who run each job once', async () => {
+    const app = await start({});
+    await createMarks(app);
+    await app.startWorker();
+    const jobs = await Promise.all(Array.from({ length: 100 }, () => startScripted(app, completeWithMark)));
+
+    await app.workers.shift()?.close();
+    await until(
+      async () => (await app.db.query("SELECT 1 FROM jobs WHERE status <> 'completed'")).length === 0,
+      'every job to complete',
+    );
+
+    expect(new Set(await marksOf(app, jobs))).toEqual(new Set([1]));
+    await app.stop();
+  });
+});
