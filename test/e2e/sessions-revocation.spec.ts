@@ -51,6 +51,7 @@ describe('a session that ends on one of five instances', () => {
 
   it('because it was one too many, is refused on each within a second', async () => {
     const user = await signedIn(app);
+    expect(await statusesOf(user)).toEqual(times(5, () => 200));
 
     for (const _ of times(20, () => 0)) await login(app, user.user.email, PASSWORD);
 

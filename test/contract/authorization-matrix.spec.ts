@@ -1,0 +1,163 @@
+import { createUser } from '../factories/user.factory.ts';
+import { TestApp } from '../support/app.ts';
+import type { SignedIn } from '../support/client.ts';
+import { addressOf, openapi, type Operation, operations } from '../support/openapi.ts';
+import { type Caller, callers, make, matrix, type People, people } from './authorization-matrix.ts';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+
+const METHODS = ['get', 'post', 'put', 'patch', 'delete'] as const;
+/** What an attacker would like to set, beside what an operation takes. */
+const PRIVILEGES = {
+  id: '01890a5d-ac96-774b-bcce-b302099a8057',
+  role: 'admin',
+  roles: ['admin'],
+  isAdmin: true,
+  status: 'active',
+  emailVerified: true,
+  emailVerifiedAt: '2020-01-01T00:00:00.000Z',
+  userId: '01890a5d-ac96-774b-bcce-b302099a8057',
+  passwordHash: 'x',
+  version: 1,
+  createdAt: '2020-01-01T00:00:00.000Z',
+};
+
+let app: TestApp;
+
+beforeAll(async () => {
+  app = await TestApp.start({ settings: { API_DOCS: 'true' } });
+  // The others may delete their accounts, but for the last administrator.
+  await createUser(app, { role: 'admin' });
+});
+
+afterAll(() => app.stop());
+
+describe('the authorization matrix', () => {
+  it('has a row for each operation that the app serves, and no other', async () => {
+    const { body } = await app.http().get('/openapi.json');
+
+    const served = Object.values(body.paths as typeof openapi.paths).flatMap((path) =>
+      Object.values(path).map(({ operationId }) => operationId),
+    );
+    expect(Object.keys(matrix).toSorted()).toEqual(served.toSorted());
+  });
+
+  it('agrees with the document on what needs a token', () => {
+    for (const { operationId, security, path } of operations) {
+      const needsToken = matrix[operationId]?.expected.nobody === 401 && !/\/(login|refresh)$/.test(path);
+      expect([operationId, Boolean(security)]).toEqual([operationId, needsToken]);
+    }
+  });
+
+  it.each(operations.map((operation) => [operation.operationId, operation] as const))(
+    'is what the API does: %s',
+    async (_id, operation) => {
+      const someone = await people(app);
+
+      const answered: Partial<Record<Caller, number>> = {};
+      for (const caller of callers) {
+        const { status } = await call(operation, someone, caller);
+        answered[caller] = status;
+      }
+
+      expect(answered).toEqual(matrix[operation.operationId]?.expected);
+    },
+  );
+
+  it('answers for the thing of another what it answers for one that does not exist', async () => {
+    const hidden = operations.filter(({ operationId }) => matrix[operationId]?.expected.stranger === 404);
+    const owned = hidden.filter(({ operationId }) => matrix[operationId]?.of);
+    const someone = await people(app);
+    expect(owned.length).toBeGreaterThan(3);
+
+    for (const operation of owned) {
+      const foreign = await call(operation, someone, 'stranger');
+      const missing = await as(someone.stranger, operation.method, addressOf(operation));
+      const same = ({ body, status }: { body: Record<string, unknown>; status: number }) => ({
+        ...body,
+        status,
+        correlationId: '',
+        instance: '',
+      });
+      expect(same(foreign)).toEqual(same(missing));
+    }
+  });
+});
+
+describe('an operation that takes a body', () => {
+  const writes = operations.filter(({ requestBody }) => requestBody?.content['application/json']);
+
+  it.each(writes.map((operation) => [operation.operationId, operation] as const))(
+    'takes nothing beside its own properties: %s',
+    async (_id, operation) => {
+      const someone = await people(app);
+      const extra = Object.fromEntries(
+        Object.entries(PRIVILEGES).filter(([name]) => !takes(operation, name)),
+      );
+      const before = await rowOf(someone.admin);
+
+      const answer = await call(operation, someone, 'admin', extra);
+
+      expect(answer).toMatchObject({ status: 422, body: { code: 'VALIDATION_FAILED' } });
+      const refused = answer.body.details.map(({ path }: { path: string }) => path);
+      expect(refused.toSorted()).toEqual(Object.keys(extra).toSorted());
+      expect(await rowOf(someone.admin)).toEqual(before);
+    },
+  );
+});
+
+describe('a method that a path does not have', () => {
+  const paths = Object.keys(openapi.paths).map((path) => {
+    const taken = Object.keys(openapi.paths[path]!);
+    return [path, METHODS.filter((method) => !taken.includes(method))] as const;
+  });
+
+  it.each(paths)('is refused to administrators too: %s', async (path, methods) => {
+    const { admin } = await people(app);
+
+    const answers = await Promise.all(
+      methods.map((method) => as(admin, method, addressOf({ path } as Operation)).send({})),
+    );
+
+    // Where an id may stand, the words of other paths are ids.
+    expect(answers.filter(({ status }) => ![404, 405].includes(status))).toEqual([]);
+  });
+
+  it.each([
+    ['x-http-method-override', 'DELETE'],
+    ['x-http-method', 'DELETE'],
+    ['x-method-override', 'DELETE'],
+  ])('is not had by a header: %s', async (header, method) => {
+    const { owner } = await people(app);
+
+    const answers = [
+      await owner.get('/v1/users/me').set(header, method),
+      await owner.post('/v1/users/me', { _method: method }).set(header, method),
+      await owner.get(`/v1/users/me?_method=${method}`),
+    ];
+
+    expect(answers.map(({ status }) => status)).toEqual([200, 405, 422]);
+    expect((await owner.get('/v1/users/me')).status).toBe(200);
+  });
+});
+
+async function call(operation: Operation, someone: People, caller: Caller, extra: object = {}) {
+  const { of, body } = matrix[operation.operationId] ?? {};
+  const address = addressOf(operation, of && (await make(of, app, someone.owner)));
+  const request =
+    caller === 'nobody'
+      ? app.http()[operation.method](address)
+      : as(someone[caller], operation.method, address);
+  if (operation.operationId === 'userImports_start') return request.type('text/csv').send('');
+  return body ? request.send({ ...body, ...extra }) : request;
+}
+
+const as = (who: SignedIn, method: Operation['method'], address: string) =>
+  app.http()[method](address).set('authorization', `Bearer ${who.accessToken}`);
+
+function takes({ requestBody }: Operation, name: string): boolean {
+  const component = String(requestBody?.content['application/json']?.schema?.['$ref']).split('/').at(-1)!;
+  return name in (openapi.components.schemas[component]!['properties'] as object);
+}
+
+const rowOf = async ({ user }: SignedIn) =>
+  (await app.db.query('SELECT * FROM users WHERE id = $1', [user.id]))[0];
