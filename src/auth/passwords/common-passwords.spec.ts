@@ -8,7 +8,7 @@ const COMMON = `
   zxcvbnmzxcvbnm 1q2w3e4r5t6y aaaaaaaaaaaa zzzzzzzzzzzzzzzz abcabcabcabc abcdefghijkl abcdefghijklmnop
   iloveyou1234 iloveyouiloveyou letmein12345 letmeinletmein welcome12345 welcomewelcome administrator12
   administrator administrator1 football1234 baseball1234 superman1234 princess1234 sunshine1234 dragon123456
-  dragondragon monkey123456 monkeymonkey master123456 shadowshadow michael12345 trustno1trustno1
+  dragondragon monkey123456 monkeymonkey master123456 admin1234567 1234567admin shadowshadow michael12345 trustno1trustno1
 `
   .trim()
   .split(/\s+/);

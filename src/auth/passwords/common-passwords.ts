@@ -43,7 +43,8 @@ function isDressedWord(text: string): boolean {
   const spelled = text.replaceAll(/[013457@$]/g, (sign) => LEET[sign] ?? sign);
   return [text, spelled].some((version) => {
     const word = version.replaceAll(/^[^a-z]+|[^a-z]+$/g, '');
-    return word.length >= WORD_MIN && word.length >= text.length / 2 && isKnown(word);
+    const isMost = word.length >= text.length / 2 || /^\d+$/.test(version.replace(word, ''));
+    return word.length >= WORD_MIN && isMost && isKnown(word);
   });
 }
 

@@ -43,7 +43,8 @@ export const newPasswordSchema = passwordSchema.superRefine((value, context) => 
 
 /** Whether it holds what anyone who knows the address would try first. */
 export function containsAddress(password: string, email: string): boolean {
-  const [name = ''] = email.split('@');
+  // What follows a plus is a label of the same mailbox.
+  const [name = ''] = email.split(/[@+]/);
   return name.length >= ADDRESS_NAME_MIN && password.toLowerCase().includes(name);
 }
 
