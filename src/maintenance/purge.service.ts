@@ -20,7 +20,7 @@ const PURGES: Record<string, string> = {
   jobs: `finished_at < now() - interval '30 days'`,
   job_files: `created_at < now() - interval '1 day'
     AND NOT EXISTS (SELECT 1 FROM jobs WHERE input_file_id = job_files.id OR result_file_id = job_files.id)
-    AND NOT EXISTS (SELECT 1 FROM jobs WHERE status IN ('queued', 'active') AND checkpoint ->> 'reportFileId' = job_files.id::text)`,
+    AND NOT EXISTS (SELECT 1 FROM jobs WHERE checkpoint ->> 'reportFileId' = job_files.id::text)`,
 };
 
 /** Removes what has outlived its purpose. Runs in every worker: rows that another is removing are skipped. */

@@ -6,13 +6,14 @@ import type {
   FastifyRequest,
   FastifyServerOptions,
 } from 'fastify';
-import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http';
-import type { Socket } from 'node:net';
+import type { IncomingMessage } from 'node:http';
 import type { Config } from '../config/config.ts';
 import { MalformedRequestError, UriTooLongError } from '../errors/platform.errors.ts';
 import { PROBLEM_MEDIA_TYPE, problemBody } from '../errors/problem-body.ts';
 import { correlationIdFrom } from '../logging/request-context.ts';
+import { limitBodyTime } from './body-deadline.ts';
 import { addBodyParsers } from './body-parsers.ts';
+import { answerBrokenHttp } from './broken-http.ts';
 import { addRequestHooks } from './request-hooks.ts';
 import { trustedProxies } from './trusted-proxies.ts';
 
@@ -32,7 +33,8 @@ export function createHttpAdapter(config: Config): FastifyAdapter {
     skipMiddie: true,
     trustProxy: trustedProxies(config.TRUST_PROXY),
     bodyLimit: JSON_BODY_MAX_BYTES,
-    requestTimeout: 30_000,
+    // For the largest upload over a slow line; what is read whole has body-deadline.ts.
+    requestTimeout: 600_000,
     // Longer than the idle time of common proxies, so that they are the ones who close.
     keepAliveTimeout: 72_000,
     maxRequestsPerSocket: 1_000,
@@ -55,6 +57,7 @@ export function createHttpAdapter(config: Config): FastifyAdapter {
     },
   } as FastifyServerOptions);
   const fastify: FastifyInstance = adapter.getInstance();
+  limitBodyTime(fastify);
   addBodyParsers(fastify);
   addRequestHooks(fastify);
   // Nest answers a preflight before any hook of ours but this kind.
@@ -65,31 +68,14 @@ export function createHttpAdapter(config: Config): FastifyAdapter {
     }
     done(null, payload);
   });
-  fastify.addHook('onRequest', (request, reply, done) => {
+  limitUrls(fastify);
+  return adapter;
+}
+
+function limitUrls(fastify: FastifyInstance): void {
+  fastify.addHook('onRequest', (request, _reply, done) => {
     if (request.raw.url && request.raw.url.length > URL_MAX_BYTES) {
       done(Object.assign(new Error('URL too long'), { statusCode: 414 }));
     } else done();
   });
-  return adapter;
-}
-
-const PARSER_STATUS: Record<string, number> = {
-  HPE_HEADER_OVERFLOW: 431,
-  ERR_HTTP_REQUEST_TIMEOUT: 408,
-};
-
-/** What Node's own parser refuses has no request yet: the answer is written to the socket by hand. */
-function answerBrokenHttp(error: NodeJS.ErrnoException, socket: Socket): void {
-  // A second answer to a request would be taken for the first to the next one.
-  const { _httpMessage: answer } = socket as Socket & { _httpMessage?: ServerResponse | null };
-  if (error.code === 'ECONNRESET' || !socket.writable || answer?.headersSent) {
-    socket.destroySoon();
-    return;
-  }
-  const status = PARSER_STATUS[error.code ?? ''] ?? 400;
-  const body = JSON.stringify({ title: STATUS_CODES[status], status, code: 'MALFORMED_REQUEST' });
-  socket.end(
-    `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nContent-Type: application/problem+json; charset=utf-8\r\n` +
-      `Content-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
-  );
 }
