@@ -1,7 +1,7 @@
 import type { MigrationInterface, QueryRunner } from 'typeorm';
 
-export class CreateNotifications1764000000000 implements MigrationInterface {
-  name = 'CreateNotifications1764000000000';
+export class CreateNotifications1764000100000 implements MigrationInterface {
+  name = 'CreateNotifications1764000100000';
 
   async up(db: QueryRunner): Promise<void> {
     // A position is drawn under the lock of the user's row, so for one user positions follow the order of the commits:

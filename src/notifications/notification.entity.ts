@@ -9,6 +9,7 @@ export const notificationTypes = [
   'email-changed',
   'identity-linked',
   'identity-unlinked',
+  'webhook-endpoint-disabled',
 ] as const;
 export type NotificationType = (typeof notificationTypes)[number];
 
