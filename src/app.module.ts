@@ -5,6 +5,8 @@ import { OAuthModule } from './auth/oauth/oauth.module.ts';
 import { AccessModule } from './auth/sessions/access.module.ts';
 import { JobsModule } from './jobs/jobs.module.ts';
 import { MailModule } from './mail/mail.module.ts';
+import { NotificationsModule } from './notifications/notifications.module.ts';
+import { BusModule } from './platform/bus/bus.module.ts';
 import { Config } from './platform/config/config.ts';
 import { ConfigModule } from './platform/config/config.module.ts';
 import { DatabaseModule } from './platform/database/database.module.ts';
@@ -22,6 +24,7 @@ import { UsersModule } from './users/users.module.ts';
     LoggingModule,
     DatabaseModule.for('api'),
     QueueModule,
+    BusModule,
     SecurityModule,
     HttpModule,
     HealthModule.forApi(),
@@ -33,6 +36,7 @@ import { UsersModule } from './users/users.module.ts';
     JobsModule,
     MailModule,
     ReferenceClientModule,
+    NotificationsModule,
   ],
 })
 export class AppModule {

@@ -4,6 +4,8 @@ import { JobWorkerModule } from './jobs/job-worker.module.ts';
 import { JobsModule } from './jobs/jobs.module.ts';
 import { MailModule } from './mail/mail.module.ts';
 import { MailSendHandler } from './mail/mail-send.handler.ts';
+import { NotificationsModule } from './notifications/notifications.module.ts';
+import { BusModule } from './platform/bus/bus.module.ts';
 import { Config } from './platform/config/config.ts';
 import { PurgeService } from './maintenance/purge.service.ts';
 import { ConfigModule } from './platform/config/config.module.ts';
@@ -23,6 +25,7 @@ import { UsersModule } from './users/users.module.ts';
     LoggingModule,
     DatabaseModule.for('worker'),
     QueueModule,
+    BusModule,
     SecurityModule,
     HealthModule.forWorker(),
     JobWorkerModule,
@@ -30,6 +33,7 @@ import { UsersModule } from './users/users.module.ts';
     UsersModule,
     JobsModule,
     MailModule,
+    NotificationsModule,
   ],
   providers: [PurgeService, MailSendHandler, UserEraseHandler, UserExportHandler, UserImportHandler],
 })

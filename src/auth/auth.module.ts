@@ -7,6 +7,7 @@ import { AuthController } from './auth.controller.ts';
 import { AuthService } from './auth.service.ts';
 import { MailedToken } from './mailed-token.entity.ts';
 import { MailedTokensService } from './mailed-tokens.service.ts';
+import { AccountNoticesModule } from './notices/account-notices.module.ts';
 import { CredentialsService } from './passwords/credentials.service.ts';
 import { NewPasswordService } from './passwords/new-password.service.ts';
 import { PasswordChangeService } from './passwords/password-change.service.ts';
@@ -22,7 +23,14 @@ import { RegistrationService } from './registration.service.ts';
 import { SessionsModule } from './sessions/sessions.module.ts';
 
 @Module({
-  imports: [TypeOrmModule.forFeature([MailedToken]), AuditModule, SessionsModule, UsersModule, MailModule],
+  imports: [
+    TypeOrmModule.forFeature([MailedToken]),
+    AuditModule,
+    SessionsModule,
+    UsersModule,
+    MailModule,
+    AccountNoticesModule,
+  ],
   controllers: [AuthController, PasswordsController, EmailChangeController],
   providers: [
     AuthService,

@@ -50,8 +50,7 @@ export class EmailChangeService {
       await this.users
         .change(userId, { email, emailVerifiedAt: new Date() }, undefined, tx)
         .catch(refuseTaken);
-      await this.mail.send('email-changed', before, tx);
-      return this.access.revokeAll(userId, 'email-changed', tx);
+      return this.access.revokeAll(before, 'email-changed', tx);
     });
     this.access.announce(ended);
   }

@@ -1,7 +1,7 @@
 import { Injectable, Logger } from '@nestjs/common';
-import { DataSource, type EntityManager, type EntitySubscriberInterface, type QueryRunner } from 'typeorm';
-import type { TransactionCommitEvent } from 'typeorm/subscriber/event/TransactionCommitEvent.js';
+import { DataSource, type EntityManager } from 'typeorm';
 import { Config } from '../platform/config/config.ts';
+import { AfterCommit } from '../platform/database/after-commit.ts';
 import { QueueBackend } from '../platform/queue/queue-backend.ts';
 import { knownJobTypes } from './job-definition.ts';
 
@@ -25,38 +25,30 @@ const SWEEP_BATCH = 500;
  * queue knows it by the row's id.
  */
 @Injectable()
-export class JobHandOverService implements EntitySubscriberInterface {
+export class JobHandOverService {
   private readonly logger = new Logger('JobHandOver');
-  private readonly uncommitted = new WeakMap<QueryRunner, Waiting[]>();
+  private readonly committed: AfterCommit<Waiting>;
 
   constructor(
     private readonly db: DataSource,
     private readonly queues: QueueBackend,
     private readonly config: Config,
   ) {
-    db.subscribers.push(this);
+    // Not awaited: the answer to the request doesn't wait for the queue, and the sweep makes up for a failure.
+    this.committed = new AfterCommit(db, (jobs) => void this.offer(jobs));
   }
 
   /** Hands the job over once the transaction has committed; forgets it when that rolls back. */
   afterCommitOf(tx: EntityManager, job: Waiting): void {
-    if (!tx.queryRunner?.isTransactionActive) throw new Error('A job must be started inside a transaction');
-    const waiting = this.uncommitted.get(tx.queryRunner);
-    if (waiting) waiting.push(job);
-    else this.uncommitted.set(tx.queryRunner, [job]);
+    this.committed.add(tx, job);
   }
 
-  afterTransactionCommit({ queryRunner }: TransactionCommitEvent): void {
-    // Also called when a savepoint is released, while the transaction itself is still open.
-    if (queryRunner.isTransactionActive) return;
-    const waiting = this.uncommitted.get(queryRunner);
-    if (!waiting) return;
-    this.uncommitted.delete(queryRunner);
-    // Not awaited: the answer to the request doesn't wait for the queue, and the sweep makes up for a failure.
-    void this.offer(waiting);
-  }
-
-  afterTransactionRollback({ queryRunner }: { queryRunner: QueryRunner }): void {
-    if (!queryRunner.isTransactionActive) this.uncommitted.delete(queryRunner);
+  /** Best effort: a worker that finds the row cancelled leaves it alone. */
+  async withdraw({ id, type }: Pick<Waiting, 'id' | 'type'>): Promise<void> {
+    await this.queues
+      .queue(type)
+      .remove(id)
+      .catch(() => undefined);
   }
 
   /** Hands over one batch of what was missed. Resolves to whether more may be waiting that the queue would take. */

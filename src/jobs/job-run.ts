@@ -1,8 +1,8 @@
-import { randomUUID } from 'node:crypto';
 import type { Logger } from 'pino';
 import type { DataSource, EntityManager } from 'typeorm';
 import type { Checkpoint, JobContext, JobOutcome } from './job-handler.ts';
-import { Job } from './job.entity.ts';
+import type { JobListeners } from './job-listeners.service.ts';
+import type { Job } from './job.entity.ts';
 
 /** Another run has taken the job over, or its row is gone: this one must leave no trace. */
 export class LeaseLostError extends Error {}
@@ -10,33 +10,12 @@ export class JobCancelledError extends Error {}
 export class JobTimeoutError extends Error {}
 export class WorkerStoppingError extends Error {}
 
-export type Claim = { job: Job; lease: string } | { job: null };
-
 const PROGRESS_INTERVAL_MS = 1_000;
-
-/**
- * Takes the job for one run. A row that is active belongs to a live worker while its heart beats; one whose heart has
- * stopped is taken over, which counts as a loss and not as an attempt.
- */
-export async function claim(db: DataSource, id: string, silentSeconds: number): Promise<Claim> {
-  const lease = randomUUID();
-  const [rows] = await db.query<[{ id: string }[], number]>(
-    `UPDATE jobs SET
-       losses = losses + (status = 'active')::int,
-       attempts = attempts + (status = 'queued')::int,
-       status = 'active', lease = $2, heartbeat_at = now(), started_at = coalesce(started_at, now())
-     WHERE id = $1
-       AND (status = 'queued' OR (status = 'active' AND heartbeat_at < now() - make_interval(secs => $3)))
-     RETURNING id`,
-    [id, lease, silentSeconds],
-  );
-  if (rows.length === 0) return { job: null };
-  return { job: await db.getRepository(Job).findOneByOrFail({ id }), lease };
-}
 
 /** One run of a job: the only way its handler writes to the ledger, and only while it holds the lease. */
 export class JobRun implements JobContext {
   private readonly abort = new AbortController();
+  private readonly lease: string;
   private readonly heartbeat: NodeJS.Timeout;
   private progressWrittenAt = 0;
   /** True once the handler has ended the job itself. */
@@ -45,10 +24,11 @@ export class JobRun implements JobContext {
   constructor(
     private readonly db: DataSource,
     readonly job: Job,
-    private readonly lease: string,
     readonly logger: Logger,
-    heartbeatMs: number,
+    private readonly listeners: JobListeners,
+    { lease, heartbeatMs }: { lease: string; heartbeatMs: number },
   ) {
+    this.lease = lease;
     this.heartbeat = setInterval(() => void this.beat(), heartbeatMs);
   }
 
@@ -72,6 +52,7 @@ export class JobRun implements JobContext {
       this.lease,
       Math.max(0, Math.min(99, Math.floor(percent))),
     ]);
+    this.listeners.changed(this.job);
   }
 
   transaction<T>(work: (tx: EntityManager) => Promise<T>): Promise<T> {
@@ -99,8 +80,10 @@ export class JobRun implements JobContext {
          error_code = NULL, error_message = NULL`,
         [result ? JSON.stringify(result) : null, resultFileId ?? null],
       );
+      await this.listeners.ended({ ...this.ownership(), status: 'completed' }, tx);
     });
     this.isComplete = true;
+    this.listeners.changed(this.job);
   }
 
   /** Ends the job for good; what the last checkpoint said of its result stays. */
@@ -108,11 +91,15 @@ export class JobRun implements JobContext {
     status: 'failed' | 'cancelled',
     error: { code: string; message: string } | null,
   ): Promise<void> {
-    await this.write(
-      this.db.manager,
-      `status = $3, error_code = $4, error_message = $5, finished_at = now(), lease = NULL`,
-      [status, error?.code ?? null, error?.message ?? null],
-    );
+    await this.db.transaction(async (tx) => {
+      await this.write(
+        tx,
+        `status = $3, error_code = $4, error_message = $5, finished_at = now(), lease = NULL`,
+        [status, error?.code ?? null, error?.message ?? null],
+      );
+      await this.listeners.ended({ ...this.ownership(), status, ...(error && { error }) }, tx);
+    });
+    this.listeners.changed(this.job);
   }
 
   /**
@@ -127,6 +114,12 @@ export class JobRun implements JobContext {
        lease = NULL, available_at = $3, handed_over_at = now(), attempts = attempts - $4::int`,
       [availableAt, wasInterrupted ? 1 : 0],
     );
+    this.listeners.changed(this.job);
+  }
+
+  private ownership(): Pick<Job, 'id' | 'type' | 'userId'> {
+    const { id, type, userId } = this.job;
+    return { id, type, userId };
   }
 
   private async write(tx: EntityManager, assignments: string, values: unknown[] = []): Promise<void> {

@@ -2,7 +2,6 @@ import { Injectable, type OnApplicationBootstrap, type OnModuleDestroy } from '@
 import { DiscoveryService } from '@nestjs/core';
 import { DelayedError, type Job as QueueJob, type Worker } from 'bullmq';
 import { setTimeout as pause } from 'node:timers/promises';
-import { DataSource } from 'typeorm';
 import { Config } from '../platform/config/config.ts';
 import { AppLogger } from '../platform/logging/logging.module.ts';
 import { runInContext } from '../platform/logging/request-context.ts';
@@ -10,13 +9,13 @@ import { QueueBackend } from '../platform/queue/queue-backend.ts';
 import type { JobDefinition } from './job-definition.ts';
 import { JOB_HANDLER, JobFailure, type JobRunner } from './job-handler.ts';
 import {
-  claim,
   JobCancelledError,
-  JobRun,
+  type JobRun,
   JobTimeoutError,
   LeaseLostError,
   WorkerStoppingError,
 } from './job-run.ts';
+import { type Claim, JobRuns } from './job-runs.service.ts';
 import type { Job } from './job.entity.ts';
 
 const LOSSES_MAX = 5;
@@ -41,7 +40,7 @@ export class JobWorkerService implements OnApplicationBootstrap, OnModuleDestroy
   private readonly running = new Set<JobRun>();
 
   constructor(
-    private readonly db: DataSource,
+    private readonly runs: JobRuns,
     private readonly queues: QueueBackend,
     private readonly config: Config,
     private readonly logger: AppLogger,
@@ -85,25 +84,25 @@ export class JobWorkerService implements OnApplicationBootstrap, OnModuleDestroy
 
   private async process(handler: Handler, queueJob: QueueJob, token?: string): Promise<void> {
     const id = String(queueJob.id);
-    const claimed = await claim(this.db, id, this.config.JOB_LEASE_SECONDS / 2);
-    // Finished, cancelled, deleted, or in the hands of a worker that lives: nothing to do here.
-    if (!claimed.job) return;
-    const { job, lease } = claimed;
+    const claim = await this.runs.claim(id);
+    if (!claim) return;
+    const { job } = claim;
     const context = {
       correlationId: job.correlationId,
       jobId: id,
       ...(job.traceparent && { traceparent: job.traceparent }),
     };
-    const retryAt = await runInContext(context, () => this.runOnce(handler, job, lease));
+    const retryAt = await runInContext(context, () => this.runOnce(handler, claim));
     if (!retryAt) return;
     await queueJob.moveToDelayed(retryAt.getTime(), token);
     throw new DelayedError();
   }
 
   /** Resolves to when the job is to be run again, if it is. */
-  private async runOnce({ definition, runner }: Handler, job: Job, lease: string): Promise<Date | undefined> {
+  private async runOnce({ definition, runner }: Handler, claim: Claim): Promise<Date | undefined> {
+    const { job } = claim;
     const logger = this.logger.child({ jobType: job.type, attempt: job.attempts });
-    const run = new JobRun(this.db, job, lease, logger, (this.config.JOB_LEASE_SECONDS * 1_000) / 5);
+    const run = this.runs.begin(claim, logger);
     const timeout = setTimeout(() => run.stop(new JobTimeoutError()), definition.timeoutSeconds * 1_000);
     this.running.add(run);
     const startedAt = Date.now();

@@ -6,6 +6,7 @@ import { item, page } from '../platform/http/schemas.ts';
 import { Endpoint } from '../platform/openapi/endpoint.decorator.ts';
 import { CurrentUser } from '../platform/security/access.decorators.ts';
 import type { Principal } from '../platform/security/principal.ts';
+import { JobEventsService } from './job-events.service.ts';
 import { JobFilesService } from './job-files.service.ts';
 import { JobNotCancellableError, JobNotFinishedError, JobNotRetryableError } from './jobs.errors.ts';
 import {
@@ -24,6 +25,7 @@ export class JobsController {
   constructor(
     private readonly jobs: JobsService,
     private readonly files: JobFilesService,
+    private readonly events: JobEventsService,
   ) {}
 
   @Post()
@@ -71,6 +73,23 @@ export class JobsController {
   })
   async retry(@Param('id', { schema: jobIdSchema }) id: string, @CurrentUser() caller: Principal) {
     return { data: jobView(await this.jobs.retry(id, caller)) };
+  }
+
+  @Get(':id/events')
+  @Endpoint({
+    summary: 'Watch a job',
+    description:
+      'Server-Sent Events: `progress` with the job as data, at once and after each change; then `end`, with how the ' +
+      'job ended as the reason, or why the stream closes before: `session-ended`, `token-expired`, ' +
+      '`server-draining`, `too-many-streams` (five are open at most) or `deleted`.',
+    produces: 'text/event-stream',
+  })
+  async watch(
+    @Param('id', { schema: jobIdSchema }) id: string,
+    @CurrentUser() caller: Principal,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ) {
+    return (await this.events.begin(id, caller, reply)).answer;
   }
 
   @Get(':id/result')

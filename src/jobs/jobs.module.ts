@@ -2,15 +2,18 @@ import { Module } from '@nestjs/common';
 import { TypeOrmModule } from '@nestjs/typeorm';
 import { JobFile } from './job-file.entity.ts';
 import { JobFilesService } from './job-files.service.ts';
+import { EventStreamsModule } from '../platform/http/event-streams.module.ts';
+import { JobEventsService } from './job-events.service.ts';
 import { JobHandOverService } from './job-hand-over.service.ts';
+import { JobListeners } from './job-listeners.service.ts';
 import { Job } from './job.entity.ts';
 import { JobsController } from './jobs.controller.ts';
 import { JobsService } from './jobs.service.ts';
 
 @Module({
-  imports: [TypeOrmModule.forFeature([Job, JobFile])],
+  imports: [TypeOrmModule.forFeature([Job, JobFile]), EventStreamsModule],
   controllers: [JobsController],
-  providers: [JobsService, JobFilesService, JobHandOverService],
-  exports: [JobsService, JobFilesService, JobHandOverService],
+  providers: [JobsService, JobFilesService, JobHandOverService, JobListeners, JobEventsService],
+  exports: [JobsService, JobFilesService, JobHandOverService, JobListeners],
 })
 export class JobsModule {}

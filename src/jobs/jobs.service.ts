@@ -11,10 +11,10 @@ import {
 import { Paginator } from '../platform/http/paginator.ts';
 import { fieldFailures } from '../platform/http/validation.pipe.ts';
 import { currentContext } from '../platform/logging/request-context.ts';
-import { QueueBackend } from '../platform/queue/queue-backend.ts';
 import type { Principal } from '../platform/security/principal.ts';
 import { findJobDefinition, type JobDefinition, jobTypesForUsers } from './job-definition.ts';
 import { JobHandOverService } from './job-hand-over.service.ts';
+import { JobListeners } from './job-listeners.service.ts';
 import { Job } from './job.entity.ts';
 import { JobNotCancellableError, JobNotRetryableError } from './jobs.errors.ts';
 import type { JobsQuery, StartJob } from './jobs.schemas.ts';
@@ -51,7 +51,7 @@ export class JobsService {
     @InjectRepository(Job) private readonly jobs: Repository<Job>,
     private readonly db: DataSource,
     private readonly handOver: JobHandOverService,
-    private readonly queues: QueueBackend,
+    private readonly listeners: JobListeners,
     private readonly paginator: Paginator,
   ) {}
 
@@ -142,7 +142,8 @@ export class JobsService {
     );
     if (affected === 0) throw new JobNotCancellableError();
     const job = await this.get(id, caller);
-    if (job.status === 'cancelled') await this.forget(job);
+    this.listeners.changed(job);
+    if (job.status === 'cancelled') await this.handOver.withdraw(job);
     return job;
   }
 
@@ -160,15 +161,9 @@ export class JobsService {
       if (userId === caller.userId) await refuseTooMany(userId, tx);
       this.handOver.afterCommitOf(tx, await tx.findOneByOrFail(Job, { id }));
     });
-    return this.get(id, caller);
-  }
-
-  /** Best effort: a worker that finds the row cancelled leaves it alone. */
-  private async forget(job: Job): Promise<void> {
-    await this.queues
-      .queue(job.type)
-      .remove(job.id)
-      .catch(() => undefined);
+    const job = await this.get(id, caller);
+    this.listeners.changed(job);
+    return job;
   }
 }
 

@@ -50,6 +50,10 @@ export class User {
   @Column('uuid', { nullable: true })
   importedByJobId!: string | null;
 
+  /** Of notifications; kept by the statements that change those (docs/decisions/0012). */
+  @Column('integer', { default: 0 })
+  unreadCount!: number;
+
   /** Counts changes; the ETag of the resource. */
   @Column('integer', { default: 1 })
   version!: number;

@@ -1,6 +1,7 @@
 import { createUser } from '../factories/user.factory.ts';
 import { TestApp } from '../support/app.ts';
 import type { SignedIn } from '../support/client.ts';
+import { EventSource } from '../support/event-source.ts';
 import { addressOf, openapi, type Operation, operations } from '../support/openapi.ts';
 import { type Caller, callers, make, matrix, type People, people } from './authorization-matrix.ts';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
@@ -141,14 +142,22 @@ describe('a method that a path does not have', () => {
 });
 
 async function call(operation: Operation, someone: People, caller: Caller, extra: object = {}) {
-  const { of, body } = matrix[operation.operationId] ?? {};
+  const { of, body, isEndless } = matrix[operation.operationId] ?? {};
   const address = addressOf(operation, of && (await make(of, app, someone.owner)));
+  if (isEndless) return headOf(address, caller === 'nobody' ? '' : someone[caller].accessToken);
   const request =
     caller === 'nobody'
       ? app.http()[operation.method](address)
       : as(someone[caller], operation.method, address);
   if (operation.operationId === 'userImports_start') return request.type('text/csv').send('');
   return body ? request.send({ ...body, ...extra }) : request;
+}
+
+/** Of an answer that doesn't end, without waiting for it. */
+async function headOf(address: string, accessToken: string) {
+  const source = await EventSource.open(`${await app.listen()}${address}`, accessToken);
+  source.close();
+  return { status: source.status, body: {} as Record<string, any> };
 }
 
 const as = (who: SignedIn, method: Operation['method'], address: string) =>

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { createJob } from '../factories/job.factory.ts';
+import { notify } from '../factories/notification.factory.ts';
 import type { TestApp } from '../support/app.ts';
 import { login, type SignedIn, signedIn } from '../support/client.ts';
 import { decodeJwt } from 'jose';
@@ -14,6 +15,8 @@ export interface Rule {
   of?: Thing;
   /** A body that is in order, but for secrets that nobody has. */
   body?: object;
+  /** The answer is a stream: its status is all there is to wait for. */
+  isEndless?: boolean;
 }
 
 const PASSWORD = 'correct horse battery';
@@ -34,6 +37,10 @@ const things = {
       [id, randomUUID()],
     );
     return id;
+  },
+  notification: async (app: TestApp, owner: SignedIn) => {
+    await notify(app, owner.user.id);
+    return (await owner.get('/v1/notifications')).body.data[0].id as string;
   },
 };
 export type Thing = keyof typeof things;
@@ -114,6 +121,13 @@ export const matrix: Record<string, Rule> = {
   jobs_cancel: /*              */ rule(401, 404, 200, 200, { of: 'queued job' }),
   jobs_retry: /*               */ rule(401, 404, 202, 202, { of: 'failed job' }),
   jobs_result: /*              */ rule(401, 404, 200, 200, { of: 'finished export' }),
+  // Of one that has ended, since the answer ends with it.
+  jobs_watch: /*               */ rule(401, 404, 200, 200, { of: 'failed job' }),
+
+  notifications_list: /*       */ rule(401, 200, 200, 200),
+  notifications_read: /*       */ rule(401, 404, 204, 404, { of: 'notification' }),
+  notifications_readAll: /*    */ rule(401, 204, 204, 204),
+  notifications_stream: /*     */ rule(401, 200, 200, 200, { isEndless: true }),
 };
 
 export type People = Record<Exclude<Caller, 'nobody'>, SignedIn>;

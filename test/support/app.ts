@@ -2,6 +2,7 @@ import { NestFactory } from '@nestjs/core';
 import { type INestApplicationContext, Module, type Type } from '@nestjs/common';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { mkdtempSync, rmSync } from 'node:fs';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import supertest from 'supertest';
@@ -80,6 +81,12 @@ export class TestApp {
   /** A request without credentials: `app.http().get('/v1/users/me')`. */
   http(instance?: Program) {
     return supertest(instance?.url ?? this.api.getHttpServer());
+  }
+
+  /** Opens a port, for what a request to a server that doesn't listen can't show, and gives its URL. */
+  async listen(): Promise<string> {
+    if (!this.api.getHttpServer().listening) await this.api.listen(0, '127.0.0.1');
+    return `http://127.0.0.1:${(this.api.getHttpServer().address() as AddressInfo).port}`;
   }
 
   async startWorker(): Promise<INestApplicationContext> {

@@ -1,9 +1,9 @@
 import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
-import { MailService } from '../../mail/mail.service.ts';
 import type { User } from '../../users/user.entity.ts';
 import { displayNameSchema } from '../../users/users.schemas.ts';
 import { type NewUser, UsersService } from '../../users/users.service.ts';
+import { AccountNoticesService } from '../notices/account-notices.service.ts';
 import { IdentitiesService } from './identities.service.ts';
 import type { ProviderName } from './identity.entity.ts';
 import { AccessDeniedError, AccountExistsError, EmailUnverifiedError } from './oauth.errors.ts';
@@ -26,7 +26,7 @@ export class AccountJoinService {
     private readonly users: UsersService,
     private readonly identities: IdentitiesService,
     private readonly strangersAccess: StrangersAccessService,
-    private readonly mail: MailService,
+    private readonly notices: AccountNoticesService,
   ) {}
 
   /**
@@ -51,7 +51,7 @@ export class AccountJoinService {
       await this.users.change(user.id, { emailVerifiedAt: new Date() }, undefined, tx);
     }
     if (!(await this.identities.add(user, provider, profile, tx))) throw new SubjectTakenMeanwhile();
-    if (!isNew) await this.mail.send('identity-linked', user, tx);
+    if (!isNew) await this.notices.tell('identity-linked', user, tx);
     return { user, ended };
   }
 

@@ -2,11 +2,11 @@ import { Injectable } from '@nestjs/common';
 import { randomUUIDv7 } from 'node:crypto';
 import { type EntityManager, Not } from 'typeorm';
 import { AuditService } from '../../audit/audit.service.ts';
-import { MailService } from '../../mail/mail.service.ts';
 import { NotFoundError } from '../../platform/errors/platform.errors.ts';
 import type { Principal } from '../../platform/security/principal.ts';
 import type { User } from '../../users/user.entity.ts';
 import { UsersService } from '../../users/users.service.ts';
+import { AccountNoticesService } from '../notices/account-notices.service.ts';
 import { SessionsService } from '../sessions/sessions.service.ts';
 import { Identity, type ProviderName } from './identity.entity.ts';
 import { IdentityConflictError, LastSignInMethodError, OAuthStateInvalidError } from './oauth.errors.ts';
@@ -21,7 +21,7 @@ export class IdentitiesService {
     private readonly sessions: SessionsService,
     private readonly providers: ProvidersService,
     private readonly audit: AuditService,
-    private readonly mail: MailService,
+    private readonly notices: AccountNoticesService,
   ) {}
 
   list(userId: string): Promise<Identity[]> {
@@ -95,7 +95,7 @@ export class IdentitiesService {
       if (await tx.existsBy(Identity, { provider, subject, userId: user.id })) return;
       const isFree = await this.add(user, provider, profile, tx);
       if (!isFree) throw new IdentityConflictError();
-      await this.mail.send('identity-linked', user, tx);
+      await this.notices.tell('identity-linked', user, tx);
     });
   }
 
@@ -108,7 +108,7 @@ export class IdentitiesService {
       // Asked under the lock: of two that would each leave the other, the second finds it gone.
       if (!user.passwordHash && !(await this.hasOtherThan(identity, tx))) throw new LastSignInMethodError();
       await this.remove(identity, tx);
-      await this.mail.send('identity-unlinked', user, tx);
+      await this.notices.tell('identity-unlinked', user, tx);
       return this.sessions.endAllOf(userId, 'identity-changed', tx, sessionId);
     });
     this.sessions.announceEnded(ended);

@@ -1,9 +1,9 @@
 import { Module } from '@nestjs/common';
 import { TypeOrmModule } from '@nestjs/typeorm';
 import { AuditModule } from '../../audit/audit.module.ts';
-import { MailModule } from '../../mail/mail.module.ts';
 import { UsersModule } from '../../users/users.module.ts';
 import { AuthModule } from '../auth.module.ts';
+import { AccountNoticesModule } from '../notices/account-notices.module.ts';
 import { SessionsModule } from '../sessions/sessions.module.ts';
 import { AccountJoinService } from './account-join.service.ts';
 import { IdentitiesController } from './identities.controller.ts';
@@ -28,7 +28,7 @@ import { StrangersAccessService } from './strangers-access.service.ts';
     SessionsModule,
     UsersModule,
     AuditModule,
-    MailModule,
+    AccountNoticesModule,
   ],
   controllers: [OAuthController, OAuthExchangeController, IdentitiesController],
   providers: [

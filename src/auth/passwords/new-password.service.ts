@@ -1,6 +1,5 @@
 import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
-import { MailService } from '../../mail/mail.service.ts';
 import type { User } from '../../users/user.entity.ts';
 import { UsersService } from '../../users/users.service.ts';
 import { AccountAccessService } from '../account-access.service.ts';
@@ -20,7 +19,6 @@ export class NewPasswordService {
     private readonly users: UsersService,
     private readonly hasher: PasswordHasher,
     private readonly access: AccountAccessService,
-    private readonly mail: MailService,
   ) {}
 
   /** `authorize` says, inside the transaction, whose password it is, or throws. */
@@ -35,8 +33,7 @@ export class NewPasswordService {
       const isProven = event === 'password-reset' && !user.emailVerifiedAt;
       const changes = { passwordHash, ...(isProven && { emailVerifiedAt: new Date() }) };
       await this.users.change(user.id, changes, undefined, tx);
-      await this.mail.send('password-changed', user, tx);
-      return this.access.revokeAll(user.id, event, tx, keepSessionId);
+      return this.access.revokeAll(user, event, tx, keepSessionId);
     });
     this.access.announce(ended);
   }

@@ -34,12 +34,15 @@ export class JwtStrategy extends PassportStrategy(Strategy, 'jwt') {
   validate(claims: Partial<AccessTokenClaims>): Principal | false {
     const { sub, sid, roles, auth_time: authTime, exp, aud } = claims;
     // The library takes a token that never expires, and one meant for others besides us.
-    if (!Number.isSafeInteger(exp) || aud !== this.config.JWT_AUDIENCE) return false;
+    if (!isSafeInteger(exp) || aud !== this.config.JWT_AUDIENCE) return false;
     if (typeof sub !== 'string' || typeof sid !== 'string' || typeof authTime !== 'number') return false;
     if (!Array.isArray(roles) || this.revocations.has(sid)) return false;
-    return { userId: sub, sessionId: sid, roles, authenticatedAt: new Date(authTime * 1_000) };
+    const authenticatedAt = new Date(authTime * 1_000);
+    return { userId: sub, sessionId: sid, roles, authenticatedAt, expiresAt: new Date(exp * 1_000) };
   }
 }
+
+const isSafeInteger = (value: unknown): value is number => Number.isSafeInteger(value);
 
 /** Picks the key among our own. The token is unverified here: nothing of it is used but to look the key up. */
 function keyProvider(keys: KeyRing): SecretOrKeyProvider {

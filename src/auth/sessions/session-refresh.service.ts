@@ -1,9 +1,9 @@
 import { Injectable, Logger } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { AuditService } from '../../audit/audit.service.ts';
-import { MailService } from '../../mail/mail.service.ts';
 import { Config } from '../../platform/config/config.ts';
 import { MacService } from '../../platform/security/mac.service.ts';
+import { AccountNoticesService } from '../notices/account-notices.service.ts';
 import { isAuthentic, makeRefreshToken, readRefreshToken } from './refresh-token.ts';
 import { RefreshTokenInvalidError, RefreshTokenReusedError } from './sessions.errors.ts';
 import type { LiveSession } from './sessions.service.ts';
@@ -31,19 +31,21 @@ export class ReuseAlarm {
     private readonly db: DataSource,
     private readonly revocations: SessionRevocations,
     private readonly audit: AuditService,
-    private readonly mail: MailService,
+    private readonly notices: AccountNoticesService,
   ) {}
 
   /** Ends the session and tells its owner; once, however often the token is presented. */
   async raise({ id, userId, email }: Pick<RefreshRow, 'id' | 'userId' | 'email'>): Promise<void> {
     await this.db.transaction(async (tx) => {
+      // Before the session, as whoever else ends sessions does: in one order nobody waits for each other.
+      await tx.query(`SELECT FROM users WHERE id = $1 FOR NO KEY UPDATE`, [userId]);
       const [, affected] = await tx.query<[unknown, number]>(
         `UPDATE sessions SET revoked_at = now(), revoked_reason = 'reuse' WHERE id = $1 AND revoked_at IS NULL`,
         [id],
       );
       if (affected === 0) return;
       await this.audit.record({ type: 'refresh-token-reused', userId, data: { sessionId: id } }, tx);
-      await this.mail.send('refresh-token-reused', { id: userId, email }, tx);
+      await this.notices.tell('refresh-token-reused', { id: userId, email }, tx);
       this.logger.warn({ msg: 'A refresh token was used again: the session was ended', sid: id, userId });
     });
     this.revocations.add([id]);

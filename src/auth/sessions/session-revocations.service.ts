@@ -17,6 +17,7 @@ const LEEWAY_SECONDS = 60;
 export class SessionRevocations {
   private readonly logger = new Logger('SessionRevocations');
   private readonly endedAt = new Map<string, number>();
+  private readonly listeners: (() => void)[] = [];
   private timer?: NodeJS.Timeout;
   private polling: Promise<void> = Promise.resolve();
   private isStopped = false;
@@ -40,7 +41,12 @@ export class SessionRevocations {
   }
 
   add(sessionIds: string[]): void {
-    for (const id of sessionIds) this.endedAt.set(id, Date.now());
+    this.remember(sessionIds.map((id) => ({ id, revokedAt: new Date() })));
+  }
+
+  /** Called whenever more sessions are known to have ended. */
+  onEnded(listener: () => void): void {
+    this.listeners.push(listener);
   }
 
   has(sessionId: string): boolean {
@@ -73,7 +79,13 @@ export class SessionRevocations {
       `SELECT id, revoked_at AS "revokedAt" FROM sessions WHERE revoked_at > now() - make_interval(secs => $1)`,
       [seconds],
     );
-    for (const { id, revokedAt } of rows) this.endedAt.set(id, revokedAt.getTime());
+    this.remember(rows);
+  }
+
+  private remember(ended: { id: string; revokedAt: Date }[]): void {
+    const knownBefore = this.endedAt.size;
+    for (const { id, revokedAt } of ended) this.endedAt.set(id, revokedAt.getTime());
+    if (this.endedAt.size > knownBefore) this.listeners.forEach((listener) => listener());
   }
 
   private forgetExpired(): void {

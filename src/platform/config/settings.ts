@@ -115,6 +115,9 @@ export const settingsSchema = z.object({
   SWEEP_SECONDS: withDefault(whole(1, 300), 10).describe(
     'How often each worker looks for jobs that no queue knows.',
   ),
+  STREAM_HEARTBEAT_SECONDS: withDefault(whole(1, 60), 15).describe(
+    'How often an event stream that has nothing to tell shows that it lives. A reader that takes nothing for as long is cut off.',
+  ),
   METRICS_PORT: withDefault(whole(1, 65_535), 9464).describe(
     'Port of the worker’s health answers. Never make it public.',
   ),

@@ -1,5 +1,6 @@
 import { CreateUsersAndSessions1763800000000 } from '../../../migrations/1763800000000-create-users-and-sessions.ts';
 import { CreateSignInTables1763900000000 } from '../../../migrations/1763900000000-create-sign-in-tables.ts';
+import { CreateNotifications1764000100000 } from '../../../migrations/1764000100000-create-notifications.ts';
 import { CreateJobs1763800100000 } from '../../../migrations/1763800100000-create-jobs.ts';
 
 /** Oldest first. A list, not a glob: a glob loads files behind the back of bundlers and of the test runner. */
@@ -7,4 +8,5 @@ export const migrations = [
   CreateUsersAndSessions1763800000000,
   CreateJobs1763800100000,
   CreateSignInTables1763900000000,
+  CreateNotifications1764000100000,
 ];

@@ -14,6 +14,7 @@ export interface Readiness {
 @Injectable()
 export class HealthService {
   private draining = false;
+  private readonly drainListeners: (() => void)[] = [];
   private last?: { at: number; readiness: Promise<Readiness> };
 
   constructor(
@@ -24,6 +25,11 @@ export class HealthService {
   /** From now on balancers are told to send nothing more. */
   drain(): void {
     this.draining = true;
+    this.drainListeners.forEach((listener) => listener());
+  }
+
+  onDrain(listener: () => void): void {
+    this.drainListeners.push(listener);
   }
 
   get isDraining(): boolean {

@@ -60,7 +60,14 @@ function secure(app: NestFastifyApplication, config: Config): void {
     origin: config.CORS_ORIGINS,
     credentials: true,
     methods: ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'],
-    allowedHeaders: ['authorization', 'content-type', 'if-match', 'if-none-match', 'x-correlation-id'],
+    allowedHeaders: [
+      'authorization',
+      'content-type',
+      'if-match',
+      'if-none-match',
+      'last-event-id',
+      'x-correlation-id',
+    ],
     exposedHeaders: [
       'etag',
       'link',

@@ -57,8 +57,8 @@ export const list = <T extends z.ZodType>(schema: T) => z.object({ data: z.array
 const pageMetaShape = { limit: z.int(), nextCursor: z.string().nullable() };
 
 /** One page of a long list, and what else `meta` tells of it. */
-export const page = <T extends z.ZodType>(schema: T) =>
-  z.object({ data: z.array(schema), meta: z.object(pageMetaShape) });
+export const page = <T extends z.ZodType>(schema: T, moreMeta: z.ZodRawShape = {}) =>
+  z.object({ data: z.array(schema), meta: z.object({ ...pageMetaShape, ...moreMeta }) });
 
 export interface Page<T> {
   data: T[];

@@ -5,4 +5,6 @@ export interface Principal {
   roles: string[];
   /** When the session began: what "recently signed in" is measured by. */
   authenticatedAt: Date;
+  /** When the access token ends: what it opened must not stay open for longer. */
+  expiresAt: Date;
 }

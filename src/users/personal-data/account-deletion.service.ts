@@ -30,9 +30,10 @@ export class AccountDeletionService {
     requireRecentSignIn(caller);
     const { userId } = caller;
     const ended = await this.users.transaction(async (tx) => {
+      // Jobs before the account: in this order a run that ends its job takes the locks, too.
+      await stopJobsOf(userId, tx);
       await this.users.refuseLastAdmin(userId, tx);
       await this.users.anonymise(userId, tx);
-      await stopJobsOf(userId, tx);
       await this.audit.record({ type: 'account-deleted', userId }, tx);
       const availableAt = new Date(
         Date.now() + (this.config.ACCESS_TOKEN_SECONDS + ERASE_MARGIN_SECONDS) * 1_000,

@@ -15,6 +15,8 @@ const TABLES: Record<string, string> = {
   mails: `SELECT template, recipient, created_at, sent_at FROM mails WHERE user_id = $1 ORDER BY created_at`,
   jobs: `SELECT id, type, status, attempts, created_at, started_at, finished_at
          FROM jobs WHERE user_id = $1 ORDER BY created_at`,
+  notifications: `SELECT type, title, body, data, read_at, created_at
+                  FROM notifications WHERE user_id = $1 ORDER BY position`,
   'audit-events': `SELECT type, ip_address, user_agent, data, created_at
                    FROM audit_events WHERE user_id = $1 ORDER BY created_at`,
 };

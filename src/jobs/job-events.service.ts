@@ -1,0 +1,51 @@
+import { Injectable } from '@nestjs/common';
+import type { FastifyReply } from 'fastify';
+import { MessageBus } from '../platform/bus/message-bus.ts';
+import { NotFoundError } from '../platform/errors/platform.errors.ts';
+import type { EventStream } from '../platform/http/event-stream.ts';
+import { EventStreams } from '../platform/http/event-streams.service.ts';
+import type { Principal } from '../platform/security/principal.ts';
+import { jobChannelOf } from './job-listeners.service.ts';
+import type { Job } from './job.entity.ts';
+import { jobSchema, jobView } from './jobs.schemas.ts';
+import { JobsService } from './jobs.service.ts';
+
+const POLL_MS = 3_000;
+
+/** One job as it goes on, to its end. States that follow each other quickly may be told as one. */
+@Injectable()
+export class JobEventsService {
+  constructor(
+    private readonly jobs: JobsService,
+    private readonly streams: EventStreams,
+    private readonly bus: MessageBus,
+  ) {}
+
+  async begin(id: string, caller: Principal, reply: FastifyReply): Promise<EventStream> {
+    // Refused before anything is sent, where the caller may not know of the job.
+    await this.jobs.get(id, caller);
+    const stream = this.streams.begin('job', caller, reply);
+    let told = '';
+    stream.follow({
+      pollMs: POLL_MS,
+      subscribe: (nudge) => this.bus.subscribe(jobChannelOf(id), nudge),
+      catchUp: async () => {
+        const job = await this.jobs.get(id, caller).catch(nullWhereGone);
+        if (!job) return stream.end('deleted');
+        const data = jobSchema.parse(jobView(job));
+        const state = JSON.stringify(data);
+        if (state !== told) await stream.send({ event: 'progress', data });
+        told = state;
+        if (hasEnded(job)) stream.end(job.status);
+      },
+    });
+    return stream;
+  }
+}
+
+const hasEnded = ({ status }: Job): boolean => status !== 'queued' && status !== 'active';
+
+function nullWhereGone(error: unknown): null {
+  if (error instanceof NotFoundError) return null;
+  throw error;
+}

@@ -1,0 +1,52 @@
+import { Injectable } from '@nestjs/common';
+import { randomUUID } from 'node:crypto';
+import type { Logger } from 'pino';
+import { DataSource } from 'typeorm';
+import { Config } from '../platform/config/config.ts';
+import { JobListeners } from './job-listeners.service.ts';
+import { JobRun } from './job-run.ts';
+import { Job } from './job.entity.ts';
+
+export interface Claim {
+  job: Job;
+  /** What the run must hold to write. */
+  lease: string;
+}
+
+/** Gives jobs to the runs of this worker. */
+@Injectable()
+export class JobRuns {
+  constructor(
+    private readonly db: DataSource,
+    private readonly config: Config,
+    private readonly listeners: JobListeners,
+  ) {}
+
+  /**
+   * Takes the job for one run. A row that is active belongs to a live worker while its heart beats; one whose heart has
+   * stopped is taken over, which counts as a loss and not as an attempt. Null where there is nothing to be done:
+   * finished, cancelled, deleted, or in the hands of a worker that lives.
+   */
+  async claim(id: string): Promise<Claim | null> {
+    const lease = randomUUID();
+    const [rows] = await this.db.query<[{ id: string }[], number]>(
+      `UPDATE jobs SET
+         losses = losses + (status = 'active')::int,
+         attempts = attempts + (status = 'queued')::int,
+         status = 'active', lease = $2, heartbeat_at = now(), started_at = coalesce(started_at, now())
+       WHERE id = $1
+         AND (status = 'queued' OR (status = 'active' AND heartbeat_at < now() - make_interval(secs => $3)))
+       RETURNING id`,
+      [id, lease, this.config.JOB_LEASE_SECONDS / 2],
+    );
+    if (rows.length === 0) return null;
+    const job = await this.db.getRepository(Job).findOneByOrFail({ id });
+    this.listeners.changed(job);
+    return { job, lease };
+  }
+
+  begin({ job, lease }: Claim, logger: Logger): JobRun {
+    const heartbeatMs = (this.config.JOB_LEASE_SECONDS * 1_000) / 5;
+    return new JobRun(this.db, job, logger, this.listeners, { lease, heartbeatMs });
+  }
+}

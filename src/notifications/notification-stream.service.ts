@@ -1,0 +1,49 @@
+import { Injectable } from '@nestjs/common';
+import type { FastifyReply } from 'fastify';
+import { MessageBus } from '../platform/bus/message-bus.ts';
+import type { EventStream } from '../platform/http/event-stream.ts';
+import { EventStreams } from '../platform/http/event-streams.service.ts';
+import type { Principal } from '../platform/security/principal.ts';
+import { notificationIdSchema, notificationSchema } from './notifications.schemas.ts';
+import { channelOf, NotificationsService } from './notifications.service.ts';
+
+/** Read at a time, so that what a slow reader has missed isn't all in memory. */
+const BATCH = 50;
+const POLL_MS = 30_000;
+
+/**
+ * Notifications as they come. A message of the bus only says that there are some: they are read from Postgres in the
+ * order of their positions, from where this stream has got to, so that none is left out and none comes twice.
+ */
+@Injectable()
+export class NotificationStreamService {
+  constructor(
+    private readonly notifications: NotificationsService,
+    private readonly streams: EventStreams,
+    private readonly bus: MessageBus,
+  ) {}
+
+  async begin(caller: Principal, lastEventId: unknown, reply: FastifyReply): Promise<EventStream> {
+    const { userId } = caller;
+    // What we never sent as an id can't be gone on from.
+    const lastSeen = notificationIdSchema.safeParse(lastEventId);
+    let position = await this.notifications.positionAfter(userId, lastSeen.data);
+    const stream = this.streams.begin('notifications', caller, reply);
+    stream.follow({
+      pollMs: POLL_MS,
+      subscribe: (nudge) => this.bus.subscribe(channelOf(userId), nudge),
+      catchUp: async () => {
+        for (let isMore = true; isMore && stream.isOpen;) {
+          const batch = await this.notifications.listAfter(userId, position, BATCH);
+          for (const notification of batch) {
+            const { id } = notification;
+            await stream.send({ event: 'notification', id, data: notificationSchema.parse(notification) });
+            position = notification.position;
+          }
+          isMore = batch.length === BATCH;
+        }
+      },
+    });
+    return stream;
+  }
+}

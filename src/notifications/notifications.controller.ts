@@ -1,0 +1,61 @@
+import { Controller, Get, Headers, Param, Post, Query, Res } from '@nestjs/common';
+import type { FastifyReply } from 'fastify';
+import { page } from '../platform/http/schemas.ts';
+import { Endpoint } from '../platform/openapi/endpoint.decorator.ts';
+import { CurrentUser } from '../platform/security/access.decorators.ts';
+import type { Principal } from '../platform/security/principal.ts';
+import { NotificationStreamService } from './notification-stream.service.ts';
+import {
+  notificationIdSchema,
+  notificationSchema,
+  notificationsQuerySchema,
+  type NotificationsQuery,
+  unreadMeta,
+} from './notifications.schemas.ts';
+import { NotificationsService } from './notifications.service.ts';
+
+@Controller({ path: 'notifications', version: '1' })
+export class NotificationsController {
+  constructor(
+    private readonly notifications: NotificationsService,
+    private readonly streams: NotificationStreamService,
+  ) {}
+
+  @Get()
+  @Endpoint({ summary: 'List own notifications', returns: page(notificationSchema, unreadMeta) })
+  list(
+    @Query({ schema: notificationsQuerySchema }) query: NotificationsQuery,
+    @CurrentUser() caller: Principal,
+  ) {
+    return this.notifications.list(query, caller);
+  }
+
+  @Post('read-all')
+  @Endpoint({ summary: 'Mark all own notifications as read' })
+  async readAll(@CurrentUser() caller: Principal) {
+    await this.notifications.markAllRead(caller);
+  }
+
+  @Post(':id/read')
+  @Endpoint({ summary: 'Mark a notification as read' })
+  async read(@Param('id', { schema: notificationIdSchema }) id: string, @CurrentUser() caller: Principal) {
+    await this.notifications.markRead(id, caller);
+  }
+
+  @Get('stream')
+  @Endpoint({
+    summary: 'Receive notifications as they come',
+    description:
+      'Server-Sent Events: `notification`, with the notification as data and its id as the id of the event; with ' +
+      '`Last-Event-ID` first what came after that one, without it only new ones. `end` says why it closes: ' +
+      '`session-ended`, `token-expired`, `server-draining` or `too-many-streams` (five are open at most).',
+    produces: 'text/event-stream',
+  })
+  async stream(
+    @CurrentUser() caller: Principal,
+    @Headers('last-event-id') lastEventId: string | undefined,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ) {
+    return (await this.streams.begin(caller, lastEventId, reply)).answer;
+  }
+}

@@ -1,0 +1,37 @@
+import type { Redis } from 'ioredis';
+import { type BusTransport, RECONNECT_MS, type ReportFault } from './bus-transport.ts';
+
+/** Publish/subscribe of Redis: one connection that listens; messages go out on the one that all of the process shares. */
+export class RedisTransport implements BusTransport {
+  private readonly channel: string;
+  private subscriber?: Redis;
+
+  constructor(
+    private readonly publisher: Redis,
+    private readonly report: ReportFault,
+  ) {
+    // The numbered databases of a Redis share their channels, so the number is part of the name.
+    this.channel = `bus:${publisher.options.db ?? 0}`;
+  }
+
+  publish(message: string): Promise<unknown> {
+    return this.publisher.publish(this.channel, message);
+  }
+
+  listen(onMessage: (message: string) => void, onConnected: () => void): void {
+    const subscriber = this.publisher.duplicate({
+      autoResubscribe: false,
+      // It waits for Redis for as long as it takes, and nobody waits for it.
+      maxRetriesPerRequest: null,
+      retryStrategy: (attempt: number) => Math.min(attempt * RECONNECT_MS.min, RECONNECT_MS.max),
+    });
+    this.subscriber = subscriber;
+    subscriber.on('error', this.report);
+    subscriber.on('message', (_channel, message) => onMessage(message));
+    subscriber.on('ready', () => void subscriber.subscribe(this.channel).then(onConnected, this.report));
+  }
+
+  async close(): Promise<void> {
+    this.subscriber?.disconnect();
+  }
+}

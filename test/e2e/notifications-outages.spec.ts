@@ -1,0 +1,101 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { notify } from '../factories/notification.factory.ts';
+import { TestApp } from '../support/app.ts';
+import { type SignedIn, signedIn } from '../support/client.ts';
+import { EventSource } from '../support/event-source.ts';
+import { redisUrl, type RedisServer, startRedis } from '../support/redis.ts';
+import { TcpProxy } from '../support/tcp-proxy.ts';
+import { times, until } from '../support/until.ts';
+
+const open = async (app: TestApp, who: SignedIn) =>
+  EventSource.open(`${await app.listen()}/v1/notifications/stream`, who.accessToken);
+const titlesIn = (source: EventSource) => source.of('notification').map(({ data }) => data.title);
+
+const onRedis = redisUrl() ? describe : describe.skip;
+
+onRedis('when the Redis of the message bus is gone', () => {
+  let redis: RedisServer;
+  let app: TestApp;
+
+  beforeAll(async () => {
+    redis = await startRedis();
+    app = await TestApp.start({ settings: { REDIS_URL: redis.url } });
+  });
+
+  afterAll(async () => {
+    await app.stop();
+    await redis.kill();
+  });
+
+  it('answers as ever, and streams catch up once it is back', async () => {
+    const who = await signedIn(app);
+    const source = await open(app, who);
+    await notify(app, who.user.id, { title: 'before' });
+    await source.untilReceived('notification');
+    const { port, dir } = redis;
+    await redis.kill();
+
+    for (const title of ['during 0', 'during 1', 'during 2']) await notify(app, who.user.id, { title });
+    const { body } = await who.get('/v1/notifications');
+    redis = await startRedis({ port, dir });
+
+    expect(body.meta.unreadCount).toBe(4);
+    await source.untilReceived('notification', 4);
+    await notify(app, who.user.id, { title: 'after' });
+    await source.untilReceived('notification', 5);
+    expect(titlesIn(source)).toEqual(['before', 'during 0', 'during 1', 'during 2', 'after']);
+    source.close();
+  });
+
+  it('starts streams without it, and closes without it', async () => {
+    const who = await signedIn(app);
+    const { port, dir } = redis;
+    await redis.kill();
+
+    const source = await open(app, who);
+    await notify(app, who.user.id, { title: 'told later' });
+    redis = await startRedis({ port, dir });
+
+    await source.untilReceived('notification');
+    expect(titlesIn(source)).toEqual(['told later']);
+    source.close();
+  });
+});
+
+describe('when PostgreSQL is gone', () => {
+  let proxy: TcpProxy;
+  let app: TestApp;
+
+  beforeAll(async () => {
+    proxy = await TcpProxy.start();
+    app = await TestApp.start({ settings: (url) => ({ DATABASE_URL: proxy.to(url) }) });
+  });
+
+  afterAll(async () => {
+    await app.stop();
+    await proxy.stop();
+  });
+
+  it('streams stay open, and tell of everything once it is back', async () => {
+    const who = await signedIn(app);
+    const source = await open(app, who);
+
+    for (const turn of times(3, String)) {
+      proxy.cut();
+      await expect(notify(app, who.user.id, { title: 'never' })).rejects.toThrow(/./);
+      proxy.restore();
+      await until(() => isTold(who, turn), 'the database to take it');
+      await source.untilReceived('notification', Number(turn) + 1);
+    }
+
+    expect(titlesIn(source)).toEqual(['0', '1', '2']);
+    source.close();
+  });
+
+  /** A pool has connections that it doesn't know to be broken. */
+  const isTold = (who: SignedIn, title: string) =>
+    notify(app, who.user.id, { title }).then(
+      () => true,
+      () => false,
+    );
+});

@@ -1,0 +1,255 @@
+import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { decodeJwt, SignJWT } from 'jose';
+import { once } from 'node:events';
+import type { Socket } from 'node:net';
+import { KeyRing } from '../../src/platform/security/key-ring.ts';
+import { notify } from '../factories/notification.factory.ts';
+import { TestApp } from '../support/app.ts';
+import { SignedIn, signedIn } from '../support/client.ts';
+import { EventSource, type StreamOptions } from '../support/event-source.ts';
+import type { Program } from '../support/program.ts';
+import { backends } from '../support/queue-data.ts';
+import { times, until } from '../support/until.ts';
+
+const PATH = '/v1/notifications/stream';
+
+describe.each(backends)('GET /v1/notifications/stream on %s', (backend) => {
+  let app: TestApp;
+  let here: string;
+  let other: Program;
+  const opened: EventSource[] = [];
+
+  beforeAll(async () => {
+    app = await TestApp.start({ backend, settings: { STREAM_HEARTBEAT_SECONDS: '1' } });
+    here = await app.listen();
+    other = await app.startAnother();
+  });
+
+  afterEach(() => opened.splice(0).forEach((source) => source.close()));
+  afterAll(() => app.stop());
+
+  async function open(who: SignedIn, { at = here, ...options }: StreamOptions & { at?: string } = {}) {
+    const source = await EventSource.open(`${at}${PATH}`, who.accessToken, options);
+    opened.push(source);
+    return source;
+  }
+
+  const titlesIn = (source: EventSource) => source.of('notification').map(({ data }) => data.title);
+
+  it('tells of new notifications as they are shown in the list, on every instance', async () => {
+    const who = await signedIn(app);
+    await notify(app, who.user.id, { title: 'old' });
+    const sources = [await open(who), await open(who, { at: other.url })];
+
+    await notify(app, who.user.id, { title: 'new', data: { jobId: '1' } });
+
+    const { body } = await who.get('/v1/notifications?limit=1');
+    for (const source of sources) {
+      await source.untilReceived('notification');
+      expect(source.events).toEqual([{ event: 'notification', id: body.data[0].id, data: body.data[0] }]);
+    }
+  });
+
+  it('is an event stream that nobody may keep', async () => {
+    const who = await signedIn(app);
+
+    const source = await open(who);
+
+    expect(source.status).toBe(200);
+    expect(source.headers).toMatchObject({
+      'content-type': 'text/event-stream; charset=utf-8',
+      'cache-control': 'no-store',
+      'x-accel-buffering': 'no',
+      'x-correlation-id': expect.any(String),
+      'x-content-type-options': 'nosniff',
+    });
+    await until(() => source.retryMs, 'the hint when to come back');
+    expect(source.retryMs).toBeGreaterThanOrEqual(1_000);
+    expect(source.retryMs).toBeLessThanOrEqual(7_000);
+  });
+
+  it('shows that it lives', async () => {
+    const source = await open(await signedIn(app));
+
+    await until(() => source.comments.length >= 2, 'two heartbeats');
+
+    expect(source.events).toEqual([]);
+  });
+
+  it('tells nothing of others, of what is rolled back, and of what was before', async () => {
+    const [who, stranger] = [await signedIn(app), await signedIn(app)];
+    await notify(app, who.user.id, { title: 'before' });
+    const source = await open(who);
+
+    await notify(app, stranger.user.id, { title: 'foreign' });
+    await expect(
+      app.db.transaction(async (tx) => {
+        await notify(app, who.user.id, { title: 'rolled back', tx });
+        throw new Error('no');
+      }),
+    ).rejects.toThrow('no');
+    await notify(app, who.user.id, { title: 'mine' });
+
+    await source.untilReceived('notification');
+    expect(titlesIn(source)).toEqual(['mine']);
+  });
+
+  it('begins with what came after the last that was seen, in order', async () => {
+    const who = await signedIn(app);
+    for (const title of times(120, String)) await notify(app, who.user.id, { title });
+    const [seen] = await app.db.query<{ id: string }[]>(
+      `SELECT id FROM notifications WHERE user_id = $1 AND title = '9'`,
+      [who.user.id],
+    );
+
+    const source = await open(who, { lastEventId: seen?.id });
+
+    await source.untilReceived('notification', 110);
+    await notify(app, who.user.id, { title: 'live' });
+    await source.untilReceived('notification', 111);
+    expect(titlesIn(source)).toEqual([...times(110, (n) => String(n + 10)), 'live']);
+  });
+
+  it('begins with all there are when the last that was seen is no longer kept', async () => {
+    const who = await signedIn(app);
+    for (const title of ['a', 'b', 'c']) await notify(app, who.user.id, { title });
+    const [oldest] = await app.db.query<[{ id: string }[], number]>(
+      `DELETE FROM notifications WHERE user_id = $1 AND title = 'a' RETURNING id`,
+      [who.user.id],
+    );
+
+    const source = await open(who, { lastEventId: oldest[0]?.id });
+
+    await source.untilReceived('notification', 2);
+    expect(titlesIn(source)).toEqual(['b', 'c']);
+  });
+
+  it('takes an id that is none for no id', async () => {
+    const who = await signedIn(app);
+    await notify(app, who.user.id, { title: 'before' });
+
+    const source = await open(who, { lastEventId: 'nonsense' });
+
+    await notify(app, who.user.id, { title: 'after' });
+    await source.untilReceived('notification');
+    expect(titlesIn(source)).toEqual(['after']);
+  });
+
+  it('loses and doubles nothing for a client that comes back twenty times while two hundred are made', async () => {
+    const who = await signedIn(app);
+    await notify(app, who.user.id, { title: 'first' });
+    const received: string[] = [];
+    let lastEventId = (await who.get('/v1/notifications')).body.data[0].id as string;
+    const making = Promise.all(times(10, (lane) => makeInTurn(who, lane, 20)));
+
+    for (let turn = 0; turn < 20; turn += 1) {
+      const source = await open(who, { at: turn % 2 ? other.url : here, lastEventId });
+      await until(() => source.events.length > 0 || received.length === 200, 'something new');
+      source.close();
+      received.push(...source.of('notification').map(({ id }) => String(id)));
+      lastEventId = source.lastEventId ?? lastEventId;
+    }
+    await making;
+    const last = await open(who, { lastEventId });
+    await until(() => received.length + last.of('notification').length >= 200, 'the rest');
+    received.push(...last.of('notification').map(({ id }) => String(id)));
+
+    const made = await app.db.query<{ id: string }[]>(
+      `SELECT id FROM notifications WHERE user_id = $1 AND title <> 'first' ORDER BY position`,
+      [who.user.id],
+    );
+    expect(made).toHaveLength(200);
+    expect(received).toEqual(made.map(({ id }) => id));
+  });
+
+  async function makeInTurn(who: SignedIn, lane: number, count: number): Promise<void> {
+    for (let n = 0; n < count; n += 1) await notify(app, who.user.id, { title: `${lane}.${n}` });
+  }
+
+  it('ends within a second, wherever it is open, when its session does, and no other', async () => {
+    const who = await signedIn(app);
+    const survivor = await open(await signedIn(app));
+    const sources = [await open(who), await open(who, { at: other.url })];
+
+    await who.post('/v1/auth/logout');
+    const endedAt = Date.now();
+
+    const reasons = await Promise.all(sources.map((source) => source.untilEnded()));
+    expect(reasons).toEqual(['session-ended', 'session-ended']);
+    expect(Date.now() - endedAt).toBeLessThan(2_000);
+    expect(survivor.isClosed).toBe(false);
+  });
+
+  it('ends with the access token', async () => {
+    const who = await signedIn(app);
+    const { kid, privateKey } = app.api.get(KeyRing).active;
+    const exp = Math.floor(Date.now() / 1_000) + 3;
+    const token = await new SignJWT({ ...decodeJwt(who.accessToken), exp })
+      .setProtectedHeader({ alg: 'RS256', typ: 'at+jwt', kid })
+      .sign(privateKey);
+
+    const source = await open(new SignedIn(app, who.user, token, ''));
+
+    expect(await source.untilEnded()).toBe('token-expired');
+    expect(Date.now()).toBeGreaterThanOrEqual(exp * 1_000);
+  });
+
+  it('gives way to a sixth of the same user, the oldest first', async () => {
+    const [who, stranger] = [await signedIn(app), await signedIn(app)];
+    const foreign = await open(stranger);
+    const sources: EventSource[] = [];
+    for (let n = 0; n < 6; n += 1) sources.push(await open(who));
+
+    expect(await sources[0]?.untilEnded()).toBe('too-many-streams');
+    expect([...sources.slice(1), foreign].map(({ isClosed }) => isClosed)).toEqual(times(6, () => false));
+  });
+
+  it('is cut off when its reader takes nothing, and no other', async () => {
+    const who = await signedIn(app);
+    const reader = await open(who);
+    const accepted = once(app.api.getHttpServer(), 'connection') as Promise<[Socket]>;
+    await open(who, { isStalled: true });
+    const [connection] = await accepted;
+
+    // More than what the sockets of both sides take.
+    const body = 'x'.repeat(500_000);
+    for (const title of times(40, String)) await notify(app, who.user.id, { title, body });
+
+    await until(() => connection.destroyed, 'the connection to be cut');
+    expect(connection.bytesWritten).toBeLessThan(19_000_000);
+    await reader.untilReceived('notification', 40);
+    expect(reader.isClosed).toBe(false);
+  });
+
+  it('is refused without a token', async () => {
+    const answer = await app.http().get(PATH);
+
+    expect([answer.status, answer.body.code]).toEqual([401, 'UNAUTHENTICATED']);
+  });
+
+  it('answers HEAD at once', async () => {
+    const who = await signedIn(app);
+
+    const answer = await app.http().head(PATH).set('authorization', `Bearer ${who.accessToken}`);
+
+    expect([answer.status, answer.headers['content-type']]).toEqual([
+      200,
+      'text/event-stream; charset=utf-8',
+    ]);
+  });
+
+  it('is told to come back elsewhere when its instance drains, which then ends', async () => {
+    const who = await signedIn(app);
+    const leaving = await app.startAnother({ SHUTDOWN_DRAIN_SECONDS: '1' });
+    const sources = await Promise.all(times(3, () => open(who, { at: leaving.url })));
+    const stalled = await open(who, { at: leaving.url, isStalled: true });
+
+    const ending = leaving.end();
+
+    expect(await Promise.all(sources.map((source) => source.untilEnded()))).toEqual(
+      times(3, () => 'server-draining'),
+    );
+    expect(await ending).toEqual({ code: 0, signal: null });
+    stalled.close();
+  });
+});
