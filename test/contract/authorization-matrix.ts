@@ -51,13 +51,10 @@ export const make = (thing: Thing, app: TestApp, owner: SignedIn): Promise<strin
 const jobOf = async (app: TestApp, { user }: SignedIn, status: 'queued' | 'failed' | 'completed') =>
   (await createJob(app, { userId: user.id, status, type: 'of-no-handler' })).id;
 
-const rule = (
-  nobody: number,
-  stranger: number,
-  owner: number,
-  admin: number,
-  more: Partial<Rule> = {},
-): Rule => ({
+/** Of nobody, a stranger, the owner and an administrator. */
+type Statuses = [nobody: number, stranger: number, owner: number, admin: number];
+
+const rule = ([nobody, stranger, owner, admin]: Statuses, more: Partial<Rule> = {}): Rule => ({
   expected: { nobody, stranger, owner, admin },
   ...more,
 });
@@ -69,65 +66,72 @@ const returnTo = 'http://localhost:3000/';
 /** What each caller is answered, by operation: who adds one to the API says here who it is for. */
 export const matrix: Record<string, Rule> = {
   //                              nobody stranger owner admin
-  root_describe: /*            */ rule(200, 200, 200, 200),
-  problems_list: /*            */ rule(200, 200, 200, 200),
-  problems_get: /*             */ rule(404, 404, 404, 404),
-  health_live: /*              */ rule(200, 200, 200, 200),
-  health_ready: /*             */ rule(200, 200, 200, 200),
-  jwks_jwks: /*                */ rule(200, 200, 200, 200),
+  root_describe: /*            */ rule([200, 200, 200, 200]),
+  problems_list: /*            */ rule([200, 200, 200, 200]),
+  problems_get: /*             */ rule([404, 404, 404, 404]),
+  health_live: /*              */ rule([200, 200, 200, 200]),
+  health_ready: /*             */ rule([200, 200, 200, 200]),
+  jwks_jwks: /*                */ rule([200, 200, 200, 200]),
 
-  auth_register: /*            */ rule(202, 202, 202, 202, {
+  auth_register: /*            */ rule([202, 202, 202, 202], {
     body: { email, password: PASSWORD, displayName: 'N' },
   }),
-  auth_verifyEmail: /*         */ rule(400, 400, 400, 400, { body: { token } }),
-  auth_resendVerification: /*  */ rule(202, 202, 202, 202, { body: { email } }),
-  auth_login: /*               */ rule(401, 401, 401, 401, { body: { email, password: 'a wrong password' } }),
-  auth_refresh: /*             */ rule(401, 401, 401, 401, { body: { refreshToken: token } }),
-  auth_logout: /*              */ rule(401, 204, 204, 204),
-  auth_logoutAll: /*           */ rule(401, 204, 204, 204),
-  sessions_list: /*            */ rule(401, 200, 200, 200),
-  sessions_end: /*             */ rule(401, 404, 204, 404, { of: 'session' }),
+  auth_verifyEmail: /*         */ rule([400, 400, 400, 400], { body: { token } }),
+  auth_resendVerification: /*  */ rule([202, 202, 202, 202], { body: { email } }),
+  auth_login: /*               */ rule([401, 401, 401, 401], {
+    body: { email, password: 'a wrong password' },
+  }),
+  auth_refresh: /*             */ rule([401, 401, 401, 401], { body: { refreshToken: token } }),
+  auth_logout: /*              */ rule([401, 204, 204, 204]),
+  auth_logoutAll: /*           */ rule([401, 204, 204, 204]),
+  sessions_list: /*            */ rule([401, 200, 200, 200]),
+  sessions_end: /*             */ rule([401, 404, 204, 404], { of: 'session' }),
 
-  passwords_forgot: /*         */ rule(202, 202, 202, 202, { body: { email } }),
-  passwords_reset: /*          */ rule(400, 400, 400, 400, { body: { token, password: PASSWORD } }),
-  passwords_change: /*         */ rule(401, 204, 204, 204, {
+  passwords_forgot: /*         */ rule([202, 202, 202, 202], { body: { email } }),
+  passwords_reset: /*          */ rule([400, 400, 400, 400], { body: { token, password: PASSWORD } }),
+  passwords_change: /*         */ rule([401, 204, 204, 204], {
     body: { currentPassword: PASSWORD, newPassword: 'a new one, and long' },
   }),
-  emailChange_request: /*      */ rule(401, 202, 202, 202, { body: { newEmail: email, password: PASSWORD } }),
-  emailChange_confirm: /*      */ rule(400, 400, 400, 400, { body: { token } }),
+  emailChange_request: /*      */ rule([401, 202, 202, 202], {
+    body: { newEmail: email, password: PASSWORD },
+  }),
+  emailChange_confirm: /*      */ rule([400, 400, 400, 400], { body: { token } }),
 
-  oAuth_list: /*               */ rule(200, 200, 200, 200),
+  oAuth_list: /*               */ rule([200, 200, 200, 200]),
   // No provider is configured here, and one that is not is absent.
-  oAuth_begin: /*              */ rule(404, 404, 404, 404),
-  oAuth_beginLink: /*          */ rule(401, 404, 404, 404, { body: { returnTo } }),
-  oAuth_comeBack: /*           */ rule(404, 404, 404, 404),
-  oAuth_comeBackByForm: /*     */ rule(422, 422, 422, 422),
-  oAuthExchange_exchange: /*   */ rule(400, 400, 400, 400, { body: { code: token } }),
-  identities_list: /*          */ rule(401, 200, 200, 200),
-  identities_unlink: /*        */ rule(401, 404, 404, 404),
+  oAuth_begin: /*              */ rule([404, 404, 404, 404]),
+  oAuth_beginLink: /*          */ rule([401, 404, 404, 404], { body: { returnTo } }),
+  oAuth_comeBack: /*           */ rule([404, 404, 404, 404]),
+  oAuth_comeBackByForm: /*     */ rule([422, 422, 422, 422]),
+  oAuthExchange_exchange: /*   */ rule([400, 400, 400, 400], { body: { code: token } }),
+  identities_list: /*          */ rule([401, 200, 200, 200]),
+  identities_unlink: /*        */ rule([401, 404, 404, 404]),
 
-  users_me: /*                 */ rule(401, 200, 200, 200),
-  users_updateMe: /*           */ rule(401, 200, 200, 200, { body: { displayName: 'New' } }),
-  users_deleteMe: /*           */ rule(401, 204, 204, 204),
-  users_list: /*               */ rule(401, 403, 403, 200),
-  users_get: /*                */ rule(401, 403, 403, 200, { of: 'account' }),
-  users_update: /*             */ rule(401, 403, 403, 200, { of: 'account', body: { status: 'suspended' } }),
-  userImports_start: /*        */ rule(401, 403, 403, 422),
-  audit_list: /*               */ rule(401, 403, 403, 200),
+  users_me: /*                 */ rule([401, 200, 200, 200]),
+  users_updateMe: /*           */ rule([401, 200, 200, 200], { body: { displayName: 'New' } }),
+  users_deleteMe: /*           */ rule([401, 204, 204, 204]),
+  users_list: /*               */ rule([401, 403, 403, 200]),
+  users_get: /*                */ rule([401, 403, 403, 200], { of: 'account' }),
+  users_update: /*             */ rule([401, 403, 403, 200], {
+    of: 'account',
+    body: { status: 'suspended' },
+  }),
+  userImports_start: /*        */ rule([401, 403, 403, 422]),
+  audit_list: /*               */ rule([401, 403, 403, 200]),
 
-  jobs_start: /*               */ rule(401, 202, 202, 202, { body: { type: 'user-export', input: {} } }),
-  jobs_list: /*                */ rule(401, 200, 200, 200),
-  jobs_get: /*                 */ rule(401, 404, 200, 200, { of: 'queued job' }),
-  jobs_cancel: /*              */ rule(401, 404, 200, 200, { of: 'queued job' }),
-  jobs_retry: /*               */ rule(401, 404, 202, 202, { of: 'failed job' }),
-  jobs_result: /*              */ rule(401, 404, 200, 200, { of: 'finished export' }),
+  jobs_start: /*               */ rule([401, 202, 202, 202], { body: { type: 'user-export', input: {} } }),
+  jobs_list: /*                */ rule([401, 200, 200, 200]),
+  jobs_get: /*                 */ rule([401, 404, 200, 200], { of: 'queued job' }),
+  jobs_cancel: /*              */ rule([401, 404, 200, 200], { of: 'queued job' }),
+  jobs_retry: /*               */ rule([401, 404, 202, 202], { of: 'failed job' }),
+  jobs_result: /*              */ rule([401, 404, 200, 200], { of: 'finished export' }),
   // Of one that has ended, since the answer ends with it.
-  jobs_watch: /*               */ rule(401, 404, 200, 200, { of: 'failed job' }),
+  jobs_watch: /*               */ rule([401, 404, 200, 200], { of: 'failed job' }),
 
-  notifications_list: /*       */ rule(401, 200, 200, 200),
-  notifications_read: /*       */ rule(401, 404, 204, 404, { of: 'notification' }),
-  notifications_readAll: /*    */ rule(401, 204, 204, 204),
-  notifications_stream: /*     */ rule(401, 200, 200, 200, { isEndless: true }),
+  notifications_list: /*       */ rule([401, 200, 200, 200]),
+  notifications_read: /*       */ rule([401, 404, 204, 404], { of: 'notification' }),
+  notifications_readAll: /*    */ rule([401, 204, 204, 204]),
+  notifications_stream: /*     */ rule([401, 200, 200, 200], { isEndless: true }),
 };
 
 export type People = Record<Exclude<Caller, 'nobody'>, SignedIn>;
