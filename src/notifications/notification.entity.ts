@@ -55,6 +55,7 @@ export class Notification {
   @Column({ type: 'timestamptz', precision: 3, nullable: true })
   readAt!: Date | null;
 
-  @CreateDateColumn({ type: 'timestamptz', precision: 3 })
+  /** Of the statement and not of its transaction, so that it follows the order under the lock. */
+  @CreateDateColumn({ type: 'timestamptz', precision: 3, default: () => 'clock_timestamp()' })
   createdAt!: Date;
 }

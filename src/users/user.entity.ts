@@ -19,6 +19,7 @@ export type UserStatus = (typeof userStatuses)[number];
 @Unique('users_email_key', ['email'])
 @Check('users_role_check', `role IN ('user', 'admin')`)
 @Check('users_status_check', `status IN ('active', 'suspended')`)
+@Check('users_unread_count_check', `unread_count >= 0`)
 @Index('users_created_at_idx', ['createdAt', 'id'])
 @Index('users_status_idx', ['status', 'createdAt', 'id'])
 @Index('users_role_idx', ['role', 'createdAt', 'id'])

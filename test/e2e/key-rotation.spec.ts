@@ -1,3 +1,5 @@
+import type { User } from '../../src/users/user.entity.ts';
+import { createUser } from '../factories/user.factory.ts';
 import { TestApp } from '../support/app.ts';
 import { type SignedIn, signedIn } from '../support/client.ts';
 import type { Program } from '../support/program.ts';
@@ -19,6 +21,7 @@ let folder: string;
 let app: TestApp;
 let other: Program;
 let user: SignedIn;
+let another: User;
 
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'rotation-'));
@@ -28,6 +31,7 @@ beforeAll(async () => {
   // The test's own instance reads no folder: it is never told that it listens.
   other = await app.startAnother();
   user = await signedIn(app);
+  another = (await createUser(app)).user;
 });
 
 afterAll(async () => {
@@ -95,7 +99,7 @@ describe('a key that has leaked', () => {
       const { body } = await app
         .http(other)
         .post('/v1/auth/login')
-        .send({ email: user.user.email, password: 'correct horse battery' });
+        .send({ email: another.email, password: 'correct horse battery' });
       return body.data as { accessToken: string; refreshToken: string };
     }, 'a sign-in');
     expect((await atOther(accessToken)).status).toBe(200);
@@ -147,11 +151,12 @@ const untilJwks = (fits: (kids: string[]) => boolean) =>
 const atOther = (token: string) =>
   app.http(other).get('/v1/users/me').set('authorization', `Bearer ${token}`);
 
+/** As somebody else: the cap on sessions must not end the one that is watched. */
 async function loginAt(instance: Program): Promise<string> {
   const { body } = await app
     .http(instance)
     .post('/v1/auth/login')
-    .send({ email: user.user.email, password: 'correct horse battery' });
+    .send({ email: another.email, password: 'correct horse battery' });
   return body.data.accessToken;
 }
 

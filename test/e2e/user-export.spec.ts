@@ -1,3 +1,4 @@
+import { notify } from '../factories/notification.factory.ts';
 import { untilJob } from '../factories/job.factory.ts';
 import { TestApp } from '../support/app.ts';
 import { type SignedIn, signedIn } from '../support/client.ts';
@@ -5,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { strFromU8, unzipSync } from 'fflate';
 import type { IncomingMessage } from 'node:http';
 
-const TABLES = ['audit-events', 'identities', 'jobs', 'mails', 'profile', 'sessions'];
+const TABLES = ['audit-events', 'identities', 'jobs', 'mails', 'notifications', 'profile', 'sessions'];
 
 let app: TestApp;
 let user: SignedIn;
@@ -25,6 +26,7 @@ beforeAll(async () => {
             (gen_random_uuid(), $2, 'google', 'subject-2', 'they@gmail.example')`,
     [user.user.id, stranger.user.id],
   );
+  await notify(app, user.user.id);
   const jobId = await startExport(user);
   await untilJob(app, jobId, 'completed');
   const answer = await download(user, jobId);
