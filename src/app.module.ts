@@ -10,6 +10,7 @@ import { BusModule } from './platform/bus/bus.module.ts';
 import { Config } from './platform/config/config.ts';
 import { ConfigModule } from './platform/config/config.module.ts';
 import { DatabaseModule } from './platform/database/database.module.ts';
+import { EventsModule } from './platform/events/events.module.ts';
 import { HealthModule } from './platform/health/health.module.ts';
 import { HttpModule } from './platform/http/http.module.ts';
 import { LoggingModule } from './platform/logging/logging.module.ts';
@@ -17,6 +18,8 @@ import { QueueModule } from './platform/queue/queue.module.ts';
 import { SecurityModule } from './platform/security/security.module.ts';
 import { ReferenceClientModule } from './reference-client/reference-client.module.ts';
 import { UsersModule } from './users/users.module.ts';
+import { InboundWebhooksModule } from './webhooks/inbound/inbound-webhooks.module.ts';
+import { WebhooksModule } from './webhooks/outbound/webhooks.module.ts';
 
 /** Every feature that the HTTP process serves. */
 @Module({
@@ -25,6 +28,7 @@ import { UsersModule } from './users/users.module.ts';
     DatabaseModule.for('api'),
     QueueModule,
     BusModule,
+    EventsModule,
     SecurityModule,
     HttpModule,
     HealthModule.forApi(),
@@ -37,6 +41,8 @@ import { UsersModule } from './users/users.module.ts';
     MailModule,
     ReferenceClientModule,
     NotificationsModule,
+    WebhooksModule,
+    InboundWebhooksModule,
   ],
 })
 export class AppModule {

@@ -10,6 +10,7 @@ import { Config } from './platform/config/config.ts';
 import { PurgeService } from './maintenance/purge.service.ts';
 import { ConfigModule } from './platform/config/config.module.ts';
 import { DatabaseModule } from './platform/database/database.module.ts';
+import { EventsModule } from './platform/events/events.module.ts';
 import { HealthModule } from './platform/health/health.module.ts';
 import { LoggingModule } from './platform/logging/logging.module.ts';
 import { QueueModule } from './platform/queue/queue.module.ts';
@@ -18,6 +19,10 @@ import { UserEraseHandler } from './users/personal-data/user-erase.handler.ts';
 import { UserExportHandler } from './users/personal-data/user-export.handler.ts';
 import { UserImportHandler } from './users/user-import.handler.ts';
 import { UsersModule } from './users/users.module.ts';
+import { InboundWebhooksModule } from './webhooks/inbound/inbound-webhooks.module.ts';
+import { WebhookReceiveHandler } from './webhooks/inbound/webhook-receive.handler.ts';
+import { WebhookDeliverHandler } from './webhooks/outbound/webhook-deliver.handler.ts';
+import { WebhooksModule } from './webhooks/outbound/webhooks.module.ts';
 
 /** The queue process. A handler runs because it is listed here, and nowhere else. */
 @Module({
@@ -26,6 +31,7 @@ import { UsersModule } from './users/users.module.ts';
     DatabaseModule.for('worker'),
     QueueModule,
     BusModule,
+    EventsModule,
     SecurityModule,
     HealthModule.forWorker(),
     JobWorkerModule,
@@ -34,8 +40,18 @@ import { UsersModule } from './users/users.module.ts';
     JobsModule,
     MailModule,
     NotificationsModule,
+    WebhooksModule,
+    InboundWebhooksModule,
   ],
-  providers: [PurgeService, MailSendHandler, UserEraseHandler, UserExportHandler, UserImportHandler],
+  providers: [
+    PurgeService,
+    MailSendHandler,
+    UserEraseHandler,
+    UserExportHandler,
+    UserImportHandler,
+    WebhookDeliverHandler,
+    WebhookReceiveHandler,
+  ],
 })
 export class WorkerModule {
   static with(config: Config): DynamicModule {
