@@ -10,6 +10,7 @@ import { BusModule } from './platform/bus/bus.module.ts';
 import { Config } from './platform/config/config.ts';
 import { ConfigModule } from './platform/config/config.module.ts';
 import { DatabaseModule } from './platform/database/database.module.ts';
+import { EventsModule } from './platform/events/events.module.ts';
 import { HealthModule } from './platform/health/health.module.ts';
 import { HttpModule } from './platform/http/http.module.ts';
 import { LoggingModule } from './platform/logging/logging.module.ts';
@@ -25,6 +26,7 @@ import { UsersModule } from './users/users.module.ts';
     DatabaseModule.for('api'),
     QueueModule,
     BusModule,
+    EventsModule,
     SecurityModule,
     HttpModule,
     HealthModule.forApi(),

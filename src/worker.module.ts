@@ -10,6 +10,7 @@ import { Config } from './platform/config/config.ts';
 import { PurgeService } from './maintenance/purge.service.ts';
 import { ConfigModule } from './platform/config/config.module.ts';
 import { DatabaseModule } from './platform/database/database.module.ts';
+import { EventsModule } from './platform/events/events.module.ts';
 import { HealthModule } from './platform/health/health.module.ts';
 import { LoggingModule } from './platform/logging/logging.module.ts';
 import { QueueModule } from './platform/queue/queue.module.ts';
@@ -26,6 +27,7 @@ import { UsersModule } from './users/users.module.ts';
     DatabaseModule.for('worker'),
     QueueModule,
     BusModule,
+    EventsModule,
     SecurityModule,
     HealthModule.forWorker(),
     JobWorkerModule,

@@ -3,6 +3,7 @@ import { TypeOrmModule } from '@nestjs/typeorm';
 import { JobFile } from './job-file.entity.ts';
 import { JobFilesService } from './job-files.service.ts';
 import { EventStreamsModule } from '../platform/http/event-streams.module.ts';
+import { JobEnds } from './job-ends.service.ts';
 import { JobEventsService } from './job-events.service.ts';
 import { JobHandOverService } from './job-hand-over.service.ts';
 import { JobListeners } from './job-listeners.service.ts';
@@ -13,7 +14,7 @@ import { JobsService } from './jobs.service.ts';
 @Module({
   imports: [TypeOrmModule.forFeature([Job, JobFile]), EventStreamsModule],
   controllers: [JobsController],
-  providers: [JobsService, JobFilesService, JobHandOverService, JobListeners, JobEventsService],
+  providers: [JobsService, JobFilesService, JobHandOverService, JobListeners, JobEnds, JobEventsService],
   exports: [JobsService, JobFilesService, JobHandOverService, JobListeners],
 })
 export class JobsModule {}

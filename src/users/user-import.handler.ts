@@ -1,7 +1,8 @@
 import { randomUUIDv7 } from 'node:crypto';
-import type { EntityManager } from 'typeorm';
+import { type EntityManager, In } from 'typeorm';
 import { JobFilesService } from '../jobs/job-files.service.ts';
 import { type JobContext, JobFailure, JobHandler, type JobRunner } from '../jobs/job-handler.ts';
+import { DomainEvents } from '../platform/events/domain-events.ts';
 import {
   csvLine,
   csvRecords,
@@ -11,7 +12,9 @@ import {
   textLines,
 } from './import-csv.ts';
 import { userImport } from './user-import.job.ts';
-import { type ImportLine, importLineSchema } from './users.schemas.ts';
+import { User } from './user.entity.ts';
+import { userCreated } from './users.events.ts';
+import { type ImportLine, importLineSchema, userView } from './users.schemas.ts';
 
 const BATCH_LINES = 500;
 
@@ -50,7 +53,10 @@ const CODE_OF_COLUMN = {
  */
 @JobHandler(userImport)
 export class UserImportHandler implements JobRunner<object> {
-  constructor(private readonly files: JobFilesService) {}
+  constructor(
+    private readonly files: JobFilesService,
+    private readonly events: DomainEvents,
+  ) {}
 
   async run(_input: object, ctx: JobContext): Promise<void> {
     const file = ctx.job.inputFileId && (await this.files.find(ctx.job.inputFileId));
@@ -96,7 +102,9 @@ export class UserImportHandler implements JobRunner<object> {
   ): Promise<void> {
     const { lines, refusals } = sortOut(batch, columns);
     await ctx.transaction(async (tx) => {
-      refusals.push(...(await insertUsers(lines, ctx.job.id, tx)));
+      const inserted = await insertUsers(lines, ctx.job.id, tx);
+      await this.tell(inserted, tx);
+      refusals.push(...(await findRefusals(lines, inserted, ctx.job.id, tx)));
       refusals.sort((a, b) => a.line - b.line);
       const report = refusals
         .map(({ line, email, code }) => csvLine([line, email, code, MESSAGES[code]]))
@@ -108,6 +116,12 @@ export class UserImportHandler implements JobRunner<object> {
       const { imported, failed } = progress;
       await ctx.checkpoint({ ...progress, result: { imported, failed } }, tx);
     });
+  }
+
+  private async tell(emails: Set<string>, tx: EntityManager): Promise<void> {
+    const users = await tx.findBy(User, { email: In([...emails]) });
+    const occurrences = users.map((user) => ({ userId: user.id, data: userView(user) }));
+    await this.events.emitAll(userCreated, occurrences, tx);
   }
 }
 
@@ -157,12 +171,8 @@ function sortOut(batch: CsvRecord[], columns: Map<ImportColumn, number>) {
   return { lines: [...lines.values()], refusals };
 }
 
-/** The unique constraint decides which addresses are free. Sorted, so that two imports never wait for each other. */
-async function insertUsers(
-  lines: (ImportLine & { line: number })[],
-  jobId: string,
-  tx: EntityManager,
-): Promise<Refusal[]> {
+/** Resolves to the addresses that were free: the unique constraint decides. Sorted, so that two imports never wait for each other. */
+async function insertUsers(lines: ImportLine[], jobId: string, tx: EntityManager): Promise<Set<string>> {
   const sorted = lines.toSorted((a, b) => (a.email < b.email ? -1 : 1));
   const inserted = await tx.query<{ email: string }[]>(
     `INSERT INTO users (id, email, display_name, role, imported_by_job_id)
@@ -178,8 +188,16 @@ async function insertUsers(
       jobId,
     ],
   );
-  const isIn = new Set(inserted.map(({ email }) => email));
-  const refused = sorted.filter(({ email }) => !isIn.has(email));
+  return new Set(inserted.map(({ email }) => email));
+}
+
+async function findRefusals(
+  lines: (ImportLine & { line: number })[],
+  inserted: Set<string>,
+  jobId: string,
+  tx: EntityManager,
+): Promise<Refusal[]> {
+  const refused = lines.filter(({ email }) => !inserted.has(email));
   if (refused.length === 0) return [];
   const ours = await tx.query<{ email: string }[]>(
     `SELECT email FROM users WHERE email = ANY($1) AND imported_by_job_id = $2`,

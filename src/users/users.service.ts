@@ -1,14 +1,16 @@
 import { Injectable } from '@nestjs/common';
 import { InjectRepository } from '@nestjs/typeorm';
 import { randomUUID, randomUUIDv7 } from 'node:crypto';
-import { DataSource, type EntityManager, IsNull, type Repository } from 'typeorm';
+import { type EntityManager, IsNull, type Repository } from 'typeorm';
 import { AuditService } from '../audit/audit.service.ts';
 import { SessionsService } from '../auth/sessions/sessions.service.ts';
+import { DomainEvents } from '../platform/events/domain-events.ts';
 import { NotFoundError, PreconditionFailedError } from '../platform/errors/platform.errors.ts';
 import { Paginator } from '../platform/http/paginator.ts';
 import { User } from './user.entity.ts';
 import { LastAdminError } from './users.errors.ts';
-import type { UpdateMe, UpdateUser, UsersQuery } from './users.schemas.ts';
+import { userCreated, userDeleted, userUpdated } from './users.events.ts';
+import { type UpdateMe, type UpdateUser, type UsersQuery, userView } from './users.schemas.ts';
 
 export type NewUser = Pick<User, 'email' | 'passwordHash' | 'displayName'>;
 
@@ -16,10 +18,10 @@ export type NewUser = Pick<User, 'email' | 'passwordHash' | 'displayName'>;
 export class UsersService {
   constructor(
     @InjectRepository(User) private readonly users: Repository<User>,
-    private readonly db: DataSource,
     private readonly sessions: SessionsService,
     private readonly audit: AuditService,
     private readonly paginator: Paginator,
+    private readonly events: DomainEvents,
   ) {}
 
   find(id: string): Promise<User | null> {
@@ -32,7 +34,7 @@ export class UsersService {
 
   /** For changes that span accounts and what other features keep of them. */
   transaction<T>(work: (tx: EntityManager) => Promise<T>): Promise<T> {
-    return this.db.transaction(work);
+    return this.users.manager.transaction(work);
   }
 
   findForUpdate(id: string, tx: EntityManager): Promise<User | null> {
@@ -75,16 +77,18 @@ export class UsersService {
       .execute();
     const user = await this.findByEmailForUpdate(newUser.email, tx);
     if (!user) throw new Error('An account vanished between two statements of one transaction');
-    return { user, isNew: user.id === id };
+    const isNew = user.id === id;
+    if (isNew) await this.events.emit(userCreated, { userId: id, data: userView(user) }, tx);
+    return { user, isNew };
   }
 
   updateMe(id: string, changes: UpdateMe, expectedVersion: number | undefined): Promise<User> {
-    return this.db.transaction((tx) => this.change(id, changes, expectedVersion, tx));
+    return this.transaction((tx) => this.change(id, changes, expectedVersion, tx));
   }
 
   /** A changed role or a suspension ends the sessions, since their tokens speak of what was before. */
   async updateByAdmin(id: string, changes: UpdateUser, expectedVersion: number | undefined): Promise<User> {
-    const { user, ended } = await this.db.transaction(async (tx) => {
+    const { user, ended } = await this.transaction(async (tx) => {
       if (changes.role === 'user' || changes.status === 'suspended') await this.refuseLastAdmin(id, tx);
       const before = await this.findForUpdate(id, tx);
       if (!before) throw new NotFoundError();
@@ -121,6 +125,7 @@ export class UsersService {
     if (!affected) throw new NotFoundError();
     await tx.query('DELETE FROM identities WHERE user_id = $1', [id]);
     await tx.query('DELETE FROM mailed_tokens WHERE user_id = $1', [id]);
+    await this.events.emit(userDeleted, { userId: id, data: { id } }, tx);
   }
 
   private async recordAdminChange(before: User, after: User, tx: EntityManager): Promise<void> {
@@ -157,9 +162,16 @@ export class UsersService {
     if (!affected && (await tx.existsBy(User, { id, deletedAt: IsNull() })))
       throw new PreconditionFailedError();
     if (!affected) throw new NotFoundError();
-    return tx.findOneByOrFail(User, { id });
+    const user = await tx.findOneByOrFail(User, { id });
+    if (Object.keys(changes).some(isShown)) {
+      await this.events.emit(userUpdated, { userId: id, data: userView(user) }, tx);
+    }
+    return user;
   }
 }
+
+/** A new password is nobody's news. */
+const isShown = (property: string): boolean => property !== 'passwordHash';
 
 /** Locked together and in one order, so that two administrators can't demote each other at once. */
 async function lockActiveAdmins(tx: EntityManager): Promise<string[]> {

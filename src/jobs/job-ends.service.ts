@@ -1,0 +1,27 @@
+import { Injectable, type OnModuleInit } from '@nestjs/common';
+import type { EntityManager } from 'typeorm';
+import { DomainEvents } from '../platform/events/domain-events.ts';
+import { type EndedJob, JobListeners } from './job-listeners.service.ts';
+import { Job } from './job.entity.ts';
+import { jobCompleted, jobFailed } from './jobs.events.ts';
+import { jobView } from './jobs.schemas.ts';
+
+/** Makes an event of the end of a job, in the transaction that ends it. */
+@Injectable()
+export class JobEnds implements OnModuleInit {
+  constructor(
+    private readonly listeners: JobListeners,
+    private readonly events: DomainEvents,
+  ) {}
+
+  onModuleInit(): void {
+    this.listeners.onEnded((job, tx) => this.tell(job, tx));
+  }
+
+  /** The system's own work is nobody's news, and neither is what somebody has cancelled. */
+  private async tell({ id, userId, status }: EndedJob, tx: EntityManager): Promise<void> {
+    if (!userId || status === 'cancelled') return;
+    const data = jobView(await tx.findOneByOrFail(Job, { id }));
+    await this.events.emit(status === 'completed' ? jobCompleted : jobFailed, { userId, data }, tx);
+  }
+}

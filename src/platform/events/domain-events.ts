@@ -1,0 +1,86 @@
+import { Injectable } from '@nestjs/common';
+import { randomUUIDv7 } from 'node:crypto';
+import type { EntityManager } from 'typeorm';
+import type { z } from 'zod';
+
+export interface EventDefinition<Schema extends z.ZodType = z.ZodType> {
+  /** Dotted: `user.created`. */
+  readonly type: string;
+  readonly summary: string;
+  /** What is told, and nothing besides. Keep it bounded: an event of more than 20 KB can't be sent. */
+  readonly data: Schema;
+  /** True where webhook endpoints may hear of it: then type and data are a promise to their receivers. */
+  readonly isPublic: boolean;
+}
+
+/** Something that has happened to a user or to what is theirs. */
+export interface DomainEvent {
+  readonly id: string;
+  readonly type: string;
+  /** Whose. */
+  readonly userId: string;
+  readonly at: Date;
+  /** As the schema of the definition gives it. */
+  readonly data: unknown;
+}
+
+interface Occurrence<Schema extends z.ZodType> {
+  userId: string;
+  data: z.input<Schema>;
+}
+
+type Listener = (events: DomainEvent[], tx: EntityManager) => Promise<void>;
+
+const definitions = new Map<string, EventDefinition>();
+
+/** The contract between the feature where something happens and those who act on it. */
+export function defineEvent<Schema extends z.ZodType>(
+  definition: EventDefinition<Schema>,
+): EventDefinition<Schema> {
+  if (definitions.has(definition.type)) throw new Error(`The event ${definition.type} is defined twice`);
+  definitions.set(definition.type, definition);
+  return definition;
+}
+
+/** Of the features that this process has loaded. */
+export const publicEvents = (): EventDefinition[] =>
+  [...definitions.values()].filter((event) => event.isPublic);
+
+/**
+ * Tells features of what happens in others that must not know them. Listeners write in the transaction of the change,
+ * so that their effects are there if it commits and never otherwise; one that throws rolls it back.
+ */
+@Injectable()
+export class DomainEvents {
+  private readonly listeners: Listener[] = [];
+
+  listen(listener: Listener): void {
+    this.listeners.push(listener);
+  }
+
+  emit<Schema extends z.ZodType>(
+    definition: EventDefinition<Schema>,
+    occurrence: Occurrence<Schema>,
+    tx: EntityManager,
+  ): Promise<void> {
+    return this.emitAll(definition, [occurrence], tx);
+  }
+
+  /** Many of one kind at once, such as the accounts of one batch of an import. */
+  async emitAll<Schema extends z.ZodType>(
+    { type, data: schema }: EventDefinition<Schema>,
+    occurrences: Occurrence<Schema>[],
+    tx: EntityManager,
+  ): Promise<void> {
+    const at = new Date();
+    const events = occurrences.map(({ userId, data }) => ({
+      id: randomUUIDv7(),
+      type,
+      userId,
+      at,
+      data: schema.parse(data),
+    }));
+    if (events.length === 0) return;
+    for (const listener of this.listeners) await listener(events, tx);
+  }
+}

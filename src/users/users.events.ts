@@ -1,0 +1,25 @@
+import { z } from 'zod';
+import { defineEvent } from '../platform/events/domain-events.ts';
+import { userSchema } from './users.schemas.ts';
+
+export const userCreated = defineEvent({
+  type: 'user.created',
+  summary: 'An account was made: registered, imported, or by a first sign-in with a provider.',
+  data: userSchema,
+  isPublic: true,
+});
+
+export const userUpdated = defineEvent({
+  type: 'user.updated',
+  summary: 'Something of an account has changed that its profile shows.',
+  data: userSchema,
+  isPublic: true,
+});
+
+/** The id alone: the rest is being forgotten. */
+export const userDeleted = defineEvent({
+  type: 'user.deleted',
+  summary: 'An account was deleted.',
+  data: z.object({ id: z.string() }).meta({ id: 'DeletedUser' }),
+  isPublic: true,
+});
