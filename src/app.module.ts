@@ -18,6 +18,7 @@ import { QueueModule } from './platform/queue/queue.module.ts';
 import { SecurityModule } from './platform/security/security.module.ts';
 import { ReferenceClientModule } from './reference-client/reference-client.module.ts';
 import { UsersModule } from './users/users.module.ts';
+import { WebhooksModule } from './webhooks/outbound/webhooks.module.ts';
 
 /** Every feature that the HTTP process serves. */
 @Module({
@@ -39,6 +40,7 @@ import { UsersModule } from './users/users.module.ts';
     MailModule,
     ReferenceClientModule,
     NotificationsModule,
+    WebhooksModule,
   ],
 })
 export class AppModule {

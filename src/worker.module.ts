@@ -19,6 +19,8 @@ import { UserEraseHandler } from './users/personal-data/user-erase.handler.ts';
 import { UserExportHandler } from './users/personal-data/user-export.handler.ts';
 import { UserImportHandler } from './users/user-import.handler.ts';
 import { UsersModule } from './users/users.module.ts';
+import { WebhookDeliverHandler } from './webhooks/outbound/webhook-deliver.handler.ts';
+import { WebhooksModule } from './webhooks/outbound/webhooks.module.ts';
 
 /** The queue process. A handler runs because it is listed here, and nowhere else. */
 @Module({
@@ -36,8 +38,16 @@ import { UsersModule } from './users/users.module.ts';
     JobsModule,
     MailModule,
     NotificationsModule,
+    WebhooksModule,
   ],
-  providers: [PurgeService, MailSendHandler, UserEraseHandler, UserExportHandler, UserImportHandler],
+  providers: [
+    PurgeService,
+    MailSendHandler,
+    UserEraseHandler,
+    UserExportHandler,
+    UserImportHandler,
+    WebhookDeliverHandler,
+  ],
 })
 export class WorkerModule {
   static with(config: Config): DynamicModule {

@@ -27,6 +27,8 @@ const DEFAULTS = {
   startableByUsers: false,
 };
 
+const JITTER = 0.2;
+
 const definitions = new Map<string, JobDefinition>();
 
 /** The contract between those who start a job and its handler: `export const mailSend = defineJob({ type, input })`. */
@@ -38,6 +40,10 @@ export function defineJob<Input>(
   definitions.set(definition.type, definition);
   return definition;
 }
+
+/** The pause after this failed run, spread by a fifth, so that what failed together doesn't come back together. */
+export const pauseMs = ({ backoffSeconds }: Pick<JobDefinition, 'backoffSeconds'>, attempt: number): number =>
+  backoffSeconds(attempt) * 1_000 * (1 - JITTER + 2 * JITTER * Math.random());
 
 /** Of this release, so far as the process has loaded them: a worker knows all. */
 export const knownJobTypes = (): string[] => [...definitions.keys()];

@@ -45,6 +45,17 @@ export interface JobOutcome {
   resultFileId?: string;
 }
 
+/** Not now: the job is run again at the time given, which the handler has chosen instead of the usual pause. */
+export class JobDeferral extends Error {
+  constructor(
+    readonly until: Date,
+    /** Whether something was tried. The handler must see to it that this comes to an end. */
+    readonly isAttempt: boolean,
+  ) {
+    super('The job is run again later');
+  }
+}
+
 /** A failure that the input causes: the job fails at once, and its owner is shown code and message. */
 export class JobFailure extends Error {
   constructor(

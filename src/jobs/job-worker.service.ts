@@ -6,8 +6,8 @@ import { Config } from '../platform/config/config.ts';
 import { AppLogger } from '../platform/logging/logging.module.ts';
 import { runInContext } from '../platform/logging/request-context.ts';
 import { QueueBackend } from '../platform/queue/queue-backend.ts';
-import type { JobDefinition } from './job-definition.ts';
-import { JOB_HANDLER, JobFailure, type JobRunner } from './job-handler.ts';
+import { type JobDefinition, pauseMs } from './job-definition.ts';
+import { JOB_HANDLER, JobDeferral, JobFailure, type JobRunner } from './job-handler.ts';
 import {
   JobCancelledError,
   type JobRun,
@@ -19,7 +19,6 @@ import { type Claim, JobRuns } from './job-runs.service.ts';
 import type { Job } from './job.entity.ts';
 
 const LOSSES_MAX = 5;
-const JITTER = 0.2;
 /** Of the shutdown deadline: runs that ignore their signal for longer are taken over by another worker. */
 const STOP_GRACE_SECONDS = 3;
 /** What a queue may take to let go of a worker that does nothing. */
@@ -138,6 +137,10 @@ export class JobWorkerService implements OnApplicationBootstrap, OnModuleDestroy
       await run.requeue(now, true);
       return now;
     }
+    if (error instanceof JobDeferral) {
+      await run.requeue(error.until, !error.isAttempt);
+      return error.until;
+    }
     const isFinal = error instanceof JobFailure || job.attempts >= definition.attempts;
     logger[isFinal ? 'error' : 'warn'](
       { err: error },
@@ -147,7 +150,7 @@ export class JobWorkerService implements OnApplicationBootstrap, OnModuleDestroy
       await run.finish('failed', publicError(error));
       return undefined;
     }
-    const retryAt = new Date(Date.now() + backoffMs(definition, job.attempts));
+    const retryAt = new Date(Date.now() + pauseMs(definition, job.attempts));
     await run.requeue(retryAt, false);
     return retryAt;
   }
@@ -195,6 +198,3 @@ function publicError(error: unknown): { code: string; message: string } {
   if (error instanceof JobTimeoutError) return { code: 'TIMED_OUT', message: 'The job took too long.' };
   return { code: 'INTERNAL', message: 'The job failed on our side.' };
 }
-
-const backoffMs = (definition: JobDefinition, attempt: number): number =>
-  definition.backoffSeconds(attempt) * 1_000 * (1 - JITTER + 2 * JITTER * Math.random());

@@ -71,6 +71,13 @@ const templates = {
       'If it was not you, set a new password at once: ask for a link where you sign in.',
     ],
   },
+  'webhook-endpoint-disabled': {
+    subject: 'A webhook endpoint was switched off',
+    body: () => [
+      'One of your webhook endpoints takes nothing any more, so nothing more is sent to it: either it said that it is gone, or it has failed for five days.',
+      'When it works again, switch it on again, and send once more what it has missed.',
+    ],
+  },
   'refresh-token-reused': {
     subject: 'A device was signed out for your safety',
     body: () => [

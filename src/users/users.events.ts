@@ -22,4 +22,5 @@ export const userDeleted = defineEvent({
   summary: 'An account was deleted.',
   data: z.object({ id: z.string() }).meta({ id: 'DeletedUser' }),
   isPublic: true,
+  outlivesUser: true,
 });

@@ -12,6 +12,7 @@ import {
   whole,
   withDefault,
 } from './setting-fields.ts';
+import { webhookFaults, webhookSettings } from './webhook-settings.ts';
 
 const secretKeys = list
   .pipe(
@@ -82,7 +83,7 @@ export const settingsSchema = z.object({
   JWT_ISSUER: optional(z.string()).describe('The iss claim of access tokens. Default: PUBLIC_URL.'),
   JWT_AUDIENCE: optional(z.string()).describe('The aud claim of access tokens. Default: PUBLIC_URL.'),
   SECRET_KEYS: optional(secretKeys).describe(
-    'Comma list of 32-byte keys in base64, newest first: they key refresh tokens and cursors. Required in production; make one with: openssl rand -base64 32',
+    'Comma list of 32-byte keys in base64, newest first: they key refresh tokens, cursors and what is encrypted. Required in production; make one with: openssl rand -base64 32',
   ),
   ACCESS_TOKEN_SECONDS: withDefault(whole(60, 900), 600).describe('Life of an access token.'),
   REFRESH_GRACE_SECONDS: withDefault(whole(0, 60), 10).describe(
@@ -94,6 +95,8 @@ export const settingsSchema = z.object({
   ),
 
   ...oauthSettings,
+
+  ...webhookSettings,
 
   RATE_LIMIT_FACTOR: withDefault(z.coerce.number().min(0.1).max(1_000_000), 1).describe(
     'Multiplies every rate limit and the number of sign-in failures: load runs and tests raise it.',
@@ -147,7 +150,7 @@ const requiredInProduction = ['PUBLIC_URL', 'FRONTEND_URL', 'SECRET_KEYS', 'SMTP
 
 /** What no single setting can tell: the faults of the whole, one line each, without any value. */
 export function combinedFaults(settings: Parsed): string[] {
-  const faults = oauthFaults(settings);
+  const faults = [...oauthFaults(settings), ...webhookFaults(settings)];
   if (settings.NODE_ENV !== 'production') return faults;
   faults.push(
     ...requiredInProduction
@@ -175,6 +178,7 @@ export function complete(settings: Parsed) {
     PUBLIC_URL: publicUrl,
     FRONTEND_URL: publicUrl,
     CORS_ORIGINS: [] as string[],
+    WEBHOOK_ALLOW_PRIVATE: [] as string[],
     OAUTH_RETURN_TO_ALLOWLIST: [publicUrl, settings.FRONTEND_URL ?? publicUrl].map(
       (url) => new URL(url).origin,
     ),

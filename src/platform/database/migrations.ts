@@ -2,6 +2,7 @@ import { CreateUsersAndSessions1763800000000 } from '../../../migrations/1763800
 import { CreateSignInTables1763900000000 } from '../../../migrations/1763900000000-create-sign-in-tables.ts';
 import { CreateNotifications1764000100000 } from '../../../migrations/1764000100000-create-notifications.ts';
 import { CreateJobs1763800100000 } from '../../../migrations/1763800100000-create-jobs.ts';
+import { CreateWebhooks1764000000000 } from '../../../migrations/1764000000000-create-webhooks.ts';
 
 /** Oldest first. A list, not a glob: a glob loads files behind the back of bundlers and of the test runner. */
 export const migrations = [
@@ -9,4 +10,5 @@ export const migrations = [
   CreateJobs1763800100000,
   CreateSignInTables1763900000000,
   CreateNotifications1764000100000,
+  CreateWebhooks1764000000000,
 ];

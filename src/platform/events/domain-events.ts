@@ -11,6 +11,8 @@ export interface EventDefinition<Schema extends z.ZodType = z.ZodType> {
   readonly data: Schema;
   /** True where webhook endpoints may hear of it: then type and data are a promise to their receivers. */
   readonly isPublic: boolean;
+  /** True where the event tells nothing of the user that would have to be forgotten together with them. */
+  readonly outlivesUser?: boolean;
 }
 
 /** Something that has happened to a user or to what is theirs. */
@@ -22,6 +24,7 @@ export interface DomainEvent {
   readonly at: Date;
   /** As the schema of the definition gives it. */
   readonly data: unknown;
+  readonly outlivesUser: boolean;
 }
 
 interface Occurrence<Schema extends z.ZodType> {
@@ -68,7 +71,7 @@ export class DomainEvents {
 
   /** Many of one kind at once, such as the accounts of one batch of an import. */
   async emitAll<Schema extends z.ZodType>(
-    { type, data: schema }: EventDefinition<Schema>,
+    { type, data: schema, outlivesUser = false }: EventDefinition<Schema>,
     occurrences: Occurrence<Schema>[],
     tx: EntityManager,
   ): Promise<void> {
@@ -79,6 +82,7 @@ export class DomainEvents {
       userId,
       at,
       data: schema.parse(data),
+      outlivesUser,
     }));
     if (events.length === 0) return;
     for (const listener of this.listeners) await listener(events, tx);

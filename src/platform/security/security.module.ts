@@ -1,12 +1,13 @@
 import { Global, Module } from '@nestjs/common';
 import { Paginator } from '../http/paginator.ts';
+import { EncryptionService } from './encryption.service.ts';
 import { KeyRing } from './key-ring.ts';
 import { RateLimiter } from './rate-limiter.service.ts';
 import { MacService } from './mac.service.ts';
 
 @Global()
 @Module({
-  providers: [MacService, KeyRing, Paginator, RateLimiter],
-  exports: [MacService, KeyRing, Paginator, RateLimiter],
+  providers: [MacService, EncryptionService, KeyRing, Paginator, RateLimiter],
+  exports: [MacService, EncryptionService, KeyRing, Paginator, RateLimiter],
 })
 export class SecurityModule {}

@@ -17,6 +17,8 @@ const TABLES: Record<string, string> = {
          FROM jobs WHERE user_id = $1 ORDER BY created_at`,
   notifications: `SELECT type, title, body, data, read_at, created_at
                   FROM notifications WHERE user_id = $1 ORDER BY position`,
+  'webhook-endpoints': `SELECT id, url, event_types, description, enabled, scope, created_at
+                        FROM webhook_endpoints WHERE user_id = $1 ORDER BY created_at`,
   'audit-events': `SELECT type, ip_address, user_agent, data, created_at
                    FROM audit_events WHERE user_id = $1 ORDER BY created_at`,
 };

@@ -1,0 +1,81 @@
+import type { MigrationInterface, QueryRunner } from 'typeorm';
+
+export class CreateWebhooks1764000000000 implements MigrationInterface {
+  name = 'CreateWebhooks1764000000000';
+
+  async up(db: QueryRunner): Promise<void> {
+    await db.query(`
+      CREATE TABLE webhook_endpoints (
+        id uuid NOT NULL,
+        user_id uuid NOT NULL,
+        url text NOT NULL,
+        event_types text[] NOT NULL,
+        description text NOT NULL DEFAULT '',
+        enabled boolean NOT NULL DEFAULT true,
+        disabled_reason text,
+        scope text NOT NULL DEFAULT 'own',
+        secret text NOT NULL,
+        previous_secret text,
+        previous_secret_expires_at timestamptz(3),
+        failing_since timestamptz(3),
+        version integer NOT NULL DEFAULT 1,
+        created_at timestamptz(3) NOT NULL DEFAULT now(),
+        updated_at timestamptz(3) NOT NULL DEFAULT now(),
+        CONSTRAINT webhook_endpoints_pkey PRIMARY KEY (id),
+        CONSTRAINT webhook_endpoints_user_id_fkey FOREIGN KEY (user_id) REFERENCES users (id) ON DELETE CASCADE,
+        CONSTRAINT webhook_endpoints_scope_check CHECK (scope IN ('own', 'all')),
+        CONSTRAINT webhook_endpoints_disabled_reason_check CHECK (disabled_reason IN ('gone', 'failing'))
+      )`);
+    await db.query(
+      `CREATE INDEX webhook_endpoints_user_id_idx ON webhook_endpoints (user_id, created_at, id)`,
+    );
+    // Asked at every event: the few that hear of everybody.
+    await db.query(`CREATE INDEX webhook_endpoints_scope_idx ON webhook_endpoints (id) WHERE scope = 'all'`);
+
+    await db.query(`
+      CREATE TABLE webhook_deliveries (
+        id uuid NOT NULL,
+        endpoint_id uuid NOT NULL,
+        event_id uuid NOT NULL,
+        event_type text NOT NULL,
+        subject_id uuid,
+        payload text NOT NULL,
+        status text NOT NULL DEFAULT 'pending',
+        job_id uuid NOT NULL,
+        attempts integer NOT NULL DEFAULT 0,
+        last_status_code integer,
+        last_duration_ms integer,
+        last_error text,
+        last_response text,
+        next_attempt_at timestamptz(3),
+        sending_until timestamptz(3),
+        created_at timestamptz(3) NOT NULL DEFAULT now(),
+        delivered_at timestamptz(3),
+        CONSTRAINT webhook_deliveries_pkey PRIMARY KEY (id),
+        CONSTRAINT webhook_deliveries_endpoint_id_event_id_key UNIQUE (endpoint_id, event_id),
+        CONSTRAINT webhook_deliveries_endpoint_id_fkey
+          FOREIGN KEY (endpoint_id) REFERENCES webhook_endpoints (id) ON DELETE CASCADE,
+        -- What an administrator is told of a person goes with the person.
+        CONSTRAINT webhook_deliveries_subject_id_fkey
+          FOREIGN KEY (subject_id) REFERENCES users (id) ON DELETE CASCADE,
+        CONSTRAINT webhook_deliveries_status_check CHECK (status IN ('pending', 'delivered', 'failed'))
+      )`);
+    await db.query(
+      `CREATE INDEX webhook_deliveries_endpoint_id_idx ON webhook_deliveries (endpoint_id, created_at, id)`,
+    );
+    await db.query(
+      `CREATE INDEX webhook_deliveries_status_idx ON webhook_deliveries (endpoint_id, status, created_at, id)`,
+    );
+    await db.query(`CREATE INDEX webhook_deliveries_subject_id_idx ON webhook_deliveries (subject_id)`);
+    await db.query(`CREATE INDEX webhook_deliveries_created_at_idx ON webhook_deliveries (created_at)`);
+    // The few that are on their way at this moment.
+    await db.query(
+      `CREATE INDEX webhook_deliveries_sending_idx ON webhook_deliveries (endpoint_id) WHERE sending_until IS NOT NULL`,
+    );
+  }
+
+  async down(db: QueryRunner): Promise<void> {
+    await db.query(`DROP TABLE webhook_deliveries`);
+    await db.query(`DROP TABLE webhook_endpoints`);
+  }
+}

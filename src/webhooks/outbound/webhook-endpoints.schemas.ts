@@ -1,0 +1,98 @@
+import { z } from 'zod';
+import { idSchema, pageQuery, text, timestampSchema } from '../../platform/http/schemas.ts';
+import { publicEvents } from '../../platform/events/domain-events.ts';
+import { deliveryStatuses } from './webhook-delivery.entity.ts';
+import { disabledReasons, webhookScopes } from './webhook-endpoint.entity.ts';
+import { URL_MAX } from './webhook-url-rules.service.ts';
+
+const DESCRIPTION_MAX = 200;
+const EVENT_TYPE_MAX = 64;
+
+export const webhookEndpointIdSchema = idSchema;
+
+export const webhookEndpointSchema = z
+  .object({
+    id: z.string(),
+    url: z.string(),
+    eventTypes: z.array(z.string()),
+    description: z.string(),
+    enabled: z.boolean(),
+    disabledReason: z
+      .enum(disabledReasons)
+      .nullable()
+      .describe('Why it was switched off, if not by its owner.'),
+    scope: z.enum(webhookScopes),
+    createdAt: timestampSchema,
+    updatedAt: timestampSchema,
+  })
+  .meta({ id: 'WebhookEndpoint' });
+
+export const webhookEndpointWithSecretSchema = webhookEndpointSchema
+  .extend({ secret: z.string().describe('Shown this once. It signs what is sent.') })
+  .meta({ id: 'WebhookEndpointWithSecret' });
+
+/** Which events there are is known when all features are loaded. */
+const isEventType = (type: string) => publicEvents().some((event) => event.type === type);
+
+const eventTypesSchema = z
+  .array(
+    text({ max: EVENT_TYPE_MAX }).refine(isEventType, {
+      error: 'There is no such event.',
+      params: { code: 'INVALID_VALUE' },
+    }),
+  )
+  .min(1)
+  .max(50)
+  .transform((types) => [...new Set(types)])
+  .pipe(z.array(z.string()));
+
+const fields = {
+  url: text({ min: 1, max: URL_MAX }),
+  eventTypes: eventTypesSchema,
+  description: text({ max: DESCRIPTION_MAX }),
+  enabled: z.boolean(),
+  scope: z
+    .enum(webhookScopes)
+    .describe('own: what happens to its owner. all: to anybody, for administrators.'),
+};
+
+export const createWebhookEndpointSchema = z
+  .strictObject({
+    ...fields,
+    description: fields.description.default(''),
+    enabled: fields.enabled.default(true),
+    scope: fields.scope.default('own'),
+  })
+  .meta({ id: 'CreateWebhookEndpoint' });
+export type CreateWebhookEndpoint = z.output<typeof createWebhookEndpointSchema>;
+
+export const updateWebhookEndpointSchema = z
+  .strictObject(fields)
+  .partial()
+  .meta({ id: 'UpdateWebhookEndpoint' });
+export type UpdateWebhookEndpoint = z.output<typeof updateWebhookEndpointSchema>;
+
+export const webhookEndpointsQuerySchema = pageQuery(['createdAt'], {});
+export type WebhookEndpointsQuery = z.output<typeof webhookEndpointsQuerySchema>;
+
+export const webhookDeliverySchema = z
+  .object({
+    id: z.string(),
+    endpointId: z.string(),
+    eventId: z.string().describe('The webhook-id that the receiver is sent.'),
+    eventType: z.string(),
+    status: z.enum(deliveryStatuses),
+    attempts: z.int(),
+    lastStatusCode: z.int().nullable(),
+    lastDurationMs: z.int().nullable(),
+    lastError: z.string().nullable(),
+    nextAttemptAt: timestampSchema.nullable(),
+    createdAt: timestampSchema,
+    deliveredAt: timestampSchema.nullable(),
+  })
+  .meta({ id: 'WebhookDelivery' });
+
+export const webhookDeliveriesQuerySchema = pageQuery(['createdAt'], {
+  status: z.enum(deliveryStatuses).optional(),
+});
+export type WebhookDeliveriesQuery = z.output<typeof webhookDeliveriesQuerySchema>;

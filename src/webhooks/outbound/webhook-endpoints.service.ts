@@ -1,0 +1,124 @@
+import { Injectable } from '@nestjs/common';
+import { InjectRepository } from '@nestjs/typeorm';
+import { randomUUIDv7 } from 'node:crypto';
+import type { EntityManager, Repository } from 'typeorm';
+import {
+  ForbiddenError,
+  LimitReachedError,
+  NotFoundError,
+  PreconditionFailedError,
+  ValidationFailedError,
+} from '../../platform/errors/platform.errors.ts';
+import { Paginator } from '../../platform/http/paginator.ts';
+import type { Principal } from '../../platform/security/principal.ts';
+import { WebhookEndpoint } from './webhook-endpoint.entity.ts';
+import type {
+  CreateWebhookEndpoint,
+  UpdateWebhookEndpoint,
+  WebhookEndpointsQuery,
+} from './webhook-endpoints.schemas.ts';
+import { WebhookSecrets } from './webhook-secrets.service.ts';
+import { WebhookUrlRules } from './webhook-url-rules.service.ts';
+
+const ENDPOINTS_PER_USER_MAX = 20;
+const SECRET_OVERLAP_MS = 24 * 3_600_000;
+
+type WithSecret = WebhookEndpoint & { secret: string };
+
+/** Where people want to be told of events. Everybody sees and changes their own alone. */
+@Injectable()
+export class WebhookEndpointsService {
+  constructor(
+    @InjectRepository(WebhookEndpoint) private readonly endpoints: Repository<WebhookEndpoint>,
+    private readonly secrets: WebhookSecrets,
+    private readonly rules: WebhookUrlRules,
+    private readonly paginator: Paginator,
+  ) {}
+
+  list(page: WebhookEndpointsQuery, { userId }: Principal) {
+    const rows = this.endpoints.createQueryBuilder('endpoint').where({ userId });
+    const sorts = { createdAt: 'createdAt' };
+    return this.paginator.page(rows, { list: `webhook-endpoints:${userId}`, page, filters: {}, sorts });
+  }
+
+  async get(id: string, { userId }: Principal): Promise<WebhookEndpoint> {
+    const endpoint = await this.endpoints.findOneBy({ id, userId });
+    if (!endpoint) throw new NotFoundError();
+    return endpoint;
+  }
+
+  /** The only time, but for a rotation, that the secret is told. */
+  async create(fields: CreateWebhookEndpoint, caller: Principal): Promise<WithSecret> {
+    this.refuseForbidden(fields, caller);
+    const id = randomUUIDv7();
+    const { secret, encrypted } = this.secrets.make(id);
+    const endpoint = await this.endpoints.manager.transaction(async (tx) => {
+      await tx.insert(WebhookEndpoint, { ...fields, id, userId: caller.userId, secret: encrypted });
+      await refuseTooMany(caller.userId, tx);
+      return tx.findOneByOrFail(WebhookEndpoint, { id });
+    });
+    return { ...endpoint, secret };
+  }
+
+  async update(
+    id: string,
+    changes: UpdateWebhookEndpoint,
+    expectedVersion: number | undefined,
+    caller: Principal,
+  ): Promise<WebhookEndpoint> {
+    this.refuseForbidden(changes, caller);
+    const { userId } = caller;
+    const where = { id, userId, ...(expectedVersion !== undefined && { version: expectedVersion }) };
+    // Who switches it on again, or mends its address, is given all the time again that a new one has.
+    const isFresh = changes.enabled !== undefined || changes.url !== undefined;
+    const { affected } = await this.endpoints.update(where, {
+      ...changes,
+      ...(isFresh && { failingSince: null }),
+      ...(changes.enabled !== undefined && { disabledReason: null }),
+      version: () => 'version + 1',
+    });
+    const endpoint = await this.get(id, caller);
+    if (!affected) throw new PreconditionFailedError();
+    return endpoint;
+  }
+
+  /** What was still to be delivered to it goes as well. */
+  async delete(id: string, { userId }: Principal): Promise<void> {
+    const { affected } = await this.endpoints.delete({ id, userId });
+    if (!affected) throw new NotFoundError();
+  }
+
+  /** Both secrets sign for a day, so that the receiver can change over at any moment. One before those is over at once. */
+  async rotateSecret(id: string, caller: Principal): Promise<WithSecret> {
+    const { secret, encrypted } = this.secrets.make(id);
+    await this.endpoints.update(
+      { id, userId: caller.userId },
+      {
+        secret: encrypted,
+        previousSecret: () => 'secret',
+        previousSecretExpiresAt: new Date(Date.now() + SECRET_OVERLAP_MS),
+        version: () => 'version + 1',
+      },
+    );
+    return { ...(await this.get(id, caller)), secret };
+  }
+
+  private refuseForbidden({ url, scope }: UpdateWebhookEndpoint, { roles }: Principal): void {
+    if (scope === 'all' && !roles.includes('admin')) throw new ForbiddenError();
+    const refusal = url === undefined ? null : this.rules.refusal(url);
+    if (refusal === null) return;
+    throw new ValidationFailedError({
+      details: [{ path: 'url', code: 'URL_NOT_ALLOWED', message: refusal }],
+    });
+  }
+}
+
+/** Called when the transaction has added the one that may be too many. */
+async function refuseTooMany(userId: string, tx: EntityManager): Promise<void> {
+  // Two requests of one user at once would not see each other's endpoint.
+  await tx.query(`SELECT pg_advisory_xact_lock(hashtextextended('webhook endpoints of ' || $1, 0))`, [
+    userId,
+  ]);
+  const endpoints = await tx.countBy(WebhookEndpoint, { userId });
+  if (endpoints > ENDPOINTS_PER_USER_MAX) throw new LimitReachedError();
+}

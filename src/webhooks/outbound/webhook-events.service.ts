@@ -1,0 +1,57 @@
+import { Injectable, type OnModuleInit } from '@nestjs/common';
+import type { EntityManager } from 'typeorm';
+import { type DomainEvent, DomainEvents } from '../../platform/events/domain-events.ts';
+import { userDeleted } from '../../users/users.events.ts';
+import { WebhookDeliveriesService } from './webhook-deliveries.service.ts';
+import { WebhookEndpoint } from './webhook-endpoint.entity.ts';
+
+interface Subscriber {
+  id: string;
+  userId: string;
+  hearsAll: boolean;
+  eventTypes: string[];
+}
+
+/** Turns what happens into deliveries, in the transaction in which it happens. */
+@Injectable()
+export class WebhookEventsService implements OnModuleInit {
+  constructor(
+    private readonly events: DomainEvents,
+    private readonly deliveries: WebhookDeliveriesService,
+  ) {}
+
+  onModuleInit(): void {
+    this.events.listen((events, tx) => this.deliver(events, tx));
+  }
+
+  private async deliver(events: DomainEvent[], tx: EntityManager): Promise<void> {
+    const subscribers = await findSubscribers(events, tx);
+    for (const event of events) {
+      const hearing = subscribers.filter(
+        ({ userId, hearsAll, eventTypes }) =>
+          (hearsAll || userId === event.userId) && eventTypes.includes(event.type),
+      );
+      for (const { id } of hearing) await this.deliveries.add(event, id, tx);
+    }
+    const deleted = events.filter(({ type }) => type === userDeleted.type);
+    // Their addresses and secrets are personal data, and nothing is sent to them any more.
+    for (const { userId } of deleted) await tx.delete(WebhookEndpoint, { userId });
+  }
+}
+
+/**
+ * Locked against being deleted before the commit, since a delivery that is refused for want of its endpoint would take
+ * the change with it. An administrator who is none any more hears of themselves alone, one who is suspended of nothing.
+ */
+function findSubscribers(events: DomainEvent[], tx: EntityManager): Promise<Subscriber[]> {
+  return tx.query<Subscriber[]>(
+    `SELECT endpoint.id, endpoint.user_id AS "userId", endpoint.event_types AS "eventTypes",
+       endpoint.scope = 'all' AND owner.role = 'admin' AS "hearsAll"
+     FROM webhook_endpoints endpoint JOIN users owner ON owner.id = endpoint.user_id
+     WHERE endpoint.enabled AND endpoint.event_types && $1 AND (endpoint.user_id = ANY($2) OR endpoint.scope = 'all')
+       AND owner.status = 'active' AND owner.deleted_at IS NULL
+     ORDER BY endpoint.id
+     FOR KEY SHARE OF endpoint`,
+    [[...new Set(events.map(({ type }) => type))], [...new Set(events.map(({ userId }) => userId))]],
+  );
+}

@@ -1,0 +1,36 @@
+import { Module } from '@nestjs/common';
+import { TypeOrmModule } from '@nestjs/typeorm';
+import { JobsModule } from '../../jobs/jobs.module.ts';
+import { MailModule } from '../../mail/mail.module.ts';
+import { WebhookAttemptsService } from './webhook-attempts.service.ts';
+import { WebhookDeliveriesController } from './webhook-deliveries.controller.ts';
+import { WebhookDeliveriesService } from './webhook-deliveries.service.ts';
+import { WebhookDelivery } from './webhook-delivery.entity.ts';
+import { WebhookEndpoint } from './webhook-endpoint.entity.ts';
+import { WebhookEndpointsController } from './webhook-endpoints.controller.ts';
+import { WebhookEndpointsService } from './webhook-endpoints.service.ts';
+import { WebhookEventsService } from './webhook-events.service.ts';
+import { WebhookSecrets } from './webhook-secrets.service.ts';
+import { WebhookSender } from './webhook-sender.ts';
+import { WebhookUrlRules } from './webhook-url-rules.service.ts';
+
+/** Telling others of what happens here. Both processes need it: events arise in requests and in jobs. */
+@Module({
+  imports: [TypeOrmModule.forFeature([WebhookEndpoint, WebhookDelivery]), JobsModule, MailModule],
+  controllers: [WebhookEndpointsController, WebhookDeliveriesController],
+  providers: [
+    WebhookEndpointsService,
+    WebhookDeliveriesService,
+    WebhookEventsService,
+    WebhookAttemptsService,
+    WebhookSecrets,
+    WebhookUrlRules,
+    {
+      provide: WebhookSender,
+      inject: [WebhookUrlRules],
+      useFactory: (rules: WebhookUrlRules) => new WebhookSender(rules),
+    },
+  ],
+  exports: [WebhookAttemptsService, WebhookSecrets, WebhookSender],
+})
+export class WebhooksModule {}

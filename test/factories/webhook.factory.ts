@@ -1,0 +1,67 @@
+import { QueueBackend } from '../../src/platform/queue/queue-backend.ts';
+import { WebhookDelivery } from '../../src/webhooks/outbound/webhook-delivery.entity.ts';
+import { WebhookEndpoint } from '../../src/webhooks/outbound/webhook-endpoint.entity.ts';
+import type { TestApp } from '../support/app.ts';
+import type { SignedIn } from '../support/client.ts';
+import { until } from '../support/until.ts';
+
+export interface TestEndpoint {
+  id: string;
+  secret: string;
+}
+
+/** An endpoint made through the front door. */
+export async function createEndpoint(
+  owner: SignedIn,
+  url: string,
+  fields: Record<string, unknown> = {},
+): Promise<TestEndpoint> {
+  const { status, text, body } = await owner.post('/v1/webhook-endpoints', {
+    url,
+    eventTypes: ['user.updated'],
+    ...fields,
+  });
+  if (status !== 201) throw new Error(`No endpoint was made: ${status} ${text}`);
+  return (body as { data: TestEndpoint }).data;
+}
+
+/** Makes something happen to the user that their endpoints hear of. */
+export async function rename(user: SignedIn, displayName = 'Somebody Else'): Promise<void> {
+  const { status, text } = await user.patch('/v1/users/me', { displayName });
+  if (status !== 200) throw new Error(`Nothing was changed: ${status} ${text}`);
+}
+
+export const endpointRow = (app: TestApp, id: string): Promise<WebhookEndpoint> =>
+  app.db.getRepository(WebhookEndpoint).findOneByOrFail({ id });
+
+export const deliveriesOf = (app: TestApp, { id }: TestEndpoint): Promise<WebhookDelivery[]> =>
+  app.db
+    .getRepository(WebhookDelivery)
+    .find({ where: { endpointId: id }, order: { createdAt: 'ASC', id: 'ASC' } });
+
+/** Waits until the newest delivery to the endpoint is as described. */
+export function untilDelivery(
+  app: TestApp,
+  endpoint: TestEndpoint,
+  isSo: (delivery: WebhookDelivery) => boolean,
+): Promise<WebhookDelivery> {
+  return until(async () => {
+    const delivery = (await deliveriesOf(app, endpoint)).at(-1);
+    return delivery && isSo(delivery) && delivery;
+  }, 'a delivery to be in the state that the test waits for');
+}
+
+/** Lets the time pass that lies before the next attempt. */
+export async function passPause(app: TestApp, { id, jobId }: WebhookDelivery): Promise<void> {
+  await app.db.getRepository(WebhookDelivery).update({ id }, { nextAttemptAt: new Date() });
+  const queue = app.api.get(QueueBackend).queue('webhook-deliver');
+  // The row says that it waits a moment before the queue does.
+  await until(
+    async () =>
+      (await queue.getJob(jobId))?.promote().then(
+        () => true,
+        () => false,
+      ),
+    'the queue to hold the next attempt',
+  );
+}

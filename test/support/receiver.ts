@@ -1,0 +1,88 @@
+import { createHmac } from 'node:crypto';
+import { createServer, type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { until } from './until.ts';
+
+export interface ReceivedEvent {
+  path: string;
+  headers: IncomingHttpHeaders;
+  body: string;
+  at: number;
+}
+
+/** What a receiver does with what it was sent; an answer of 204 unless told otherwise. */
+type Behaviour = (request: IncomingMessage, response: ServerResponse) => void;
+
+const TOLERANCE_SECONDS = 300;
+
+/** Somebody's own server, with an address for each endpoint: `receiver.url('/mine')`. */
+export class Receiver {
+  readonly events: ReceivedEvent[] = [];
+  private readonly behaviours = new Map<string, Behaviour>();
+
+  private constructor(
+    private readonly server: ReturnType<typeof createServer>,
+    /** As WEBHOOK_ALLOW_PRIVATE names it. */
+    readonly host: string,
+  ) {}
+
+  static async start(): Promise<Receiver> {
+    const server = createServer();
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const receiver = new Receiver(server, `127.0.0.1:${(server.address() as AddressInfo).port}`);
+    server.on('request', (request, response) => void receiver.take(request, response));
+    return receiver;
+  }
+
+  url(path: string): string {
+    return `http://${this.host}${path}`;
+  }
+
+  /** From now on, at this path. */
+  behave(path: string, behaviour: Behaviour): void {
+    this.behaviours.set(path, behaviour);
+  }
+
+  answer(path: string, status: number, headers: Record<string, string> = {}): void {
+    this.behave(path, (_, response) => void response.writeHead(status, headers).end());
+  }
+
+  at(path: string): ReceivedEvent[] {
+    return this.events.filter((event) => event.path === path);
+  }
+
+  /** Waits for the n-th event at this path, and gives the newest. */
+  next(path: string, count = 1): Promise<ReceivedEvent> {
+    return until(() => {
+      const events = this.at(path);
+      return events.length >= count && events.at(-1);
+    }, `event ${count} at ${path}`);
+  }
+
+  async stop(): Promise<void> {
+    this.server.closeAllConnections();
+    await new Promise((resolve) => this.server.close(resolve));
+  }
+
+  private async take(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const chunks: Buffer[] = [];
+    for await (const chunk of request as AsyncIterable<Buffer>) chunks.push(chunk);
+    const { url: path = '', headers } = request;
+    this.events.push({ path, headers, body: Buffer.concat(chunks).toString(), at: Date.now() });
+    const behave = this.behaviours.get(path) ?? ((_, answer) => void answer.writeHead(204).end());
+    behave(request, response);
+  }
+}
+
+/**
+ * Whether a receiver that has this secret would take the event. Written from the text of Standard Webhooks 1.0, and
+ * not with the code under test: the reference library is no dependency here.
+ */
+export function isAuthentic({ headers, body }: ReceivedEvent, secret: string): boolean {
+  const { 'webhook-id': id, 'webhook-timestamp': timestamp, 'webhook-signature': signatures } = headers;
+  if (typeof id !== 'string' || typeof timestamp !== 'string' || typeof signatures !== 'string') return false;
+  if (Math.abs(Date.now() / 1_000 - Number(timestamp)) > TOLERANCE_SECONDS) return false;
+  const key = Buffer.from(secret.replace(/^whsec_/, ''), 'base64');
+  const expected = createHmac('sha256', key).update([id, timestamp, body].join('.'), 'utf8').digest('base64');
+  return signatures.split(' ').includes(`v1,${expected}`);
+}
