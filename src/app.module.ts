@@ -18,6 +18,7 @@ import { QueueModule } from './platform/queue/queue.module.ts';
 import { SecurityModule } from './platform/security/security.module.ts';
 import { ReferenceClientModule } from './reference-client/reference-client.module.ts';
 import { UsersModule } from './users/users.module.ts';
+import { InboundWebhooksModule } from './webhooks/inbound/inbound-webhooks.module.ts';
 import { WebhooksModule } from './webhooks/outbound/webhooks.module.ts';
 
 /** Every feature that the HTTP process serves. */
@@ -41,6 +42,7 @@ import { WebhooksModule } from './webhooks/outbound/webhooks.module.ts';
     ReferenceClientModule,
     NotificationsModule,
     WebhooksModule,
+    InboundWebhooksModule,
   ],
 })
 export class AppModule {

@@ -19,6 +19,8 @@ import { UserEraseHandler } from './users/personal-data/user-erase.handler.ts';
 import { UserExportHandler } from './users/personal-data/user-export.handler.ts';
 import { UserImportHandler } from './users/user-import.handler.ts';
 import { UsersModule } from './users/users.module.ts';
+import { InboundWebhooksModule } from './webhooks/inbound/inbound-webhooks.module.ts';
+import { WebhookReceiveHandler } from './webhooks/inbound/webhook-receive.handler.ts';
 import { WebhookDeliverHandler } from './webhooks/outbound/webhook-deliver.handler.ts';
 import { WebhooksModule } from './webhooks/outbound/webhooks.module.ts';
 
@@ -39,6 +41,7 @@ import { WebhooksModule } from './webhooks/outbound/webhooks.module.ts';
     MailModule,
     NotificationsModule,
     WebhooksModule,
+    InboundWebhooksModule,
   ],
   providers: [
     PurgeService,
@@ -47,6 +50,7 @@ import { WebhooksModule } from './webhooks/outbound/webhooks.module.ts';
     UserExportHandler,
     UserImportHandler,
     WebhookDeliverHandler,
+    WebhookReceiveHandler,
   ],
 })
 export class WorkerModule {

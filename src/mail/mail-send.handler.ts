@@ -1,6 +1,6 @@
 import { InjectRepository } from '@nestjs/typeorm';
 import type { z } from 'zod';
-import { Repository } from 'typeorm';
+import { type EntityManager, Repository } from 'typeorm';
 import { MailedTokensService } from '../auth/mailed-tokens.service.ts';
 import { type JobContext, JobFailure, JobHandler, type JobRunner } from '../jobs/job-handler.ts';
 import { UsersService } from '../users/users.service.ts';
@@ -32,12 +32,15 @@ export class MailSendHandler implements JobRunner<z.output<typeof mailSend.input
     });
   }
 
-  /** Null for a mail that was sent already, or voided since. Its row is locked while its token is made. */
+  /**
+   * Null for a mail that was sent already, voided since, or to an address that is muted. Its row is locked while its token
+   * is made.
+   */
   private prepare(mailId: string) {
     return this.mails.manager.transaction(async (tx) => {
       const mail = await tx.findOne(Mail, { where: { id: mailId }, lock: { mode: 'pessimistic_write' } });
       const user = mail && (await this.users.find(mail.userId));
-      if (!user || mail.sentAt) return null;
+      if (!user || mail.sentAt || (await isMuted(mail, tx))) return null;
       const link = await this.tokens.linkFor(mail.template, mail.userId, mail.recipient, tx);
       return { mail, user, link };
     });
@@ -50,4 +53,13 @@ function failWhereRefused(error: Error & { command?: string; responseCode?: numb
     throw new JobFailure('RECIPIENT_REFUSED', 'The mail server takes no mail for this address.');
   }
   throw error;
+}
+
+/** A relay address that its person has told the provider to forward nothing from. */
+async function isMuted({ userId, recipient }: Mail, tx: EntityManager): Promise<boolean> {
+  const identities = await tx.query<unknown[]>(
+    `SELECT 1 FROM identities WHERE user_id = $1 AND email = $2 AND email_muted`,
+    [userId, recipient],
+  );
+  return identities.length > 0;
 }

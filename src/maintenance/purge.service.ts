@@ -18,6 +18,7 @@ const PURGES: Record<string, string> = {
   sessions: `expires_at < now() - interval '1 day'`,
   mails: `created_at < now() - interval '90 days'`,
   webhook_deliveries: `created_at < now() - interval '30 days' AND status <> 'pending'`,
+  inbound_webhooks: `received_at < now() - interval '30 days' AND processed_at IS NOT NULL`,
   jobs: `finished_at < now() - interval '30 days'`,
   job_files: `created_at < now() - interval '1 day'
     AND NOT EXISTS (SELECT 1 FROM jobs WHERE input_file_id = job_files.id OR result_file_id = job_files.id)

@@ -18,6 +18,6 @@ import { UsersService } from './users.service.ts';
   // Imports first: /v1/users/imports must not be taken for an account's id.
   controllers: [UserImportsController, UsersController],
   providers: [UsersService, UserImportsService, AccountDeletionService],
-  exports: [UsersService],
+  exports: [UsersService, AccountDeletionService],
 })
 export class UsersModule {}

@@ -30,6 +30,14 @@ export class Identity {
   @Column('text', { nullable: true })
   email!: string | null;
 
+  /** The provider says that it forwards no mail to us any more, at the person's wish. */
+  @Column('boolean', { default: false })
+  emailMuted!: boolean;
+
+  /** When that was decided, by the provider's clock. */
+  @Column({ type: 'timestamptz', precision: 3, nullable: true })
+  emailMutedChangedAt!: Date | null;
+
   @CreateDateColumn({ type: 'timestamptz', precision: 3 })
   createdAt!: Date;
 }

@@ -6,6 +6,8 @@ import { AuthModule } from '../auth.module.ts';
 import { AccountNoticesModule } from '../notices/account-notices.module.ts';
 import { SessionsModule } from '../sessions/sessions.module.ts';
 import { AccountJoinService } from './account-join.service.ts';
+import { AppleEventTokens } from './apple-event-tokens.service.ts';
+import { AppleEventsService } from './apple-events.service.ts';
 import { IdentitiesController } from './identities.controller.ts';
 import { IdentitiesService } from './identities.service.ts';
 import { Identity } from './identity.entity.ts';
@@ -40,6 +42,9 @@ import { StrangersAccessService } from './strangers-access.service.ts';
     AccountJoinService,
     StrangersAccessService,
     IdentitiesService,
+    AppleEventTokens,
+    AppleEventsService,
   ],
+  exports: [AppleEventTokens, AppleEventsService],
 })
 export class OAuthModule {}

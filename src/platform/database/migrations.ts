@@ -3,6 +3,7 @@ import { CreateSignInTables1763900000000 } from '../../../migrations/17639000000
 import { CreateNotifications1764000100000 } from '../../../migrations/1764000100000-create-notifications.ts';
 import { CreateJobs1763800100000 } from '../../../migrations/1763800100000-create-jobs.ts';
 import { CreateWebhooks1764000000000 } from '../../../migrations/1764000000000-create-webhooks.ts';
+import { CreateInboundWebhooks1764000100000 } from '../../../migrations/1764000100000-create-inbound-webhooks.ts';
 
 /** Oldest first. A list, not a glob: a glob loads files behind the back of bundlers and of the test runner. */
 export const migrations = [
@@ -11,4 +12,5 @@ export const migrations = [
   CreateSignInTables1763900000000,
   CreateNotifications1764000100000,
   CreateWebhooks1764000000000,
+  CreateInboundWebhooks1764000100000,
 ];

@@ -14,11 +14,16 @@ const NODES_MAX = 10_000;
 
 /** JSON everywhere; another type only on the routes that are marked for it with `@Takes`. */
 export function addBodyParsers(fastify: FastifyInstance): void {
+  fastify.addHook('onRoute', (route) => {
+    const { rawMaxBytes } = (route.config ?? {}) as TakesConfig;
+    if (rawMaxBytes !== undefined) route.bodyLimit = rawMaxBytes;
+  });
   fastify.removeAllContentTypeParsers();
   for (const type of ['application/json', 'application/merge-patch+json']) {
-    fastify.addContentTypeParser(type, { parseAs: 'buffer' }, (_request, body, done) => {
+    fastify.addContentTypeParser(type, { parseAs: 'buffer' }, (request: FastifyRequest, body, done) => {
       try {
-        done(null, parseJson(body as Buffer));
+        const { rawMaxBytes } = request.routeOptions.config as TakesConfig;
+        done(null, rawMaxBytes === undefined ? parseJson(body as Buffer) : body);
       } catch (error) {
         done(error as Error);
       }

@@ -3,6 +3,7 @@ import { DocumentBuilder, type OpenAPIObject, SwaggerModule } from '@nestjs/swag
 import { z } from 'zod';
 import { version } from '../config/version.ts';
 import { RateLimitedError } from '../errors/platform.errors.ts';
+import { describeEvents } from './webhook-events.ts';
 import { problemResponse } from './problem-response.ts';
 import { problemSchema } from './problem.schema.ts';
 
@@ -30,6 +31,7 @@ export function createDocument(app: INestApplication): OpenAPIObject {
       .schema as never;
   }
   describeRateLimits(document);
+  describeEvents(document, (schema) => convert(schema, { schemaType: 'output' }));
   return document;
 }
 

@@ -1,7 +1,7 @@
 import { SetMetadata } from '@nestjs/common';
 
 /** Named limits; their figures are in rate-limiter.service.ts. */
-export type RateLimitName = 'default' | 'sign-in' | 'mail';
+export type RateLimitName = 'default' | 'sign-in' | 'mail' | 'webhook';
 
 export const RATE_LIMIT = 'rate-limit';
 

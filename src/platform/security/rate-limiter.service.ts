@@ -21,6 +21,8 @@ const LIMITS: Record<RateLimitName, { points: number; by: 'caller' | 'address' }
   default: { points: 300, by: 'caller' },
   'sign-in': { points: 60, by: 'address' },
   mail: { points: 10, by: 'address' },
+  // Senders repeat what was refused, and send in bursts.
+  webhook: { points: 3_000, by: 'address' },
 };
 
 /** Counts across all instances, in Redis or in Postgres; when that is away each instance counts for itself. */

@@ -28,20 +28,22 @@ export class AccountDeletionService {
    */
   async delete(caller: Principal): Promise<void> {
     requireRecentSignIn(caller);
-    const { userId } = caller;
-    const ended = await this.users.transaction(async (tx) => {
-      // Jobs before the account: in this order a run that ends its job takes the locks, too.
-      await stopJobsOf(userId, tx);
-      await this.users.refuseLastAdmin(userId, tx);
-      await this.users.anonymise(userId, tx);
-      await this.audit.record({ type: 'account-deleted', userId }, tx);
-      const availableAt = new Date(
-        Date.now() + (this.config.ACCESS_TOKEN_SECONDS + ERASE_MARGIN_SECONDS) * 1_000,
-      );
-      await this.jobs.enqueue(userErase, { userId }, { availableAt }, tx);
-      return this.sessions.endAllOf(userId, 'deleted', tx);
-    });
+    const ended = await this.users.transaction((tx) => this.deleteWithin(caller.userId, tx));
     this.sessions.announceEnded(ended);
+  }
+
+  /** The same for who may decide it elsewhere. Resolves to the sessions to announce as ended after the commit. */
+  async deleteWithin(userId: string, tx: EntityManager): Promise<string[]> {
+    // Jobs before the account: in this order a run that ends its job takes the locks, too.
+    await stopJobsOf(userId, tx);
+    await this.users.refuseLastAdmin(userId, tx);
+    await this.users.anonymise(userId, tx);
+    await this.audit.record({ type: 'account-deleted', userId }, tx);
+    const availableAt = new Date(
+      Date.now() + (this.config.ACCESS_TOKEN_SECONDS + ERASE_MARGIN_SECONDS) * 1_000,
+    );
+    await this.jobs.enqueue(userErase, { userId }, { availableAt }, tx);
+    return this.sessions.endAllOf(userId, 'deleted', tx);
   }
 }
 

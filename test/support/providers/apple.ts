@@ -69,13 +69,17 @@ export async function startApple(
   server.handle((request, response) => void listener(request, response));
   const signEvent: SignAppleEvent = ({ type, ...rest }, claims = {}) => {
     const events = JSON.stringify({ type, ...rest, event_time: Date.now() });
-    return new SignJWT({ events, ...claims })
+    const iat = Math.floor(Date.now() / 1_000);
+    const own = {
+      iss: issuer,
+      aud: client.clientId,
+      iat,
+      exp: iat + 3_600,
+      jti: crypto.randomUUID(),
+      events,
+    };
+    return new SignJWT({ ...own, ...claims })
       .setProtectedHeader({ alg: 'RS256', kid: signer.kid })
-      .setIssuer(issuer)
-      .setAudience(client.clientId)
-      .setIssuedAt()
-      .setExpirationTime('1h')
-      .setJti(crypto.randomUUID())
       .sign(signer.key);
   };
   return { issuer, server, signEvent };

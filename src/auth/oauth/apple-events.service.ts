@@ -1,0 +1,94 @@
+import { Injectable, Logger } from '@nestjs/common';
+import { type EntityManager, LessThanOrEqual } from 'typeorm';
+import { AuditService } from '../../audit/audit.service.ts';
+import { MailService } from '../../mail/mail.service.ts';
+import { AccountDeletionService } from '../../users/personal-data/account-deletion.service.ts';
+import type { User } from '../../users/user.entity.ts';
+import { LastAdminError } from '../../users/users.errors.ts';
+import { UsersService } from '../../users/users.service.ts';
+import { SessionsService } from '../sessions/sessions.service.ts';
+import type { AppleEvent } from './apple-event-tokens.service.ts';
+import { Identity } from './identity.entity.ts';
+
+const provider = 'apple' as const;
+
+/** What people decide at Apple about the account that they have here. */
+@Injectable()
+export class AppleEventsService {
+  private readonly logger = new Logger('AppleEvents');
+
+  constructor(
+    private readonly users: UsersService,
+    private readonly sessions: SessionsService,
+    private readonly deletion: AccountDeletionService,
+    private readonly audit: AuditService,
+    private readonly mail: MailService,
+  ) {}
+
+  /** Resolves to whether the event is of a type that we act upon. Sessions that end are noticed by every API process. */
+  async apply(event: AppleEvent, tx: EntityManager): Promise<boolean> {
+    switch (event.type) {
+      case 'consent-revoked':
+        await this.unlink(event, tx);
+        return true;
+      case 'account-delete':
+        await this.delete(event, tx);
+        return true;
+      case 'email-disabled':
+      case 'email-enabled':
+        await mute(event, tx);
+        return true;
+      default:
+        return false;
+    }
+  }
+
+  /** Whatever other ways into the account there are: the provider no longer opens it. */
+  private async unlink(event: AppleEvent, tx: EntityManager): Promise<void> {
+    const found = await this.find(event, tx);
+    if (!found) return;
+    const { identity, user } = found;
+    await tx.delete(Identity, { id: identity.id });
+    await this.audit.record({ type: 'identity-unlinked', userId: user.id, data: { provider } }, tx);
+    await this.mail.send('identity-unlinked', user, tx);
+    await this.sessions.endAllOf(user.id, 'identity-changed', tx);
+  }
+
+  private async delete(event: AppleEvent, tx: EntityManager): Promise<void> {
+    const found = await this.find(event, tx);
+    if (!found) return;
+    try {
+      await this.deletion.deleteWithin(found.user.id, tx);
+    } catch (error) {
+      if (!(error instanceof LastAdminError)) throw error;
+      // Nobody would be left to administer. Apple's way in ends all the same.
+      this.logger.error({ msg: 'Apple asks to delete the last administrator', userId: found.user.id });
+      await this.unlink(event, tx);
+    }
+  }
+
+  /** With the user's row locked. Null for somebody unknown, and for news of an earlier link than there is now. */
+  private async find(
+    event: AppleEvent,
+    tx: EntityManager,
+  ): Promise<{ identity: Identity; user: User } | null> {
+    const identity = await tx.findOneBy(Identity, linkAtTheTimeOf(event));
+    const user = identity && (await this.users.findForUpdate(identity.userId, tx));
+    return user && { identity, user };
+  }
+}
+
+/** Whichever way round the events come, what happened last holds. */
+async function mute(event: AppleEvent, tx: EntityManager): Promise<void> {
+  await tx.query(
+    `UPDATE identities SET email_muted = $3, email_muted_changed_at = $4
+     WHERE provider = $1 AND subject = $2 AND (email_muted_changed_at IS NULL OR email_muted_changed_at < $4)`,
+    [provider, event.sub, event.type === 'email-disabled', new Date(event.event_time)],
+  );
+}
+
+const linkAtTheTimeOf = ({ sub, event_time }: AppleEvent) => ({
+  provider,
+  subject: sub,
+  createdAt: LessThanOrEqual(new Date(event_time)),
+});

@@ -1,0 +1,46 @@
+import { Injectable } from '@nestjs/common';
+import type { EntityManager } from 'typeorm';
+import { AppleEventTokens, appleEventSchema } from '../../auth/oauth/apple-event-tokens.service.ts';
+import { AppleEventsService } from '../../auth/oauth/apple-events.service.ts';
+import {
+  type InboundEvent,
+  type InboundRequest,
+  type Outcome,
+  typeOf,
+  type WebhookSource,
+} from './webhook-source.ts';
+
+/** The body proves itself: `{"payload": "<JWT>"}`. */
+@Injectable()
+export class AppleSource implements WebhookSource {
+  readonly name = 'apple';
+
+  constructor(
+    private readonly tokens: AppleEventTokens,
+    private readonly events: AppleEventsService,
+  ) {}
+
+  get isConfigured(): boolean {
+    return this.tokens.isConfigured;
+  }
+
+  async verify({ body }: InboundRequest): Promise<InboundEvent | null> {
+    const token = tokenIn(body);
+    const signed = token === null ? null : await this.tokens.verify(token);
+    return signed && { id: signed.id, type: typeOf(signed.events), payload: signed.events };
+  }
+
+  async handle({ payload }: InboundEvent, tx: EntityManager): Promise<Outcome> {
+    const event = appleEventSchema.safeParse(JSON.parse(payload));
+    return event.success && (await this.events.apply(event.data, tx)) ? 'handled' : 'ignored';
+  }
+}
+
+function tokenIn(body: Buffer): string | null {
+  try {
+    const { payload } = JSON.parse(body.toString()) as { payload?: unknown };
+    return typeof payload === 'string' ? payload : null;
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,43 @@
+import { Body, Controller, Param, Post, Req } from '@nestjs/common';
+import type { FastifyRequest } from 'fastify';
+import { z } from 'zod';
+import { item, text } from '../../platform/http/schemas.ts';
+import { TakesRaw } from '../../platform/http/takes.decorator.ts';
+import { Endpoint } from '../../platform/openapi/endpoint.decorator.ts';
+import { Public } from '../../platform/security/access.decorators.ts';
+import { RateLimit } from '../../platform/security/rate-limit.decorator.ts';
+import { WebhookSignatureInvalidError } from './inbound-webhooks.errors.ts';
+import { InboundWebhooksService } from './inbound-webhooks.service.ts';
+
+const BODY_MAX_BYTES = 5 * 1024 * 1024;
+const SOURCE_MAX = 64;
+
+const acceptedWebhookSchema = z
+  .object({ status: z.literal('accepted') })
+  .meta({ id: 'AcceptedWebhook', description: 'The same answer for an event that was sent before.' });
+
+@Controller({ path: 'webhooks', version: '1' })
+export class InboundWebhooksController {
+  constructor(private readonly webhooks: InboundWebhooksService) {}
+
+  @Post(':source')
+  @Endpoint({
+    summary: 'Tell us of something that has happened elsewhere',
+    description: 'Signed as the source does it: `github`, `apple`, or `standard` (Standard Webhooks).',
+    status: 202,
+    returns: item(acceptedWebhookSchema),
+    errors: [WebhookSignatureInvalidError],
+  })
+  @Public()
+  @RateLimit('webhook')
+  @TakesRaw(BODY_MAX_BYTES)
+  async receive(
+    @Param('source', { schema: text({ min: 1, max: SOURCE_MAX }) }) source: string,
+    @Body() body: unknown,
+    @Req() { headers }: FastifyRequest,
+  ) {
+    // Without a body there is nothing that could be signed.
+    await this.webhooks.receive(source, { headers, body: Buffer.isBuffer(body) ? body : Buffer.alloc(0) });
+    return { data: { status: 'accepted' } as const };
+  }
+}

@@ -1,0 +1,48 @@
+import { Injectable } from '@nestjs/common';
+import { Config } from '../../platform/config/config.ts';
+import { isSigned } from '../standard-signature.ts';
+import {
+  headerOf,
+  type InboundEvent,
+  type InboundRequest,
+  type Outcome,
+  typeOf,
+  type WebhookSource,
+} from './webhook-source.ts';
+
+const TOLERANCE_SECONDS = 300;
+
+/** Anybody who follows Standard Webhooks 1.0; another instance of this application does. */
+@Injectable()
+export class StandardSource implements WebhookSource {
+  readonly name = 'standard';
+  private readonly secrets: string[];
+
+  constructor(config: Config) {
+    this.secrets = config.STANDARD_WEBHOOK_SECRET ?? [];
+  }
+
+  get isConfigured(): boolean {
+    return this.secrets.length > 0;
+  }
+
+  verify(request: InboundRequest): InboundEvent | null {
+    const { body } = request;
+    const id = headerOf(request, 'webhook-id');
+    const timestamp = headerOf(request, 'webhook-timestamp');
+    // Several signatures may stand in it, so it is longer than other headers.
+    const signatures = request.headers['webhook-signature'];
+    if (!id || !timestamp || typeof signatures !== 'string' || !isRecent(timestamp)) return null;
+    if (!isSigned({ id, timestamp, body }, signatures, this.secrets)) return null;
+    const payload = body.toString();
+    return { id, type: typeOf(payload), payload };
+  }
+
+  /** The place to act upon what the sender tells. */
+  async handle({ type }: InboundEvent): Promise<Outcome> {
+    return type === 'ping' ? 'handled' : 'ignored';
+  }
+}
+
+const isRecent = (timestamp: string): boolean =>
+  /^\d{1,12}$/.test(timestamp) && Math.abs(Date.now() / 1_000 - Number(timestamp)) <= TOLERANCE_SECONDS;

@@ -1,0 +1,33 @@
+import { DataSource } from 'typeorm';
+import type { z } from 'zod';
+import { type JobContext, JobFailure, JobHandler, type JobRunner } from '../../jobs/job-handler.ts';
+import { InboundWebhook } from './inbound-webhook.entity.ts';
+import { webhookReceive } from './webhook-receive.job.ts';
+import { WebhookSources } from './webhook-sources.service.ts';
+
+type Input = z.output<typeof webhookReceive.input>;
+
+/** Acts upon one event. Its effects, and that it was acted upon, are one commit. */
+@JobHandler(webhookReceive)
+export class WebhookReceiveHandler implements JobRunner<Input> {
+  constructor(
+    private readonly db: DataSource,
+    private readonly sources: WebhookSources,
+  ) {}
+
+  async run({ webhookId }: Input, ctx: JobContext): Promise<void> {
+    const webhook = await this.db.getRepository(InboundWebhook).findOneBy({ id: webhookId });
+    if (!webhook || webhook.processedAt) return;
+    const source = this.sources.find(webhook.source);
+    if (!source) throw new JobFailure('SOURCE_GONE', 'The source of this event is not configured any more.');
+    const { eventId: id, eventType: type, payload } = webhook;
+    await ctx.complete({}, async (tx) => {
+      const outcome = await source.handle({ id, type, payload }, tx);
+      await tx.update(InboundWebhook, { id: webhookId }, { outcome, processedAt: new Date() });
+      if (outcome === 'ignored') {
+        ctx.logger.info({ source: source.name, eventType: type }, 'An event was ignored');
+      }
+      return { result: { outcome } };
+    });
+  }
+}

@@ -1,0 +1,174 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { createServer } from 'node:net';
+import { Config } from '../../platform/config/config.ts';
+import { Receiver } from '../../../test/support/receiver.ts';
+import { retryAfterMs } from './retry-after.ts';
+import { type Resolve, WebhookSender } from './webhook-sender.ts';
+import { WebhookUrlRules } from './webhook-url-rules.service.ts';
+
+let receiver: Receiver;
+let port: number;
+
+beforeAll(async () => {
+  receiver = await Receiver.start();
+  port = Number(receiver.host.split(':')[1]);
+});
+afterAll(() => receiver.stop());
+
+const rulesWith = (WEBHOOK_ALLOW_PRIVATE: string[], NODE_ENV = 'development') =>
+  new WebhookUrlRules({ NODE_ENV, WEBHOOK_ALLOW_PRIVATE } as unknown as Config);
+
+const send = (url: string, sender: WebhookSender) =>
+  sender.send({ url, headers: {}, body: '{}' }, new AbortController().signal);
+
+/** To the receiver, which the settings let through. */
+const sendTo = (path: string) => send(receiver.url(path), new WebhookSender(rulesWith([receiver.host])));
+
+/** To a name, as a stranger would give it. */
+const sendToName = (resolve: Resolve) =>
+  send(`http://rebind.example:${port}/canary`, new WebhookSender(rulesWith([]), resolve));
+
+describe('sending a webhook', () => {
+  it('connects to no private address, whatever name leads there', async () => {
+    for (const addresses of [
+      ['127.0.0.1'],
+      ['::1'],
+      ['::ffff:127.0.0.1'],
+      ['169.254.169.254'],
+      ['10.0.0.1'],
+    ]) {
+      expect(await sendToName(async () => addresses)).toMatchObject({
+        statusCode: null,
+        error: expect.stringContaining('private network'),
+      });
+    }
+    expect(receiver.at('/canary')).toEqual([]);
+  });
+
+  it('refuses a name that leads to a public and a private address', async () => {
+    const { error } = await sendToName(async () => ['93.184.216.34', '127.0.0.1']);
+
+    expect(error).toContain('private network');
+  });
+
+  it('asks anew at each attempt where a name leads', async () => {
+    const answers = [['192.0.2.1'], ['127.0.0.1']];
+    const asked: string[] = [];
+    const sender = new WebhookSender(rulesWith([]), async (hostname) => {
+      asked.push(hostname);
+      return answers.shift() ?? [];
+    });
+
+    await send(`http://rebind.example:${port}/canary`, sender);
+    await send(`http://rebind.example:${port}/canary`, sender);
+
+    expect(asked).toEqual(['rebind.example', 'rebind.example']);
+    expect(receiver.at('/canary')).toEqual([]);
+  });
+
+  it('says so when a name leads nowhere, and when nobody listens', async () => {
+    expect((await sendToName(async () => [])).error).toContain('leads nowhere');
+    const closed = await closedPort();
+    const { error } = await send(
+      `http://127.0.0.1:${closed}/`,
+      new WebhookSender(rulesWith([`127.0.0.1:${closed}`])),
+    );
+    expect(error).toContain('ECONNREFUSED');
+  });
+
+  it('looks at the address once more, though it was taken', async () => {
+    const { error } = await send(receiver.url('/canary'), new WebhookSender(rulesWith([])));
+
+    expect(error).toContain('not allowed');
+    expect(receiver.at('/canary')).toEqual([]);
+  });
+
+  it('follows no redirect', async () => {
+    receiver.answer('/moved', 301, { location: receiver.url('/canary') });
+    receiver.answer('/metadata', 302, { location: 'http://169.254.169.254/latest/meta-data/' });
+
+    expect(await sendTo('/moved')).toMatchObject({ statusCode: 301, error: expect.any(String) });
+    expect(await sendTo('/metadata')).toMatchObject({ statusCode: 302, error: expect.any(String) });
+    expect(receiver.at('/canary')).toEqual([]);
+  });
+
+  it('reads 64 KiB of an endless answer, and keeps 4 of them', async () => {
+    let written = 0;
+    receiver.behave('/endless', (_, response) => {
+      response.writeHead(200);
+      const chunk = Buffer.alloc(16_384, 'x');
+      const write = (): void => {
+        while (!response.destroyed && response.write(chunk)) written += chunk.length;
+        response.once('drain', write);
+      };
+      write();
+    });
+
+    const answer = await sendTo('/endless');
+
+    expect(answer).toMatchObject({ statusCode: 200, error: null });
+    expect(answer.excerpt).toHaveLength(4_096);
+    expect(written).toBeLessThan(50_000_000);
+  });
+
+  it('counts an answer that breaks off as none', async () => {
+    receiver.behave('/reset', (_, response) => {
+      response.writeHead(200, { 'content-length': '100' });
+      response.write('some', () => response.destroy());
+    });
+
+    const { statusCode, error } = await sendTo('/reset');
+
+    expect(statusCode).toBe(200);
+    expect(error).toContain('connection');
+  });
+
+  it('gives a receiver that hangs or drips ten seconds', async () => {
+    receiver.behave('/hang', () => undefined);
+    receiver.behave('/drip', (_, response) => {
+      response.writeHead(200);
+      const timer = setInterval(() => response.write('.'), 100);
+      response.once('close', () => clearInterval(timer));
+    });
+
+    const answers = await Promise.all([sendTo('/hang'), sendTo('/drip')]);
+
+    for (const { error, durationMs } of answers) {
+      expect(error).toContain('within 10 s');
+      expect(durationMs).toBeGreaterThanOrEqual(9_900);
+      expect(durationMs).toBeLessThan(12_000);
+    }
+  });
+
+  it('ends at once when it is told to', async () => {
+    receiver.behave('/hang', () => undefined);
+    const stop = new AbortController();
+    const sender = new WebhookSender(rulesWith([receiver.host]));
+    const answer = sender.send({ url: receiver.url('/stopped'), headers: {}, body: '{}' }, stop.signal);
+
+    stop.abort();
+
+    expect((await answer).durationMs).toBeLessThan(5_000);
+  });
+});
+
+describe('Retry-After', () => {
+  it('is read as seconds or as a date, up to an hour', () => {
+    const now = Date.parse('2026-01-01T00:00:00Z');
+
+    expect(retryAfterMs('120', now)).toBe(120_000);
+    expect(retryAfterMs('Thu, 01 Jan 2026 00:01:00 GMT', now)).toBe(60_000);
+    expect(retryAfterMs('86400', now)).toBe(3_600_000);
+    expect(
+      [null, '-5', 'soon', 'Thu, 01 Jan 2020 00:00:00 GMT'].map((text) => retryAfterMs(text, now)),
+    ).toEqual([0, 0, 0, 0]);
+  });
+});
+
+async function closedPort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port: found } = server.address() as { port: number };
+  await new Promise((resolve) => server.close(resolve));
+  return found;
+}

@@ -1,0 +1,106 @@
+import { describe, expect, it } from '@jest/globals';
+import { Config } from '../../platform/config/config.ts';
+import { WebhookUrlRules } from './webhook-url-rules.service.ts';
+
+const rules = (NODE_ENV: string, WEBHOOK_ALLOW_PRIVATE: string[] = []) =>
+  new WebhookUrlRules({ NODE_ENV, WEBHOOK_ALLOW_PRIVATE } as unknown as Config);
+
+/** Every way that somebody has found to write an address that is none of theirs. */
+const REFUSED = [
+  'https://127.0.0.1/',
+  'https://127.1/',
+  'https://127.0.1/',
+  'https://2130706433/',
+  'https://0x7f000001/',
+  'https://0x7f.1/',
+  'https://0177.1/',
+  'https://0177.0.0.01/',
+  'https://017700000001/',
+  'https://127.0.0.1./',
+  'https://①②⑦.⓪.⓪.①/',
+  'https://127。0。0。1/',
+  'https://%31%32%37.0.0.1/',
+  'https://0/',
+  'https://0.0.0.0/',
+  'https://10.1.2.3/',
+  'https://0xa9fea9fe/',
+  'https://2852039166/',
+  'https://169.254.169.254/latest/meta-data/',
+  'https://[::1]/',
+  'https://[::]/',
+  'https://[0:0:0:0:0:0:0:1]/',
+  'https://[::ffff:7f00:1]/',
+  'https://[::ffff:127.0.0.1]/',
+  'https://[::ffff:169.254.169.254]/',
+  'https://[64:ff9b::7f00:1]/',
+  'https://[2002:7f00:1::]/',
+  'https://[fdaa::3]/',
+  'https://[fe80::1]/',
+  'https://localhost/',
+  'https://localhost./',
+  'https://LOCALHOST/',
+  'https://foo.localhost/',
+  'https://intranet/',
+  'http://example.com/',
+  'ftp://example.com/',
+  'file:///etc/passwd',
+  'gopher://example.com/',
+  'javascript:alert(1)',
+  'data:text/plain,x',
+  'https://user@example.com/',
+  'https://user:password@example.com/',
+  'https://example.com/#fragment',
+  'https://example.com/#',
+  'https://example.com:22/',
+  'https://example.com:25/',
+  'https://example.com:80/',
+  'https://example.com:1023/',
+  'https://example.com:0/',
+  'https://',
+  'https:///',
+  '//example.com/',
+  'example.com',
+  '',
+  `https://example.com/${'x'.repeat(2_048)}`,
+];
+
+describe('the address of a webhook endpoint', () => {
+  it.each(REFUSED)('is refused: %s', (url) => {
+    expect(rules('production').refusal(url)).not.toBeNull();
+  });
+
+  it.each([
+    'https://example.com/',
+    'https://example.com:8443/a?b=c',
+    'https://1.1.1.1/',
+    'https://bücher.example/',
+  ])('is taken: %s', (url) => {
+    expect(rules('production').refusal(url)).toBeNull();
+  });
+
+  it('may be http in development, but no more private than elsewhere', () => {
+    expect(rules('development').refusal('http://example.com/')).toBeNull();
+    expect(rules('development').refusal('http://127.0.0.1:3000/')).not.toBeNull();
+  });
+
+  it('may be private where the settings name exactly this host and port', () => {
+    const lenient = rules('production', ['127.0.0.1:4000', '[::1]:4000', 'receiver:80']);
+
+    for (const url of [
+      'http://127.0.0.1:4000/x',
+      'https://0x7f.1:4000/',
+      'http://[::1]:4000/',
+      'http://receiver/',
+    ]) {
+      expect(lenient.refusal(url)).toBeNull();
+    }
+    for (const url of [
+      'http://127.0.0.1:4001/',
+      'http://127.0.0.2:4000/',
+      'https://receiver/',
+      'ftp://127.0.0.1:4000/',
+    ]) {
+      expect(lenient.refusal(url)).not.toBeNull();
+    }
+  });
+});

@@ -1,0 +1,276 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { createHmac, randomUUID, randomUUIDv7 } from 'node:crypto';
+import { Identity } from '../../src/auth/oauth/identity.entity.ts';
+import { User } from '../../src/users/user.entity.ts';
+import { InboundWebhook } from '../../src/webhooks/inbound/inbound-webhook.entity.ts';
+import { TestApp } from '../support/app.ts';
+import { type SignedIn, signedIn } from '../support/client.ts';
+import { type Providers, startProviders } from '../support/providers/providers.ts';
+import { backends } from '../support/queue-data.ts';
+import { times, until } from '../support/until.ts';
+
+const GITHUB_SECRET = 'a secret that GitHub knows as well';
+const STANDARD_SECRETS = [1, 2].map((byte) => `whsec_${Buffer.alloc(32, byte).toString('base64')}`);
+
+const stored = (app: TestApp, eventId: string) => app.db.getRepository(InboundWebhook).findBy({ eventId });
+
+const processed = (app: TestApp, eventId: string): Promise<InboundWebhook> =>
+  until(async () => {
+    const [webhook] = await stored(app, eventId);
+    return webhook?.processedAt && webhook;
+  }, 'the event to be processed');
+
+describe.each(backends)('POST /v1/webhooks/{source} on %s', (backend) => {
+  let app: TestApp;
+
+  beforeAll(async () => {
+    const settings = {
+      GITHUB_WEBHOOK_SECRET: GITHUB_SECRET,
+      STANDARD_WEBHOOK_SECRET: STANDARD_SECRETS.join(','),
+    };
+    app = await TestApp.start({ backend, worker: true, settings });
+  });
+
+  afterAll(() => app.stop());
+
+  const fromGithub = (
+    body: string,
+    { id = randomUUID(), event = 'ping', signature = githubSignature(body) } = {},
+  ) =>
+    app
+      .http()
+      .post('/v1/webhooks/github')
+      .set({
+        'content-type': 'application/json',
+        'x-github-delivery': id,
+        'x-github-event': event,
+        'x-hub-signature-256': signature,
+      })
+      .send(body);
+
+  const fromStandard = (
+    body: string,
+    { id = randomUUID(), secondsAgo = 0, secret = STANDARD_SECRETS[0]! } = {},
+  ) => {
+    const timestamp = String(Math.floor(Date.now() / 1_000) - secondsAgo);
+    return app
+      .http()
+      .post('/v1/webhooks/standard')
+      .set({
+        'content-type': 'application/json',
+        'webhook-id': id,
+        'webhook-timestamp': timestamp,
+        'webhook-signature': `v2,nonsense ${standardSignature({ id, timestamp, body, secret })}`,
+      })
+      .send(body);
+  };
+
+  it('keeps what GitHub has signed and acts upon it', async () => {
+    const id = randomUUID();
+
+    const answer = await fromGithub('{"zen": "Keep it logically awesome."}', { id });
+
+    expect(answer.status).toBe(202);
+    expect(answer.body).toEqual({ data: { status: 'accepted' } });
+    expect(await processed(app, id)).toMatchObject({
+      source: 'github',
+      eventType: 'ping',
+      outcome: 'handled',
+    });
+  });
+
+  it('takes the signature over the bytes, not over what they mean', async () => {
+    const body = '{ "type" : "ping",  "data": {"n": 1.0} }';
+    const id = randomUUID();
+
+    const changed = JSON.stringify(JSON.parse(body));
+
+    expect((await fromGithub(changed, { signature: githubSignature(body) })).status).toBe(401);
+    expect((await fromStandard(body, { id })).status).toBe(202);
+    expect((await stored(app, id))[0]!.payload).toBe(body);
+  });
+
+  it('keeps one of fifty that come at once, and acts upon it once', async () => {
+    const id = randomUUID();
+
+    const answers = await Promise.all(times(50, () => fromStandard('{"type":"ping"}', { id })));
+
+    expect(answers.map(({ status }) => status)).toEqual(times(50, () => 202));
+    await processed(app, id);
+    expect(await stored(app, id)).toHaveLength(1);
+    const jobs = await app.db.query(
+      `SELECT status FROM jobs WHERE type = 'webhook-receive' AND input ->> 'webhookId' =
+         (SELECT id::text FROM inbound_webhooks WHERE event_id = $1)`,
+      [id],
+    );
+    expect(jobs).toHaveLength(1);
+  });
+
+  it('refuses a bad, missing, old or early signature, without a challenge, and keeps nothing', async () => {
+    const before = await app.db.getRepository(InboundWebhook).count();
+
+    const answers = [
+      await fromGithub('{}', { signature: 'sha256=00' }),
+      await fromGithub('{}', { signature: `sha1=${githubSignature('{}').slice(7)}` }),
+      await fromGithub('not json', { signature: githubSignature('other') }),
+      await fromStandard('{}', { secret: `whsec_${Buffer.alloc(32, 9).toString('base64')}` }),
+      await fromStandard('{}', { secondsAgo: 302 }),
+      await fromStandard('{}', { secondsAgo: -302 }),
+      await app.http().post('/v1/webhooks/standard').send({ type: 'ping' }),
+      await app.http().post('/v1/webhooks/github'),
+    ];
+
+    for (const { status, body, headers } of answers) {
+      expect([status, body.code]).toEqual([401, 'WEBHOOK_SIGNATURE_INVALID']);
+      expect(headers['www-authenticate']).toBeUndefined();
+    }
+    expect(await app.db.getRepository(InboundWebhook).count()).toBe(before);
+  });
+
+  it('takes either secret while one follows the other', async () => {
+    const answers = await Promise.all(
+      STANDARD_SECRETS.map((secret) => fromStandard('{"type":"ping"}', { secret, secondsAgo: 290 })),
+    );
+
+    expect(answers.map(({ status }) => status)).toEqual([202, 202]);
+  });
+
+  it('keeps and passes over what it does not know, and what is signed but no event', async () => {
+    const [unknown, broken] = [randomUUID(), randomUUID()];
+
+    const answers = [
+      await fromStandard('{"type":"moon.landed"}', { id: unknown }),
+      await fromStandard('not json at all', { id: broken }),
+    ];
+
+    expect(answers.map(({ status }) => status)).toEqual([202, 202]);
+    expect(await processed(app, unknown)).toMatchObject({ eventType: 'moon.landed', outcome: 'ignored' });
+    expect(await processed(app, broken)).toMatchObject({ eventType: 'unknown', outcome: 'ignored' });
+  });
+
+  it('takes five MiB and no more', async () => {
+    const mebibyte = 1_024 * 1_024;
+    const large = JSON.stringify({ type: 'ping', filler: 'x'.repeat(5 * mebibyte - 100) });
+
+    expect((await fromStandard(large)).status).toBe(202);
+    expect((await fromStandard(`${large}${' '.repeat(200)}`)).status).toBe(413);
+    expect(
+      (
+        await app
+          .http()
+          .post('/v1/auth/login')
+          .send({ email: 'x'.repeat(mebibyte) })
+      ).status,
+    ).toBe(413);
+  });
+
+  it('knows nothing of a source that is not configured', async () => {
+    for (const source of ['apple', 'gitlab', '__proto__']) {
+      expect((await app.http().post(`/v1/webhooks/${source}`).send({})).status).toBe(404);
+    }
+  });
+});
+
+describe('POST /v1/webhooks/apple', () => {
+  let app: TestApp;
+  let providers: Providers;
+
+  beforeAll(async () => {
+    providers = await startProviders();
+    app = await TestApp.start({ worker: true, settings: providers.settings });
+  });
+
+  afterAll(async () => {
+    await app.stop();
+    await providers.stop();
+  });
+
+  async function withApple(): Promise<{ owner: SignedIn; sub: string }> {
+    const owner = await signedIn(app);
+    const sub = randomUUID();
+    const { id: userId, email } = owner.user;
+    await app.db
+      .getRepository(Identity)
+      .insert({ id: randomUUIDv7(), userId, provider: 'apple', subject: sub, email });
+    return { owner, sub };
+  }
+
+  const tell = async (type: string, sub: string, claims: Record<string, unknown> = {}) => {
+    const jti = randomUUID();
+    const payload = await providers.signAppleEvent({ type, sub }, { jti, ...claims });
+    const { status } = await app.http().post('/v1/webhooks/apple').send({ payload });
+    return { status, jti };
+  };
+
+  const eventsAt = (type: string, sub: string, at: number) => ({
+    events: JSON.stringify({ type, sub, event_time: at }),
+  });
+
+  it('unlinks and signs out whoever withdrew their consent', async () => {
+    const { owner, sub } = await withApple();
+
+    const { status } = await tell('consent-revoked', sub);
+
+    expect(status).toBe(202);
+    await until(async () => (await owner.get('/v1/users/me')).status === 401, 'the session to end');
+    expect(await app.db.getRepository(Identity).existsBy({ subject: sub })).toBe(false);
+    expect((await app.mailbox.next(owner.user.email)).subject).toContain('removed');
+  });
+
+  it('deletes the account of whoever deleted theirs at Apple', async () => {
+    const { owner, sub } = await withApple();
+
+    await tell('account-delete', sub);
+
+    await until(async () => (await owner.get('/v1/users/me')).status === 401, 'the session to end');
+    const user = await app.db.getRepository(User).findOneByOrFail({ id: owner.user.id });
+    expect(user.deletedAt).not.toBeNull();
+    expect(user.email).not.toBe(owner.user.email);
+  });
+
+  it('sends no mail to an address that is muted, whichever way round the news come', async () => {
+    const { owner, sub } = await withApple();
+    const now = Date.now();
+
+    const muted = await tell('email-disabled', sub, eventsAt('email-disabled', sub, now));
+    await processed(app, muted.jti);
+    const late = await tell('email-enabled', sub, eventsAt('email-enabled', sub, now - 60_000));
+    await processed(app, late.jti);
+    await app.http().post('/v1/auth/forgot-password').send({ email: owner.user.email });
+
+    await until(async () => {
+      const [job] = await app.db.query(
+        `SELECT jobs.status FROM jobs JOIN mails ON mails.id = (jobs.input ->> 'mailId')::uuid WHERE mails.user_id = $1`,
+        [owner.user.id],
+      );
+      return job?.status === 'completed';
+    }, 'the job of the mail');
+    expect(await app.mailbox.to(owner.user.email)).toEqual([]);
+  });
+
+  it('refuses what is for another app, too old, or signed by nobody that Apple knows', async () => {
+    const { sub } = await withApple();
+    const minutesAgo = Math.floor(Date.now() / 1_000) - 400;
+
+    const forged = `${Buffer.from('{"alg":"none"}').toString('base64url')}.e30.`;
+    const answers = [
+      await tell('consent-revoked', sub, { aud: 'another.app' }),
+      await tell('consent-revoked', sub, { iss: 'https://example.com' }),
+      await tell('consent-revoked', sub, { iat: minutesAgo }),
+      { status: (await app.http().post('/v1/webhooks/apple').send({ payload: forged })).status },
+      { status: (await app.http().post('/v1/webhooks/apple').send({ payload: 7 })).status },
+    ];
+
+    expect(answers.map(({ status }) => status)).toEqual([401, 401, 401, 401, 401]);
+    expect(await app.db.getRepository(Identity).existsBy({ subject: sub })).toBe(true);
+  });
+});
+
+const githubSignature = (body: string): string =>
+  `sha256=${createHmac('sha256', GITHUB_SECRET).update(body).digest('hex')}`;
+
+function standardSignature(message: { id: string; timestamp: string; body: string; secret: string }): string {
+  const key = Buffer.from(message.secret.replace('whsec_', ''), 'base64');
+  const signed = `${message.id}.${message.timestamp}.${message.body}`;
+  return `v1,${createHmac('sha256', key).update(signed).digest('base64')}`;
+}
