@@ -9,6 +9,9 @@ import { JobHandOverService } from './job-hand-over.service.ts';
 import { JobListeners } from './job-listeners.service.ts';
 import { Job } from './job.entity.ts';
 import { JobsController } from './jobs.controller.ts';
+// They arise in the worker; here they are subscribed to and described.
+// oxlint-disable-next-line import/no-unassigned-import
+import './jobs.events.ts';
 import { JobsService } from './jobs.service.ts';
 
 @Module({

@@ -2,8 +2,8 @@ import { CreateUsersAndSessions1763800000000 } from '../../../migrations/1763800
 import { CreateSignInTables1763900000000 } from '../../../migrations/1763900000000-create-sign-in-tables.ts';
 import { CreateNotifications1764000100000 } from '../../../migrations/1764000100000-create-notifications.ts';
 import { CreateJobs1763800100000 } from '../../../migrations/1763800100000-create-jobs.ts';
-import { CreateWebhooks1764000000000 } from '../../../migrations/1764000000000-create-webhooks.ts';
-import { CreateInboundWebhooks1764000100000 } from '../../../migrations/1764000100000-create-inbound-webhooks.ts';
+import { CreateWebhooks1764100000000 } from '../../../migrations/1764100000000-create-webhooks.ts';
+import { CreateInboundWebhooks1764100100000 } from '../../../migrations/1764100100000-create-inbound-webhooks.ts';
 
 /** Oldest first. A list, not a glob: a glob loads files behind the back of bundlers and of the test runner. */
 export const migrations = [
@@ -11,6 +11,6 @@ export const migrations = [
   CreateJobs1763800100000,
   CreateSignInTables1763900000000,
   CreateNotifications1764000100000,
-  CreateWebhooks1764000000000,
-  CreateInboundWebhooks1764000100000,
+  CreateWebhooks1764100000000,
+  CreateInboundWebhooks1764100100000,
 ];

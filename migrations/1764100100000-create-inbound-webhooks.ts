@@ -1,7 +1,7 @@
 import type { MigrationInterface, QueryRunner } from 'typeorm';
 
-export class CreateInboundWebhooks1764000100000 implements MigrationInterface {
-  name = 'CreateInboundWebhooks1764000100000';
+export class CreateInboundWebhooks1764100100000 implements MigrationInterface {
+  name = 'CreateInboundWebhooks1764100100000';
 
   async up(db: QueryRunner): Promise<void> {
     await db.query(`

@@ -1,7 +1,7 @@
 import type { MigrationInterface, QueryRunner } from 'typeorm';
 
-export class CreateWebhooks1764000000000 implements MigrationInterface {
-  name = 'CreateWebhooks1764000000000';
+export class CreateWebhooks1764100000000 implements MigrationInterface {
+  name = 'CreateWebhooks1764100000000';
 
   async up(db: QueryRunner): Promise<void> {
     await db.query(`
