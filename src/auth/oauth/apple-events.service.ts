@@ -1,11 +1,11 @@
 import { Injectable, Logger } from '@nestjs/common';
 import { type EntityManager, LessThanOrEqual } from 'typeorm';
 import { AuditService } from '../../audit/audit.service.ts';
-import { MailService } from '../../mail/mail.service.ts';
 import { AccountDeletionService } from '../../users/personal-data/account-deletion.service.ts';
 import type { User } from '../../users/user.entity.ts';
 import { LastAdminError } from '../../users/users.errors.ts';
 import { UsersService } from '../../users/users.service.ts';
+import { AccountNoticesService } from '../notices/account-notices.service.ts';
 import { SessionsService } from '../sessions/sessions.service.ts';
 import type { AppleEvent } from './apple-event-tokens.service.ts';
 import { Identity } from './identity.entity.ts';
@@ -22,7 +22,7 @@ export class AppleEventsService {
     private readonly sessions: SessionsService,
     private readonly deletion: AccountDeletionService,
     private readonly audit: AuditService,
-    private readonly mail: MailService,
+    private readonly notices: AccountNoticesService,
   ) {}
 
   /** Resolves to whether the event is of a type that we act upon. Sessions that end are noticed by every API process. */
@@ -48,21 +48,22 @@ export class AppleEventsService {
     const found = await this.find(event, tx);
     if (!found) return;
     const { identity, user } = found;
+    await this.notices.tell('identity-unlinked', user, tx);
     await tx.delete(Identity, { id: identity.id });
     await this.audit.record({ type: 'identity-unlinked', userId: user.id, data: { provider } }, tx);
-    await this.mail.send('identity-unlinked', user, tx);
     await this.sessions.endAllOf(user.id, 'identity-changed', tx);
   }
 
   private async delete(event: AppleEvent, tx: EntityManager): Promise<void> {
-    const found = await this.find(event, tx);
-    if (!found) return;
+    const identity = await tx.findOneBy(Identity, linkAtTheTimeOf(event));
+    if (!identity || !(await this.users.find(identity.userId))) return;
     try {
-      await this.deletion.deleteWithin(found.user.id, tx);
+      // Within a savepoint: what it did before it refused is undone.
+      await tx.transaction((nested) => this.deletion.deleteWithin(identity.userId, nested));
     } catch (error) {
       if (!(error instanceof LastAdminError)) throw error;
       // Nobody would be left to administer. Apple's way in ends all the same.
-      this.logger.error({ msg: 'Apple asks to delete the last administrator', userId: found.user.id });
+      this.logger.error({ msg: 'Apple asks to delete the last administrator', userId: identity.userId });
       await this.unlink(event, tx);
     }
   }

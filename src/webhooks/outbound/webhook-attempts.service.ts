@@ -1,10 +1,9 @@
 import { Injectable } from '@nestjs/common';
 import { type EntityManager, In } from 'typeorm';
 import { MailService } from '../../mail/mail.service.ts';
-import { DomainEvents } from '../../platform/events/domain-events.ts';
+import { NotificationsService } from '../../notifications/notifications.service.ts';
 import { type DeliveryStatus, WebhookDelivery } from './webhook-delivery.entity.ts';
 import { type DisabledReason, WebhookEndpoint } from './webhook-endpoint.entity.ts';
-import { webhookEndpointDisabled } from './webhooks.events.ts';
 import { SEND_TIMEOUT_MS, type WebhookAnswer } from './webhook-sender.ts';
 
 /** At a time to one endpoint, over all workers: a receiver that hangs must not take every worker with it. */
@@ -26,6 +25,11 @@ export type Beginning =
   | { kind: 'wait'; until: Date }
   | { kind: 'over' };
 
+const NOTICES: Record<DisabledReason, { title: string; body: string }> = {
+  gone: { title: 'A webhook endpoint was switched off', body: 'Its receiver answers that it is gone.' },
+  failing: { title: 'A webhook endpoint was switched off', body: 'Its receiver has failed for five days.' },
+};
+
 const OVER: Beginning = { kind: 'over' };
 
 /** What one attempt means for its delivery and for its endpoint, whose row is locked while that is decided. */
@@ -33,7 +37,7 @@ const OVER: Beginning = { kind: 'over' };
 export class WebhookAttemptsService {
   constructor(
     private readonly mail: MailService,
-    private readonly events: DomainEvents,
+    private readonly notifications: NotificationsService,
   ) {}
 
   /** Whether this job may send now. */
@@ -85,6 +89,7 @@ export class WebhookAttemptsService {
     nextAttemptAt: Date | null,
     tx: EntityManager,
   ): Promise<boolean> {
+    await lockOwner(id, tx);
     const locked = await lock(id, jobId, tx);
     if (!locked) return false;
     const { delivery, endpoint } = locked;
@@ -120,9 +125,12 @@ export class WebhookAttemptsService {
       { id },
       { enabled: false, disabledReason: reason, version: () => 'version + 1' },
     );
+    await this.notifications.notify(
+      { userId, type: 'webhook-endpoint-disabled', ...NOTICES[reason], data: { endpointId: id, reason } },
+      tx,
+    );
     const [owner] = await tx.query<{ email: string }[]>(`SELECT email FROM users WHERE id = $1`, [userId]);
     if (owner) await this.mail.send('webhook-endpoint-disabled', { id: userId, email: owner.email }, tx);
-    await this.events.emit(webhookEndpointDisabled, { userId, data: { endpointId: id, reason } }, tx);
   }
 }
 
@@ -146,6 +154,16 @@ async function lock(
     lock: { mode: 'for_no_key_update' },
   });
   return delivery && { delivery, endpoint };
+}
+
+/** Before the endpoint, as whoever deletes the account does: a notice may be about to be written for its owner. */
+async function lockOwner(deliveryId: string, tx: EntityManager): Promise<void> {
+  await tx.query(
+    `SELECT 1 FROM users WHERE id = (
+       SELECT user_id FROM webhook_endpoints WHERE id = (SELECT endpoint_id FROM webhook_deliveries WHERE id = $1)
+     ) FOR NO KEY UPDATE`,
+    [deliveryId],
+  );
 }
 
 async function ownerRefusal({ userId, scope }: WebhookEndpoint, tx: EntityManager): Promise<string | null> {

@@ -2,6 +2,7 @@ import { Module } from '@nestjs/common';
 import { TypeOrmModule } from '@nestjs/typeorm';
 import { JobsModule } from '../../jobs/jobs.module.ts';
 import { MailModule } from '../../mail/mail.module.ts';
+import { NotificationsModule } from '../../notifications/notifications.module.ts';
 import { WebhookAttemptsService } from './webhook-attempts.service.ts';
 import { WebhookDeliveriesController } from './webhook-deliveries.controller.ts';
 import { WebhookDeliveriesService } from './webhook-deliveries.service.ts';
@@ -16,7 +17,12 @@ import { WebhookUrlRules } from './webhook-url-rules.service.ts';
 
 /** Telling others of what happens here. Both processes need it: events arise in requests and in jobs. */
 @Module({
-  imports: [TypeOrmModule.forFeature([WebhookEndpoint, WebhookDelivery]), JobsModule, MailModule],
+  imports: [
+    TypeOrmModule.forFeature([WebhookEndpoint, WebhookDelivery]),
+    JobsModule,
+    MailModule,
+    NotificationsModule,
+  ],
   controllers: [WebhookEndpointsController, WebhookDeliveriesController],
   providers: [
     WebhookEndpointsService,
