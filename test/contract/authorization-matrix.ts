@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { createJob } from '../factories/job.factory.ts';
 import { notify } from '../factories/notification.factory.ts';
+import { createEndpoint } from '../factories/webhook.factory.ts';
 import type { TestApp } from '../support/app.ts';
 import { login, type SignedIn, signedIn } from '../support/client.ts';
 import { decodeJwt } from 'jose';
@@ -20,6 +21,7 @@ export interface Rule {
 }
 
 const PASSWORD = 'correct horse battery';
+const HOOK = 'https://example.com/hooks';
 
 const things = {
   session: async (app: TestApp, owner: SignedIn) => {
@@ -41,6 +43,11 @@ const things = {
   notification: async (app: TestApp, owner: SignedIn) => {
     await notify(app, owner.user.id);
     return (await owner.get('/v1/notifications')).body.data[0].id as string;
+  },
+  'webhook endpoint': async (_app: TestApp, owner: SignedIn) => (await createEndpoint(owner, HOOK)).id,
+  'webhook delivery': async (_app: TestApp, owner: SignedIn) => {
+    const { id } = await createEndpoint(owner, HOOK);
+    return (await owner.post(`/v1/webhook-endpoints/${id}/ping`)).body.data.id as string;
   },
 };
 export type Thing = keyof typeof things;
@@ -131,6 +138,21 @@ export const matrix: Record<string, Rule> = {
   notifications_list: /*       */ rule([401, 200, 200, 200]),
   notifications_read: /*       */ rule([401, 404, 204, 404], { of: 'notification' }),
   notifications_readAll: /*    */ rule([401, 204, 204, 204]),
+  webhookEndpoints_list: /*    */ rule([401, 200, 200, 200]),
+  webhookEndpoints_create: /*  */ rule([401, 201, 201, 201], { body: { url: HOOK, eventTypes: ['ping'] } }),
+  webhookEndpoints_get: /*     */ rule([401, 404, 200, 404], { of: 'webhook endpoint' }),
+  webhookEndpoints_update: /*  */ rule([401, 404, 200, 404], {
+    of: 'webhook endpoint',
+    body: { description: 'New' },
+  }),
+  webhookEndpoints_delete: /*  */ rule([401, 404, 204, 404], { of: 'webhook endpoint' }),
+  webhookEndpoints_rotateSecret: rule([401, 404, 200, 404], { of: 'webhook endpoint' }),
+  webhookEndpoints_ping: /*    */ rule([401, 404, 202, 404], { of: 'webhook endpoint' }),
+  webhookDeliveries_list: /*   */ rule([401, 404, 200, 404], { of: 'webhook endpoint' }),
+  webhookDeliveries_redeliver: rule([401, 404, 202, 404], { of: 'webhook delivery' }),
+  // No source is configured here, and a signature is asked for before anything else.
+  inboundWebhooks_receive: /*  */ rule([404, 404, 404, 404]),
+
   notifications_stream: /*     */ rule([401, 200, 200, 200], { isEndless: true }),
 };
 

@@ -175,8 +175,9 @@ function isJson(operation: Operation): boolean {
   return 'application/json' in (successOf(operation).content ?? {});
 }
 
+/** In a form of ours, that is: a signed body has that of its sender. */
 function takesJson({ requestBody }: Operation): boolean {
-  return 'application/json' in (requestBody?.content ?? {});
+  return requestBody?.content['application/json']?.schema?.['$ref'] !== undefined;
 }
 
 function parameter({ parameters = [] }: Operation, wanted: string) {

@@ -3,7 +3,7 @@ import { codesOf, openapi, operations } from '../support/openapi.ts';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 
 /** Any request may meet these, whatever its route, so no route lists them. */
-const ANYWHERE = ['CONFLICT', 'MALFORMED_REQUEST', 'METHOD_NOT_ALLOWED', 'URI_TOO_LONG'];
+const ANYWHERE = ['MALFORMED_REQUEST', 'METHOD_NOT_ALLOWED', 'URI_TOO_LONG'];
 /** Told in the address that a browser is sent back to. */
 const IN_REDIRECTS = [
   'ACCESS_DENIED',
