@@ -1,12 +1,22 @@
 import { notify } from '../factories/notification.factory.ts';
 import { untilJob } from '../factories/job.factory.ts';
+import { createEndpoint } from '../factories/webhook.factory.ts';
 import { TestApp } from '../support/app.ts';
 import { type SignedIn, signedIn } from '../support/client.ts';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { strFromU8, unzipSync } from 'fflate';
 import type { IncomingMessage } from 'node:http';
 
-const TABLES = ['audit-events', 'identities', 'jobs', 'mails', 'notifications', 'profile', 'sessions'];
+const TABLES = [
+  'audit-events',
+  'identities',
+  'jobs',
+  'mails',
+  'notifications',
+  'profile',
+  'sessions',
+  'webhook-endpoints',
+];
 
 let app: TestApp;
 let user: SignedIn;
@@ -27,6 +37,7 @@ beforeAll(async () => {
     [user.user.id, stranger.user.id],
   );
   await notify(app, user.user.id);
+  await createEndpoint(user, 'https://example.com/hook');
   const jobId = await startExport(user);
   await untilJob(app, jobId, 'completed');
   const answer = await download(user, jobId);
