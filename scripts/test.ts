@@ -3,6 +3,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { removeDeadRuns } from '../test/support/test-run.ts';
+import { readOutcomes, REPORT, strayFaults, writeReport } from './reliability-report.ts';
 
 /** Far above what any run takes: it is there for the test that hangs. */
 const TIME_LIMIT_MINUTES = 25;
@@ -15,12 +16,16 @@ interface Counts {
 }
 
 process.chdir(dirname(import.meta.dirname));
-const jestArguments = process.argv.slice(2).filter((argument) => argument !== '--faults');
+const OWN_ARGUMENTS = ['--faults', '--report'];
+const jestArguments = process.argv.slice(2).filter((argument) => !OWN_ARGUMENTS.includes(argument));
 const runsFaults = process.argv.includes('--faults');
+/** Writes what the faults came to into docs/reliability.md. */
+const writesReport = process.argv.includes('--report');
 const isWholeRun = jestArguments.length === 0;
 const minutes = runsFaults ? FAULTS_TIME_LIMIT_MINUTES : TIME_LIMIT_MINUTES;
 const dir = mkdtempSync(join(tmpdir(), 'test-summary-'));
 const summaryFile = join(dir, 'counts');
+const outcomesFile = join(dir, 'outcomes');
 
 function startJest(): ChildProcess {
   const coverage = isWholeRun && !runsFaults ? ['--coverage'] : [];
@@ -36,6 +41,7 @@ function startJest(): ChildProcess {
         NODE_ENV: 'test',
         NODE_OPTIONS: `${process.env.NODE_OPTIONS ?? ''} ${options}`.trim(),
         TEST_SUMMARY_FILE: summaryFile,
+        TEST_OUTCOMES_FILE: outcomesFile,
         TEST_FAULTS: runsFaults ? '1' : '',
       },
     },
@@ -80,8 +86,23 @@ function readLines(file: string): string[] {
   }
 }
 
-const code = await untilEnded(startJest());
+/** Whether docs/reliability.md tells of the faults that were run, and of no others. */
+async function reportFaults(seconds: number): Promise<boolean> {
+  const outcomes = readOutcomes(readLines(outcomesFile));
+  if (writesReport) await writeReport(outcomes, seconds);
+  const stray = strayFaults(outcomes);
+  if (stray.length === 0) return true;
+  console.error(
+    [`${REPORT} is not of this suite: run bin/test --faults --report. Differing:`, ...stray].join('\n'),
+  );
+  return false;
+}
+
+const startedAt = Date.now();
+let code = await untilEnded(startJest());
 const { passed, failed, skipped } = readCounts();
+const isReportable = runsFaults && isWholeRun && failed === 0 && skipped === 0 && code === 0;
+if (isReportable && !(await reportFaults((Date.now() - startedAt) / 1_000))) code = 1;
 rmSync(dir, { recursive: true });
 await removeDeadRuns();
 console.log(`${passed} passed, ${failed} failed${skipped ? `, ${skipped} skipped` : ''}`);

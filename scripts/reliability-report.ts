@@ -1,0 +1,65 @@
+import { execFileSync } from 'node:child_process';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { availableParallelism, cpus, totalmem } from 'node:os';
+import { format, resolveConfig } from 'prettier';
+import type { Outcome } from '../test/faults/outcomes.ts';
+
+export const REPORT = 'docs/reliability.md';
+const BEGIN = '<!-- Written by bin/test --faults --report: do not edit by hand. -->';
+const END = '<!-- End of what is written. -->';
+const HEADER =
+  '| fault | promise | counted | lost | doubled | measured |\n| --- | --- | --- | --- | --- | --- |';
+
+export function readOutcomes(lines: string[]): Outcome[] {
+  return lines.map((line) => JSON.parse(line) as Outcome);
+}
+
+/** The faults that are told in the report and weren't run, or the other way round: nothing when it is as it must be. */
+export function strayFaults(outcomes: Outcome[]): string[] {
+  const cells: string[] = readFileSync(REPORT, 'utf8').match(/^\| (?!fault|---).*?(?= +\|)/gm) ?? [];
+  const told = cells.map((cell) => cell.slice(2));
+  const run = outcomes.map(nameOf);
+  return [...told.filter((name) => !run.includes(name)), ...run.filter((name) => !told.includes(name))];
+}
+
+/** Replaces the measured part of the report; the words around it are written by hand. */
+export async function writeReport(outcomes: Outcome[], seconds: number): Promise<void> {
+  const [before, rest] = readFileSync(REPORT, 'utf8').split(BEGIN);
+  const after = rest?.split(END)[1];
+  if (before === undefined || after === undefined) throw new Error(`${REPORT} has lost its marks`);
+  const text = [before + BEGIN, machine(seconds), ...tables(outcomes), END + after].join('\n\n');
+  writeFileSync(REPORT, await format(text, { ...(await resolveConfig(REPORT)), parser: 'markdown' }));
+}
+
+function tables(outcomes: Outcome[]): string[] {
+  const areas = Map.groupBy(outcomes, ({ area }) => area);
+  return [...areas].map(([area, found]) => `### ${area}\n\n${HEADER}\n${found.map(row).join('\n')}`);
+}
+
+function row(outcome: Outcome): string {
+  const { promise, operations, lost, doubled, measured } = outcome;
+  return `| ${[nameOf(outcome), promise, operations, lost, doubled, measured].join(' | ')} |`;
+}
+
+const nameOf = ({ fault, backend }: Outcome): string => (backend ? `${fault} (queue on ${backend})` : fault);
+
+function machine(seconds: number): string {
+  const version = (command: string) => {
+    try {
+      return execFileSync(command, ['--version'], { encoding: 'utf8' }).match(/\d+(\.\d+)+/)?.[0];
+    } catch {
+      return undefined;
+    }
+  };
+  const gibibytes = Math.round(totalmem() / 2 ** 30);
+  const date = new Date().toISOString().slice(0, 10);
+  const parts = [
+    `Node.js ${process.versions.node}`,
+    `Redis ${version('redis-server') ?? 'absent'}`,
+    'PostgreSQL 18 (the embedded one)',
+  ];
+  return (
+    `Measured on ${date} by \`bin/test --faults --report\` in ${Math.round(seconds)} s on ${availableParallelism()} cores ` +
+    `(${cpus()[0]?.model.trim() ?? 'unknown'}), ${gibibytes} GiB, ${process.platform}: ${parts.join(', ')}.`
+  );
+}
