@@ -1,5 +1,6 @@
 import { NestFactory } from '@nestjs/core';
 import { loadConfig } from './platform/config/config.ts';
+import { waitForDatabase } from './platform/database/wait-for-database.ts';
 import { HealthService } from './platform/health/health.service.ts';
 import { createLogger } from './platform/logging/logger.ts';
 import { AppLogger } from './platform/logging/logging.module.ts';
@@ -12,6 +13,8 @@ import { WorkerModule } from './worker.module.ts';
 await start(async () => {
   const config = loadConfig(loadKeys);
   const isStarted = exitOnSignalsWhileStarting();
+  const releasePort = await waitForDatabase(config, { port: config.METRICS_PORT });
+  await releasePort();
   const app = await NestFactory.createApplicationContext(WorkerModule.with(config), {
     logger: new NestLogger(createLogger(config.LOG_LEVEL)),
     abortOnError: false,

@@ -1,6 +1,7 @@
 import { createUser } from '../factories/user.factory.ts';
 import { TestApp } from '../support/app.ts';
 import { Program } from '../support/program.ts';
+import { TcpProxy } from '../support/tcp-proxy.ts';
 import { times, until } from '../support/until.ts';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { generateKeyPairSync } from 'node:crypto';
@@ -58,6 +59,39 @@ describe.each(['main', 'worker'] as const)('%s.js in production', (name) => {
     for (const secret of [production()['SECRET_KEYS']!, 'PRIVATE KEY'])
       expect(program.output).not.toContain(secret);
   });
+});
+
+describe('started before Postgres', () => {
+  let proxy: TcpProxy;
+
+  beforeAll(async () => {
+    proxy = await TcpProxy.start();
+  });
+
+  afterAll(() => proxy.stop());
+
+  it.each(['main', 'worker'] as const)(
+    '%s.js is alive and not ready, and stands once Postgres answers',
+    async (name) => {
+      const url = proxy.to(env['DATABASE_URL']!);
+      proxy.cut();
+      const program = await Program.start(name, { ...env, NODE_ENV: 'development', DATABASE_URL: url });
+      await until(() => program.output.includes('waiting for it'), 'it to wait');
+      const [live, ready, other] = await Promise.all(
+        ['/health/live', '/health/ready', '/v1/users/me'].map((path) => fetch(`${program.url}${path}`)),
+      );
+
+      proxy.restore();
+      await program.ready();
+
+      expect([live?.status, ready?.status, other?.status]).toEqual([200, 503, 503]);
+      expect(await ready?.json()).toMatchObject({ status: 'unavailable', checks: { database: 'down' } });
+      expect(await other?.json()).toMatchObject({ code: 'UNAVAILABLE', instance: '/v1/users/me' });
+      expect(Number(other?.headers.get('retry-after'))).toBeGreaterThan(0);
+      expect((await fetch(`${program.url}/health/ready`)).status).toBe(200);
+      expect(await program.end()).toEqual({ code: 0, signal: null });
+    },
+  );
 });
 
 describe('the API at its end', () => {
@@ -142,7 +176,7 @@ describe('the API at its end', () => {
       DATABASE_URL: 'postgres://127.0.0.1:1/nothing',
       NODE_ENV: 'development',
     });
-    await until(() => api.output.includes('Unable to connect'), 'it to look for its database');
+    await until(() => api.output.includes('waiting for it'), 'it to look for its database');
 
     expect(await api.end()).toEqual({ code: 0, signal: null });
   });

@@ -13,7 +13,7 @@ const readySchema = z
     checks: z.object({
       database: z.enum(['up', 'down']),
       migrations: z.enum(['current', 'pending', 'unknown']),
-      redis: z.enum(['up', 'down', 'unused']),
+      redis: z.enum(['up', 'down', 'unused', 'unknown']),
     }),
   })
   .meta({ id: 'Readiness' });

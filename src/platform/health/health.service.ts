@@ -8,7 +8,11 @@ const CACHE_MS = 500;
 export interface Readiness {
   /** `degraded` still takes requests: work waits in the ledger until Redis is back. */
   status: 'ok' | 'degraded' | 'unavailable' | 'draining';
-  checks: { database: 'up' | 'down'; migrations: 'current' | 'pending' | 'unknown'; redis: DependencyState };
+  checks: {
+    database: 'up' | 'down';
+    migrations: 'current' | 'pending' | 'unknown';
+    redis: DependencyState | 'unknown';
+  };
 }
 
 @Injectable()

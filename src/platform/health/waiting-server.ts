@@ -1,0 +1,42 @@
+import { randomUUID } from 'node:crypto';
+import { createServer, type Server, type ServerResponse } from 'node:http';
+import type { Config } from '../config/config.ts';
+import { version } from '../config/version.ts';
+import { UnavailableError } from '../errors/platform.errors.ts';
+import { PROBLEM_MEDIA_TYPE, problemBody } from '../errors/problem-body.ts';
+import type { Readiness } from './health.service.ts';
+
+const RETRY_AFTER_SECONDS = 2;
+
+/** Holds the port of a program that waits for its database: alive, not ready, and asking everybody to come back. */
+export function startWaitingServer(config: Config, address: { port: number; host?: string }): Server {
+  const server = createServer((request, response) => answer(request.url ?? '/', response, config));
+  // A port that is taken is told by whoever wants it in the end.
+  return server.on('error', () => undefined).listen(address);
+}
+
+function answer(url: string, response: ServerResponse, config: Config): void {
+  response.setHeader('connection', 'close');
+  response.setHeader('cache-control', 'no-store');
+  if (url === '/health/live') return send(response, 200, JSON.stringify({ status: 'ok', version }));
+  if (url === '/health/ready') return send(response, 503, JSON.stringify(notReady(config)));
+  const correlationId = randomUUID();
+  response.setHeader('retry-after', RETRY_AFTER_SECONDS);
+  response.setHeader('x-correlation-id', correlationId);
+  const occurrence = { publicUrl: config.PUBLIC_URL, url, correlationId };
+  send(response, 503, problemBody(new UnavailableError(), occurrence), PROBLEM_MEDIA_TYPE);
+}
+
+const notReady = (config: Config): Readiness => ({
+  status: 'unavailable',
+  checks: { database: 'down', migrations: 'unknown', redis: config.REDIS_URL ? 'unknown' : 'unused' },
+});
+
+function send(
+  response: ServerResponse,
+  status: number,
+  body: string,
+  type = 'application/json; charset=utf-8',
+): void {
+  response.writeHead(status, { 'content-type': type }).end(body);
+}
