@@ -11,6 +11,7 @@ import type { Config } from '../config/config.ts';
 import { MalformedRequestError, UriTooLongError } from '../errors/platform.errors.ts';
 import { PROBLEM_MEDIA_TYPE, problemBody } from '../errors/problem-body.ts';
 import { correlationIdFrom } from '../logging/request-context.ts';
+import { limitBodyMemory } from './body-budget.ts';
 import { limitBodyTime } from './body-deadline.ts';
 import { addBodyParsers } from './body-parsers.ts';
 import { answerBrokenHttp } from './broken-http.ts';
@@ -58,6 +59,7 @@ export function createHttpAdapter(config: Config): FastifyAdapter {
   } as FastifyServerOptions);
   const fastify: FastifyInstance = adapter.getInstance();
   limitBodyTime(fastify);
+  limitBodyMemory(fastify);
   addBodyParsers(fastify);
   addRequestHooks(fastify);
   // Nest answers a preflight before any hook of ours but this kind.
