@@ -136,16 +136,18 @@ describe.each(backends)('POST /v1/webhooks/{source} on %s', (backend) => {
   });
 
   it('keeps and passes over what it does not know, and what is signed but no event', async () => {
-    const [unknown, broken] = [randomUUID(), randomUUID()];
+    const [unknown, broken, nameless] = [randomUUID(), randomUUID(), randomUUID()];
 
     const answers = [
       await fromStandard('{"type":"moon.landed"}', { id: unknown }),
       await fromStandard('not json at all', { id: broken }),
+      await fromStandard('{"type":"a\\u0000b"}', { id: nameless }),
     ];
 
-    expect(answers.map(({ status }) => status)).toEqual([202, 202]);
+    expect(answers.map(({ status }) => status)).toEqual([202, 202, 202]);
     expect(await processed(app, unknown)).toMatchObject({ eventType: 'moon.landed', outcome: 'ignored' });
     expect(await processed(app, broken)).toMatchObject({ eventType: 'unknown', outcome: 'ignored' });
+    expect(await processed(app, nameless)).toMatchObject({ eventType: 'unknown', outcome: 'ignored' });
   });
 
   it('takes five MiB and no more', async () => {
@@ -246,6 +248,19 @@ describe('POST /v1/webhooks/apple', () => {
       return job?.status === 'completed';
     }, 'the job of the mail');
     expect(await app.mailbox.to(owner.user.email)).toEqual([]);
+  });
+
+  it('refuses what is far larger than a notice before it looks inside', async () => {
+    const { sub } = await withApple();
+    const payload = await providers.signAppleEvent({ type: 'consent-revoked', sub }, { jti: randomUUID() });
+
+    const answer = await app
+      .http()
+      .post('/v1/webhooks/apple')
+      .send({ payload, filler: 'x'.repeat(70_000) });
+
+    expect(answer.status).toBe(401);
+    expect(await app.db.getRepository(Identity).existsBy({ subject: sub })).toBe(true);
   });
 
   it('refuses what is for another app, too old, or signed by nobody that Apple knows', async () => {

@@ -10,6 +10,8 @@ import {
   type WebhookSource,
 } from './webhook-source.ts';
 
+const BODY_MAX_BYTES = 64 * 1024;
+
 /** The body proves itself: `{"payload": "<JWT>"}`. */
 @Injectable()
 export class AppleSource implements WebhookSource {
@@ -36,7 +38,9 @@ export class AppleSource implements WebhookSource {
   }
 }
 
+/** Before anything is proved: what a stranger sends must cost little to look at. A notice has about 2 KiB. */
 function tokenIn(body: Buffer): string | null {
+  if (body.length > BODY_MAX_BYTES) return null;
   try {
     const { payload } = JSON.parse(body.toString()) as { payload?: unknown };
     return typeof payload === 'string' ? payload : null;

@@ -12,8 +12,9 @@ import {
 const SIGNATURE_PREFIX = 'sha256=';
 
 /**
- * https://docs.github.com/en/webhooks/using-webhooks/validating-webhook-deliveries. GitHub signs no time, so an old event
- * is told by its id alone.
+ * https://docs.github.com/en/webhooks/using-webhooks/validating-webhook-deliveries. GitHub signs the
+ * body alone: no time, and neither the id nor the name of the event. Whoever gets hold of a signed body can send it again
+ * under another id, so what `handle` does must go by the body and bear being done twice.
  */
 @Injectable()
 export class GithubSource implements WebhookSource {

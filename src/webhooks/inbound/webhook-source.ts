@@ -38,13 +38,13 @@ export function headerOf({ headers }: InboundRequest, name: string): string | nu
   return typeof value === 'string' && value !== '' && value.length <= ID_MAX ? value : null;
 }
 
-const TYPE_MAX = 100;
+const TYPE = /^[\w.:/-]{1,100}$/;
 
-/** What a signed body calls itself. */
+/** What a signed body calls itself; `unknown` where that is no name. */
 export function typeOf(payload: string): string {
   try {
     const { type } = JSON.parse(payload) as { type?: unknown };
-    return typeof type === 'string' ? type.slice(0, TYPE_MAX) : 'unknown';
+    return typeof type === 'string' && TYPE.test(type) ? type : 'unknown';
   } catch {
     return 'unknown';
   }
