@@ -22,6 +22,7 @@ import { UsersModule } from './users/users.module.ts';
 import { InboundWebhooksModule } from './webhooks/inbound/inbound-webhooks.module.ts';
 import { WebhookReceiveHandler } from './webhooks/inbound/webhook-receive.handler.ts';
 import { WebhookDeliverHandler } from './webhooks/outbound/webhook-deliver.handler.ts';
+import { WebhookSecretsRenewal } from './webhooks/outbound/webhook-secrets-renewal.service.ts';
 import { WebhooksModule } from './webhooks/outbound/webhooks.module.ts';
 
 /** The queue process. A handler runs because it is listed here, and nowhere else. */
@@ -45,6 +46,7 @@ import { WebhooksModule } from './webhooks/outbound/webhooks.module.ts';
   ],
   providers: [
     PurgeService,
+    WebhookSecretsRenewal,
     MailSendHandler,
     UserEraseHandler,
     UserExportHandler,

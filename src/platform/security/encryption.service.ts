@@ -21,6 +21,11 @@ export class EncryptionService {
     );
   }
 
+  /** What begins with it was encrypted with the newest key. */
+  get newestKeyPrefix(): string {
+    return `${[...this.keys.keys()][0]}.`;
+  }
+
   /** The place, such as table, column and row, must be named again to decrypt: a text can't be moved elsewhere. */
   encrypt(place: string, secret: string): string {
     const [[keyId, key] = []] = this.keys;

@@ -6,7 +6,8 @@ import type { WebhookEndpoint } from './webhook-endpoint.entity.ts';
 
 const SECRET_BYTES = 32;
 
-type Stored = Pick<WebhookEndpoint, 'id' | 'secret' | 'previousSecret' | 'previousSecretExpiresAt'>;
+export type EncryptedSecrets = Pick<WebhookEndpoint, 'id' | 'secret' | 'previousSecret'>;
+type Stored = EncryptedSecrets & Pick<WebhookEndpoint, 'previousSecretExpiresAt'>;
 
 /** The secrets that endpoints' messages are signed with; encrypted in the database, and bound to their endpoint. */
 @Injectable()
@@ -18,12 +19,31 @@ export class WebhookSecrets {
     return { secret, encrypted: this.encryption.encrypt(placeOf(endpointId), secret) };
   }
 
-  /** Those to sign with, newest first: two while one follows the other. */
+  /**
+   * Those to sign with, newest first: two while one follows the other. Throws where the newest can't be read; the one
+   * before is left out then, so that a rotation heals an endpoint whose key is gone.
+   */
   liveOf({ id, secret, previousSecret, previousSecretExpiresAt }: Stored): string[] {
     const isOverlap = previousSecretExpiresAt !== null && previousSecretExpiresAt > new Date();
-    return [secret, ...(isOverlap && previousSecret ? [previousSecret] : [])].map((text) =>
-      this.encryption.decrypt(placeOf(id), text),
-    );
+    const previous = isOverlap && previousSecret ? this.readable(id, previousSecret) : null;
+    return [this.encryption.decrypt(placeOf(id), secret), ...(previous ? [previous] : [])];
+  }
+
+  /** The same under the newest key; a previous secret that can't be read is given up. Null where the secret can't. */
+  renewed({ id, secret, previousSecret }: EncryptedSecrets): EncryptedSecrets | null {
+    const plain = this.readable(id, secret);
+    if (plain === null) return null;
+    const previous = previousSecret && this.readable(id, previousSecret);
+    const encrypt = (text: string) => this.encryption.encrypt(placeOf(id), text);
+    return { id, secret: encrypt(plain), previousSecret: previous ? encrypt(previous) : null };
+  }
+
+  private readable(id: string, encrypted: string): string | null {
+    try {
+      return this.encryption.decrypt(placeOf(id), encrypted);
+    } catch {
+      return null;
+    }
   }
 }
 

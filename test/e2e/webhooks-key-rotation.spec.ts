@@ -1,0 +1,78 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import type { Config } from '../../src/platform/config/config.ts';
+import { EncryptionService } from '../../src/platform/security/encryption.service.ts';
+import { WebhookSecretsRenewal } from '../../src/webhooks/outbound/webhook-secrets-renewal.service.ts';
+import { WebhookSecrets } from '../../src/webhooks/outbound/webhook-secrets.service.ts';
+import { createEndpoint, endpointRow } from '../factories/webhook.factory.ts';
+import { TestApp } from '../support/app.ts';
+import { signedIn } from '../support/client.ts';
+import { times } from '../support/until.ts';
+
+const [OLD, NEW] = [1, 2].map((byte) => Buffer.alloc(32, byte).toString('base64')) as [string, string];
+const URL = 'https://receiver.example.com/hook';
+
+let app: TestApp;
+
+beforeAll(async () => {
+  app = await TestApp.start({ settings: { SECRET_KEYS: OLD } });
+});
+
+afterAll(() => app.stop());
+
+const underKeys = (...keys: string[]) => new EncryptionService({ SECRET_KEYS: keys } as unknown as Config);
+
+/** What a worker with these keys does. */
+const renew = (...keys: string[]) =>
+  new WebhookSecretsRenewal(app.db, new WebhookSecrets(underKeys(...keys)), underKeys(...keys)).renew();
+
+const secretsOf = async (id: string, ...keys: string[]) =>
+  new WebhookSecrets(underKeys(...keys)).liveOf(await endpointRow(app, id));
+
+describe('the secrets of webhook endpoints after a change of SECRET_KEYS', () => {
+  it('are read with the new key alone once a worker has run, the one before as well', async () => {
+    const owner = await signedIn(app);
+    const { id, secret: before } = await createEndpoint(owner, URL);
+    const rotated = await owner.post(`/v1/webhook-endpoints/${id}/rotate-secret`);
+    const { version } = await endpointRow(app, id);
+
+    await Promise.all(times(3, () => renew(NEW, OLD)));
+
+    expect(await secretsOf(id, NEW)).toEqual([rotated.body.data.secret, before]);
+    // Nothing that its owner could have changed.
+    expect((await endpointRow(app, id)).version).toBe(version);
+  });
+
+  it('move however many they are, and once', async () => {
+    const owner = await signedIn(app);
+    const { id } = await createEndpoint(owner, URL);
+    const { secret } = await endpointRow(app, id);
+    await app.db.query(
+      `INSERT INTO webhook_endpoints (id, user_id, url, event_types, secret)
+       SELECT gen_random_uuid(), user_id, url, event_types, secret FROM webhook_endpoints, generate_series(1, 250)
+       WHERE id = $1`,
+      [id],
+    );
+
+    // Their texts are bound to the endpoint they were copied from, so none but the one can be read.
+    await renew(NEW, OLD);
+    const first = await endpointRow(app, id);
+    await renew(NEW, OLD);
+
+    expect(first.secret).not.toBe(secret);
+    expect((await endpointRow(app, id)).secret).toBe(first.secret);
+  });
+
+  it('stay as they are where no key reads them, and a rotation heals the endpoint', async () => {
+    const owner = await signedIn(app);
+    const { id } = await createEndpoint(owner, URL);
+    await app.db.query(`UPDATE webhook_endpoints SET secret = 'gone.' || secret WHERE id = $1`, [id]);
+    const before = await endpointRow(app, id);
+
+    await renew(NEW, OLD);
+    const unread = await endpointRow(app, id);
+    const rotated = await owner.post(`/v1/webhook-endpoints/${id}/rotate-secret`);
+
+    expect(unread.secret).toBe(before.secret);
+    expect(await secretsOf(id, OLD)).toEqual([rotated.body.data.secret]);
+  });
+});
