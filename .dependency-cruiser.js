@@ -10,7 +10,7 @@ const SPEC = '\\.spec\\.ts$';
 /** The programs: each is started by its path, not imported. */
 const PROGRAMS = '^src/[^./]+\\.ts$';
 /** Loaded by browsers. */
-const PAGES = ['^src/reference-client/static/'];
+const PAGES = ['^src/(dashboard|reference-client)/static/'];
 /** Loaded by scripts/openapi.ts, by a path that can't be followed. */
 const USED_FROM_DIST = ['^src/platform/openapi/describe-app\\.ts$'];
 const TYPE_ONLY = ['type-only', 'type-import'];

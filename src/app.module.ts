@@ -3,6 +3,7 @@ import { AuditModule } from './audit/audit.module.ts';
 import { AuthModule } from './auth/auth.module.ts';
 import { OAuthModule } from './auth/oauth/oauth.module.ts';
 import { AccessModule } from './auth/sessions/access.module.ts';
+import { DashboardModule } from './dashboard/dashboard.module.ts';
 import { JobsModule } from './jobs/jobs.module.ts';
 import { MailModule } from './mail/mail.module.ts';
 import { NotificationsModule } from './notifications/notifications.module.ts';
@@ -43,6 +44,7 @@ import { WebhooksModule } from './webhooks/outbound/webhooks.module.ts';
     NotificationsModule,
     WebhooksModule,
     InboundWebhooksModule,
+    DashboardModule,
   ],
 })
 export class AppModule {

@@ -135,6 +135,9 @@ export const matrix: Record<string, Rule> = {
   // Of one that has ended, since the answer ends with it.
   jobs_watch: /*               */ rule([401, 404, 200, 200], { of: 'failed job' }),
 
+  dashboardSession_begin: /*   */ rule([401, 403, 403, 204]),
+  dashboardSession_end: /*     */ rule([401, 403, 403, 204]),
+
   notifications_list: /*       */ rule([401, 200, 200, 200]),
   notifications_read: /*       */ rule([401, 404, 204, 404], { of: 'notification' }),
   notifications_readAll: /*    */ rule([401, 204, 204, 204]),

@@ -1,6 +1,7 @@
 import { TestApp } from '../support/app.ts';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { type AddressInfo, connect } from 'node:net';
+import type { AddressInfo } from 'node:net';
+import { exchange } from '../support/raw-http.ts';
 
 let app: TestApp;
 let port: number;
@@ -60,7 +61,7 @@ describe('a request that is no proper HTTP', () => {
   };
 
   it.each(Object.entries(requests))('is refused and its connection closed: it %s', async (_name, lines) => {
-    const answer = await exchange(`${lines.join('\r\n')}\r\n\r\n`);
+    const answer = await exchange(port, `${lines.join('\r\n')}\r\n\r\n`);
 
     expect(answer).toMatch(/^HTTP\/1\.1 4\d\d /);
     // One answer: what stood behind the refused request was not taken for another one.
@@ -68,7 +69,7 @@ describe('a request that is no proper HTTP', () => {
   });
 
   it('is refused with a problem document', async () => {
-    const answer = await exchange('nonsense\r\n\r\n');
+    const answer = await exchange(port, 'nonsense\r\n\r\n');
 
     const [head = '', body = ''] = answer.split('\r\n\r\n');
     expect(head).toContain('Content-Type: application/problem+json; charset=utf-8');
@@ -76,7 +77,7 @@ describe('a request that is no proper HTTP', () => {
   });
 
   it('is refused for the size of its headers', async () => {
-    const answer = await exchange(`GET / HTTP/1.1\r\nHost: localhost\r\nX: ${'x'.repeat(20_000)}\r\n\r\n`);
+    const answer = await exchange(port, `GET / HTTP/1.1\r\nHost: localhost\r\nX: ${'x'.repeat(20_000)}\r\n\r\n`);
 
     expect(answer).toMatch(/^HTTP\/1\.1 431 /);
     expect(answer).toContain('application/problem+json');
@@ -85,7 +86,7 @@ describe('a request that is no proper HTTP', () => {
   it.each(['TRACE / HTTP/1.1', 'CONNECT localhost:80 HTTP/1.1', 'PROPFIND / HTTP/1.1'])(
     'learns nothing by %s',
     async (line) => {
-      const answer = await exchange(
+      const answer = await exchange(port, 
         `${line}\r\nHost: localhost\r\nCookie: secret=1\r\nConnection: close\r\n\r\n`,
       );
 
@@ -95,9 +96,9 @@ describe('a request that is no proper HTTP', () => {
   );
 
   it('takes nothing down with it', async () => {
-    for (const lines of Object.values(requests)) await exchange(`${lines.join('\r\n')}\r\n\r\n`);
+    for (const lines of Object.values(requests)) await exchange(port, `${lines.join('\r\n')}\r\n\r\n`);
 
-    const answer = await exchange(
+    const answer = await exchange(port, 
       'GET /health/live HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n',
     );
 
@@ -117,7 +118,7 @@ describe('a path in disguise', () => {
     'http://localhost/v1/users',
     '/v1/users%2f',
   ])('gets past no guard: %s', async (path) => {
-    const answer = await exchange(`GET ${path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n`);
+    const answer = await exchange(port, `GET ${path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n`);
 
     expect(answer).toMatch(/^HTTP\/1\.1 40[014] /);
   });
@@ -129,18 +130,6 @@ describe('a path in disguise', () => {
   ])('nor does %s', async (header, value) => {
     const request = `GET /v1/users HTTP/1.1\r\nHost: localhost\r\n${header}: ${value}\r\nConnection: close\r\n\r\n`;
 
-    expect(await exchange(request)).toMatch(/^HTTP\/1\.1 401 /);
+    expect(await exchange(port, request)).toMatch(/^HTTP\/1\.1 401 /);
   });
 });
-
-/** Sends the bytes and resolves to all that came back until the connection was closed. */
-function exchange(request: string): Promise<string> {
-  return new Promise((resolve, reject) => {
-    let answer = '';
-    const socket = connect(port, '127.0.0.1', () => socket.write(request));
-    socket.setTimeout(10_000, () => socket.destroy(new Error('The connection was left open')));
-    socket.on('data', (chunk) => (answer += chunk.toString()));
-    socket.on('error', reject);
-    socket.on('close', () => resolve(answer));
-  });
-}

@@ -1,0 +1,64 @@
+import { Injectable } from '@nestjs/common';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { DataSource } from 'typeorm';
+import { SessionsService } from '../auth/sessions/sessions.service.ts';
+import { Config } from '../platform/config/config.ts';
+import { ForbiddenError, UnauthenticatedError } from '../platform/errors/platform.errors.ts';
+import { contextOf } from '../platform/http/request-hooks.ts';
+import { MacService } from '../platform/security/mac.service.ts';
+import { UsersService } from '../users/users.service.ts';
+
+/** The prefix makes browsers insist on Secure, Path=/ and no Domain, so that no sibling host can plant one. */
+const NAME = '__Host-dashboard';
+const ATTRIBUTES = { path: '/', httpOnly: true, secure: true, sameSite: 'strict' } as const;
+const LIFE_SECONDS = 15 * 60;
+const PURPOSE = 'dashboard';
+/** The session, when the cookie expires in seconds since 1970, and the MAC of both. */
+const FORM = /^([0-9a-f-]{36})\.(\d{10})\.([\w-]{43})$/;
+
+/** Who may use the dashboard: a browser that carries our cookie of an administrator's session (docs/decisions/0015). */
+@Injectable()
+export class DashboardAccess {
+  constructor(
+    private readonly db: DataSource,
+    private readonly macs: MacService,
+    private readonly sessions: SessionsService,
+    private readonly users: UsersService,
+    private readonly config: Config,
+  ) {}
+
+  grant(reply: FastifyReply, sessionId: string): void {
+    const content = `${sessionId}.${Math.floor(Date.now() / 1_000) + LIFE_SECONDS}`;
+    const cookie = `${content}.${this.macs.sign(PURPOSE, content)}`;
+    void reply.setCookie(NAME, cookie, { ...ATTRIBUTES, maxAge: LIFE_SECONDS });
+  }
+
+  withdraw(reply: FastifyReply): void {
+    void reply.clearCookie(NAME, ATTRIBUTES);
+  }
+
+  async check(request: FastifyRequest): Promise<void> {
+    const sessionId = this.sessionIn(request.cookies[NAME]);
+    // In the database: the list of ended sessions in memory is kept for as long as access tokens live, not for longer.
+    const userId = sessionId && (await this.sessions.ownerOfLive(sessionId, this.db.manager));
+    if (!userId) throw new UnauthenticatedError();
+    Object.assign(contextOf(request) ?? {}, { userId, sessionId });
+    const user = await this.users.find(userId);
+    if (user?.role !== 'admin' || user.status !== 'active') throw new ForbiddenError();
+    if (!['GET', 'HEAD'].includes(request.method) && !this.isFromOwnPage(request)) {
+      throw new ForbiddenError({ detail: 'Only the page of the dashboard may do this.' });
+    }
+  }
+
+  private sessionIn(cookie = ''): string | undefined {
+    const [, sessionId, expiresAt, mac = ''] = FORM.exec(cookie) ?? [];
+    if (!this.macs.verify(PURPOSE, `${sessionId}.${expiresAt}`, mac)) return undefined;
+    return Number(expiresAt) * 1_000 > Date.now() ? sessionId : undefined;
+  }
+
+  /** A cookie is no proof of who asked, were it sent across sites after all. Browsers let no page write these headers. */
+  private isFromOwnPage({ headers: { origin, 'sec-fetch-site': site } }: FastifyRequest): boolean {
+    if (site !== undefined) return site === 'same-origin';
+    return origin === new URL(this.config.PUBLIC_URL).origin;
+  }
+}

@@ -1,0 +1,84 @@
+import { createBullBoard } from '@bull-board/api';
+import { BullMQAdapter } from '@bull-board/api/bullMQAdapter';
+import { FastifyAdapter } from '@bull-board/fastify';
+import { Injectable, Logger } from '@nestjs/common';
+import type { JobType, Queue } from 'bullmq';
+import type { FastifyPluginCallback } from 'fastify';
+import { knownJobTypes } from '../jobs/job-definition.ts';
+import { QueueBackend } from '../platform/queue/queue-backend.ts';
+
+type BoardRequest = Parameters<NonNullable<BoardHooks['before']>>[0];
+type BoardHooks = NonNullable<NonNullable<Parameters<typeof createBullBoard>[0]['options']>['handlerHooks']>;
+
+/** They change when jobs run. What jobs there are, and what became of them, is for the ledger alone. */
+const ACTIONS = [
+  '/api/queues/pause',
+  '/api/queues/resume',
+  '/api/queues/:queueName/pause',
+  '/api/queues/:queueName/resume',
+  '/api/queues/:queueName/promote',
+  '/api/queues/:queueName/:jobId/promote',
+];
+
+/** A paused queue on PostgreSQL counts what waits apart, as a state that bull-board doesn't show. On Redis that is 0. */
+class BoardQueue extends BullMQAdapter {
+  constructor(private readonly counted: Queue) {
+    super(counted);
+  }
+
+  override async getJobCounts(): ReturnType<BullMQAdapter['getJobCounts']> {
+    const [counts, { paused = 0 }] = await Promise.all([
+      super.getJobCounts(),
+      this.counted.getJobCounts('paused' as JobType),
+    ]);
+    return { ...counts, waiting: (counts.waiting ?? 0) + paused };
+  }
+}
+
+/** bull-board, with every job type as a queue. It asks nobody who they are. */
+@Injectable()
+export class DashboardBoard {
+  private readonly logger = new Logger('Dashboard');
+
+  constructor(private readonly queues: QueueBackend) {}
+
+  /** Routes and files of the board below that path. */
+  plugin(basePath: string, signOutPath: string): FastifyPluginCallback {
+    const adapter = new FastifyAdapter();
+    adapter.setBasePath(basePath);
+    const board = createBullBoard({
+      queues: [],
+      serverAdapter: adapter,
+      options: {
+        uiConfig: {
+          boardTitle: 'Queues',
+          hideDocsLink: true,
+          // Of the machine, rather than of the queues; and its icon would need inline styles.
+          hideRedisDetails: true,
+          sortQueues: true,
+          miscLinks: [{ text: 'Sign out', url: signOutPath }],
+        },
+        handlerHooks: { before: (request) => this.mayDo(request) },
+      },
+    });
+    const plugin = adapter.registerPlugin();
+    return (scope, options, done) => {
+      scope.addHook('preHandler', (_request, _reply, next) => {
+        // Anew each time: a queue that was made during an outage is replaced by another.
+        board.setQueues(knownJobTypes().map((type) => new BoardQueue(this.queues.queue(type))));
+        next();
+      });
+      plugin(scope, options as { prefix: string }, done);
+    };
+  }
+
+  private mayDo({ method, route, request }: BoardRequest): ReturnType<NonNullable<BoardHooks['before']>> {
+    if (method === 'get') return undefined;
+    if (!ACTIONS.includes(route)) {
+      return { allow: false, status: 403, message: 'Jobs are changed in the ledger: see /v1/jobs.' };
+    }
+    const { queueName, jobId } = request.params as { queueName?: string; jobId?: string };
+    this.logger.log({ msg: 'The dashboard was used', action: route.split('/').at(-1), queueName, jobId });
+    return undefined;
+  }
+}

@@ -1,0 +1,33 @@
+import { Controller, Delete, Post, Res } from '@nestjs/common';
+import type { FastifyReply } from 'fastify';
+import { Endpoint } from '../platform/openapi/endpoint.decorator.ts';
+import { CurrentUser, Roles } from '../platform/security/access.decorators.ts';
+import type { Principal } from '../platform/security/principal.ts';
+import { DashboardAccess } from './dashboard-access.service.ts';
+
+@Controller({ path: 'admin/queues/session', version: '1' })
+export class DashboardSessionController {
+  constructor(private readonly access: DashboardAccess) {}
+
+  @Post()
+  @Endpoint({
+    summary: 'Open the job dashboard to this browser',
+    description:
+      'Sets a cookie that opens `/admin/queues` for fifteen minutes, and for no longer than the session lasts.',
+    status: 204,
+  })
+  @Roles('admin')
+  begin(@CurrentUser() { sessionId }: Principal, @Res({ passthrough: true }) reply: FastifyReply): void {
+    this.access.grant(reply, sessionId);
+  }
+
+  @Delete()
+  @Endpoint({
+    summary: 'Close the job dashboard to this browser',
+    description: 'Removes the cookie. The end of the session closes the dashboard wherever it is open.',
+  })
+  @Roles('admin')
+  end(@Res({ passthrough: true }) reply: FastifyReply): void {
+    this.access.withdraw(reply);
+  }
+}

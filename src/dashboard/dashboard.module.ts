@@ -1,0 +1,91 @@
+import { Module, type OnModuleInit } from '@nestjs/common';
+import { HttpAdapterHost } from '@nestjs/core';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { SessionsModule } from '../auth/sessions/sessions.module.ts';
+import { AppError } from '../platform/errors/app-error.ts';
+import { UnavailableError } from '../platform/errors/platform.errors.ts';
+import { QueueBackend } from '../platform/queue/queue-backend.ts';
+import { UsersModule } from '../users/users.module.ts';
+import { DashboardAccess } from './dashboard-access.service.ts';
+import { DashboardBoard } from './dashboard-board.service.ts';
+import { DashboardSessionController } from './dashboard-session.controller.ts';
+import { BOARD_POLICY, sendSignInPage, serveSignInPage, tidyBoardPage } from './dashboard-pages.ts';
+
+const PATH = '/admin/queues';
+const SIGN_OUT_PATH = `${PATH}/sign-out`;
+/** A queue that is away mustn't keep anybody waiting. */
+const HANDLER_TIMEOUT_MS = 5_000;
+
+/** The queues for administrators to look at: bull-board at /admin/queues, behind a guard of its own. */
+@Module({
+  imports: [SessionsModule, UsersModule],
+  controllers: [DashboardSessionController],
+  providers: [DashboardAccess, DashboardBoard],
+})
+export class DashboardModule implements OnModuleInit {
+  constructor(
+    private readonly adapterHost: HttpAdapterHost,
+    private readonly access: DashboardAccess,
+    private readonly board: DashboardBoard,
+    private readonly queues: QueueBackend,
+  ) {}
+
+  /** Without a controller: the board is no part of the API, and of its description. */
+  onModuleInit(): void {
+    const fastify: FastifyInstance = this.adapterHost.httpAdapter.getInstance();
+    serveSignInPage(fastify, PATH, SIGN_OUT_PATH);
+    void fastify.register((scope, _options, done) => {
+      this.setHeaders(scope);
+      this.guard(scope);
+      this.answerErrors(scope, fastify);
+      void scope.register(this.board.plugin(PATH, SIGN_OUT_PATH));
+      done();
+    }, { prefix: PATH });
+  }
+
+  /** A hook of the routes themselves: however an address is written, it finds one of them and its hook, or nothing. */
+  private guard(scope: FastifyInstance): void {
+    scope.addHook('onRequest', async (request, reply) => {
+      try {
+        await this.access.check(request);
+      } catch (error) {
+        const status = error instanceof AppError ? error.problem.status : 500;
+        if (status < 500 && isForPage(request)) return sendSignInPage(reply.code(status));
+        throw error;
+      }
+      return undefined;
+    });
+  }
+
+  /** Ours for each route: the handler that bull-board sets for all of them would tell what its libraries say. */
+  private answerErrors(scope: FastifyInstance, root: FastifyInstance): void {
+    scope.addHook('onRoute', (route) => {
+      route.handlerTimeout = HANDLER_TIMEOUT_MS;
+      route.errorHandler = async (error, request, reply) => {
+        const isQueueDown = !(error instanceof AppError) && (await this.queues.redisState()) === 'down';
+        root.errorHandler(isQueueDown ? unavailable() : error, request, reply);
+        return reply;
+      };
+    });
+  }
+
+  private setHeaders(scope: FastifyInstance): void {
+    scope.addHook('onRequest', (_request, reply, done) => {
+      void reply.header('content-security-policy', BOARD_POLICY);
+      done();
+    });
+    scope.addHook('onSend', async (request, reply, payload) => {
+      const isFile = request.routeOptions.url?.endsWith('/static/*');
+      void reply.header('cache-control', isFile ? 'private, no-cache' : 'no-store');
+      return isPage(reply) && typeof payload === 'string' ? tidyBoardPage(payload) : payload;
+    });
+  }
+}
+
+const isForPage = ({ method, headers }: FastifyRequest): boolean =>
+  method === 'GET' && Boolean(headers.accept?.includes('text/html'));
+
+const isPage = (reply: FastifyReply): boolean =>
+  Boolean(String(reply.getHeader('content-type')).startsWith('text/html'));
+
+const unavailable = (): UnavailableError => new UnavailableError({ headers: { 'retry-after': '5' } });

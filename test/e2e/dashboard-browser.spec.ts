@@ -1,0 +1,144 @@
+import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from '@jest/globals';
+import { randomUUID } from 'node:crypto';
+import type { Browser, BrowserContext, Page } from 'playwright-core';
+import { freePort } from '../../scripts/processes.ts';
+import { mailSend } from '../../src/mail/mail-send.job.ts';
+import { enqueue } from '../factories/job.factory.ts';
+import { createUser } from '../factories/user.factory.ts';
+import { TestApp } from '../support/app.ts';
+import { describeInChromium, startChromium } from '../support/chromium.ts';
+import { backends } from '../support/queue-data.ts';
+import { until } from '../support/until.ts';
+
+const PATIENCE_MS = 10_000;
+
+describeInChromium.each(backends)('the dashboard in a browser, on %s', (backend) => {
+  let app: TestApp;
+  let origin: string;
+  let chromium: Browser;
+  let context: BrowserContext;
+  let page: Page;
+  /** Exceptions, and what the browser has refused. */
+  let complaints: string[];
+  let foreign: string[];
+
+  beforeAll(async () => {
+    const port = await freePort();
+    origin = `http://localhost:${port}`;
+    // Without a worker: what is started waits.
+    app = await TestApp.start({ backend, settings: { PUBLIC_URL: origin, REFERENCE_CLIENT: 'false' } });
+    await app.api.listen(port, 'localhost');
+    chromium = await startChromium();
+    for (let count = 0; count < 3; count += 1) await enqueue(app, mailSend, { mailId: randomUUID() });
+  });
+
+  afterAll(async () => {
+    await chromium?.close();
+    await app.stop();
+  });
+
+  beforeEach(async () => {
+    [complaints, foreign] = [[], []];
+    context = await chromium.newContext();
+    page = await context.newPage();
+    page.setDefaultTimeout(PATIENCE_MS);
+    page.on('pageerror', (error) => complaints.push(String(error)));
+    page.on('console', (message) => {
+      // The first answers are refusals, which a browser logs.
+      const isAnswer = message.text().startsWith('Failed to load resource');
+      if (message.type() === 'error' && !isAnswer) complaints.push(message.text());
+    });
+    page.on('request', (request) => {
+      if (!request.url().startsWith(origin) && !request.url().startsWith('data:')) foreign.push(request.url());
+    });
+  });
+
+  afterEach(async () => {
+    await context.close();
+    expect(complaints).toEqual([]);
+    expect(foreign).toEqual([]);
+  });
+
+  async function signIn(role: 'admin' | 'user', password?: string): Promise<void> {
+    const person = await createUser(app, { role });
+    await page.goto(`${origin}/admin/queues`);
+    await page.getByLabel('E-mail').fill(person.user.email);
+    await page.getByLabel('Password').fill(password ?? person.password);
+    await page.getByRole('button', { name: 'Sign in' }).click();
+  }
+
+  const link = (name: string) => page.getByRole('link', { name }).first();
+
+  it('asks for an administrator, and shows the queues and what waits in them', async () => {
+    await signIn('admin');
+
+    await link('mail-send').waitFor();
+    await link('mail-send').click();
+    await page.getByRole('link', { name: /Waiting\s*3/i }).waitFor();
+    expect(await page.getByText('webhook-deliver').count()).toBeGreaterThan(0);
+    expect(await page.evaluate('document.cookie')).toBe('');
+  });
+
+  it('pauses and resumes a queue, and says what it is not for', async () => {
+    await signIn('admin');
+    await link('mail-send').click();
+    const act = async (name: string) => {
+      await page.locator('[aria-haspopup=menu]').last().click();
+      await page.getByRole('menuitem', { name, exact: true }).click();
+    };
+
+    await act('Pause');
+    await until(async () => (await isPaused()) === true, 'the queue to be paused');
+    await page.getByRole('link', { name: /Waiting\s*3/i }).waitFor();
+    await act('Resume');
+    await until(async () => (await isPaused()) === false, 'the queue to be resumed');
+    await act('Empty');
+    await page.getByRole('button', { name: 'Confirm' }).click();
+    await page.getByText('Jobs are changed in the ledger').waitFor();
+  });
+
+  it('comes back without a password where somebody is still signed in', async () => {
+    await signIn('admin');
+    await link('mail-send').waitFor();
+    await context.clearCookies({ name: '__Host-dashboard' });
+    await page.evaluate('sessionStorage.clear()');
+
+    await page.goto(`${origin}/admin/queues/queue/mail-send`);
+
+    await page.getByRole('link', { name: /Waiting\s*3/i }).waitFor();
+    expect(await page.getByLabel('Password').count()).toBe(0);
+  });
+
+  it('says so to somebody who is no administrator, and leaves nobody signed in', async () => {
+    await signIn('user');
+
+    await page.getByRole('alert').getByText('This account is not an administrator’s.').waitFor();
+    expect(await context.cookies()).toEqual([]);
+  });
+
+  it('says so to somebody with a wrong password, who can try again at once', async () => {
+    await signIn('admin', 'not the password');
+
+    await page.getByRole('alert').getByText('The address or the password is wrong.').waitFor();
+    expect(await page.evaluate('document.activeElement.id')).toBe('email');
+  });
+
+  it('signs out, and is closed from then on', async () => {
+    await signIn('admin');
+    await link('mail-send').waitFor();
+
+    await page.goto(`${origin}/admin/queues/sign-out`);
+    await page.getByRole('button', { name: 'Sign out' }).click();
+
+    await page.getByText('Signed out.').waitFor();
+    expect(await context.cookies()).toEqual([]);
+    await page.goto(`${origin}/admin/queues`);
+    await page.getByLabel('Password').waitFor();
+  });
+
+  async function isPaused(): Promise<boolean> {
+    const queues = await page.evaluate(`fetch('/admin/queues/api/queues').then((answer) => answer.json())`);
+    const all = (queues as { queues: { name: string; isPaused: boolean }[] }).queues;
+    return all.find(({ name }) => name === 'mail-send')!.isPaused;
+  }
+});

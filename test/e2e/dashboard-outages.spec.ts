@@ -1,0 +1,94 @@
+import { afterEach, describe, expect, it } from '@jest/globals';
+import { freePort } from '../../scripts/processes.ts';
+import { TestApp } from '../support/app.ts';
+import { Dashboard } from '../support/dashboard.ts';
+import { redisUrl, type RedisServer, startRedis } from '../support/redis.ts';
+import { TcpProxy } from '../support/tcp-proxy.ts';
+import { until } from '../support/until.ts';
+
+/** Longer than any answer may take, and far shorter than a wait for ever. */
+const PATIENCE_MS = 8_000;
+
+const paths = ['/api/queues', '/api/queues/mail-send/any-id'];
+
+let app: TestApp | undefined;
+
+afterEach(() => app?.stop());
+
+(redisUrl() ? describe : describe.skip)('the dashboard, when Redis', () => {
+  let redis: RedisServer;
+
+  afterEach(() => redis.stop());
+
+  const isBack = (dashboard: Dashboard) =>
+    until(async () => (await dashboard.get('/api/queues')).status === 200, 'the queues to be shown again');
+
+  it('is gone, says so soon, and shows the queues again once it is back', async () => {
+    redis = await startRedis();
+    app = await TestApp.start({ settings: { REDIS_URL: redis.url } });
+    const dashboard = await Dashboard.open(app);
+    await isBack(dashboard);
+
+    await redis.stop();
+    await expectUnavailable(dashboard);
+    redis = await startRedis({ port: redis.port });
+
+    await isBack(dashboard);
+  });
+
+  it('answers nothing, says so soon, and shows the queues again once it does', async () => {
+    redis = await startRedis();
+    app = await TestApp.start({ settings: { REDIS_URL: redis.url } });
+    const dashboard = await Dashboard.open(app);
+    await isBack(dashboard);
+
+    redis.pause();
+    await expectUnavailable(dashboard);
+    redis.resume();
+
+    await isBack(dashboard);
+  });
+
+  it('was not there when the API started, says so soon, and shows the queues once it is', async () => {
+    const port = await freePort();
+    app = await TestApp.start({ settings: { REDIS_URL: `redis://127.0.0.1:${port}` } });
+    const dashboard = await Dashboard.open(app);
+
+    await expectUnavailable(dashboard);
+    redis = await startRedis({ port });
+
+    await isBack(dashboard);
+  });
+});
+
+describe('the dashboard, when PostgreSQL is gone', () => {
+  it('says so soon, and lets the administrator in again once it is back', async () => {
+    const proxy = await TcpProxy.start();
+    app = await TestApp.start({ settings: (url) => ({ DATABASE_URL: proxy.to(url) }) });
+    const dashboard = await Dashboard.open(app);
+
+    proxy.cut();
+    await expectUnavailable(dashboard);
+    proxy.restore();
+
+    await until(async () => (await dashboard.get('/api/queues')).status === 200, 'the queues to be shown');
+    await app.stop();
+    app = undefined;
+    await proxy.stop();
+  });
+});
+
+async function expectUnavailable(dashboard: Dashboard): Promise<void> {
+  const startedAt = Date.now();
+  const answers = await Promise.all([
+    ...paths.map((path) => dashboard.get(path)),
+    dashboard.put('/api/queues/mail-send/pause'),
+  ]);
+
+  for (const answer of answers) {
+    expect(answer).toMatchObject({ status: 503, body: { code: 'UNAVAILABLE' } });
+    expect(Number(answer.headers['retry-after'])).toBeGreaterThan(0);
+    expect(answer.text).not.toMatch(/redis|postgres|ECONN|127\.0\.0\.1|bull/i);
+  }
+  expect(Date.now() - startedAt).toBeLessThan(PATIENCE_MS);
+}
