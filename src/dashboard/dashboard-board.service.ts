@@ -68,7 +68,7 @@ export class DashboardBoard {
         board.setQueues(knownJobTypes().map((type) => new BoardQueue(this.queues.queue(type))));
         next();
       });
-      plugin(scope, options as { prefix: string }, done);
+      plugin(scope, options, done);
     };
   }
 

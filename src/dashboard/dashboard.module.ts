@@ -1,6 +1,6 @@
 import { Module, type OnModuleInit } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { SessionsModule } from '../auth/sessions/sessions.module.ts';
 import { AppError } from '../platform/errors/app-error.ts';
 import { UnavailableError } from '../platform/errors/platform.errors.ts';
@@ -34,13 +34,16 @@ export class DashboardModule implements OnModuleInit {
   onModuleInit(): void {
     const fastify: FastifyInstance = this.adapterHost.httpAdapter.getInstance();
     serveSignInPage(fastify, PATH, SIGN_OUT_PATH);
-    void fastify.register((scope, _options, done) => {
-      this.setHeaders(scope);
-      this.guard(scope);
-      this.answerErrors(scope, fastify);
-      void scope.register(this.board.plugin(PATH, SIGN_OUT_PATH));
-      done();
-    }, { prefix: PATH });
+    void fastify.register(
+      (scope, _options, done) => {
+        this.setHeaders(scope);
+        this.guard(scope);
+        this.answerErrors(scope, fastify);
+        void scope.register(this.board.plugin(PATH, SIGN_OUT_PATH));
+        done();
+      },
+      { prefix: PATH },
+    );
   }
 
   /** A hook of the routes themselves: however an address is written, it finds one of them and its hook, or nothing. */
@@ -61,12 +64,15 @@ export class DashboardModule implements OnModuleInit {
   private answerErrors(scope: FastifyInstance, root: FastifyInstance): void {
     scope.addHook('onRoute', (route) => {
       route.handlerTimeout = HANDLER_TIMEOUT_MS;
-      route.errorHandler = async (error, request, reply) => {
-        const isQueueDown = !(error instanceof AppError) && (await this.queues.redisState()) === 'down';
-        root.errorHandler(isQueueDown ? unavailable() : error, request, reply);
-        return reply;
+      route.errorHandler = (cause, request, reply) => {
+        void this.explain(cause).then((explained) => root.errorHandler(explained, request, reply));
       };
     });
+  }
+
+  private async explain(error: FastifyError): Promise<FastifyError> {
+    if (error instanceof AppError || (await this.queues.redisState()) !== 'down') return error;
+    return new UnavailableError({ headers: { 'retry-after': '5' } }) as Error as FastifyError;
   }
 
   private setHeaders(scope: FastifyInstance): void {
@@ -86,6 +92,4 @@ const isForPage = ({ method, headers }: FastifyRequest): boolean =>
   method === 'GET' && Boolean(headers.accept?.includes('text/html'));
 
 const isPage = (reply: FastifyReply): boolean =>
-  Boolean(String(reply.getHeader('content-type')).startsWith('text/html'));
-
-const unavailable = (): UnavailableError => new UnavailableError({ headers: { 'retry-after': '5' } });
+  String(reply.getHeader('content-type')).startsWith('text/html');

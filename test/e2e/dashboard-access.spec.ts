@@ -102,7 +102,10 @@ describe('the cookie of the dashboard', () => {
       const answer = await app.http().get(`${BOARD}/api/queues`).set('cookie', `${name}=${one}`);
       expect([one, answer.status]).toEqual([one, 401]);
     }
-    const good = await app.http().get(`${BOARD}/api/queues`).set('cookie', `${name}=${later}.${macs.sign('dashboard', later)}`);
+    const good = await app
+      .http()
+      .get(`${BOARD}/api/queues`)
+      .set('cookie', `${name}=${later}.${macs.sign('dashboard', later)}`);
     expect(good.status).toBe(200);
   });
 

@@ -66,15 +66,21 @@ describe('the dashboard, with a path in disguise', () => {
     expect(answer).not.toMatch(/mail-send|__UI_CONFIG__|lib-react/);
   });
 
-  it.each(['X-Original-URL: /health/live', 'X-Rewrite-URL: /', 'X-HTTP-Method-Override: OPTIONS', 'X-Forwarded-Prefix: /health'])(
-    'is closed to those who send %s',
-    async (header) => {
-      expect(await send('GET', '/admin/queues/api/queues', [header])).toMatch(/^HTTP\/1\.1 401 /);
-    },
-  );
+  it.each([
+    'X-Original-URL: /health/live',
+    'X-Rewrite-URL: /',
+    'X-HTTP-Method-Override: OPTIONS',
+    'X-Forwarded-Prefix: /health',
+  ])('is closed to those who send %s', async (header) => {
+    expect(await send('GET', '/admin/queues/api/queues', [header])).toMatch(/^HTTP\/1\.1 401 /);
+  });
 
   it('gives nothing but its files to whoever is let in', async () => {
-    for (const path of ['/static/%2e%2e/index.ejs', '/static/..%2f..%2fpackage.json', '/static/..%5cindex.ejs']) {
+    for (const path of [
+      '/static/%2e%2e/index.ejs',
+      '/static/..%2f..%2fpackage.json',
+      '/static/..%5cindex.ejs',
+    ]) {
       const answer = await send('GET', `${BOARD}${path}`, [`Cookie: ${dashboard.cookie}`]);
       expect([path, answer]).toEqual([path, expect.stringMatching(/^HTTP\/1\.1 40[034] /)]);
     }

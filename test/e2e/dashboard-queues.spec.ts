@@ -32,10 +32,7 @@ describe.each(backends)('the queues of the dashboard on %s', (backend) => {
     // A process of its own has loaded what the API loads, and nothing of the worker.
     const api = await app.startAnother();
 
-    const { body } = await app
-      .http(api)
-      .get('/admin/queues/api/queues')
-      .set('cookie', dashboard.cookie);
+    const { body } = await app.http(api).get('/admin/queues/api/queues').set('cookie', dashboard.cookie);
 
     const { knownJobTypes } = await import('../../src/jobs/job-definition.ts');
     const ofWorker = knownJobTypes().filter((type) => !type.startsWith('test-'));
@@ -136,10 +133,9 @@ describe.each(backends)('the queues of the dashboard on %s', (backend) => {
     ['job-schedulers/any-id/run', 'put'],
     ['job-schedulers/any-id/remove', 'put'],
   ])('are not to be changed otherwise: %s', async (action, method) => {
-    const answer = await app
-      .http()
-      [method](`/admin/queues/api/queues/${TYPE}/${action}`)
-      .set({ cookie: dashboard.cookie, 'sec-fetch-site': 'same-origin' });
+    const http = app.http();
+    const request = http[method](`/admin/queues/api/queues/${TYPE}/${action}`);
+    const answer = await request.set({ cookie: dashboard.cookie, 'sec-fetch-site': 'same-origin' });
 
     expect(answer).toMatchObject({ status: 403, body: { error: { key: 'ERRORS.FORBIDDEN' } } });
   });

@@ -77,7 +77,10 @@ describe('a request that is no proper HTTP', () => {
   });
 
   it('is refused for the size of its headers', async () => {
-    const answer = await exchange(port, `GET / HTTP/1.1\r\nHost: localhost\r\nX: ${'x'.repeat(20_000)}\r\n\r\n`);
+    const answer = await exchange(
+      port,
+      `GET / HTTP/1.1\r\nHost: localhost\r\nX: ${'x'.repeat(20_000)}\r\n\r\n`,
+    );
 
     expect(answer).toMatch(/^HTTP\/1\.1 431 /);
     expect(answer).toContain('application/problem+json');
@@ -86,7 +89,8 @@ describe('a request that is no proper HTTP', () => {
   it.each(['TRACE / HTTP/1.1', 'CONNECT localhost:80 HTTP/1.1', 'PROPFIND / HTTP/1.1'])(
     'learns nothing by %s',
     async (line) => {
-      const answer = await exchange(port, 
+      const answer = await exchange(
+        port,
         `${line}\r\nHost: localhost\r\nCookie: secret=1\r\nConnection: close\r\n\r\n`,
       );
 
@@ -98,7 +102,8 @@ describe('a request that is no proper HTTP', () => {
   it('takes nothing down with it', async () => {
     for (const lines of Object.values(requests)) await exchange(port, `${lines.join('\r\n')}\r\n\r\n`);
 
-    const answer = await exchange(port, 
+    const answer = await exchange(
+      port,
       'GET /health/live HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n',
     );
 
@@ -118,7 +123,10 @@ describe('a path in disguise', () => {
     'http://localhost/v1/users',
     '/v1/users%2f',
   ])('gets past no guard: %s', async (path) => {
-    const answer = await exchange(port, `GET ${path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n`);
+    const answer = await exchange(
+      port,
+      `GET ${path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n`,
+    );
 
     expect(answer).toMatch(/^HTTP\/1\.1 40[014] /);
   });

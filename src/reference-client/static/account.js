@@ -15,6 +15,7 @@ export async function showAccount() {
     element('p', { id: 'profile' }, `${user.displayName}, ${user.email} (${user.role})`),
     button('Sign out', signOut),
     button('Show anew', showAccount),
+    user.role === 'admin' ? element('p', {}, element('a', { href: '/admin/queues' }, 'Queues')) : '',
     element('h2', {}, 'Sessions'),
     element('ul', { id: 'sessions' }, ...sessions.map(sessionLine)),
     element('h2', {}, 'Linked identities'),
