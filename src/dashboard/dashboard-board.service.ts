@@ -1,14 +1,12 @@
 import { createBullBoard } from '@bull-board/api';
 import { BullMQAdapter } from '@bull-board/api/bullMQAdapter';
+import type { BeforeHookResult, HookContext } from '@bull-board/api/dist/types.js';
 import { FastifyAdapter } from '@bull-board/fastify';
 import { Injectable, Logger } from '@nestjs/common';
 import type { JobType, Queue } from 'bullmq';
 import type { FastifyPluginCallback } from 'fastify';
 import { knownJobTypes } from '../jobs/job-definition.ts';
 import { QueueBackend } from '../platform/queue/queue-backend.ts';
-
-type BoardRequest = Parameters<NonNullable<BoardHooks['before']>>[0];
-type BoardHooks = NonNullable<NonNullable<Parameters<typeof createBullBoard>[0]['options']>['handlerHooks']>;
 
 /** They change when jobs run. What jobs there are, and what became of them, is for the ledger alone. */
 const ACTIONS = [
@@ -72,7 +70,7 @@ export class DashboardBoard {
     };
   }
 
-  private mayDo({ method, route, request }: BoardRequest): ReturnType<NonNullable<BoardHooks['before']>> {
+  private mayDo({ method, route, request }: HookContext): BeforeHookResult {
     if (method === 'get') return undefined;
     if (!ACTIONS.includes(route)) {
       return { allow: false, status: 403, message: 'Jobs are changed in the ledger: see /v1/jobs.' };

@@ -13,6 +13,7 @@ import { BOARD_POLICY, sendSignInPage, serveSignInPage, tidyBoardPage } from './
 
 const PATH = '/admin/queues';
 const SIGN_OUT_PATH = `${PATH}/sign-out`;
+const FILES = '/static/*';
 /** A queue that is away mustn't keep anybody waiting. */
 const HANDLER_TIMEOUT_MS = 5_000;
 
@@ -63,7 +64,8 @@ export class DashboardModule implements OnModuleInit {
   /** Ours for each route: the handler that bull-board sets for all of them would tell what its libraries say. */
   private answerErrors(scope: FastifyInstance, root: FastifyInstance): void {
     scope.addHook('onRoute', (route) => {
-      route.handlerTimeout = HANDLER_TIMEOUT_MS;
+      // A file may take as long as its reader's line is slow.
+      if (!route.url.endsWith(FILES)) route.handlerTimeout = HANDLER_TIMEOUT_MS;
       route.errorHandler = (cause, request, reply) => {
         void this.explain(cause).then((explained) => root.errorHandler(explained, request, reply));
       };
@@ -71,7 +73,9 @@ export class DashboardModule implements OnModuleInit {
   }
 
   private async explain(error: FastifyError): Promise<FastifyError> {
-    if (error instanceof AppError || (await this.queues.redisState()) !== 'down') return error;
+    // What has a status says what it is; the errors of a queue don't.
+    if (error instanceof AppError || error.statusCode) return error;
+    if ((await this.queues.redisState()) !== 'down') return error;
     return new UnavailableError({ headers: { 'retry-after': '5' } }) as Error as FastifyError;
   }
 
@@ -81,7 +85,7 @@ export class DashboardModule implements OnModuleInit {
       done();
     });
     scope.addHook('onSend', async (request, reply, payload) => {
-      const isFile = request.routeOptions.url?.endsWith('/static/*');
+      const isFile = request.routeOptions.url?.endsWith(FILES);
       void reply.header('cache-control', isFile ? 'private, no-cache' : 'no-store');
       return isPage(reply) && typeof payload === 'string' ? tidyBoardPage(payload) : payload;
     });

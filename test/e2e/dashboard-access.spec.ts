@@ -3,6 +3,7 @@ import { Config } from '../../src/platform/config/config.ts';
 import { MacService } from '../../src/platform/security/mac.service.ts';
 import { TestApp } from '../support/app.ts';
 import { type SignedIn, signedIn } from '../support/client.ts';
+import { captureLogs } from '../support/logs.ts';
 import { BOARD, Dashboard, SESSION } from '../support/dashboard.ts';
 
 const OWN = 'http://own.example.com';
@@ -167,6 +168,16 @@ describe('what changes something', () => {
     const answer = await dashboard.put(PAUSE, headers);
 
     expect(answer).toMatchObject({ status: 403, body: { code: 'FORBIDDEN' } });
+  });
+
+  it('is logged, with who did it', async () => {
+    const log = captureLogs(app.api);
+
+    await dashboard.put(PAUSE);
+
+    const line = log.lines().find(({ msg }) => msg === 'The dashboard was used');
+    const { user } = dashboard.admin;
+    expect(line).toMatchObject({ action: 'pause', queueName: 'user-erase', userId: user.id });
   });
 
   it('is refused without the cookie, whatever the page', async () => {

@@ -7,7 +7,7 @@ import { TcpProxy } from '../support/tcp-proxy.ts';
 import { times, until } from '../support/until.ts';
 
 /** Longer than any answer may take, and far shorter than a wait for ever. */
-const PATIENCE_MS = 8_000;
+const PATIENCE_MS = 12_000;
 
 const paths = ['/api/queues', '/api/queues/mail-send/any-id'];
 
@@ -18,14 +18,15 @@ const soonAndUnavailable = {
   leaks: [],
 };
 
-let app: TestApp | undefined;
-
-afterEach(() => app?.stop());
+let app: TestApp;
 
 (redisUrl() ? describe : describe.skip)('the dashboard, when Redis', () => {
   let redis: RedisServer;
 
-  afterEach(() => redis.stop());
+  afterEach(async () => {
+    await app.stop();
+    await redis.stop();
+  });
 
   const isBack = (dashboard: Dashboard) =>
     until(async () => (await dashboard.get('/api/queues')).status === 200, 'the queues to be shown again');
@@ -80,7 +81,6 @@ describe('the dashboard, when PostgreSQL is gone', () => {
 
     await until(async () => (await dashboard.get('/api/queues')).status === 200, 'the queues to be shown');
     await app.stop();
-    app = undefined;
     await proxy.stop();
   });
 });

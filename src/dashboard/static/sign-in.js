@@ -4,6 +4,7 @@
  */
 
 const BOARD = '/admin/queues';
+const SIGN_OUT = `${BOARD}/sign-out`;
 const SESSION = '/v1/admin/queues/session';
 /** Whoever comes back sooner was let in and sent away again: better to ask than to go round in circles. */
 const ROUND_MS = 10_000;
@@ -34,7 +35,7 @@ async function accessToken() {
 async function open(token) {
   await call('POST', SESSION, { token });
   sessionStorage.setItem('openedAt', String(Date.now()));
-  if (location.pathname.startsWith(`${BOARD}/sign-`)) location.replace(BOARD);
+  if (location.pathname === SIGN_OUT) location.replace(BOARD);
   else location.reload();
 }
 
@@ -92,7 +93,7 @@ onSubmit(signOut, async () => {
   show(signIn, signOut);
 });
 
-if (location.pathname === `${BOARD}/sign-out`) show(signOut, signIn);
+if (location.pathname === SIGN_OUT) show(signOut, signIn);
 else {
   const hasJustBeenHere = Date.now() - Number(sessionStorage.getItem('openedAt')) < ROUND_MS;
   try {
