@@ -82,7 +82,10 @@ describeInChromium.each(backends)('the dashboard in a browser, on %s', (backend)
     await signIn('admin');
     await link('mail-send').click();
     const act = async (name: string) => {
-      await page.locator('[aria-haspopup=menu]').last().click();
+      // The page has asked anew, and nothing is left of what was open before.
+      await page.getByRole('link', { name: /Waiting\s*3/i }).waitFor();
+      await page.getByRole('dialog').waitFor({ state: 'detached' });
+      await page.locator('main [aria-haspopup=menu]').first().click();
       await page.getByRole('menuitem', { name, exact: true }).click();
       await page.getByRole('button', { name: 'Confirm' }).click();
     };
