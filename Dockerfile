@@ -14,9 +14,11 @@ COPY src src
 COPY migrations migrations
 RUN npm run build
 
-# Stand-ins for Google, GitHub and Apple, for compose. A stage of its own: nothing of it gets into the image below.
-FROM build AS providers
+# Stand-ins for Google, GitHub and Apple, and for a receiver of webhooks, for compose. A stage of its own: nothing of it
+# gets into the image below.
+FROM build AS stand-ins
 COPY test/support/providers test/support/providers
+COPY scripts/demo/webhook-receiver.ts scripts/demo/
 RUN install -d -o 1000 -g 1000 -m 700 /providers
 USER 1000:1000
 CMD ["node", "test/support/providers/main.ts"]

@@ -3,6 +3,7 @@ import { existsSync, rmSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { watch } from 'chokidar';
+import { DEFAULT_PORT as WEBHOOK_RECEIVER_PORT } from './demo/webhook-receiver.ts';
 import { DevProcesses } from './dev-processes.ts';
 import { standInPorts, startStandIns } from './dev-providers.ts';
 import { type EmbeddedPostgres, startEmbeddedPostgres } from './embedded-postgres.ts';
@@ -23,6 +24,12 @@ const RESTART_PATIENCE_MS = 5_000;
 const STOP_PATIENCE_MS = (Number(env.SHUTDOWN_DEADLINE_SECONDS || 25) + 3) * 1000;
 /** Under `npm run dev` one Ctrl-C reaches us twice: from the terminal and passed on by npm. */
 const SAME_CTRL_C_MS = 500;
+
+// Where bin/demo starts a receiver of webhooks, which the worker would take for a private address and refuse.
+const receiver = `127.0.0.1:${env.WEBHOOK_RECEIVER_PORT || WEBHOOK_RECEIVER_PORT}`;
+if (env.NODE_ENV !== 'production') {
+  env.WEBHOOK_ALLOW_PRIVATE = [env.WEBHOOK_ALLOW_PRIVATE, receiver].filter(Boolean).join(',');
+}
 
 const STAND_IN_PORTS = standInPorts(env);
 let standInSettings: Record<string, string> = {};
@@ -170,6 +177,7 @@ async function showBox(): Promise<void> {
     ['Sign in', `${admin} / ${adminPassword}`],
     ['', 'user@example.com / development-only-user'],
     ...standInLines(),
+    ['Webhooks', `may go to ${receiver}, where bin/demo receives them`],
     ['Queue', env.REDIS_URL ? 'Redis, at REDIS_URL' : 'PostgreSQL (REDIS_URL is empty)'],
     ['Database', postgres ? `embedded, in ${shortened((await postgres).dir)}` : 'at DATABASE_URL'],
   ].map(([name, value]) => `│ ${name?.padEnd(9)} ${value}`);

@@ -23,6 +23,7 @@ export interface Answer<T> {
   status: number;
   headers: Headers;
   /** The body as it came; empty for 204. */
+  bytes: Uint8Array;
   text: string;
   /** What stands in the envelope's `data` and `meta`; undefined when the body is no JSON. */
   data: T;
@@ -65,6 +66,19 @@ export class ApiClient {
     }
   }
 
+  /** An answer without an end, until the signal aborts. */
+  async open(path: string, signal: AbortSignal): Promise<ReadableStream<Uint8Array>> {
+    const request = `GET ${path}`;
+    const response = await fetch(new URL(path, `${this.baseUrl}/`), {
+      headers: this.headers({}),
+      signal,
+    }).catch((error: unknown) => {
+      throw connectionFailure(request, REQUEST_TIMEOUT_MS, error);
+    });
+    if (response.status === 200 && response.body) return response.body;
+    throw new Failure('200', String(response.status), { request });
+  }
+
   private async send<T>(request: string, call: Call): Promise<Answer<T>> {
     const [method = '', path = ''] = request.split(' ');
     const timeoutMs = call.timeoutMs ?? REQUEST_TIMEOUT_MS;
@@ -76,10 +90,11 @@ export class ApiClient {
         signal: AbortSignal.timeout(timeoutMs),
         ...bodyOf(call),
       });
-      const text = await response.text();
+      const bytes = new Uint8Array(await response.arrayBuffer());
+      const text = new TextDecoder().decode(bytes);
       const isJson = /^application\/([\w.-]+\+)?json/.test(response.headers.get('content-type') ?? '');
-      const body = (isJson ? JSON.parse(text) : {}) as Pick<Answer<T>, 'data' | 'meta'>;
-      return { status: response.status, headers: response.headers, text, data: body.data, meta: body.meta };
+      const { data, meta } = (isJson ? JSON.parse(text) : {}) as Pick<Answer<T>, 'data' | 'meta'>;
+      return { status: response.status, headers: response.headers, bytes, text, data, meta };
     } catch (error) {
       throw connectionFailure(request, timeoutMs, error);
     }

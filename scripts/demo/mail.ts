@@ -21,7 +21,7 @@ interface MailSource {
 
 const MAILPIT_OF_COMPOSE = 'http://localhost:8025';
 const DEFAULT_MAIL_DIR = join(import.meta.dirname, '../../.local/mail');
-const GUESS_AFTER_MS = 3_000;
+const GUESS_AFTER_MS = 1_000;
 const ARRIVAL_LIMIT_MS = 30_000;
 const POLL_MS = 250;
 const MAILPIT_TIMEOUT_MS = 5_000;

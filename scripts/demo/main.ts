@@ -2,10 +2,14 @@ import { randomBytes } from 'node:crypto';
 import * as account from './account.ts';
 import { ApiClient } from './client.ts';
 import { type ImportFile, makeImportFile } from './csv.ts';
+import { EventStream } from './events.ts';
 import * as userImport from './import.ts';
+import * as live from './live.ts';
 import { Mailbox } from './mail.ts';
 import * as providers from './providers.ts';
 import { Failure, type Progress, Terminal } from './terminal.ts';
+import { Receiver } from './webhook-inbox.ts';
+import * as webhooks from './webhooks.ts';
 
 /** What every step works with. */
 interface Demo {
@@ -24,12 +28,19 @@ async function tour(demo: Demo): Promise<void> {
   const { api, terminal } = demo;
   const visitor = await becomeVisitor(demo);
   await useProviders(demo, visitor);
+  await followExport(demo, visitor);
   const admin = await importUsers(demo, visitor.email);
   await terminal.step('Sign out', (on) => account.signOut(api, visitor.session, on));
   await terminal.step('Sign out the admin', (on) => account.signOut(api, admin, on));
 }
 
-async function becomeVisitor({ api, mailbox, terminal, runId }: Demo) {
+interface Visitor {
+  email: string;
+  password: string;
+  session: account.TokenPair;
+}
+
+async function becomeVisitor({ api, mailbox, terminal, runId }: Demo): Promise<Visitor> {
   const visitor = account.newAccount(runId);
   const { email, password, displayName } = visitor;
   await terminal.step('Register a new address', (on) => account.register(api, visitor, on));
@@ -46,7 +57,7 @@ async function becomeVisitor({ api, mailbox, terminal, runId }: Demo) {
 
 async function useProviders(
   { api, terminal, runId }: Demo,
-  { email, password, session }: { email: string; password: string; session: account.TokenPair },
+  { email, password, session }: Visitor,
 ): Promise<void> {
   const found = await terminal.step('Look for providers to sign in with', async (on) => {
     const standIns = await providers.standIns(api);
@@ -68,6 +79,29 @@ async function useProviders(
   await terminal.step('Use its old refresh token', (on) =>
     providers.proveReuse(api, { stolen, other: session }, on),
   );
+}
+
+/** An export, which is told of in three ways: its own stream, a notification and a webhook. */
+async function followExport({ api, terminal, runId }: Demo, { email, session }: Visitor): Promise<void> {
+  const visitor = api.as(session);
+  const subscription = await terminal.step('Register a webhook', async (on) =>
+    webhooks.subscribe(visitor, await Receiver.open(env), runId, on),
+  );
+  if (subscription) {
+    await terminal.step('Receive a ping', (on) => webhooks.ping(visitor, subscription, on));
+  }
+  const stream = await terminal.step('Listen to notifications', () =>
+    EventStream.open(visitor, '/v1/notifications/stream'),
+  );
+  const job = await terminal.step('Export the own data', (on) => live.exportData(visitor, on));
+  await terminal.step('Be notified of it', (on) => live.receiveNotification(stream, job, on));
+  await terminal.step('Download the export', (on) => live.downloadExport(visitor, job, email, on));
+  if (!subscription) return;
+  await terminal.step('Receive the webhook of it', (on) => webhooks.receiveJob(subscription, job.id, on));
+  await terminal.step('Find both in the delivery log', (on) =>
+    webhooks.checkDeliveries(visitor, subscription, on),
+  );
+  await terminal.step('Delete the webhook', (on) => webhooks.unsubscribe(visitor, subscription, on));
 }
 
 async function importUsers({ api, terminal, runId }: Demo, visitorEmail: string): Promise<account.TokenPair> {

@@ -1,0 +1,73 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { ApiClient } from './client.ts';
+import { Failure } from './terminal.ts';
+
+export interface ServerEvent {
+  event: string;
+  data: unknown;
+  /** When it came, as Date.now() has it. */
+  at: number;
+}
+
+const ARRIVAL_LIMIT_MS = 30_000;
+const POLL_MS = 5;
+
+/** Server-Sent Events of one answer, taken in as they come. */
+export class EventStream {
+  private readonly received: ServerEvent[] = [];
+  private readonly closing = new AbortController();
+  private readonly path: string;
+
+  private constructor(path: string) {
+    this.path = path;
+  }
+
+  /** Resolves with the headers: from then on nothing that happens is missed. */
+  static async open(api: ApiClient, path: string): Promise<EventStream> {
+    const stream = new EventStream(path);
+    const body = await api.open(path, stream.closing.signal);
+    stream.read(body).catch(() => undefined);
+    return stream;
+  }
+
+  /** The first that matches, whether it has come already or is yet to come; `seen` is called with each before it. */
+  async find(
+    matches: (event: ServerEvent) => boolean,
+    seen?: (event: ServerEvent) => void,
+  ): Promise<ServerEvent> {
+    const startedAt = performance.now();
+    for (let next = 0; performance.now() - startedAt < ARRIVAL_LIMIT_MS;) {
+      const event = this.received[next];
+      if (!event) {
+        await sleep(POLL_MS);
+        continue;
+      }
+      if (matches(event)) return event;
+      seen?.(event);
+      next += 1;
+    }
+    const events = this.received.map(({ event }) => event).join(', ');
+    throw new Failure(`an event within ${ARRIVAL_LIMIT_MS / 1_000} s`, events || 'none', {
+      request: `GET ${this.path}`,
+    });
+  }
+
+  close(): void {
+    this.closing.abort();
+  }
+
+  private async read(body: ReadableStream<Uint8Array>): Promise<void> {
+    let text = '';
+    for await (const chunk of body.pipeThrough(new TextDecoderStream())) {
+      const blocks = (text + chunk).split('\n\n');
+      text = blocks.pop() ?? '';
+      for (const block of blocks) this.take(block);
+    }
+  }
+
+  private take(block: string): void {
+    const [, event] = /^event: (.*)$/m.exec(block) ?? [];
+    const [, data] = /^data: (.*)$/m.exec(block) ?? [];
+    if (event && data) this.received.push({ event, data: JSON.parse(data), at: Date.now() });
+  }
+}

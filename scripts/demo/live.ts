@@ -1,0 +1,49 @@
+import { strFromU8, unzipSync } from 'fflate';
+import { type ApiClient, expectEqual } from './client.ts';
+import { EventStream } from './events.ts';
+import { Failure, type Progress } from './terminal.ts';
+
+export interface Job {
+  id: string;
+  progress: number;
+}
+
+interface Notification {
+  title: string;
+  data: { jobId?: string };
+  createdAt: string;
+}
+
+/** Starts the export of a person's own data, and watches it to its end. */
+export async function exportData(api: ApiClient, on: Progress): Promise<Job> {
+  const { data: job } = await api.call<Job>('POST /v1/jobs', 202, { json: { type: 'user-export' } });
+  const stream = await EventStream.open(api, `/v1/jobs/${job.id}/events`);
+  const end = await stream.find(
+    ({ event }) => event === 'end',
+    ({ data }) => on.bar((data as Job).progress, 100),
+  );
+  stream.close();
+  expectEqual('the job to end', (end.data as { reason: string }).reason, 'completed');
+  on.note(`/v1/jobs/${job.id}`);
+  return job;
+}
+
+export async function receiveNotification(stream: EventStream, job: Job, on: Progress): Promise<void> {
+  const { data, at } = await stream.find(
+    ({ event, data: content }) => event === 'notification' && (content as Notification).data.jobId === job.id,
+  );
+  stream.close();
+  const { title, createdAt } = data as Notification;
+  // By the clock of the server and by ours, which are one here and may differ elsewhere.
+  on.note(`“${title}”, ${at - Date.parse(createdAt)} ms after it was written`);
+}
+
+/** Fetches the ZIP that the job has made, and looks for the person in it. */
+export async function downloadExport(api: ApiClient, job: Job, email: string, on: Progress): Promise<void> {
+  const { bytes, headers } = await api.call(`GET /v1/jobs/${job.id}/result`, 200);
+  expectEqual('the media type', headers.get('content-type'), 'application/zip');
+  const files = unzipSync(bytes);
+  const profile = strFromU8(files['profile.json'] ?? new Uint8Array());
+  if (!profile.includes(email)) throw new Failure(`${email} in profile.json`, profile || 'no such file');
+  on.note(`${Object.keys(files).length} files, ${Math.ceil(bytes.length / 1024)} KiB`);
+}

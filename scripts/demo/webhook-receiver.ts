@@ -1,0 +1,73 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+
+/** A request as it came: the signature is of exactly these bytes. */
+export interface Received {
+  path: string;
+  headers: Record<string, string>;
+  body: string;
+  receivedAt: string;
+}
+
+/** What `GET /` answers. */
+export interface ReceiverState {
+  name: typeof NAME;
+  /** Where the worker reaches it, which in containers is not where we do. */
+  url: string;
+  received: Received[];
+}
+
+export const NAME = 'webhook receiver';
+export const DEFAULT_PORT = 9504;
+const KEPT_MAX = 100;
+const BODY_MAX_BYTES = 64 * 1024;
+
+/** Takes every POST, and shows the newest of them at `GET /`, the oldest first. For development: it asks nobody who they are. */
+export async function startReceiver(port: number, host: string, url: string): Promise<Server> {
+  const received: Received[] = [];
+  const server = createServer((request, response) => {
+    if (request.method === 'POST') void take(request, response, received);
+    else tell(response, { name: NAME, url, received });
+  });
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(port, host, resolve);
+  });
+  return server;
+}
+
+function tell(response: ServerResponse, state: ReceiverState): void {
+  response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(state, null, 2));
+}
+
+async function take(request: IncomingMessage, response: ServerResponse, received: Received[]): Promise<void> {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of request as AsyncIterable<Buffer>) {
+    chunks.push(chunk);
+    size += chunk.length;
+    if (size > BODY_MAX_BYTES) return void response.writeHead(413, { connection: 'close' }).end();
+  }
+  received.push({
+    path: request.url ?? '',
+    headers: Object.fromEntries(
+      Object.entries(request.headers).map(([name, value]) => [name, String(value)]),
+    ),
+    body: Buffer.concat(chunks).toString(),
+    receivedAt: new Date().toISOString(),
+  });
+  received.splice(0, received.length - KEPT_MAX);
+  response.writeHead(204).end();
+}
+
+// As a program, for compose:
+//   WEBHOOK_RECEIVER_HOST  the address to listen on (127.0.0.1)
+//   WEBHOOK_RECEIVER_PORT  and its port (9504)
+//   WEBHOOK_RECEIVER_URL   where the worker reaches it
+if (import.meta.main) {
+  const { env } = process;
+  const port = Number(env.WEBHOOK_RECEIVER_PORT || DEFAULT_PORT);
+  const url = env.WEBHOOK_RECEIVER_URL || `http://127.0.0.1:${port}`;
+  const server = await startReceiver(port, env.WEBHOOK_RECEIVER_HOST || '127.0.0.1', url);
+  console.log(`Webhooks sent to ${url} are shown at http://localhost:${port}`);
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => server.close());
+}

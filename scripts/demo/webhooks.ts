@@ -1,0 +1,122 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Webhook } from 'standardwebhooks';
+import { type ApiClient, expectEqual, expectText } from './client.ts';
+import { Failure, type Progress } from './terminal.ts';
+import type { Receiver } from './webhook-inbox.ts';
+
+/** What the demo has registered, and where it sees what is sent there. */
+export interface Subscription {
+  path: string;
+  secret: string;
+  receiver: Receiver;
+  receiverPath: string;
+}
+
+interface Delivery {
+  eventId: string;
+  eventType: string;
+  status: string;
+  attempts: number;
+  lastStatusCode: number | null;
+  lastDurationMs: number | null;
+}
+
+interface Payload {
+  type: string;
+  data: { id?: string };
+}
+
+const DELIVERY_LIMIT_MS = 10_000;
+const POLL_MS = 50;
+
+/** Undefined where the server does not send to this machine, as one elsewhere. */
+export async function subscribe(
+  api: ApiClient,
+  receiver: Receiver,
+  runId: string,
+  on: Progress,
+): Promise<Subscription | undefined> {
+  const receiverPath = `/${runId}`;
+  const url = `${receiver.url}${receiverPath}`;
+  const answer = await api.call<{ id: string; secret: string }>('POST /v1/webhook-endpoints', [201, 422], {
+    json: { url, eventTypes: ['job.completed'] },
+  });
+  if (answer.status === 422) {
+    on.note(`left out: the server sends nothing to ${new URL(url).host} (WEBHOOK_ALLOW_PRIVATE)`);
+    return undefined;
+  }
+  const { id, secret } = answer.data;
+  on.note(url);
+  return {
+    path: `/v1/webhook-endpoints/${id}`,
+    secret: expectText('a secret', secret),
+    receiver,
+    receiverPath,
+  };
+}
+
+export async function ping(api: ApiClient, subscription: Subscription, on: Progress): Promise<void> {
+  const startedAt = performance.now();
+  await api.call(`POST ${subscription.path}/ping`, 202);
+  await receive(subscription, 'ping');
+  on.note(`signature verified, ${Math.round(performance.now() - startedAt)} ms after it was asked for`);
+}
+
+export async function receiveJob(subscription: Subscription, jobId: string, on: Progress): Promise<void> {
+  const { data } = await receive(subscription, 'job.completed');
+  expectEqual('the job', data.id, jobId);
+  on.note('job.completed; a changed body is refused');
+}
+
+/** Waits for the event and verifies it as a stranger would, with the reference library of Standard Webhooks. */
+async function receive(
+  { secret, receiver, receiverPath }: Subscription,
+  eventType: string,
+): Promise<Payload> {
+  const { headers, body } = await receiver.next(receiverPath, eventType);
+  const verifier = new Webhook(secret);
+  const payload = verifier.verify(body, headers) as Payload;
+  if (accepts(() => verifier.verify(body.replace(eventType, 'forged'), headers))) {
+    throw new Failure('a changed body to be refused', 'it was taken');
+  }
+  return payload;
+}
+
+function accepts(verify: () => unknown): boolean {
+  try {
+    verify();
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+export async function checkDeliveries(api: ApiClient, { path }: Subscription, on: Progress): Promise<void> {
+  const { data } = await untilDelivered(api, path);
+  expectEqual(
+    'the log',
+    data.map(({ eventType, status, lastStatusCode }) => [eventType, status, lastStatusCode]),
+    [
+      ['job.completed', 'delivered', 204],
+      ['ping', 'delivered', 204],
+    ],
+  );
+  on.note(data.map(({ eventType, lastDurationMs }) => `${eventType} in ${lastDurationMs} ms`).join(', '));
+}
+
+/** The answer of a receiver is written down a moment after it was given. */
+async function untilDelivered(api: ApiClient, path: string) {
+  const startedAt = performance.now();
+  for (;;) {
+    const answer = await api.call<Delivery[]>(`GET ${path}/deliveries`, 200);
+    const isOpen = answer.data.some(({ status }) => status === 'pending');
+    if (!isOpen || performance.now() - startedAt > DELIVERY_LIMIT_MS) return answer;
+    await sleep(POLL_MS);
+  }
+}
+
+export async function unsubscribe(api: ApiClient, { path }: Subscription, on: Progress): Promise<void> {
+  await api.call(`DELETE ${path}`, 204);
+  await api.call(`GET ${path}`, 404);
+  on.note('it is gone');
+}

@@ -1,0 +1,60 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { execFile } from 'node:child_process';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { freePort } from '../../scripts/processes.ts';
+import { createUser } from '../factories/user.factory.ts';
+import { TestApp } from '../support/app.ts';
+
+const DEMO = join(import.meta.dirname, '../../scripts/demo/main.ts');
+const LIMIT_MS = 120_000;
+
+const run = promisify(execFile);
+
+describe('the demo', () => {
+  let app: TestApp;
+  let env: Record<string, string>;
+
+  beforeAll(async () => {
+    const receiverPort = String(await freePort());
+    const settings = { WEBHOOK_ALLOW_PRIVATE: `127.0.0.1:${receiverPort}` };
+    app = await TestApp.start({ worker: true, settings });
+    const { user, password } = await createUser(app, { email: 'admin@example.com', role: 'admin' });
+    env = {
+      BASE_URL: await app.listen(),
+      MAIL_DIR: app.config.MAIL_DIR,
+      ADMIN_EMAIL: user.email,
+      ADMIN_PASSWORD: password,
+      WEBHOOK_RECEIVER_PORT: receiverPort,
+    };
+  });
+  afterAll(() => app.stop());
+
+  it(
+    'goes through every journey, and sees its webhooks delivered and signed',
+    async () => {
+      const { stdout } = await run(process.execPath, [DEMO], { env, timeout: LIMIT_MS });
+
+      expect(stdout).toMatch(/All \d+ steps passed/);
+      expect(stdout).toMatch(/Receive a ping .*signature verified/);
+      expect(stdout).toMatch(/Be notified of it .*“Job completed”/);
+      expect(stdout).toMatch(/Receive the webhook of it .*a changed body is refused/);
+    },
+    LIMIT_MS,
+  );
+
+  it(
+    'says which address the server would have to allow, where it sends nothing to this machine',
+    async () => {
+      const { stdout } = await run(process.execPath, [DEMO], {
+        env: { ...env, WEBHOOK_RECEIVER_PORT: String(await freePort()) },
+        timeout: LIMIT_MS,
+      });
+
+      expect(stdout).toMatch(
+        /left out: the server sends nothing to 127\.0\.0\.1:\d+ \(WEBHOOK_ALLOW_PRIVATE\)/,
+      );
+    },
+    LIMIT_MS,
+  );
+});
