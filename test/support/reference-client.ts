@@ -1,6 +1,7 @@
-import type { Browser, BrowserContext, Page } from 'playwright-core';
+import { readFile } from 'node:fs/promises';
+import type { Browser, BrowserContext, Page, Request, Response } from 'playwright-core';
 import { freePort } from '../../scripts/processes.ts';
-import { createUser } from '../factories/user.factory.ts';
+import { createUser, type NewTestUser } from '../factories/user.factory.ts';
 import { TestApp } from './app.ts';
 import { startChromium } from './chromium.ts';
 import { type Providers, startProviders } from './providers/providers.ts';
@@ -20,13 +21,13 @@ export class ReferenceClient {
     private readonly chromium: Browser,
   ) {}
 
-  static async start(): Promise<ReferenceClient> {
+  static async start({ worker = true } = {}): Promise<ReferenceClient> {
     const port = await freePort();
     // To a browser localhost and 127.0.0.1 are two sites, as an application and its providers are in the world.
     const origin = `http://localhost:${port}`;
     const providers = await startProviders({ publicUrl: origin });
     const settings = { ...providers.settings, PUBLIC_URL: origin, RATE_LIMIT_FACTOR: '1000' };
-    const app = await TestApp.start({ worker: true, settings });
+    const app = await TestApp.start({ worker, settings });
     await app.api.listen(port, 'localhost');
     return new ReferenceClient(app, providers, origin, await startChromium());
   }
@@ -37,7 +38,7 @@ export class ReferenceClient {
     return this.openTab();
   }
 
-  async openTab(): Promise<Tab> {
+  async openTab(origin = this.origin): Promise<Tab> {
     if (!this.context) throw new Error('openBrowser() comes first.');
     const page = await this.context.newPage();
     page.setDefaultTimeout(PATIENCE_MS);
@@ -47,16 +48,16 @@ export class ReferenceClient {
       const isAnswer = message.text().startsWith('Failed to load resource');
       if (message.type() === 'error' && !isAnswer) this.complaints.push(message.text());
     });
-    await page.goto(`${this.origin}/reference-client/`);
+    await page.goto(`${origin}/reference-client/`);
     await page.getByRole('heading', { level: 2 }).first().waitFor();
     return new Tab(page, this.context);
   }
 
-  async signInWithPassword(tab: Tab) {
-    const { user, password } = await createUser(this.app);
+  async signInWithPassword(tab: Tab, overrides: Partial<NewTestUser> = {}) {
+    const { user, password } = await createUser(this.app, overrides);
     await tab.fill('Sign in', { 'E-mail': user.email, Password: password });
     if (!(await tab.shows(user.email))) throw new Error(`Signing in fails: ${await tab.message()}`);
-    return { email: user.email, password };
+    return { id: user.id, email: user.email, password };
   }
 
   async cookie(name: string) {
@@ -119,6 +120,52 @@ export class Tab {
 
   setOffline(isOffline: boolean): Promise<void> {
     return this.context.setOffline(isOffline);
+  }
+
+  /** Waits for the request, which brings the headers of a stream and not its end. */
+  untilStreaming(path = '/v1/notifications/stream'): Promise<Response> {
+    return this.page.waitForResponse((response) => new URL(response.url()).pathname === path);
+  }
+
+  /** From whichever side. */
+  async untilStreamEnds(): Promise<void> {
+    const isStream = (request: Request) => request.url().endsWith('/notifications/stream');
+    const ends = ['requestfailed', 'requestfinished'] as const;
+    await Promise.race(ends.map((end) => this.page.waitForEvent(end as 'requestfailed', isStream)));
+  }
+
+  /** What the list of notifications shows, the newest first. */
+  notifications(): Promise<string[]> {
+    return this.page.locator('#notifications strong').allTextContents();
+  }
+
+  /** From now on; `progressSeen` tells what the bars have shown. */
+  async watchProgress(): Promise<void> {
+    await this.page.evaluate(`
+      window.progressSeen = [];
+      new MutationObserver((changes) => window.progressSeen.push(...changes.map(({ target }) => target.value)))
+        .observe(document, { subtree: true, attributes: true, attributeFilter: ['value'] });
+    `);
+  }
+
+  progressSeen(): Promise<number[]> {
+    return this.page.evaluate('window.progressSeen');
+  }
+
+  /** Clicks on it, and gives what the browser would have saved. */
+  async download(): Promise<{ name: string; content: Buffer }> {
+    const started = this.page.waitForEvent('download');
+    await this.click('Download');
+    const download = await started;
+    return { name: download.suggestedFilename(), content: await readFile(await download.path()) };
+  }
+
+  /** As when another tab covers it. */
+  async setHidden(isHidden: boolean): Promise<void> {
+    await this.page.evaluate(`
+      Object.defineProperty(document, 'hidden', { value: ${isHidden}, configurable: true });
+      document.dispatchEvent(new Event('visibilitychange'));
+    `);
   }
 
   /** Makes the first tokens sent to each path invalid, and counts the calls from now on. */

@@ -2,6 +2,7 @@ import { request, signOut } from './api.js';
 import { button, element, show } from './elements.js';
 import { link, listProviders, nameOf } from './providers.js';
 
+/** Resolves to who it is. */
 export async function showAccount() {
   // All at once: where the access token has run out, they refresh it once together.
   const [user, sessions, identities, providers] = await Promise.all([
@@ -21,6 +22,7 @@ export async function showAccount() {
     element('h2', {}, 'Linked identities'),
     element('ul', { id: 'identities' }, ...providers.map((one) => identityLine(one.provider, identities))),
   );
+  return user;
 }
 
 function sessionLine({ id, userAgent, ipAddress, lastUsedAt, current }) {

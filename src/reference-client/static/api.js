@@ -44,9 +44,19 @@ export class ApiError extends Error {
 
 /** Resolves to the `data` of the answer. */
 export async function request(method, path, body) {
+  return (await contentOf(await fetchSignedIn(path, json(method, body)))).data;
+}
+
+/** A page of a list: `data` and `meta`. */
+export async function requestPage(path) {
+  return (await fetchSignedIn(path)).json();
+}
+
+/** Resolves to the answer itself: for files and streams. `options` are those of fetch. */
+export async function fetchSignedIn(path, options) {
   const usedToken = accessToken ?? (await refresh());
   try {
-    return await send(method, path, body, usedToken);
+    return await send(path, options, usedToken);
   } catch (error) {
     if (error.status !== 401) throw error;
     // The token has run out, or the session was ended elsewhere: a refresh tells. What was answered 401 was not
@@ -55,13 +65,13 @@ export async function request(method, path, body) {
     const newToken = isNewer ? accessToken : await refresh();
     // What was begun as one person must not go on as another, who has signed in in another tab.
     if (subjectOf(newToken) !== subjectOf(usedToken)) throw error;
-    return send(method, path, body, newToken);
+    return send(path, options, newToken);
   }
 }
 
 /** For what needs no session. */
-export function publicRequest(method, path, body) {
-  return send(method, path, body);
+export async function publicRequest(method, path, body) {
+  return (await contentOf(await send(path, json(method, body)))).data;
 }
 
 /** Whether somebody is signed in in this browser: the first thing to ask when a page is loaded. */
@@ -75,6 +85,11 @@ export async function restoreSession() {
   }
 }
 
+/** For a stream that ended with its token, or its session: gets a new token, or finds that nobody is signed in any more. */
+export async function renewSession() {
+  await refresh();
+}
+
 export async function signIn(email, password) {
   await startSession('/v1/auth/login', { email, password });
 }
@@ -85,7 +100,7 @@ export async function exchange(code) {
 }
 
 async function startSession(path, body) {
-  const answer = await send('POST', path, { ...body, refreshTokenIn: 'cookie' });
+  const answer = await publicRequest('POST', path, { ...body, refreshTokenIn: 'cookie' });
   accessToken = answer.accessToken;
   sessionHasChanged();
 }
@@ -113,7 +128,7 @@ function refresh() {
 async function fetchAccessToken() {
   const oldToken = accessToken;
   try {
-    const answer = await send('POST', '/v1/auth/refresh', { refreshTokenIn: 'cookie' });
+    const answer = await publicRequest('POST', '/v1/auth/refresh', { refreshTokenIn: 'cookie' });
     accessToken = answer.accessToken;
   } catch (error) {
     // Only this means that the session is over. A server that can't be reached, or is busy, ends nothing.
@@ -125,21 +140,24 @@ async function fetchAccessToken() {
   return accessToken;
 }
 
-async function send(method, path, body, token) {
+const json = (method, body) => ({
+  method,
+  ...(body && { body: JSON.stringify(body), headers: { 'content-type': 'application/json' } }),
+});
+
+async function send(path, options = {}, token) {
   const answer = await fetch(API + path, {
-    method,
+    ...options,
     // The own origin gets its cookies anyway; this is for an API on another one.
     credentials: 'include',
-    headers: {
-      ...(token && { authorization: `Bearer ${token}` }),
-      ...(body && { 'content-type': 'application/json' }),
-    },
-    ...(body && { body: JSON.stringify(body) }),
+    headers: { ...options.headers, ...(token && { authorization: `Bearer ${token}` }) },
   });
-  const content = await answer.json().catch(() => ({}));
-  if (!answer.ok) throw new ApiError(answer.status, { title: answer.statusText, ...content });
-  return content.data;
+  if (answer.ok) return answer;
+  throw new ApiError(answer.status, { title: answer.statusText, ...(await contentOf(answer)) });
 }
+
+/** Empty where there is no JSON, as in a 204. */
+const contentOf = (answer) => answer.json().catch(() => ({}));
 
 /** Whom a token is for. Only to compare: a page has no way, and no need, to verify it. */
 function subjectOf(token) {

@@ -1,7 +1,9 @@
 import { exchange, restoreSession, watchSession } from './api.js';
 import { showAccount } from './account.js';
-import { attempt, say } from './elements.js';
+import { attempt, say, showBeside } from './elements.js';
+import { exportPanel, importPanel } from './job-starters.js';
 import { showMailedLink } from './mailed-link.js';
+import { NotificationsPanel } from './notifications.js';
 import { nameOf } from './providers.js';
 import { showSignIn } from './sign-in.js';
 
@@ -14,9 +16,27 @@ const ERRORS = {
   email_unverified: 'The provider does not vouch for your address.',
 };
 
+/** Ends the streams of whoever was here before. */
+let leaving = new AbortController();
+
 async function start() {
-  if (await restoreSession()) await showAccount();
+  leaving.abort();
+  leaving = new AbortController();
+  const { signal } = leaving;
+  showBeside();
+  if (await restoreSession()) await showSignedIn(signal);
   else await showSignIn();
+}
+
+async function showSignedIn(signal) {
+  const { role } = await showAccount();
+  // In the meantime somebody else may have come.
+  if (signal.aborted) return;
+  showBeside(
+    new NotificationsPanel(signal).node,
+    exportPanel(signal),
+    ...(role === 'admin' ? [importPanel(signal)] : []),
+  );
 }
 
 async function open() {

@@ -38,3 +38,8 @@ export async function attempt(action) {
 export function show(...nodes) {
   document.querySelector('main').replaceChildren(...nodes);
 }
+
+/** Beside it, and there until the next person comes. */
+export function showBeside(...nodes) {
+  document.querySelector('aside').replaceChildren(...nodes);
+}

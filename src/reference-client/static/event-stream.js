@@ -1,0 +1,29 @@
+/**
+ * Server-Sent Events (WHATWG HTML, section 9.2) out of an answer, as this API writes them. The browser's own EventSource
+ * can't send an Authorization header. A heartbeat comes out too, as a block without an event.
+ */
+export async function* blocksOf(answer) {
+  const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
+  let text = '';
+  try {
+    for (;;) {
+      const { value, done } = await reader.read();
+      if (done) return;
+      // A block may come in pieces, and several at once.
+      const blocks = (text + value).split('\n\n');
+      text = blocks.pop();
+      yield* blocks.map(parse);
+    }
+  } finally {
+    reader.cancel().catch(() => {});
+  }
+}
+
+function parse(block) {
+  const fields = {};
+  for (const line of block.split('\n')) {
+    const [, name, value] = /^(\w+): ?(.*)$/.exec(line) ?? [];
+    if (name) fields[name] = value;
+  }
+  return { ...fields, data: fields.data && JSON.parse(fields.data) };
+}
