@@ -89,9 +89,10 @@ export class TestApp {
     return `http://127.0.0.1:${(this.api.getHttpServer().address() as AddressInfo).port}`;
   }
 
-  async startWorker(): Promise<INestApplicationContext> {
+  async startWorker(settings: Settings = {}): Promise<INestApplicationContext> {
+    const config = loadConfig(undefined, { ...this.parts.env, ...settings });
     const worker = await NestFactory.createApplicationContext(
-      { module: TestWorkerModule, imports: [WorkerModule.with(this.config)], providers: this.parts.handlers },
+      { module: TestWorkerModule, imports: [WorkerModule.with(config)], providers: this.parts.handlers },
       { abortOnError: false, logger: false },
     );
     this.workers.push(worker);
