@@ -93,8 +93,8 @@ export class QueueBackend implements OnApplicationBootstrap, OnApplicationShutdo
   }
 
   /** The queues whose worker here asks for no work any more, though it could take some. */
-  silentWorkers(): string[] {
-    return this.workers.filter(({ silentMs }) => silentMs > SILENCE_MAX_MS).map(({ name }) => name);
+  silentWorkers(forMs = SILENCE_MAX_MS): string[] {
+    return this.workers.filter(({ silentMs }) => silentMs > forMs).map(({ name }) => name);
   }
 
   /** The connection for counters that all instances share; undefined where there is no Redis. */
