@@ -204,6 +204,23 @@ describe.each(backends)('GET /v1/notifications/stream on %s', (backend) => {
     expect([...sources.slice(1), foreign].map(({ isClosed }) => isClosed)).toEqual(times(6, () => false));
   });
 
+  it('gives way to a sixth on another instance, and not while others end as they begin', async () => {
+    const who = await signedIn(app);
+    const first = await open(who);
+    for (let n = 0; n < 10; n += 1) {
+      const passing = await open(who, { at: other.url });
+      passing.close();
+      await until(() => passing.isClosed, 'it to close');
+    }
+    const wasOpen = !first.isClosed;
+    const sources: EventSource[] = [];
+    for (let n = 0; n < 5; n += 1) sources.push(await open(who, { at: n % 2 ? here : other.url }));
+
+    expect(await first.untilEnded()).toBe('too-many-streams');
+    expect(wasOpen).toBe(true);
+    expect(sources.map(({ isClosed }) => isClosed)).toEqual(times(5, () => false));
+  });
+
   it('is cut off when its reader takes nothing, and no other', async () => {
     const who = await signedIn(app);
     const reader = await open(who);
