@@ -1,5 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { decodeJwt, SignJWT } from 'jose';
+import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import type { Socket } from 'node:net';
 import { KeyRing } from '../../src/platform/security/key-ring.ts';
@@ -122,6 +123,21 @@ describe.each(backends)('GET /v1/notifications/stream on %s', (backend) => {
 
     await source.untilReceived('notification', 2);
     expect(titlesIn(source)).toEqual(['b', 'c']);
+  });
+
+  it.each(['of another user', 'of nothing'])('begins with all own ones after an id %s', async (whose) => {
+    const [who, stranger] = [await signedIn(app), await signedIn(app)];
+    await notify(app, stranger.user.id, { title: 'foreign before' });
+    const foreign = (await stranger.get('/v1/notifications')).body.data[0].id as string;
+    await notify(app, stranger.user.id, { title: 'foreign after' });
+    await notify(app, who.user.id, { title: 'mine' });
+
+    const source = await open(who, { lastEventId: whose === 'of nothing' ? randomUUID() : foreign });
+
+    await source.untilReceived('notification');
+    await notify(app, who.user.id, { title: 'live' });
+    await source.untilReceived('notification', 2);
+    expect(titlesIn(source)).toEqual(['mine', 'live']);
   });
 
   it('takes an id that is none for no id', async () => {
