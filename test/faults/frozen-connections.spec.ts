@@ -50,5 +50,7 @@ describe.each(backends)('a worker on %s whose connections freeze without a word'
     const job = await startScripted(app, async () => undefined);
 
     await completes(job);
+    const waiting = await app.db.query(`SELECT FROM jobs WHERE status = 'queued'`);
+    expect(waiting).toHaveLength(1);
   }, 90_000);
 });
