@@ -3,7 +3,7 @@ import { Job } from '../../src/jobs/job.entity.ts';
 import { Mail } from '../../src/mail/mail.entity.ts';
 import { MailService } from '../../src/mail/mail.service.ts';
 import { mailSend } from '../../src/mail/mail-send.job.ts';
-import { enqueue, untilJob } from '../factories/job.factory.ts';
+import { enqueue, jobRow, untilJob } from '../factories/job.factory.ts';
 import { createUser, type NewTestUser } from '../factories/user.factory.ts';
 import { TestApp } from '../support/app.ts';
 import { backends } from '../support/queue-data.ts';
@@ -139,6 +139,10 @@ describe.each(backends)('mail by SMTP, with the queue on %s', (backend) => {
   it('needs nothing of an account that is gone', async () => {
     await smtp.down();
     const { email, job } = await mailTo();
+    await until(async () => {
+      const { status, attempts } = await jobRow(app, job.id);
+      return status === 'queued' && attempts > 0;
+    }, 'the first run to fail');
     await app.db.query('DELETE FROM users WHERE email = $1', [email]);
     await smtp.up();
 
