@@ -17,7 +17,7 @@ import { QueueModule } from './platform/queue/queue.module.ts';
 import { SecurityModule } from './platform/security/security.module.ts';
 import { UserEraseHandler } from './users/personal-data/user-erase.handler.ts';
 import { UserExportHandler } from './users/personal-data/user-export.handler.ts';
-import { UserImportHandler } from './users/user-import.handler.ts';
+import { UserImportHandler } from './users/imports/user-import.handler.ts';
 import { UsersModule } from './users/users.module.ts';
 import { InboundWebhooksModule } from './webhooks/inbound/inbound-webhooks.module.ts';
 import { WebhookReceiveHandler } from './webhooks/inbound/webhook-receive.handler.ts';

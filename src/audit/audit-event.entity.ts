@@ -15,6 +15,7 @@ export const auditEventTypes = [
   'role-changed',
   'status-changed',
   'account-deleted',
+  'jobs-redriven',
 ] as const;
 export type AuditEventType = (typeof auditEventTypes)[number];
 
@@ -30,7 +31,7 @@ export class AuditEvent {
   @Column('text')
   type!: AuditEventType;
 
-  /** Whose account it happened to; null where an address was tried that has none. */
+  /** Whose account it happened to; null where it was none, and where an address was tried that has none. */
   @Column('uuid', { nullable: true })
   userId!: string | null;
 

@@ -10,7 +10,7 @@ import type { AuditEventsQuery } from './audit.schemas.ts';
 
 export interface NewAuditEvent {
   type: AuditEventType;
-  /** Whose account it happened to. */
+  /** Whose account it happened to; null where it was none. */
   userId: string | null;
   /** No secrets and no addresses. */
   data?: Record<string, unknown>;

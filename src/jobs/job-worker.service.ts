@@ -27,6 +27,9 @@ const IDLE_CHECK_MS = 100;
 /** What the queue tolerates before it gives a job up itself; the ledger counts losses, and gives up first. */
 const STALLS_MAX = 1_000;
 
+/** Not the end at once: a newer release may have written it, and one of its workers may take the next run. */
+class InputInvalidError extends Error {}
+
 interface Handler {
   definition: JobDefinition;
   runner: JobRunner<unknown>;
@@ -173,7 +176,7 @@ function refuseHopeless(job: Job): void {
 
 function parseInput(definition: JobDefinition, job: Job): unknown {
   const parsed = definition.input.safeParse(job.input);
-  if (!parsed.success) throw new JobFailure('INPUT_INVALID', 'The input of the job is not valid.');
+  if (!parsed.success) throw new InputInvalidError();
   return parsed.data;
 }
 
@@ -195,6 +198,9 @@ async function untilAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T
 /** What the owner is shown: words we chose, never those of a library. */
 function publicError(error: unknown): { code: string; message: string } {
   if (error instanceof JobFailure) return { code: error.code, message: error.message };
+  if (error instanceof InputInvalidError) {
+    return { code: 'INPUT_INVALID', message: 'The input of the job is not valid.' };
+  }
   if (error instanceof JobTimeoutError) return { code: 'TIMED_OUT', message: 'The job took too long.' };
   return { code: 'INTERNAL', message: 'The job failed on our side.' };
 }

@@ -14,6 +14,21 @@ import { JobFile } from './job-file.entity.ts';
 export const jobStatuses = ['queued', 'active', 'completed', 'failed', 'cancelled'] as const;
 export type JobStatus = (typeof jobStatuses)[number];
 
+/** A job that nothing has happened to yet; a retry makes it so again. */
+export const FRESH_JOB = {
+  status: 'queued',
+  progress: 0,
+  attempts: 0,
+  losses: 0,
+  lease: null,
+  handedOverAt: null,
+  cancelRequestedAt: null,
+  errorCode: null,
+  errorMessage: null,
+  startedAt: null,
+  finishedAt: null,
+} as const;
+
 /** One piece of work that must happen: the truth about it. The queue only says when. */
 @Entity('jobs')
 @Check('jobs_status_check', `status IN ('queued', 'active', 'completed', 'failed', 'cancelled')`)

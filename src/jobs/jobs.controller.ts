@@ -4,10 +4,11 @@ import { Readable } from 'node:stream';
 import { LimitReachedError, NotFoundError } from '../platform/errors/platform.errors.ts';
 import { item, page } from '../platform/http/schemas.ts';
 import { Endpoint } from '../platform/openapi/endpoint.decorator.ts';
-import { CurrentUser } from '../platform/security/access.decorators.ts';
+import { CurrentUser, Roles } from '../platform/security/access.decorators.ts';
 import type { Principal } from '../platform/security/principal.ts';
 import { JobEventsService } from './job-events.service.ts';
 import { JobFilesService } from './job-files.service.ts';
+import { JobRedriveService } from './job-redrive.service.ts';
 import { JobNotCancellableError, JobNotFinishedError, JobNotRetryableError } from './jobs.errors.ts';
 import {
   jobIdSchema,
@@ -15,6 +16,9 @@ import {
   jobsQuerySchema,
   type JobsQuery,
   jobView,
+  type RedriveJobs,
+  redriveJobsSchema,
+  redrivenJobsSchema,
   type StartJob,
   startJobSchema,
 } from './jobs.schemas.ts';
@@ -26,6 +30,7 @@ export class JobsController {
     private readonly jobs: JobsService,
     private readonly files: JobFilesService,
     private readonly events: JobEventsService,
+    private readonly redrives: JobRedriveService,
   ) {}
 
   @Post()
@@ -45,6 +50,20 @@ export class JobsController {
   async list(@Query({ schema: jobsQuerySchema }) query: JobsQuery, @CurrentUser() caller: Principal) {
     const { data, meta } = await this.jobs.list(query, caller);
     return { data: data.map(jobView), meta };
+  }
+
+  @Post('redrive')
+  @Endpoint({
+    summary: 'Start all failed jobs of a type anew',
+    description:
+      'At most 5,000 at a time, the oldest first; `hasMore` says whether to ask again. The workers find them ' +
+      'within seconds. Asking twice does no harm: what has been started is failed no longer.',
+    status: 202,
+    returns: item(redrivenJobsSchema),
+  })
+  @Roles('admin')
+  async redrive(@Body({ schema: redriveJobsSchema }) body: RedriveJobs) {
+    return { data: await this.redrives.redrive(body) };
   }
 
   @Get(':id')

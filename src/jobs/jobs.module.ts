@@ -1,5 +1,6 @@
 import { Module } from '@nestjs/common';
 import { TypeOrmModule } from '@nestjs/typeorm';
+import { AuditModule } from '../audit/audit.module.ts';
 import { JobFile } from './job-file.entity.ts';
 import { JobFilesService } from './job-files.service.ts';
 import { EventStreamsModule } from '../platform/http/event-streams.module.ts';
@@ -7,6 +8,7 @@ import { JobEnds } from './job-ends.service.ts';
 import { JobEventsService } from './job-events.service.ts';
 import { JobHandOverService } from './job-hand-over.service.ts';
 import { JobListeners } from './job-listeners.service.ts';
+import { JobRedriveService } from './job-redrive.service.ts';
 import { Job } from './job.entity.ts';
 import { JobsController } from './jobs.controller.ts';
 // They arise in the worker; here they are subscribed to and described.
@@ -15,9 +17,17 @@ import './jobs.events.ts';
 import { JobsService } from './jobs.service.ts';
 
 @Module({
-  imports: [TypeOrmModule.forFeature([Job, JobFile]), EventStreamsModule],
+  imports: [TypeOrmModule.forFeature([Job, JobFile]), AuditModule, EventStreamsModule],
   controllers: [JobsController],
-  providers: [JobsService, JobFilesService, JobHandOverService, JobListeners, JobEnds, JobEventsService],
+  providers: [
+    JobsService,
+    JobFilesService,
+    JobHandOverService,
+    JobListeners,
+    JobEnds,
+    JobEventsService,
+    JobRedriveService,
+  ],
   exports: [JobsService, JobFilesService, JobHandOverService, JobListeners],
 })
 export class JobsModule {}

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { idSchema, pageQuery, text, timestampSchema } from '../platform/http/schemas.ts';
+import { idSchema, instantSchema, pageQuery, text, timestampSchema } from '../platform/http/schemas.ts';
 import { jobStatuses, type Job } from './job.entity.ts';
 
 export const jobSchema = z
@@ -27,6 +27,23 @@ export const startJobSchema = z
   .strictObject({ type: text({ min: 1, max: 64 }), input: z.record(z.string(), z.unknown()).default({}) })
   .meta({ id: 'StartJob' });
 export type StartJob = z.output<typeof startJobSchema>;
+
+export const redriveJobsSchema = z
+  .strictObject({
+    type: text({ min: 1, max: 64 }),
+    errorCode: text({ min: 1, max: 64 }).optional(),
+    from: instantSchema.optional().describe('Not those that failed before this.'),
+    to: instantSchema.optional().describe('Not those that failed after this.'),
+  })
+  .meta({ id: 'RedriveJobs' });
+export type RedriveJobs = z.output<typeof redriveJobsSchema>;
+
+export const redrivenJobsSchema = z
+  .object({
+    redriven: z.int().describe('How many failed jobs were started anew.'),
+    hasMore: z.boolean().describe('True where so many were found that some are left: ask again.'),
+  })
+  .meta({ id: 'RedrivenJobs' });
 
 export const jobsQuerySchema = pageQuery(['createdAt'], {
   type: text({ max: 64 }).optional(),

@@ -15,26 +15,11 @@ import type { Principal } from '../platform/security/principal.ts';
 import { findJobDefinition, type JobDefinition, jobTypesForUsers } from './job-definition.ts';
 import { JobHandOverService } from './job-hand-over.service.ts';
 import { JobListeners } from './job-listeners.service.ts';
-import { Job } from './job.entity.ts';
+import { FRESH_JOB, Job } from './job.entity.ts';
 import { JobNotCancellableError, JobNotRetryableError } from './jobs.errors.ts';
 import type { JobsQuery, StartJob } from './jobs.schemas.ts';
 
 const UNFINISHED_PER_USER_MAX = 100;
-
-/** A job that nothing has happened to yet; a retry makes it so again. */
-const FRESH = {
-  status: 'queued',
-  progress: 0,
-  attempts: 0,
-  losses: 0,
-  lease: null,
-  handedOverAt: null,
-  cancelRequestedAt: null,
-  errorCode: null,
-  errorMessage: null,
-  startedAt: null,
-  finishedAt: null,
-} as const;
 
 interface Ownership {
   /** Who may watch it; left out for the system's own work. */
@@ -71,7 +56,7 @@ export class JobsService {
       inputFileId: ownership.inputFileId ?? null,
       correlationId: context?.correlationId ?? randomUUID(),
       traceparent: context?.traceparent ?? null,
-      ...FRESH,
+      ...FRESH_JOB,
       result: null,
       availableAt: ownership.availableAt ?? new Date(),
     });
@@ -154,7 +139,7 @@ export class JobsService {
       const { affected } = await tx.update(
         Job,
         { id, status: In(['failed', 'cancelled']) },
-        { ...FRESH, availableAt: new Date() },
+        { ...FRESH_JOB, availableAt: new Date() },
       );
       if (!affected) throw new JobNotRetryableError();
       // An administrator who mends something for others is not held up by how much they have.

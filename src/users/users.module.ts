@@ -3,12 +3,12 @@ import { TypeOrmModule } from '@nestjs/typeorm';
 import { AuditModule } from '../audit/audit.module.ts';
 import { SessionsModule } from '../auth/sessions/sessions.module.ts';
 import { JobsModule } from '../jobs/jobs.module.ts';
+import { UserImportsController } from './imports/user-imports.controller.ts';
+import { UserImportsService } from './imports/user-imports.service.ts';
 import { AccountDeletionService } from './personal-data/account-deletion.service.ts';
 // Nothing here starts it, users do: it must be defined.
 // oxlint-disable-next-line import/no-unassigned-import
 import './personal-data/user-export.job.ts';
-import { UserImportsController } from './user-imports.controller.ts';
-import { UserImportsService } from './user-imports.service.ts';
 import { User } from './user.entity.ts';
 import { UsersController } from './users.controller.ts';
 import { UsersService } from './users.service.ts';

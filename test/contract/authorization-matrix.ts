@@ -131,6 +131,7 @@ export const matrix: Record<string, Rule> = {
   jobs_get: /*                 */ rule([401, 404, 200, 200], { of: 'queued job' }),
   jobs_cancel: /*              */ rule([401, 404, 200, 200], { of: 'queued job' }),
   jobs_retry: /*               */ rule([401, 404, 202, 202], { of: 'failed job' }),
+  jobs_redrive: /*             */ rule([401, 403, 403, 202], { body: { type: 'user-export' } }),
   jobs_result: /*              */ rule([401, 404, 200, 200], { of: 'finished export' }),
   // Of one that has ended, since the answer ends with it.
   jobs_watch: /*               */ rule([401, 404, 200, 200], { of: 'failed job' }),

@@ -175,6 +175,17 @@ describe.each(backends)('GET /v1/jobs/{id}/events on %s', (backend) => {
     expect(await source.untilEnded()).toBe('session-ended');
   });
 
+  it('ends when an administrator who watches the job of another is one no longer', async () => {
+    const [boss, watcher] = [await signedIn(app, { role: 'admin' }), await signedIn(app, { role: 'admin' })];
+    const job = await createJob(app, asOwner());
+    const sources = [await watch(job.id, watcher), await watch(job.id, watcher, other.url)];
+
+    await boss.patch(`/v1/users/${watcher.user.id}`, { role: 'user' });
+
+    const ends = await Promise.all(sources.map((source) => source.untilEnded(5_000)));
+    expect(ends).toEqual(['session-ended', 'session-ended']);
+  });
+
   it('leaves the notifications of the same user open, however many jobs they watch', async () => {
     const [who, job] = await ownJobOfSomebody();
     const notifications = await EventSource.open(`${here}/v1/notifications/stream`, who.accessToken);

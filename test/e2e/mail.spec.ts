@@ -3,12 +3,13 @@ import { Job } from '../../src/jobs/job.entity.ts';
 import { Mail } from '../../src/mail/mail.entity.ts';
 import { MailService } from '../../src/mail/mail.service.ts';
 import { mailSend } from '../../src/mail/mail-send.job.ts';
-import { enqueue, untilJob } from '../factories/job.factory.ts';
+import { enqueue, jobRow, untilJob } from '../factories/job.factory.ts';
 import { createUser, type NewTestUser } from '../factories/user.factory.ts';
 import { TestApp } from '../support/app.ts';
 import { backends } from '../support/queue-data.ts';
 import { header, SmtpServer } from '../support/smtp.ts';
 import { times, until } from '../support/until.ts';
+import { In } from 'typeorm';
 
 describe.each(backends)('mail by SMTP, with the queue on %s', (backend) => {
   let app: TestApp;
@@ -42,6 +43,8 @@ describe.each(backends)('mail by SMTP, with the queue on %s', (backend) => {
     return { email: user.email, mail, job };
   }
 
+  const unfinishedJobs = () => app.db.getRepository(Job).countBy({ status: In(['queued', 'active']) });
+
   it('goes out once for its cause, naming the request that caused it', async () => {
     const email = `registers-${backend}@example.com`;
     const body = { email, password: 'a long enough password', displayName: 'New' };
@@ -57,6 +60,23 @@ describe.each(backends)('mail by SMTP, with the queue on %s', (backend) => {
     expect(message).toContain('Content-Type: text/html');
     await until(async () => (await app.db.getRepository(Mail).findOneBy({ id: mail.id }))?.sentAt, 'sentAt');
     expect(smtp.to(email)).toHaveLength(1);
+  });
+
+  it('goes out once for a request that is sent again', async () => {
+    const { user } = await createUser(app);
+    await app.http().post('/v1/auth/forgot-password').send({ email: user.email });
+    await app.http().post('/v1/auth/forgot-password').send({ email: user.email });
+    const asked = await until(() => smtp.to(user.email)[0], 'the mail');
+    const [, token] = /[?&]token=([\w-]+)/.exec(asked) ?? [];
+    const reset = { token, password: 'a different horse entirely' };
+
+    const answers = await Promise.all(times(5, () => app.http().post('/v1/auth/reset-password').send(reset)));
+
+    await until(() => smtp.to(user.email).length > 1, 'the notice');
+    await until(async () => (await unfinishedJobs()) === 0, 'all that follows');
+    const subjects = smtp.to(user.email).map((message) => header(message, 'Subject'));
+    expect(answers.filter(({ status }) => status === 204)).toHaveLength(1);
+    expect(subjects).toEqual(['Set a new password', 'Your password was changed']);
   });
 
   it('waits for a server that is away, and then arrives once each', async () => {
@@ -119,6 +139,10 @@ describe.each(backends)('mail by SMTP, with the queue on %s', (backend) => {
   it('needs nothing of an account that is gone', async () => {
     await smtp.down();
     const { email, job } = await mailTo();
+    await until(async () => {
+      const { status, attempts } = await jobRow(app, job.id);
+      return status === 'queued' && attempts > 0;
+    }, 'the first run to fail');
     await app.db.query('DELETE FROM users WHERE email = $1', [email]);
     await smtp.up();
 

@@ -1,5 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { decodeJwt, SignJWT } from 'jose';
+import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import type { Socket } from 'node:net';
 import { KeyRing } from '../../src/platform/security/key-ring.ts';
@@ -124,6 +125,21 @@ describe.each(backends)('GET /v1/notifications/stream on %s', (backend) => {
     expect(titlesIn(source)).toEqual(['b', 'c']);
   });
 
+  it.each(['of another user', 'of nothing'])('begins with all own ones after an id %s', async (whose) => {
+    const [who, stranger] = [await signedIn(app), await signedIn(app)];
+    await notify(app, stranger.user.id, { title: 'foreign before' });
+    const foreign = (await stranger.get('/v1/notifications')).body.data[0].id as string;
+    await notify(app, stranger.user.id, { title: 'foreign after' });
+    await notify(app, who.user.id, { title: 'mine' });
+
+    const source = await open(who, { lastEventId: whose === 'of nothing' ? randomUUID() : foreign });
+
+    await source.untilReceived('notification');
+    await notify(app, who.user.id, { title: 'live' });
+    await source.untilReceived('notification', 2);
+    expect(titlesIn(source)).toEqual(['mine', 'live']);
+  });
+
   it('takes an id that is none for no id', async () => {
     const who = await signedIn(app);
     await notify(app, who.user.id, { title: 'before' });
@@ -202,6 +218,23 @@ describe.each(backends)('GET /v1/notifications/stream on %s', (backend) => {
 
     expect(await sources[0]?.untilEnded()).toBe('too-many-streams');
     expect([...sources.slice(1), foreign].map(({ isClosed }) => isClosed)).toEqual(times(6, () => false));
+  });
+
+  it('gives way to a sixth on another instance, and not while others end as they begin', async () => {
+    const who = await signedIn(app);
+    const first = await open(who);
+    for (let n = 0; n < 10; n += 1) {
+      const passing = await open(who, { at: other.url });
+      passing.close();
+      await until(() => passing.isClosed, 'it to close');
+    }
+    const wasOpen = !first.isClosed;
+    const sources: EventSource[] = [];
+    for (let n = 0; n < 5; n += 1) sources.push(await open(who, { at: n % 2 ? here : other.url }));
+
+    expect(await first.untilEnded()).toBe('too-many-streams');
+    expect(wasOpen).toBe(true);
+    expect(sources.map(({ isClosed }) => isClosed)).toEqual(times(5, () => false));
   });
 
   it('is cut off when its reader takes nothing, and no other', async () => {

@@ -6,7 +6,7 @@ import { User } from '../../src/users/user.entity.ts';
 import { untilJob } from '../factories/job.factory.ts';
 import { notify } from '../factories/notification.factory.ts';
 import { TestApp } from '../support/app.ts';
-import { type SignedIn, signedIn } from '../support/client.ts';
+import { login, SignedIn, signedIn } from '../support/client.ts';
 import { scriptedHandlers, startScripted } from '../support/scripted-jobs.ts';
 import { times } from '../support/until.ts';
 
@@ -250,6 +250,22 @@ describe('what a user is told of', () => {
     });
 
     expect(await told(who)).toEqual([{ type: 'password-changed', about: {} }]);
+  });
+
+  it('is a changed address, once it is confirmed', async () => {
+    const who = await signedIn(app);
+    const newEmail = `${randomUUID()}@example.com`;
+    await who.post('/v1/users/me/email', { newEmail, password: 'correct horse battery' });
+    const token = await app.mailbox.token(newEmail);
+    const before = await told(who);
+
+    const confirm = () => app.http().post('/v1/auth/confirm-email-change').send({ token });
+    const statuses = [(await confirm()).status, (await confirm()).status];
+
+    const again = await login(app, newEmail, 'correct horse battery');
+    const after = await told(new SignedIn(app, who.user, again.accessToken, again.refreshToken));
+    expect(statuses).toEqual([204, 400]);
+    expect([before, after]).toEqual([[], [{ type: 'email-changed', about: {} }]]);
   });
 
   it('is a refresh token that was used again, once', async () => {

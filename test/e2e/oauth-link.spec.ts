@@ -55,6 +55,18 @@ describe('POST /v1/auth/oauth/{provider}/link', () => {
     expect((await app.mailbox.next(user.user.email)).subject).toBe('Another way to sign in was added');
   });
 
+  it('is told in the application, as unlinking is', async () => {
+    await new Browser(app).link('google', user);
+    await unlink(user, 'google');
+
+    const { body } = await user.get('/v1/notifications');
+    expect(body.data.map(({ type }: { type: string }) => type)).toEqual([
+      'identity-unlinked',
+      'identity-linked',
+    ]);
+    expect(body.meta.unreadCount).toBe(2);
+  });
+
   it('links an account at the provider that has no verified address, and shows none', async () => {
     oauth.person('google', { ...person, emailVerified: false });
 

@@ -89,9 +89,10 @@ export class TestApp {
     return `http://127.0.0.1:${(this.api.getHttpServer().address() as AddressInfo).port}`;
   }
 
-  async startWorker(): Promise<INestApplicationContext> {
+  async startWorker(settings: Settings = {}): Promise<INestApplicationContext> {
+    const config = loadConfig(undefined, { ...this.parts.env, ...settings });
     const worker = await NestFactory.createApplicationContext(
-      { module: TestWorkerModule, imports: [WorkerModule.with(this.config)], providers: this.parts.handlers },
+      { module: TestWorkerModule, imports: [WorkerModule.with(config)], providers: this.parts.handlers },
       { abortOnError: false, logger: false },
     );
     this.workers.push(worker);
@@ -102,10 +103,19 @@ export class TestApp {
    * One more instance of the API on the same database. A process of its own, since two applications in one would share
    * what libraries keep globally: Passport has one list of strategies.
    */
-  async startAnother(settings: Settings = {}): Promise<Program> {
+  startAnother(settings: Settings = {}): Promise<Program> {
+    return this.startProgram('main', settings);
+  }
+
+  /** A worker in a process of its own, for what only its output shows. */
+  startAnotherWorker(settings: Settings = {}): Promise<Program> {
+    return this.startProgram('worker', settings);
+  }
+
+  private async startProgram(name: 'main' | 'worker', settings: Settings): Promise<Program> {
     const { PUBLIC_URL, JWT_ISSUER, JWT_AUDIENCE } = this.config;
     const env = { ...this.parts.env, PUBLIC_URL, JWT_ISSUER, JWT_AUDIENCE, LOG_LEVEL: 'info', ...settings };
-    const other = await Program.start('main', env);
+    const other = await Program.start(name, env);
     this.others.push(other);
     return other.ready();
   }

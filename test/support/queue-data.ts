@@ -5,6 +5,36 @@ import { CLAIM_KEY, redisUrl } from './redis.ts';
 /** Where the queue can live on this machine: `describe.each(backends)`. */
 export const backends: Backend[] = redisUrl() ? ['postgres', 'redis'] : ['postgres'];
 
+/** All that the queue holds, keys and values. Counters of rate limits are beside it, and not meant. */
+export async function queueText(app: TestApp): Promise<string> {
+  if (!app.config.REDIS_URL) {
+    const rows = await app.db.query(
+      `SELECT to_jsonb(job) FROM bullmq.job UNION ALL SELECT to_jsonb(event) FROM bullmq.event
+       UNION ALL SELECT to_jsonb(meta) FROM bullmq.meta`,
+    );
+    return JSON.stringify(rows);
+  }
+  const redis = new Redis(app.config.REDIS_URL);
+  try {
+    const keys = await redis.keys('bull:*');
+    return JSON.stringify(await Promise.all(keys.map(async (key) => [key, await valueOf(redis, key)])));
+  } finally {
+    redis.disconnect();
+  }
+}
+
+async function valueOf(redis: Redis, key: string): Promise<unknown> {
+  const readers: Record<string, () => Promise<unknown>> = {
+    string: () => redis.get(key),
+    hash: () => redis.hgetall(key),
+    list: () => redis.lrange(key, 0, -1),
+    set: () => redis.smembers(key),
+    zset: () => redis.zrange(key, '0', '-1'),
+    stream: () => redis.xrange(key, '-', '+'),
+  };
+  return readers[await redis.type(key)]?.();
+}
+
 /** What a Redis without its disk does: the queue forgets every job, those that run included. */
 export async function loseQueueData(app: TestApp): Promise<void> {
   if (!app.config.REDIS_URL) {

@@ -107,13 +107,18 @@ export class System {
     this.redis = await startRedis({ port, dir, args: ['--appendonly', 'yes'] });
   }
 
+  /** Of the administrator who makes all requests. */
+  async token(): Promise<string> {
+    return (this.accessToken ||= await this.signIn());
+  }
+
   /** A request of an administrator who has signed in. */
   async request(method: string, path: string, body?: string, type = 'application/json'): Promise<Response> {
-    this.accessToken ||= await this.signIn();
+    const token = await this.token();
     return fetch(this.url + path, {
       method,
       headers: {
-        authorization: `Bearer ${this.accessToken}`,
+        authorization: `Bearer ${token}`,
         ...(body === undefined ? {} : { 'content-type': type }),
       },
       ...(body === undefined ? {} : { body }),

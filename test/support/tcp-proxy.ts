@@ -39,6 +39,11 @@ export class TcpProxy {
     for (const socket of this.sockets) socket.resetAndDestroy();
   }
 
+  /** Nothing more goes either way on the connections there are, and nobody is told. New ones work. */
+  freezeConnections(): void {
+    for (const socket of this.sockets) socket.unpipe().pause();
+  }
+
   async stop(): Promise<void> {
     this.breakConnections();
     this.server.close();

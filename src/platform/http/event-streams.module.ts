@@ -1,5 +1,6 @@
 import { Module } from '@nestjs/common';
 import { EventStreams } from './event-streams.service.ts';
+import { StreamPlaces } from './stream-places.service.ts';
 
-@Module({ providers: [EventStreams], exports: [EventStreams] })
+@Module({ providers: [EventStreams, StreamPlaces], exports: [EventStreams] })
 export class EventStreamsModule {}

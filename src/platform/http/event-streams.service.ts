@@ -4,8 +4,7 @@ import { Config } from '../config/config.ts';
 import { HealthService } from '../health/health.service.ts';
 import type { Principal } from '../security/principal.ts';
 import { EventStream } from './event-stream.ts';
-
-const STREAMS_PER_USER_MAX = 5;
+import { StreamPlaces } from './stream-places.service.ts';
 
 interface OpenStream {
   caller: Principal;
@@ -15,13 +14,13 @@ interface OpenStream {
 /** The streams that are open on this instance, each for as long as its caller may listen and the instance stays. */
 @Injectable()
 export class EventStreams implements OnModuleDestroy {
-  /** Oldest first; by kind and user, since those of one kind make room for each other. */
-  private readonly open = new Map<string, OpenStream[]>();
+  private readonly open = new Set<OpenStream>();
   private isRevoked: (caller: Principal) => boolean = () => false;
   private isEnding = false;
 
   constructor(
     private readonly config: Config,
+    private readonly places: StreamPlaces,
     health: HealthService,
   ) {
     health.onDrain(() => this.endAll());
@@ -33,7 +32,7 @@ export class EventStreams implements OnModuleDestroy {
   }
 
   endRevoked(): void {
-    for (const { caller, stream } of this.all()) if (this.isRevoked(caller)) stream.end('session-ended');
+    for (const { caller, stream } of this.open) if (this.isRevoked(caller)) stream.end('session-ended');
   }
 
   /** The answer of a route that has nothing else to say. It may have ended already. */
@@ -41,10 +40,16 @@ export class EventStreams implements OnModuleDestroy {
     // Some proxies hold an answer back until it is whole (nginx, "X-Accel-Buffering").
     void reply.header('x-accel-buffering', 'no');
     const stream = new EventStream(reply.raw, this.config.STREAM_HEARTBEAT_SECONDS * 1_000);
-    this.keep(`${kind} ${caller.userId}`, { caller, stream });
+    const entry = { caller, stream };
+    this.open.add(entry);
     const lifeMs = Math.max(0, caller.expiresAt.getTime() - Date.now());
     const expiry = setTimeout(() => stream.end('token-expired'), lifeMs);
-    stream.signal.addEventListener('abort', () => clearTimeout(expiry));
+    stream.signal.addEventListener('abort', () => {
+      clearTimeout(expiry);
+      this.open.delete(entry);
+    });
+    // Those of one kind make room for each other.
+    this.places.take(`${kind}:${caller.userId}`, stream);
     // What has happened since the guard let the caller in.
     if (this.isEnding) stream.end('server-draining');
     if (this.isRevoked(caller)) stream.end('session-ended');
@@ -58,23 +63,6 @@ export class EventStreams implements OnModuleDestroy {
 
   private endAll(): void {
     this.isEnding = true;
-    for (const { stream } of this.all()) stream.end('server-draining');
-  }
-
-  private keep(key: string, entry: OpenStream): void {
-    const own = [...(this.open.get(key) ?? []), entry];
-    this.open.set(key, own);
-    entry.stream.signal.addEventListener('abort', () => this.forget(key, entry));
-    for (const { stream } of own.slice(0, -STREAMS_PER_USER_MAX)) stream.end('too-many-streams');
-  }
-
-  private forget(key: string, entry: OpenStream): void {
-    const others = (this.open.get(key) ?? []).filter((other) => other !== entry);
-    if (others.length > 0) this.open.set(key, others);
-    else this.open.delete(key);
-  }
-
-  private all(): OpenStream[] {
-    return [...this.open.values()].flat();
+    for (const { stream } of this.open) stream.end('server-draining');
   }
 }

@@ -42,6 +42,16 @@ const TOKEN_MAX = 200;
 /** A secret that we made and are handed back. */
 export const tokenSchema = z.string().min(1).max(TOKEN_MAX);
 
+const INSTANT_MAX = 40;
+
+/** A moment as a client names it, in any offset. */
+export const instantSchema = z.iso
+  .datetime({ offset: true })
+  .max(INSTANT_MAX)
+  .transform((value) => new Date(value))
+  .pipe(z.date())
+  .meta({ format: 'date-time' });
+
 /** RFC 3339 in UTC with milliseconds. */
 export const timestampSchema = z
   .date()

@@ -7,12 +7,12 @@ import {
   type JobsOptions,
   type Processor,
   Queue,
-  Worker,
   type WorkerOptions,
 } from 'bullmq';
 import { Redis, type RedisOptions } from 'ioredis';
 import pg from 'pg';
 import { Config } from '../config/config.ts';
+import { QueueWorker } from './queue-worker.ts';
 
 /** The PostgreSQL schema of the queue when there is no Redis. BullMQ's own name, since it can't be told another for a pool. */
 export const QUEUE_SCHEMA = DEFAULT_SCHEMA;
@@ -35,6 +35,13 @@ const JOB_OPTIONS: JobsOptions = {
 const FETCH_RETRY_MS = 2_000;
 const PRODUCER_COMMAND_TIMEOUT_MS = 2_000;
 const RECONNECT_MAX_MS = 5_000;
+/**
+ * A connection that has not answered for so long is given up: TCP alone would notice a silent death minutes later. More
+ * than any wait for news takes.
+ */
+const ANSWER_TIMEOUT_MS = 15_000;
+/** No wait for news is as long, and no job of any size keeps a worker from asking while it has room for another. */
+const SILENCE_MAX_MS = 60_000;
 const POOL_MAX = 20;
 
 export type DependencyState = 'up' | 'down' | 'unused';
@@ -44,6 +51,7 @@ export type DependencyState = 'up' | 'down' | 'unused';
 export class QueueBackend implements OnApplicationBootstrap, OnApplicationShutdown {
   private readonly logger = new Logger('Queue');
   private readonly queues = new Map<string, Queue>();
+  private readonly workers: QueueWorker[] = [];
   private readonly connections: QueueConnections;
 
   private readonly isProduction: boolean;
@@ -71,16 +79,22 @@ export class QueueBackend implements OnApplicationBootstrap, OnApplicationShutdo
     return queue;
   }
 
-  worker(name: string, processor: Processor, tuning: WorkerTuning): Worker {
+  worker(name: string, processor: Processor, tuning: WorkerTuning): QueueWorker {
     const { consumer, factory } = this.connections;
-    const worker = new Worker(
+    const worker = new QueueWorker(
       name,
       processor,
       { ...tuning, connection: consumer(), runRetryDelay: FETCH_RETRY_MS },
       factory as never,
     );
     worker.on('error', (error) => this.report(error));
+    this.workers.push(worker);
     return worker;
+  }
+
+  /** The queues whose worker here asks for no work any more, though it could take some. */
+  silentWorkers(forMs = SILENCE_MAX_MS): string[] {
+    return this.workers.filter(({ silentMs }) => silentMs > forMs).map(({ name }) => name);
   }
 
   /** The connection for counters that all instances share; undefined where there is no Redis. */
@@ -150,6 +164,7 @@ function redisConnections(url: string, report: (error: Error) => void): QueueCon
     // The pause is short and capped, so that work resumes within seconds of Redis coming back.
     retryStrategy: (attempt) => Math.min(attempt * 200, RECONNECT_MAX_MS),
     connectTimeout: 5_000,
+    socketTimeout: ANSWER_TIMEOUT_MS,
   };
   // A request never waits for Redis: the hand-over fails fast and the sweep makes up for it.
   const producer = new Redis(url, {
@@ -192,11 +207,14 @@ function postgresConnections(url: string, report: (error: Error) => void): Queue
     max: POOL_MAX,
     keepAlive: true,
     connectionTimeoutMillis: 5_000,
+    query_timeout: ANSWER_TIMEOUT_MS,
     idleTimeoutMillis: 30_000,
     options: `-c search_path=${QUEUE_SCHEMA}`,
     application_name: 'reference-queue',
   });
   pool.on('error', report);
+  // One that breaks in use tells only itself, and BullMQ doesn't listen while it makes itself ready: nobody would.
+  pool.on('connect', (client) => void client.on('error', report));
   // Every queue and worker listens for its faults.
   pool.setMaxListeners(0);
   return {

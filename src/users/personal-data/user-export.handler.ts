@@ -2,7 +2,7 @@ import { strToU8, zipSync } from 'fflate';
 import { DataSource } from 'typeorm';
 import { JobFilesService } from '../../jobs/job-files.service.ts';
 import { type JobContext, JobFailure, JobHandler, type JobRunner } from '../../jobs/job-handler.ts';
-import { csvLine } from '../import-csv.ts';
+import { csvLine } from '../imports/import-csv.ts';
 import { userExport } from './user-export.job.ts';
 
 /** What there is about a person, a table each. Never hashes, tokens or salts. $1 is the person. */

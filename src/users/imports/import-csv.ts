@@ -1,4 +1,4 @@
-import { ImportFileInvalidError } from './users.errors.ts';
+import { ImportFileInvalidError } from '../users.errors.ts';
 
 /** One record of the file, told by where it begins; `fields` is null where its quoting is broken. */
 export interface CsvRecord {

@@ -1,13 +1,13 @@
 import { Injectable } from '@nestjs/common';
 import type { Readable } from 'node:stream';
 import { DataSource } from 'typeorm';
-import { JobFilesService } from '../jobs/job-files.service.ts';
-import type { Job } from '../jobs/job.entity.ts';
-import { JobsService } from '../jobs/jobs.service.ts';
-import { PayloadTooLargeError } from '../platform/errors/platform.errors.ts';
+import { JobFilesService } from '../../jobs/job-files.service.ts';
+import type { Job } from '../../jobs/job.entity.ts';
+import { JobsService } from '../../jobs/jobs.service.ts';
+import { PayloadTooLargeError } from '../../platform/errors/platform.errors.ts';
+import { ImportFileInvalidError } from '../users.errors.ts';
 import { readHeader } from './import-csv.ts';
 import { userImport } from './user-import.job.ts';
-import { ImportFileInvalidError } from './users.errors.ts';
 
 export const IMPORT_MAX_BYTES = 50 * 1024 * 1024;
 /** A header is three short words: what has no line end by then is something else. */

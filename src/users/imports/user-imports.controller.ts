@@ -1,19 +1,19 @@
 import { Body, Controller, Headers, Post, Res } from '@nestjs/common';
 import type { FastifyReply } from 'fastify';
 import { Readable } from 'node:stream';
-import { jobSchema, jobView } from '../jobs/jobs.schemas.ts';
+import { jobSchema, jobView } from '../../jobs/jobs.schemas.ts';
 import {
   LimitReachedError,
   PayloadTooLargeError,
   UnsupportedMediaTypeError,
-} from '../platform/errors/platform.errors.ts';
-import { item } from '../platform/http/schemas.ts';
-import { CSV, Takes } from '../platform/http/takes.decorator.ts';
-import { Endpoint } from '../platform/openapi/endpoint.decorator.ts';
-import { CurrentUser, Roles } from '../platform/security/access.decorators.ts';
-import type { Principal } from '../platform/security/principal.ts';
+} from '../../platform/errors/platform.errors.ts';
+import { item } from '../../platform/http/schemas.ts';
+import { CSV, Takes } from '../../platform/http/takes.decorator.ts';
+import { Endpoint } from '../../platform/openapi/endpoint.decorator.ts';
+import { CurrentUser, Roles } from '../../platform/security/access.decorators.ts';
+import type { Principal } from '../../platform/security/principal.ts';
+import { ImportFileInvalidError } from '../users.errors.ts';
 import { UserImportsService } from './user-imports.service.ts';
-import { ImportFileInvalidError } from './users.errors.ts';
 
 @Controller({ path: 'users/imports', version: '1' })
 export class UserImportsController {

@@ -1,8 +1,11 @@
 import { randomUUIDv7 } from 'node:crypto';
 import { type EntityManager, In } from 'typeorm';
-import { JobFilesService } from '../jobs/job-files.service.ts';
-import { type JobContext, JobFailure, JobHandler, type JobRunner } from '../jobs/job-handler.ts';
-import { DomainEvents } from '../platform/events/domain-events.ts';
+import { JobFilesService } from '../../jobs/job-files.service.ts';
+import { type JobContext, JobFailure, JobHandler, type JobRunner } from '../../jobs/job-handler.ts';
+import { DomainEvents } from '../../platform/events/domain-events.ts';
+import { User } from '../user.entity.ts';
+import { userCreated } from '../users.events.ts';
+import { type ImportLine, importLineSchema, userView } from '../users.schemas.ts';
 import {
   csvLine,
   csvRecords,
@@ -12,9 +15,6 @@ import {
   textLines,
 } from './import-csv.ts';
 import { userImport } from './user-import.job.ts';
-import { User } from './user.entity.ts';
-import { userCreated } from './users.events.ts';
-import { type ImportLine, importLineSchema, userView } from './users.schemas.ts';
 
 const BATCH_LINES = 500;
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
+import { ImportFileInvalidError } from '../users.errors.ts';
 import { csvLine, type CsvRecord, csvRecords, readHeader, textLines } from './import-csv.ts';
-import { ImportFileInvalidError } from './users.errors.ts';
 
 /** The bytes in pieces of this size. */
 async function* inPieces(bytes: Buffer, size: number): AsyncGenerator<Buffer> {

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { defineJob } from '../jobs/job-definition.ts';
+import { defineJob } from '../../jobs/job-definition.ts';
 
 /** The file is the job's input file; the input itself says nothing more. */
 export const userImport = defineJob({

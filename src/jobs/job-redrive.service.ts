@@ -1,0 +1,59 @@
+import { Injectable } from '@nestjs/common';
+import { DataSource, type EntityManager } from 'typeorm';
+import { AuditService } from '../audit/audit.service.ts';
+import { ValidationFailedError } from '../platform/errors/platform.errors.ts';
+import { findJobDefinition } from './job-definition.ts';
+import { FRESH_JOB, Job } from './job.entity.ts';
+import type { RedriveJobs } from './jobs.schemas.ts';
+
+/** At a time: what one statement writes well within its time limit. */
+const BATCH = 5_000;
+
+/** Starts all failed jobs of a type anew, once what made them fail has been mended. */
+@Injectable()
+export class JobRedriveService {
+  constructor(
+    private readonly db: DataSource,
+    private readonly audit: AuditService,
+  ) {}
+
+  /**
+   * They are not handed over here: thousands at once would be a burst for the queue and for this process. The sweep
+   * finds them within seconds, and shares them out in batches.
+   */
+  redrive(filter: RedriveJobs): Promise<{ redriven: number; hasMore: boolean }> {
+    if (!findJobDefinition(filter.type)) {
+      throw new ValidationFailedError({
+        details: [{ path: 'type', code: 'INVALID_VALUE', message: 'There is no such type of job.' }],
+      });
+    }
+    return this.db.transaction(async (tx) => {
+      const redriven = await startAnew(filter, tx);
+      if (redriven > 0) {
+        await this.audit.record({ type: 'jobs-redriven', userId: null, data: { ...filter, redriven } }, tx);
+      }
+      return { redriven, hasMore: redriven === BATCH };
+    });
+  }
+}
+
+/** One statement, so that of two redrives at once, or of a redrive and a retry, one gets each job. */
+async function startAnew({ type, errorCode, from, to }: RedriveJobs, tx: EntityManager): Promise<number> {
+  const failed = tx
+    .createQueryBuilder(Job, 'failed')
+    .select('failed.id')
+    .where({ type, status: 'failed', ...(errorCode && { errorCode }) })
+    .orderBy('failed.createdAt')
+    .limit(BATCH)
+    .setLock('pessimistic_write')
+    .setOnLocked('skip_locked');
+  if (from) failed.andWhere('failed.finishedAt >= :from', { from });
+  if (to) failed.andWhere('failed.finishedAt <= :to', { to });
+  const { affected } = await tx
+    .createQueryBuilder()
+    .update(Job)
+    .set({ ...FRESH_JOB, availableAt: () => 'now()' })
+    .where(`id IN (${failed.getQuery()})`, failed.getParameters())
+    .execute();
+  return affected ?? 0;
+}

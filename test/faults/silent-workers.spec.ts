@@ -1,0 +1,119 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { Redis } from 'ioredis';
+import { JobsService } from '../../src/jobs/jobs.service.ts';
+import { QueueBackend } from '../../src/platform/queue/queue-backend.ts';
+import { freePort } from '../../scripts/processes.ts';
+import { untilJob } from '../factories/job.factory.ts';
+import { TestApp } from '../support/app.ts';
+import { backends } from '../support/queue-data.ts';
+import { door, script, scripted, scriptedHandlers, startScripted } from '../support/scripted-jobs.ts';
+import { System } from '../support/system.ts';
+import { times, until } from '../support/until.ts';
+import { ImportLedger } from './import-ledger.ts';
+
+/** A minute of silence, and some time to be seen. */
+const NOTICED_MS = 90_000;
+/** More than the longest wait for news, and far less than what counts as silence. */
+const LONGEST_MS = 20_000;
+
+describe.each(backends)('the health of a worker on %s', (backend) => {
+  let system: System;
+  let health: string;
+
+  beforeAll(async () => {
+    system = await System.start({ backend });
+    await system.startApi();
+    const port = await freePort();
+    health = `http://127.0.0.1:${port}/health`;
+    await system.startWorker({ METRICS_PORT: String(port) });
+  }, 60_000);
+
+  afterAll(() => system.stop());
+
+  const statuses = () =>
+    Promise.all(['live', 'ready'].map(async (name) => (await fetch(`${health}/${name}`)).status));
+
+  /** Whatever asks for work waits, and every check of a dependency is answered. Resolves to what ends it. */
+  async function holdQueue(): Promise<() => Promise<unknown>> {
+    if (system.redis) {
+      const redis = new Redis(system.redis.url);
+      await redis.call('CLIENT', 'PAUSE', '600000', 'WRITE');
+      return () => redis.call('CLIENT', 'UNPAUSE').finally(() => redis.disconnect());
+    }
+    const client = await system.db.connect();
+    await client.query('BEGIN');
+    await client.query('LOCK TABLE bullmq.job IN ACCESS EXCLUSIVE MODE');
+    return () => client.query('ROLLBACK').finally(() => client.release());
+  }
+
+  it('is bad while it asks for no work though all it needs is up, and good again after', async () => {
+    const before = await statuses();
+    const release = await holdQueue();
+    const heldAt = Date.now();
+
+    const during = await until(
+      async () => {
+        const seen = await statuses();
+        return seen[0] !== 200 && seen;
+      },
+      'the worker to be found silent',
+      NOTICED_MS,
+    );
+    const noticedAfter = Date.now() - heldAt;
+    await release();
+    await until(
+      async () => (await statuses()).every((status) => status === 200),
+      'the worker to recover',
+      60_000,
+    );
+    const id = await system.import(new ImportLedger(10).csv);
+
+    expect([before, during]).toEqual([
+      [200, 200],
+      [503, 503],
+    ]);
+    expect(noticedAfter).toBeGreaterThan(50_000);
+    await system.untilStatus(id, 'completed');
+  }, 200_000);
+});
+
+describe.each(backends)('a worker on %s that is well', (backend) => {
+  let app: TestApp;
+
+  beforeAll(async () => {
+    app = await TestApp.start({ backend, worker: true, handlers: scriptedHandlers });
+  });
+
+  afterAll(() => app.stop());
+
+  it('is never silent: idle, with a job that is far off, and with as many as it runs at a time', async () => {
+    const later = { availableAt: new Date(Date.now() + 600_000) };
+    await app.db.transaction((tx) =>
+      app.api.get(JobsService).enqueue(
+        scripted,
+        script(async () => undefined),
+        later,
+        tx,
+      ),
+    );
+    const { opened, open } = door();
+    const busy = await Promise.all(times(scripted.concurrency, () => startScripted(app, () => opened)));
+    await Promise.all(busy.map(({ id }) => untilJob(app, id, 'active')));
+    const queues = app.workers[0]!.get(QueueBackend);
+    const startedAt = Date.now();
+    const silent = new Set<string>();
+
+    await until(
+      () => {
+        queues.silentWorkers(LONGEST_MS).forEach((name) => silent.add(name));
+        return Date.now() - startedAt > 1.5 * LONGEST_MS;
+      },
+      'some time to pass',
+      2 * LONGEST_MS,
+    );
+    open();
+
+    expect([...silent]).toEqual([]);
+    await Promise.all(busy.map(({ id }) => untilJob(app, id, 'completed')));
+  }, 90_000);
+});
