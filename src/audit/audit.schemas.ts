@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { idSchema, pageQuery, timestampSchema } from '../platform/http/schemas.ts';
+import { idSchema, instantSchema, pageQuery, timestampSchema } from '../platform/http/schemas.ts';
 import { auditEventTypes } from './audit-event.entity.ts';
 
 export const auditEventSchema = z
@@ -16,16 +16,10 @@ export const auditEventSchema = z
   })
   .meta({ id: 'AuditEvent' });
 
-const instant = z.iso
-  .datetime({ offset: true })
-  .transform((value) => new Date(value))
-  .pipe(z.date())
-  .meta({ format: 'date-time' });
-
 export const auditEventsQuerySchema = pageQuery(['createdAt'], {
   type: z.enum(auditEventTypes).optional(),
   userId: idSchema.optional(),
-  from: instant.optional().describe('Not before this.'),
-  to: instant.optional().describe('Not after this.'),
+  from: instantSchema.optional().describe('Not before this.'),
+  to: instantSchema.optional().describe('Not after this.'),
 });
 export type AuditEventsQuery = z.output<typeof auditEventsQuerySchema>;

@@ -48,6 +48,13 @@ export const timestampSchema = z
   .transform((date) => date.toISOString())
   .pipe(z.iso.datetime());
 
+/** A moment that a client names, in any zone. */
+export const instantSchema = z.iso
+  .datetime({ offset: true })
+  .transform((value) => new Date(value))
+  .pipe(z.date())
+  .meta({ format: 'date-time' });
+
 /** `{"data": …}`, the envelope of every success. */
 export const item = <T extends z.ZodType>(schema: T) => z.object({ data: schema });
 
