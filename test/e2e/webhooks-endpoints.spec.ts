@@ -125,6 +125,15 @@ describe('/v1/webhook-endpoints/{id}', () => {
     expect((await owner.get(at(endpoint))).body.data.description).toBe('one');
   });
 
+  it('is not moved to where a new one could not be', async () => {
+    const endpoint = await createEndpoint(owner, URL_TAKEN);
+
+    const { status, body } = await owner.patch(at(endpoint), { url: 'https://[::ffff:10.0.0.1]/' });
+
+    expect([status, body.details[0].code]).toEqual([422, 'URL_NOT_ALLOWED']);
+    expect((await owner.get(at(endpoint))).body.data.url).toBe(URL_TAKEN);
+  });
+
   it('sends nothing once it is deleted', async () => {
     const path = newPath();
     receiver.answer(path, 500);
@@ -245,6 +254,10 @@ describe('a webhook endpoint', () => {
       disabledReason: 'gone',
     });
     expect((await app.mailbox.next(person.user.email)).subject).toContain('switched off');
+    expect((await person.get('/v1/notifications')).body.data[0]).toMatchObject({
+      type: 'webhook-endpoint-disabled',
+      data: { endpointId: endpoint.id, reason: 'gone' },
+    });
     expect((await person.post(at(endpoint, '/ping'))).status).toBe(409);
   });
 

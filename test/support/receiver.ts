@@ -50,11 +50,16 @@ export class Receiver {
   }
 
   /** Waits for the n-th event at this path, and gives the newest. */
-  next(path: string, count = 1): Promise<ReceivedEvent> {
-    return until(() => {
-      const events = this.at(path);
-      return events.length >= count && events.at(-1);
-    }, `event ${count} at ${path}`);
+  /** Waits for the n-th event at this path, and gives the newest. */
+  next(path: string, count = 1, timeoutMs?: number): Promise<ReceivedEvent> {
+    return until(
+      () => {
+        const events = this.at(path);
+        return events.length >= count && events.at(-1);
+      },
+      `event ${count} at ${path}`,
+      timeoutMs,
+    );
   }
 
   async stop(): Promise<void> {
