@@ -6,6 +6,7 @@ import { InboundWebhook } from '../../src/webhooks/inbound/inbound-webhook.entit
 import { Webhook } from 'standardwebhooks';
 import { TestApp } from '../support/app.ts';
 import { type SignedIn, signedIn } from '../support/client.ts';
+import { captureLogs } from '../support/logs.ts';
 import { type Providers, startProviders } from '../support/providers/providers.ts';
 import { backends } from '../support/queue-data.ts';
 import { times, until } from '../support/until.ts';
@@ -137,8 +138,9 @@ describe.each(backends)('POST /v1/webhooks/{source} on %s', (backend) => {
     expect(answers.map(({ status }) => status)).toEqual([202, 202]);
   });
 
-  it('keeps and passes over what it does not know, and what is signed but no event', async () => {
+  it('keeps and passes over what it does not know, and keeps apart what is signed but no event', async () => {
     const [unknown, broken, nameless] = [randomUUID(), randomUUID(), randomUUID()];
+    const logs = captureLogs(app.workers[0]!);
 
     const answers = [
       await fromStandard('{"type":"moon.landed"}', { id: unknown }),
@@ -148,8 +150,19 @@ describe.each(backends)('POST /v1/webhooks/{source} on %s', (backend) => {
 
     expect(answers.map(({ status }) => status)).toEqual([202, 202, 202]);
     expect(await processed(app, unknown)).toMatchObject({ eventType: 'moon.landed', outcome: 'ignored' });
-    expect(await processed(app, broken)).toMatchObject({ eventType: 'unknown', outcome: 'ignored' });
-    expect(await processed(app, nameless)).toMatchObject({ eventType: 'unknown', outcome: 'ignored' });
+    expect(await processed(app, broken)).toMatchObject({ eventType: 'unknown', outcome: 'invalid' });
+    expect(await processed(app, nameless)).toMatchObject({ eventType: 'unknown', outcome: 'invalid' });
+    const told = () => logs.lines().filter(({ msg }) => msg.startsWith('An event'));
+    await until(() => told().length === 3, 'all to be logged');
+    expect(
+      told()
+        .map(({ level, eventType, msg }) => `${level} ${String(eventType)}: ${msg}`)
+        .toSorted(),
+    ).toEqual([
+      'info moon.landed: An event was ignored',
+      'warn unknown: An event is not what its type promises',
+      'warn unknown: An event is not what its type promises',
+    ]);
   });
 
   it('takes five MiB and no more', async () => {

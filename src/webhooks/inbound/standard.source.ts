@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { Config } from '../../platform/config/config.ts';
 import { isSigned } from '../standard-signature.ts';
 import {
+  EVENT_TYPE,
   headerOf,
   type InboundEvent,
   type InboundRequest,
@@ -14,7 +15,7 @@ import {
 
 const TOLERANCE_SECONDS = 300;
 
-const eventSchema = z.object({ type: z.string() });
+const eventSchema = z.object({ type: z.string().regex(EVENT_TYPE) });
 
 /** Anybody who follows Standard Webhooks 1.0; another instance of this application does. */
 @Injectable()

@@ -38,12 +38,12 @@ export function headerOf({ headers }: InboundRequest, name: string): string | nu
   return typeof value === 'string' && value !== '' && value.length <= ID_MAX ? value : null;
 }
 
-const TYPE = /^[\w.:/-]{1,100}$/;
+export const EVENT_TYPE = /^[\w.:/-]{1,100}$/;
 
 /** What a signed body calls itself; `unknown` where that is no name. */
 export function typeOf(payload: string): string {
   const { type } = (jsonIn(payload) ?? {}) as { type?: unknown };
-  return typeof type === 'string' && TYPE.test(type) ? type : 'unknown';
+  return typeof type === 'string' && EVENT_TYPE.test(type) ? type : 'unknown';
 }
 
 /** Undefined where the text is no JSON: to be signed doesn't make it an event. */
