@@ -38,6 +38,27 @@ async function failingEndpoint(): Promise<{ endpoint: TestEndpoint; path: string
   return { endpoint: await createEndpoint(owner, receiver.url(path)), path };
 }
 
+describe('GET /v1/webhook-endpoints/{id}/deliveries', () => {
+  it('lists what was sent, by status and by page', async () => {
+    const { endpoint, path } = await failingEndpoint();
+    receiver.answer(path, 204);
+    await createDeliveries(app, endpoint, { status: 'delivered', count: 2 });
+    await rename(owner);
+    await untilDelivery(app, endpoint, ({ status }) => status === 'delivered');
+    const address = `/v1/webhook-endpoints/${endpoint.id}/deliveries`;
+
+    const first = await owner.get(`${address}?limit=2&status=delivered`);
+    const second = await owner.get(
+      `${address}?limit=2&status=delivered&cursor=${first.body.meta.nextCursor}`,
+    );
+
+    expect([first.body.data.length, second.body.data.length]).toEqual([2, 1]);
+    expect(first.body.data[0]).toMatchObject({ eventType: 'user.updated', lastStatusCode: 204, attempts: 1 });
+    expect(Object.keys(first.body.data[0])).not.toContain('payload');
+    expect((await owner.get(`${address}?status=failed`)).body.data).toEqual([]);
+  });
+});
+
 describe('GET /v1/webhook-deliveries/{id}/attempts', () => {
   it('tells of each attempt, with the beginning of what the receiver said', async () => {
     const { endpoint, path } = await failingEndpoint();
@@ -91,7 +112,7 @@ describe('POST /v1/webhook-endpoints/{id}/redeliver', () => {
 
     expect([status, body.data]).toEqual([202, { count: 3 }]);
     await receiver.next(path, 3);
-    const ids = receiver.at(path).map(({ headers }) => headers['webhook-id']);
+    const ids = receiver.at(path).map(({ headers }) => String(headers['webhook-id']));
     expect(ids.toSorted()).toEqual(failed.toSorted());
   });
 

@@ -13,7 +13,7 @@ import { signedIn } from '../support/client.ts';
 import { eventSchema } from '../support/openapi.ts';
 import { backends } from '../support/queue-data.ts';
 import { isAuthentic, Receiver } from '../support/receiver.ts';
-import { times, until } from '../support/until.ts';
+import { until } from '../support/until.ts';
 
 describe.each(backends)('webhook deliveries on %s', (backend) => {
   let app: TestApp;

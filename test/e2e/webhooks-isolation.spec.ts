@@ -43,7 +43,7 @@ describe('webhook deliveries', () => {
 
     await Promise.all(paths.map((path) => receiver.next(path, EVENTS, 60_000)));
     const arrived = paths.flatMap((path) => receiver.at(path));
-    expect(new Set(arrived.map(({ path, headers }) => `${path} ${headers['webhook-id']}`)).size).toBe(
+    expect(new Set(arrived.map(({ path, headers }) => `${path} ${String(headers['webhook-id'])}`)).size).toBe(
       EVENTS * HEALTHY,
     );
     return arrived
