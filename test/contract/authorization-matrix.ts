@@ -153,6 +153,11 @@ export const matrix: Record<string, Rule> = {
   webhookEndpoints_rotateSecret: rule([401, 404, 200, 404], { of: 'webhook endpoint' }),
   webhookEndpoints_ping: /*    */ rule([401, 404, 202, 404], { of: 'webhook endpoint' }),
   webhookDeliveries_list: /*   */ rule([401, 404, 200, 404], { of: 'webhook endpoint' }),
+  webhookDeliveries_listAttempts: rule([401, 404, 200, 404], { of: 'webhook delivery' }),
+  webhookDeliveries_redeliverMany: rule([401, 404, 202, 404], {
+    of: 'webhook endpoint',
+    body: { from: '2026-01-01T00:00:00Z', to: '2026-01-02T00:00:00Z' },
+  }),
   webhookDeliveries_redeliver: rule([401, 404, 202, 404], { of: 'webhook delivery' }),
   // No source is configured here, and a signature is asked for before anything else.
   inboundWebhooks_receive: /*  */ rule([404, 404, 404, 404]),

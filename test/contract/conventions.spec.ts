@@ -1,4 +1,4 @@
-import { codesOf, openapi, type Operation, operations } from '../support/openapi.ts';
+import { codesOf, eventSchema, openapi, type Operation, operations } from '../support/openapi.ts';
 import { describe, expect, it } from '@jest/globals';
 
 /** Outside of /v1 stands only what has a place of its own by convention. */
@@ -47,6 +47,19 @@ describe('the OpenAPI document', () => {
 
     expect(names.length).toBeGreaterThan(30);
     expect(names.filter((name) => !/^[a-z][A-Za-z0-9]*$/.test(name))).toEqual([]);
+  });
+});
+
+describe('each event', () => {
+  it.each(Object.keys(openapi.webhooks))('is told under its type, with a schema for it: %s', (type) => {
+    const schema = openapi.webhooks[type]!.post.requestBody.content['application/json']!.schema;
+
+    expect(type).toMatch(/^[a-zA-Z0-9_.]+$/);
+    expect(schema).toMatchObject({
+      required: ['type', 'timestamp', 'data'],
+      properties: { type: { const: type } },
+    });
+    expect(eventSchema(type).safeParse({ type, timestamp: new Date().toISOString() }).success).toBe(false);
   });
 });
 

@@ -8,6 +8,7 @@ import { randomUUID } from 'node:crypto';
 const SIGN_IN_MAX = 60;
 const MAIL_MAX = 10;
 const DEFAULT_MAX = 300;
+const WEBHOOK_MAX = 3_000;
 
 let app: TestApp;
 let proxied: TestApp;
@@ -104,6 +105,12 @@ describe('the limit of an address', () => {
       expectRefusal(answers.find(({ status }) => status === 429)!);
     },
   );
+
+  it('is another one, and higher, for those who send us webhooks', async () => {
+    const { headers } = await app.http().post('/v1/webhooks/standard').send({});
+
+    expect(Number(headers['ratelimit-limit'])).toBe(WEBHOOK_MAX);
+  });
 
   it('is that of the whole /64 for IPv6, and of no more', async () => {
     const counts = [];

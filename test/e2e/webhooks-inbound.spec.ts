@@ -3,8 +3,10 @@ import { createHmac, randomUUID, randomUUIDv7 } from 'node:crypto';
 import { Identity } from '../../src/auth/oauth/identity.entity.ts';
 import { User } from '../../src/users/user.entity.ts';
 import { InboundWebhook } from '../../src/webhooks/inbound/inbound-webhook.entity.ts';
+import { Webhook } from 'standardwebhooks';
 import { TestApp } from '../support/app.ts';
 import { type SignedIn, signedIn } from '../support/client.ts';
+import { captureLogs } from '../support/logs.ts';
 import { type Providers, startProviders } from '../support/providers/providers.ts';
 import { backends } from '../support/queue-data.ts';
 import { times, until } from '../support/until.ts';
@@ -52,15 +54,15 @@ describe.each(backends)('POST /v1/webhooks/{source} on %s', (backend) => {
     body: string,
     { id = randomUUID(), secondsAgo = 0, secret = STANDARD_SECRETS[0]! } = {},
   ) => {
-    const timestamp = String(Math.floor(Date.now() / 1_000) - secondsAgo);
+    const at = new Date(Date.now() - secondsAgo * 1_000);
     return app
       .http()
       .post('/v1/webhooks/standard')
       .set({
         'content-type': 'application/json',
         'webhook-id': id,
-        'webhook-timestamp': timestamp,
-        'webhook-signature': `v2,nonsense ${standardSignature({ id, timestamp, body, secret })}`,
+        'webhook-timestamp': String(Math.floor(at.getTime() / 1_000)),
+        'webhook-signature': `v2,nonsense ${new Webhook(secret).sign(id, at, body)}`,
       })
       .send(body);
   };
@@ -114,7 +116,8 @@ describe.each(backends)('POST /v1/webhooks/{source} on %s', (backend) => {
       await fromGithub('{}', { signature: `sha1=${githubSignature('{}').slice(7)}` }),
       await fromGithub('not json', { signature: githubSignature('other') }),
       await fromStandard('{}', { secret: `whsec_${Buffer.alloc(32, 9).toString('base64')}` }),
-      await fromStandard('{}', { secondsAgo: 302 }),
+      await fromStandard('{}', { secondsAgo: 301 }),
+      // Whole seconds are signed, and some go by until it is looked at.
       await fromStandard('{}', { secondsAgo: -302 }),
       await app.http().post('/v1/webhooks/standard').send({ type: 'ping' }),
       await app.http().post('/v1/webhooks/github'),
@@ -135,8 +138,9 @@ describe.each(backends)('POST /v1/webhooks/{source} on %s', (backend) => {
     expect(answers.map(({ status }) => status)).toEqual([202, 202]);
   });
 
-  it('keeps and passes over what it does not know, and what is signed but no event', async () => {
+  it('keeps and passes over what it does not know, and keeps apart what is signed but no event', async () => {
     const [unknown, broken, nameless] = [randomUUID(), randomUUID(), randomUUID()];
+    const logs = captureLogs(app.workers[0]!);
 
     const answers = [
       await fromStandard('{"type":"moon.landed"}', { id: unknown }),
@@ -146,8 +150,19 @@ describe.each(backends)('POST /v1/webhooks/{source} on %s', (backend) => {
 
     expect(answers.map(({ status }) => status)).toEqual([202, 202, 202]);
     expect(await processed(app, unknown)).toMatchObject({ eventType: 'moon.landed', outcome: 'ignored' });
-    expect(await processed(app, broken)).toMatchObject({ eventType: 'unknown', outcome: 'ignored' });
-    expect(await processed(app, nameless)).toMatchObject({ eventType: 'unknown', outcome: 'ignored' });
+    expect(await processed(app, broken)).toMatchObject({ eventType: 'unknown', outcome: 'invalid' });
+    expect(await processed(app, nameless)).toMatchObject({ eventType: 'unknown', outcome: 'invalid' });
+    const told = () => logs.lines().filter(({ msg }) => msg.startsWith('An event'));
+    await until(() => told().length === 3, 'all to be logged');
+    expect(
+      told()
+        .map(({ level, eventType, msg }) => `${level} ${String(eventType)}: ${msg}`)
+        .toSorted(),
+    ).toEqual([
+      'info moon.landed: An event was ignored',
+      'warn unknown: An event is not what its type promises',
+      'warn unknown: An event is not what its type promises',
+    ]);
   });
 
   it('takes five MiB and no more', async () => {
@@ -283,9 +298,3 @@ describe('POST /v1/webhooks/apple', () => {
 
 const githubSignature = (body: string): string =>
   `sha256=${createHmac('sha256', GITHUB_SECRET).update(body).digest('hex')}`;
-
-function standardSignature(message: { id: string; timestamp: string; body: string; secret: string }): string {
-  const key = Buffer.from(message.secret.replace('whsec_', ''), 'base64');
-  const signed = `${message.id}.${message.timestamp}.${message.body}`;
-  return `v1,${createHmac('sha256', key).update(signed).digest('base64')}`;
-}

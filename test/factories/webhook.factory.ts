@@ -1,9 +1,10 @@
+import { randomUUIDv7 } from 'node:crypto';
 import { QueueBackend } from '../../src/platform/queue/queue-backend.ts';
 import { WebhookDelivery } from '../../src/webhooks/outbound/webhook-delivery.entity.ts';
 import { WebhookEndpoint } from '../../src/webhooks/outbound/webhook-endpoint.entity.ts';
 import type { TestApp } from '../support/app.ts';
 import type { SignedIn } from '../support/client.ts';
-import { until } from '../support/until.ts';
+import { times, until } from '../support/until.ts';
 
 export interface TestEndpoint {
   id: string;
@@ -38,6 +39,26 @@ export const deliveriesOf = (app: TestApp, { id }: TestEndpoint): Promise<Webhoo
   app.db
     .getRepository(WebhookDelivery)
     .find({ where: { endpointId: id }, order: { createdAt: 'ASC', id: 'ASC' } });
+
+/** Deliveries that have ended long ago, as far as their jobs are concerned; gives their event ids. */
+export async function createDeliveries(
+  app: TestApp,
+  endpoint: TestEndpoint,
+  { count = 1, status = 'failed', createdAt = new Date() }: Partial<WebhookDelivery> & { count?: number },
+): Promise<string[]> {
+  const rows = times(count, () => ({
+    id: randomUUIDv7(),
+    endpointId: endpoint.id,
+    eventId: randomUUIDv7(),
+    eventType: 'user.updated',
+    payload: '{}',
+    jobId: randomUUIDv7(),
+    status,
+    createdAt,
+  }));
+  await app.db.getRepository(WebhookDelivery).insert(rows);
+  return rows.map(({ eventId }) => eventId);
+}
 
 /** Waits until the newest delivery to the endpoint is as described. */
 export function untilDelivery(

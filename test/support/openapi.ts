@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { z } from 'zod';
 
 interface Content {
   schema?: Record<string, unknown>;
@@ -20,6 +21,7 @@ export interface Operation {
 export const openapi = JSON.parse(readFileSync(new URL('../../openapi.json', import.meta.url), 'utf8')) as {
   openapi: string;
   paths: Record<string, Record<string, Operation>>;
+  webhooks: Record<string, { post: { requestBody: { content: Record<string, Content> } } }>;
   components: { schemas: Record<string, Record<string, unknown>> };
 };
 
@@ -30,6 +32,13 @@ export const operations: Operation[] = Object.entries(openapi.paths).flatMap(([p
     method: method as Operation['method'],
   })),
 );
+
+/** What the document promises receivers of an event: nothing is missing, and what is there fits. */
+export function eventSchema(type: string): z.ZodType {
+  const { schema } = openapi.webhooks[type]!.post.requestBody.content['application/json']!;
+  const text = JSON.stringify({ ...schema, $defs: openapi.components.schemas });
+  return z.fromJSONSchema(JSON.parse(text.replaceAll('#/components/schemas/', '#/$defs/')));
+}
 
 /** The codes that an operation says it may refuse with, under one status or under any. */
 export function codesOf({ responses }: Operation, status?: number): string[] {

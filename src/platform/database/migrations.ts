@@ -4,6 +4,7 @@ import { CreateNotifications1764000100000 } from '../../../migrations/1764000100
 import { CreateJobs1763800100000 } from '../../../migrations/1763800100000-create-jobs.ts';
 import { CreateWebhooks1764100000000 } from '../../../migrations/1764100000000-create-webhooks.ts';
 import { CreateInboundWebhooks1764100100000 } from '../../../migrations/1764100100000-create-inbound-webhooks.ts';
+import { CreateWebhookAttempts1764200200000 } from '../../../migrations/1764200200000-create-webhook-attempts.ts';
 
 /** Oldest first. A list, not a glob: a glob loads files behind the back of bundlers and of the test runner. */
 export const migrations = [
@@ -13,4 +14,5 @@ export const migrations = [
   CreateNotifications1764000100000,
   CreateWebhooks1764100000000,
   CreateInboundWebhooks1764100100000,
+  CreateWebhookAttempts1764200200000,
 ];

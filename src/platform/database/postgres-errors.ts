@@ -1,5 +1,9 @@
 import { types } from 'node:util';
-import { QueryFailedError } from 'typeorm';
+import {
+  QueryFailedError,
+  QueryRunnerAlreadyReleasedError,
+  QueryRunnerProviderAlreadyReleasedError,
+} from 'typeorm';
 
 interface DriverError {
   code?: string;
@@ -32,7 +36,12 @@ const CONNECTION_LOST = new Set([
 ]);
 // What pg says without a code when the socket closes under a statement or the pool has no free client.
 const CONNECTION_MESSAGES =
-  /Connection terminated|timeout exceeded when trying to connect|Client has encountered a connection error|not queryable|Cannot use a pool after calling end|QueryRunner .*released|connection is not established/i;
+  /Connection terminated|timeout exceeded when trying to connect|Client has encountered a connection error|not queryable|Cannot use a pool after calling end|connection is not established/i;
+
+/** What TypeORM says of the next statement of a transaction whose connection was lost between two. */
+const isReleased = (error: Error): boolean =>
+  error instanceof QueryRunnerAlreadyReleasedError ||
+  error instanceof QueryRunnerProviderAlreadyReleasedError;
 
 /** True where the same request may well succeed in a moment, so that 503 is the honest answer. */
 export function isDatabaseUnavailable(error: unknown): boolean {
@@ -40,5 +49,5 @@ export function isDatabaseUnavailable(error: unknown): boolean {
   if (!types.isNativeError(error)) return false;
   const code = driverError(error)?.code ?? (error as NodeJS.ErrnoException).code;
   if (code !== undefined && (UNAVAILABLE.test(code) || CONNECTION_LOST.has(code))) return true;
-  return CONNECTION_MESSAGES.test(error.message);
+  return isReleased(error) || CONNECTION_MESSAGES.test(error.message);
 }

@@ -5,6 +5,7 @@ import { AppleEventsService } from '../../auth/oauth/apple-events.service.ts';
 import {
   type InboundEvent,
   type InboundRequest,
+  jsonIn,
   type Outcome,
   typeOf,
   type WebhookSource,
@@ -33,18 +34,15 @@ export class AppleSource implements WebhookSource {
   }
 
   async handle({ payload }: InboundEvent, tx: EntityManager): Promise<Outcome> {
-    const event = appleEventSchema.safeParse(JSON.parse(payload));
-    return event.success && (await this.events.apply(event.data, tx)) ? 'handled' : 'ignored';
+    const event = appleEventSchema.safeParse(jsonIn(payload));
+    if (!event.success) return 'invalid';
+    return (await this.events.apply(event.data, tx)) ? 'handled' : 'ignored';
   }
 }
 
 /** Before anything is proved: what a stranger sends must cost little to look at. A notice has about 2 KiB. */
 function tokenIn(body: Buffer): string | null {
   if (body.length > BODY_MAX_BYTES) return null;
-  try {
-    const { payload } = JSON.parse(body.toString()) as { payload?: unknown };
-    return typeof payload === 'string' ? payload : null;
-  } catch {
-    return null;
-  }
+  const { payload } = (jsonIn(body.toString()) ?? {}) as { payload?: unknown };
+  return typeof payload === 'string' ? payload : null;
 }

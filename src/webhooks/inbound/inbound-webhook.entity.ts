@@ -4,7 +4,7 @@ import type { Outcome } from './webhook-source.ts';
 /** An event that somebody has sent us, as it was signed. The constraint is what makes each count once. */
 @Entity('inbound_webhooks')
 @Unique('inbound_webhooks_source_event_id_key', ['source', 'eventId'])
-@Check('inbound_webhooks_outcome_check', `outcome IN ('handled', 'ignored')`)
+@Check('inbound_webhooks_outcome_check', `outcome IN ('handled', 'ignored', 'invalid')`)
 @Index('inbound_webhooks_received_at_idx', ['receivedAt'])
 export class InboundWebhook {
   @PrimaryColumn('uuid')

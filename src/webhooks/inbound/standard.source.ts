@@ -1,16 +1,21 @@
 import { Injectable } from '@nestjs/common';
+import { z } from 'zod';
 import { Config } from '../../platform/config/config.ts';
 import { isSigned } from '../standard-signature.ts';
 import {
+  EVENT_TYPE,
   headerOf,
   type InboundEvent,
   type InboundRequest,
+  jsonIn,
   type Outcome,
   typeOf,
   type WebhookSource,
 } from './webhook-source.ts';
 
 const TOLERANCE_SECONDS = 300;
+
+const eventSchema = z.object({ type: z.string().regex(EVENT_TYPE) });
 
 /** Anybody who follows Standard Webhooks 1.0; another instance of this application does. */
 @Injectable()
@@ -39,8 +44,10 @@ export class StandardSource implements WebhookSource {
   }
 
   /** The place to act upon what the sender tells. */
-  async handle({ type }: InboundEvent): Promise<Outcome> {
-    return type === 'ping' ? 'handled' : 'ignored';
+  async handle({ payload }: InboundEvent): Promise<Outcome> {
+    const event = eventSchema.safeParse(jsonIn(payload));
+    if (!event.success) return 'invalid';
+    return event.data.type === 'ping' ? 'handled' : 'ignored';
   }
 }
 

@@ -24,9 +24,9 @@ export class WebhookReceiveHandler implements JobRunner<Input> {
     await ctx.complete({}, async (tx) => {
       const outcome = await source.handle({ id, type, payload }, tx);
       await tx.update(InboundWebhook, { id: webhookId }, { outcome, processedAt: new Date() });
-      if (outcome === 'ignored') {
-        ctx.logger.info({ source: source.name, eventType: type }, 'An event was ignored');
-      }
+      const about = { source: source.name, eventType: type, webhookId };
+      if (outcome === 'ignored') ctx.logger.info(about, 'An event was ignored');
+      if (outcome === 'invalid') ctx.logger.warn(about, 'An event is not what its type promises');
       return { result: { outcome } };
     });
   }

@@ -15,8 +15,8 @@ export interface InboundEvent {
   payload: string;
 }
 
-/** `ignored`: of a type that means nothing to us, or not what its type promises. */
-export type Outcome = 'handled' | 'ignored';
+/** `ignored`: of a type that means nothing to us. `invalid`: signed, but not what its type promises. */
+export type Outcome = 'handled' | 'ignored' | 'invalid';
 
 /** Somebody who sends us events. To add another: docs/guides/add-a-webhook-source.md. */
 export interface WebhookSource {
@@ -38,14 +38,19 @@ export function headerOf({ headers }: InboundRequest, name: string): string | nu
   return typeof value === 'string' && value !== '' && value.length <= ID_MAX ? value : null;
 }
 
-const TYPE = /^[\w.:/-]{1,100}$/;
+export const EVENT_TYPE = /^[\w.:/-]{1,100}$/;
 
 /** What a signed body calls itself; `unknown` where that is no name. */
 export function typeOf(payload: string): string {
+  const { type } = (jsonIn(payload) ?? {}) as { type?: unknown };
+  return typeof type === 'string' && EVENT_TYPE.test(type) ? type : 'unknown';
+}
+
+/** Undefined where the text is no JSON: to be signed doesn't make it an event. */
+export function jsonIn(payload: string): unknown {
   try {
-    const { type } = JSON.parse(payload) as { type?: unknown };
-    return typeof type === 'string' && TYPE.test(type) ? type : 'unknown';
+    return JSON.parse(payload);
   } catch {
-    return 'unknown';
+    return undefined;
   }
 }

@@ -1,44 +1,36 @@
-import { Injectable } from '@nestjs/common';
+import { Injectable, type OnModuleInit } from '@nestjs/common';
+import { randomUUIDv7 } from 'node:crypto';
 import { type EntityManager, In } from 'typeorm';
-import { MailService } from '../../mail/mail.service.ts';
-import { NotificationsService } from '../../notifications/notifications.service.ts';
+import { type EndedJob, JobListeners } from '../../jobs/job-listeners.service.ts';
+import { WebhookAttempt } from './webhook-attempt.entity.ts';
+import { webhookDeliver } from './webhook-deliver.job.ts';
 import { type DeliveryStatus, WebhookDelivery } from './webhook-delivery.entity.ts';
-import { type DisabledReason, WebhookEndpoint } from './webhook-endpoint.entity.ts';
-import { SEND_TIMEOUT_MS, type WebhookAnswer } from './webhook-sender.ts';
+import { WebhookEndpoint } from './webhook-endpoint.entity.ts';
+import { WebhookEndpointHealth } from './webhook-endpoint-health.service.ts';
+import { takePlace } from './webhook-places.ts';
+import type { WebhookAnswer } from './webhook-sender.ts';
 
-/** At a time to one endpoint, over all workers: a receiver that hangs must not take every worker with it. */
-const SENDING_MAX = 5;
-/** To one that fails, until it answers again. */
-const SENDING_WHILE_FAILING_MAX = 1;
-const FAILING_DAYS_MAX = 5;
-/** How long the others wait before they look again, in seconds: from, to. */
-const WAIT_SECONDS = [0.2, 1] as const;
-const WAIT_WHILE_FAILING_SECONDS = [5, 60] as const;
 /** Those that were handed out a little early are not sent back. */
 const EARLY_MS = 1_000;
-/** An attempt that has not ended so long after its time limit has died with its worker. */
-const SENDING_MARGIN_MS = 5_000;
-const HTTP_GONE = 410;
 
 export type Beginning =
   | { kind: 'send'; delivery: WebhookDelivery; endpoint: WebhookEndpoint }
   | { kind: 'wait'; until: Date }
   | { kind: 'over' };
 
-const NOTICES: Record<DisabledReason, { title: string; body: string }> = {
-  gone: { title: 'A webhook endpoint was switched off', body: 'Its receiver answers that it is gone.' },
-  failing: { title: 'A webhook endpoint was switched off', body: 'Its receiver has failed for five days.' },
-};
-
 const OVER: Beginning = { kind: 'over' };
 
 /** What one attempt means for its delivery and for its endpoint, whose row is locked while that is decided. */
 @Injectable()
-export class WebhookAttemptsService {
+export class WebhookAttemptsService implements OnModuleInit {
   constructor(
-    private readonly mail: MailService,
-    private readonly notifications: NotificationsService,
+    private readonly health: WebhookEndpointHealth,
+    private readonly jobs: JobListeners,
   ) {}
+
+  onModuleInit(): void {
+    this.jobs.onEnded((job, tx) => failWithJob(job, tx));
+  }
 
   /** Whether this job may send now. */
   async begin(deliveryId: string, jobId: string, tx: EntityManager): Promise<Beginning> {
@@ -55,13 +47,8 @@ export class WebhookAttemptsService {
     if (delivery.nextAttemptAt && delivery.nextAttemptAt.getTime() > Date.now() + EARLY_MS) {
       return { kind: 'wait', until: delivery.nextAttemptAt };
     }
-    const isFailing = endpoint.failingSince !== null;
-    const places = isFailing ? SENDING_WHILE_FAILING_MAX : SENDING_MAX;
-    if ((await countSending(delivery, tx)) >= places) {
-      return { kind: 'wait', until: someTimeIn(isFailing ? WAIT_WHILE_FAILING_SECONDS : WAIT_SECONDS) };
-    }
-    const sendingUntil = new Date(Date.now() + SEND_TIMEOUT_MS + SENDING_MARGIN_MS);
-    await tx.update(WebhookDelivery, { id: delivery.id }, { sendingUntil, status: 'pending' });
+    const fullUntil = await takePlace(delivery, endpoint, tx);
+    if (fullUntil) return { kind: 'wait', until: fullUntil };
     return { kind: 'send', delivery, endpoint };
   }
 
@@ -69,17 +56,10 @@ export class WebhookAttemptsService {
     const locked = await lock(id, jobId, tx);
     if (!locked) return;
     const { delivery, endpoint } = locked;
-    if (endpoint.failingSince) await setFailingSince(endpoint, 'NULL', tx);
-    await tx.update(
-      WebhookDelivery,
-      { id },
-      {
-        ...outcome(delivery, answer),
-        status: 'delivered',
-        deliveredAt: new Date(),
-        nextAttemptAt: null,
-      },
-    );
+    await this.health.succeeded(endpoint, tx);
+    const outcome = await record(delivery, answer, tx);
+    const end = { status: 'delivered', deliveredAt: new Date(), nextAttemptAt: null } as const;
+    await tx.update(WebhookDelivery, { id }, { ...outcome, ...end });
   }
 
   /** Resolves to whether there is another attempt: none after the last, and none where the endpoint was switched off. */
@@ -93,44 +73,14 @@ export class WebhookAttemptsService {
     const locked = await lock(id, jobId, tx);
     if (!locked) return false;
     const { delivery, endpoint } = locked;
-    const reason = await this.recordFailure(endpoint, answer, tx);
-    if (reason) await this.disable(endpoint, reason, tx);
-    if (reason || !nextAttemptAt) {
-      await fail(delivery, outcome(delivery, answer), tx);
+    const outcome = await record(delivery, answer, tx);
+    const isDisabled = await this.health.failed(endpoint, answer.statusCode, tx);
+    if (isDisabled || !nextAttemptAt) {
+      await fail(delivery, outcome, tx);
       return false;
     }
-    await tx.update(WebhookDelivery, { id }, { ...outcome(delivery, answer), nextAttemptAt });
+    await tx.update(WebhookDelivery, { id }, { ...outcome, nextAttemptAt });
     return true;
-  }
-
-  private async recordFailure(
-    endpoint: WebhookEndpoint,
-    { statusCode }: WebhookAnswer,
-    tx: EntityManager,
-  ): Promise<DisabledReason | null> {
-    if (!endpoint.enabled) return null;
-    if (!endpoint.failingSince) await setFailingSince(endpoint, 'now()', tx);
-    if (statusCode === HTTP_GONE) return 'gone';
-    const days = endpoint.failingSince ? (Date.now() - endpoint.failingSince.getTime()) / 86_400_000 : 0;
-    return days >= FAILING_DAYS_MAX ? 'failing' : null;
-  }
-
-  private async disable(
-    { id, userId }: WebhookEndpoint,
-    reason: DisabledReason,
-    tx: EntityManager,
-  ): Promise<void> {
-    await tx.update(
-      WebhookEndpoint,
-      { id },
-      { enabled: false, disabledReason: reason, version: () => 'version + 1' },
-    );
-    await this.notifications.notify(
-      { userId, type: 'webhook-endpoint-disabled', ...NOTICES[reason], data: { endpointId: id, reason } },
-      tx,
-    );
-    const [owner] = await tx.query<{ email: string }[]>(`SELECT email FROM users WHERE id = $1`, [userId]);
-    if (owner) await this.mail.send('webhook-endpoint-disabled', { id: userId, email: owner.email }, tx);
   }
 }
 
@@ -175,19 +125,6 @@ async function ownerRefusal({ userId, scope }: WebhookEndpoint, tx: EntityManage
   return scope === 'all' && !owner.isAdmin ? 'Its owner is no longer an administrator.' : null;
 }
 
-async function countSending({ id, endpointId }: WebhookDelivery, tx: EntityManager): Promise<number> {
-  const [row] = await tx.query<{ count: number }[]>(
-    `SELECT count(*)::int AS count FROM webhook_deliveries
-     WHERE endpoint_id = $1 AND id <> $2 AND sending_until > now()`,
-    [endpointId, id],
-  );
-  return row?.count ?? 0;
-}
-
-/** In SQL, since it is no change that the resource's `updatedAt` should tell of. */
-const setFailingSince = ({ id }: WebhookEndpoint, value: 'now()' | 'NULL', tx: EntityManager) =>
-  tx.query(`UPDATE webhook_endpoints SET failing_since = ${value} WHERE id = $1`, [id]);
-
 async function fail(
   { id }: WebhookDelivery,
   changes: Partial<WebhookDelivery>,
@@ -200,17 +137,29 @@ async function fail(
   );
 }
 
-const outcome = (
-  { attempts }: WebhookDelivery,
-  { statusCode, durationMs, error, excerpt }: WebhookAnswer,
-) => ({
-  attempts: attempts + 1,
-  lastStatusCode: statusCode,
-  lastDurationMs: durationMs,
-  lastError: error,
-  lastResponse: excerpt,
-  sendingUntil: null,
-});
+/** A job that has ended by itself (its worker was lost time and again, or the database) delivers nothing any more. */
+async function failWithJob({ id, type, status, error }: EndedJob, tx: EntityManager): Promise<void> {
+  if (type !== webhookDeliver.type || status === 'completed') return;
+  await tx.query(
+    `UPDATE webhook_deliveries SET status = 'failed', last_error = $2, next_attempt_at = NULL, sending_until = NULL
+     WHERE id = (SELECT (input ->> 'deliveryId')::uuid FROM jobs WHERE id = $1) AND job_id = $1 AND status = 'pending'`,
+    [id, error?.message ?? 'The delivery was cancelled.'],
+  );
+}
 
-const someTimeIn = ([from, to]: readonly [number, number]): Date =>
-  new Date(Date.now() + 1_000 * (from + (to - from) * Math.random()));
+/** Writes the attempt down, and gives what the delivery says of it. */
+async function record(
+  { id: deliveryId, attempts }: WebhookDelivery,
+  { statusCode, durationMs, error, excerpt }: WebhookAnswer,
+  tx: EntityManager,
+): Promise<Partial<WebhookDelivery>> {
+  const attempt = { id: randomUUIDv7(), deliveryId, statusCode, durationMs, error, response: excerpt };
+  await tx.insert(WebhookAttempt, attempt);
+  return {
+    attempts: attempts + 1,
+    lastStatusCode: statusCode,
+    lastDurationMs: durationMs,
+    lastError: error,
+    sendingUntil: null,
+  };
+}

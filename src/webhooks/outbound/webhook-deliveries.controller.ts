@@ -1,11 +1,17 @@
-import { Controller, Get, Param, Post, Query } from '@nestjs/common';
-import { ConflictError } from '../../platform/errors/platform.errors.ts';
+import { Body, Controller, Get, Param, Post, Query } from '@nestjs/common';
+import { ConflictError, LimitReachedError } from '../../platform/errors/platform.errors.ts';
 import { item, page } from '../../platform/http/schemas.ts';
 import { Endpoint } from '../../platform/openapi/endpoint.decorator.ts';
 import { CurrentUser } from '../../platform/security/access.decorators.ts';
 import type { Principal } from '../../platform/security/principal.ts';
 import { WebhookDeliveriesService } from './webhook-deliveries.service.ts';
 import {
+  redeliveredSchema,
+  type RedeliverMany,
+  redeliverManySchema,
+  webhookAttemptSchema,
+  type WebhookAttemptsQuery,
+  webhookAttemptsQuerySchema,
   type WebhookDeliveriesQuery,
   webhookDeliveriesQuerySchema,
   webhookDeliverySchema,
@@ -31,6 +37,34 @@ export class WebhookDeliveriesController {
   ) {
     await this.endpoints.get(id, caller);
     return this.deliveries.list(query, id);
+  }
+
+  @Post('webhook-endpoints/:id/redeliver')
+  @Endpoint({
+    summary: 'Send the events of some time once more',
+    description:
+      'Those that failed, or those that were delivered: each under its webhook-id. All of them or, where they are more than 500, none.',
+    status: 202,
+    returns: item(redeliveredSchema),
+    errors: [ConflictError, LimitReachedError],
+  })
+  async redeliverMany(
+    @Param('id', ID) id: string,
+    @Body({ schema: redeliverManySchema }) body: RedeliverMany,
+    @CurrentUser() caller: Principal,
+  ) {
+    const endpoint = await this.endpoints.get(id, caller);
+    return { data: { count: await this.deliveries.redeliverMany(endpoint, body) } };
+  }
+
+  @Get('webhook-deliveries/:id/attempts')
+  @Endpoint({ summary: 'What became of each attempt to deliver', returns: page(webhookAttemptSchema) })
+  listAttempts(
+    @Param('id', ID) id: string,
+    @Query({ schema: webhookAttemptsQuerySchema }) query: WebhookAttemptsQuery,
+    @CurrentUser() caller: Principal,
+  ) {
+    return this.deliveries.listAttempts(query, id, caller);
   }
 
   @Post('webhook-deliveries/:id/redeliver')

@@ -1,26 +1,34 @@
 import { Injectable } from '@nestjs/common';
 import { InjectRepository } from '@nestjs/typeorm';
 import { randomUUIDv7 } from 'node:crypto';
-import type { EntityManager, Repository } from 'typeorm';
+import { Between, type EntityManager, type Repository } from 'typeorm';
 import { JobsService } from '../../jobs/jobs.service.ts';
 import type { DomainEvent } from '../../platform/events/domain-events.ts';
-import { ConflictError, NotFoundError } from '../../platform/errors/platform.errors.ts';
+import { ConflictError, LimitReachedError, NotFoundError } from '../../platform/errors/platform.errors.ts';
 import { Paginator } from '../../platform/http/paginator.ts';
 import type { Principal } from '../../platform/security/principal.ts';
+import { WebhookAttempt } from './webhook-attempt.entity.ts';
 import { webhookDeliver } from './webhook-deliver.job.ts';
 import { WebhookDelivery } from './webhook-delivery.entity.ts';
 import { WebhookEndpoint } from './webhook-endpoint.entity.ts';
-import type { WebhookDeliveriesQuery } from './webhook-endpoints.schemas.ts';
+import type {
+  RedeliverMany,
+  WebhookAttemptsQuery,
+  WebhookDeliveriesQuery,
+} from './webhook-endpoints.schemas.ts';
 import { ping } from './webhooks.events.ts';
 
 /** Receivers may refuse more (Standard Webhooks 1.0, "Payload size"). */
 const PAYLOAD_MAX_BYTES = 20_000;
+/** In one transaction. */
+const REDELIVERED_MAX = 500;
 
 /** Events on their way to endpoints, and what became of them. */
 @Injectable()
 export class WebhookDeliveriesService {
   constructor(
     @InjectRepository(WebhookDelivery) private readonly deliveries: Repository<WebhookDelivery>,
+    @InjectRepository(WebhookAttempt) private readonly attempts: Repository<WebhookAttempt>,
     private readonly jobs: JobsService,
     private readonly paginator: Paginator,
   ) {}
@@ -35,6 +43,13 @@ export class WebhookDeliveriesService {
       filters: { status },
       sorts: { createdAt: 'createdAt' },
     });
+  }
+
+  async listAttempts(page: WebhookAttemptsQuery, id: string, { userId }: Principal) {
+    if (!(await this.deliveries.existsBy({ id, endpoint: { userId } }))) throw new NotFoundError();
+    const rows = this.attempts.createQueryBuilder('attempt').where({ deliveryId: id });
+    const sorts = { createdAt: 'createdAt' };
+    return this.paginator.page(rows, { list: `webhook-attempts:${id}`, page, filters: {}, sorts });
   }
 
   /** In the transaction of the event: its delivery is on its way if that commits, and never otherwise. */
@@ -67,8 +82,8 @@ export class WebhookDeliveriesService {
     });
   }
 
-  /** Sends it once more under the same id, with all attempts before it; a job that still tries gives way to the new one. */
-  async redeliver(id: string, { userId }: Principal): Promise<WebhookDelivery> {
+  /** Sends it once more under the same id, with all attempts before it. */
+  redeliver(id: string, { userId }: Principal): Promise<WebhookDelivery> {
     return this.deliveries.manager.transaction(async (tx) => {
       const delivery = await tx.findOne(WebhookDelivery, {
         where: { id, endpoint: { userId } },
@@ -76,14 +91,32 @@ export class WebhookDeliveriesService {
       });
       if (!delivery?.endpoint) throw new NotFoundError();
       refuseDisabled(delivery.endpoint);
-      const { id: jobId } = await this.jobs.enqueue(webhookDeliver, { deliveryId: id }, {}, tx);
-      await tx.update(
-        WebhookDelivery,
-        { id },
-        { jobId, status: 'pending', nextAttemptAt: new Date(), deliveredAt: null },
-      );
+      await this.beginAnew(id, tx);
       return tx.findOneByOrFail(WebhookDelivery, { id });
     });
+  }
+
+  /** The same for all that have ended in one way, after an outage of the receiver; all of them or none. */
+  redeliverMany(endpoint: WebhookEndpoint, { from, to, status }: RedeliverMany): Promise<number> {
+    refuseDisabled(endpoint);
+    return this.deliveries.manager.transaction(async (tx) => {
+      const found = await tx.find(WebhookDelivery, {
+        select: { id: true },
+        where: { endpointId: endpoint.id, status, createdAt: Between(from, to) },
+        order: { createdAt: 'ASC', id: 'ASC' },
+        take: REDELIVERED_MAX + 1,
+      });
+      if (found.length > REDELIVERED_MAX) throw new LimitReachedError();
+      for (const { id } of found) await this.beginAnew(id, tx);
+      return found.length;
+    });
+  }
+
+  /** A job that still tries gives way to the new one. */
+  private async beginAnew(id: string, tx: EntityManager): Promise<void> {
+    const { id: jobId } = await this.jobs.enqueue(webhookDeliver, { deliveryId: id }, {}, tx);
+    const fresh = { jobId, status: 'pending', nextAttemptAt: new Date(), deliveredAt: null } as const;
+    await tx.update(WebhookDelivery, { id }, fresh);
   }
 }
 

@@ -73,10 +73,6 @@ export class WebhookDelivery {
   @Column('text', { nullable: true })
   lastError!: string | null;
 
-  /** The beginning of what the receiver answered. */
-  @Column('text', { nullable: true })
-  lastResponse!: string | null;
-
   @Column({ type: 'timestamptz', precision: 3, nullable: true })
   nextAttemptAt!: Date | null;
 

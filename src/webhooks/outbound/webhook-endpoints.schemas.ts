@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { idSchema, pageQuery, text, timestampSchema } from '../../platform/http/schemas.ts';
+import { idSchema, instantSchema, pageQuery, text, timestampSchema } from '../../platform/http/schemas.ts';
 import { publicEvents } from '../../platform/events/domain-events.ts';
 import { deliveryStatuses } from './webhook-delivery.entity.ts';
 import { disabledReasons, webhookScopes } from './webhook-endpoint.entity.ts';
@@ -96,3 +96,30 @@ export const webhookDeliveriesQuerySchema = pageQuery(['createdAt'], {
   status: z.enum(deliveryStatuses).optional(),
 });
 export type WebhookDeliveriesQuery = z.output<typeof webhookDeliveriesQuerySchema>;
+
+export const webhookAttemptSchema = z
+  .object({
+    id: z.string(),
+    statusCode: z.int().nullable(),
+    durationMs: z.int(),
+    error: z.string().nullable().describe('Null where the receiver has taken the event.'),
+    response: z.string().describe('The first 4 KiB of what the receiver answered.'),
+    createdAt: timestampSchema,
+  })
+  .meta({ id: 'WebhookAttempt' });
+
+export const webhookAttemptsQuerySchema = pageQuery(['createdAt'], {});
+export type WebhookAttemptsQuery = z.output<typeof webhookAttemptsQuerySchema>;
+
+export const redeliverManySchema = z
+  .strictObject({
+    from: instantSchema.describe('Of the event: this moment and later.'),
+    to: instantSchema.describe('Up to this moment.'),
+    status: z.enum(['failed', 'delivered']).default('failed'),
+  })
+  .meta({ id: 'RedeliverMany' });
+export type RedeliverMany = z.output<typeof redeliverManySchema>;
+
+export const redeliveredSchema = z
+  .object({ count: z.int().describe('How many are on their way again.') })
+  .meta({ id: 'Redelivered' });

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { createServer } from 'node:net';
 import { Config } from '../../platform/config/config.ts';
 import { Receiver } from '../../../test/support/receiver.ts';
+import { startSelfSigned } from '../../../test/support/self-signed.ts';
 import { retryAfterMs } from './retry-after.ts';
 import { type Resolve, WebhookSender } from './webhook-sender.ts';
 import { WebhookUrlRules } from './webhook-url-rules.service.ts';
@@ -45,25 +46,72 @@ describe('sending a webhook', () => {
     expect(receiver.at('/canary')).toEqual([]);
   });
 
-  it('refuses a name that leads to a public and a private address', async () => {
-    const { error } = await sendToName(async () => ['93.184.216.34', '127.0.0.1']);
+  it.each([
+    [['93.184.216.34', '127.0.0.1']],
+    [['93.184.216.34', '::1']],
+    [['2606:4700:4700::1111', '10.0.0.1']],
+    [['2606:4700:4700::1111', 'fdaa::3']],
+  ])('refuses a name that leads to a public and a private address: %s', async (addresses) => {
+    const { error } = await sendToName(async () => addresses);
 
     expect(error).toContain('private network');
   });
 
-  it('asks anew at each attempt where a name leads', async () => {
-    const answers = [['192.0.2.1'], ['127.0.0.1']];
-    const asked: string[] = [];
-    const sender = new WebhookSender(rulesWith([]), async (hostname) => {
-      asked.push(hostname);
+  it('asks at each attempt where a name leads, once, and not before', async () => {
+    const answers = [['93.184.216.34'], ['127.0.0.1']];
+    let asked = 0;
+    const stop = new AbortController();
+    const sender = new WebhookSender(rulesWith([]), async () => {
+      asked += 1;
+      // Before a packet leaves for a public address.
+      if (asked === 1) stop.abort();
       return answers.shift() ?? [];
     });
+    const request = { url: `http://rebind.example:${port}/canary`, headers: {}, body: '{}' };
 
-    await send(`http://rebind.example:${port}/canary`, sender);
-    await send(`http://rebind.example:${port}/canary`, sender);
+    const first = await sender.send(request, stop.signal);
+    const second = await sender.send(request, new AbortController().signal);
 
-    expect(asked).toEqual(['rebind.example', 'rebind.example']);
+    expect(first.error).not.toContain('private network');
+    expect(second.error).toContain('private network');
+    expect(asked).toBe(2);
     expect(receiver.at('/canary')).toEqual([]);
+  });
+
+  it('takes 2xx and nothing else as an answer', async () => {
+    const taken = [200, 201, 202, 204, 299];
+    const refused = [300, 301, 302, 304, 307, 308, 400, 401, 404, 409, 410, 429, 500, 502, 503, 504];
+    for (const status of [...taken, ...refused]) receiver.answer(`/status/${status}`, status);
+
+    const answers = await Promise.all([...taken, ...refused].map((status) => sendTo(`/status/${status}`)));
+
+    expect(answers.filter(({ error }) => error === null).map(({ statusCode }) => statusCode)).toEqual(taken);
+  });
+
+  it('trusts no certificate that nobody vouches for', async () => {
+    const server = await startSelfSigned();
+
+    const answer = await send(`https://${server.host}/`, new WebhookSender(rulesWith([server.host])));
+
+    await server.stop();
+    expect(answer).toMatchObject({
+      statusCode: null,
+      error: 'The certificate was refused (DEPTH_ZERO_SELF_SIGNED_CERT).',
+    });
+    expect(server.requests()).toBe(0);
+  });
+
+  it('gives a connection five seconds, with the handshake', async () => {
+    const server = createServer();
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const host = `127.0.0.1:${(server.address() as { port: number }).port}`;
+
+    const { error, durationMs } = await send(`https://${host}/`, new WebhookSender(rulesWith([host])));
+
+    server.close();
+    expect(error).toContain('no connection within 5 s');
+    expect(durationMs).toBeGreaterThanOrEqual(4_900);
+    expect(durationMs).toBeLessThan(7_000);
   });
 
   it('says so when a name leads nowhere, and when nobody listens', async () => {

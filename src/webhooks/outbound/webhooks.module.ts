@@ -3,11 +3,13 @@ import { TypeOrmModule } from '@nestjs/typeorm';
 import { JobsModule } from '../../jobs/jobs.module.ts';
 import { MailModule } from '../../mail/mail.module.ts';
 import { NotificationsModule } from '../../notifications/notifications.module.ts';
+import { WebhookAttempt } from './webhook-attempt.entity.ts';
 import { WebhookAttemptsService } from './webhook-attempts.service.ts';
 import { WebhookDeliveriesController } from './webhook-deliveries.controller.ts';
 import { WebhookDeliveriesService } from './webhook-deliveries.service.ts';
 import { WebhookDelivery } from './webhook-delivery.entity.ts';
 import { WebhookEndpoint } from './webhook-endpoint.entity.ts';
+import { WebhookEndpointHealth } from './webhook-endpoint-health.service.ts';
 import { WebhookEndpointsController } from './webhook-endpoints.controller.ts';
 import { WebhookEndpointsService } from './webhook-endpoints.service.ts';
 import { WebhookEventsService } from './webhook-events.service.ts';
@@ -18,7 +20,7 @@ import { WebhookUrlRules } from './webhook-url-rules.service.ts';
 /** Telling others of what happens here. Both processes need it: events arise in requests and in jobs. */
 @Module({
   imports: [
-    TypeOrmModule.forFeature([WebhookEndpoint, WebhookDelivery]),
+    TypeOrmModule.forFeature([WebhookEndpoint, WebhookDelivery, WebhookAttempt]),
     JobsModule,
     MailModule,
     NotificationsModule,
@@ -29,6 +31,7 @@ import { WebhookUrlRules } from './webhook-url-rules.service.ts';
     WebhookDeliveriesService,
     WebhookEventsService,
     WebhookAttemptsService,
+    WebhookEndpointHealth,
     WebhookSecrets,
     WebhookUrlRules,
     {

@@ -1,0 +1,169 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { randomUUID } from 'node:crypto';
+import {
+  createDeliveries,
+  createEndpoint,
+  deliveriesOf,
+  passPause,
+  rename,
+  type TestEndpoint,
+  untilDelivery,
+} from '../factories/webhook.factory.ts';
+import { TestApp } from '../support/app.ts';
+import { type SignedIn, signedIn } from '../support/client.ts';
+import { Receiver } from '../support/receiver.ts';
+import { until } from '../support/until.ts';
+
+const HOUR_MS = 3_600_000;
+
+let app: TestApp;
+let receiver: Receiver;
+let owner: SignedIn;
+
+beforeAll(async () => {
+  receiver = await Receiver.start();
+  app = await TestApp.start({ worker: true, settings: { WEBHOOK_ALLOW_PRIVATE: receiver.host } });
+});
+
+afterAll(async () => {
+  await app.stop();
+  await receiver.stop();
+});
+
+/** An endpoint of a new user, whose receiver fails until it is told otherwise. */
+async function failingEndpoint(): Promise<{ endpoint: TestEndpoint; path: string }> {
+  owner = await signedIn(app);
+  const path = `/${randomUUID()}`;
+  receiver.answer(path, 500);
+  return { endpoint: await createEndpoint(owner, receiver.url(path)), path };
+}
+
+describe('GET /v1/webhook-endpoints/{id}/deliveries', () => {
+  it('lists what was sent, by status and by page', async () => {
+    const { endpoint, path } = await failingEndpoint();
+    receiver.answer(path, 204);
+    await createDeliveries(app, endpoint, { status: 'delivered', count: 2 });
+    await rename(owner);
+    await untilDelivery(app, endpoint, ({ status }) => status === 'delivered');
+    const address = `/v1/webhook-endpoints/${endpoint.id}/deliveries`;
+
+    const first = await owner.get(`${address}?limit=2&status=delivered`);
+    const second = await owner.get(
+      `${address}?limit=2&status=delivered&cursor=${first.body.meta.nextCursor}`,
+    );
+
+    expect([first.body.data.length, second.body.data.length]).toEqual([2, 1]);
+    expect(first.body.data[0]).toMatchObject({ eventType: 'user.updated', lastStatusCode: 204, attempts: 1 });
+    expect(Object.keys(first.body.data[0])).not.toContain('payload');
+    expect((await owner.get(`${address}?status=failed`)).body.data).toEqual([]);
+  });
+});
+
+describe('GET /v1/webhook-deliveries/{id}/attempts', () => {
+  it('tells of each attempt, with the beginning of what the receiver said', async () => {
+    const { endpoint, path } = await failingEndpoint();
+    receiver.behave(path, (_, response) => void response.writeHead(500).end('x'.repeat(5_000)));
+    await rename(owner);
+    const failed = await untilDelivery(app, endpoint, ({ attempts }) => attempts === 1);
+    receiver.behave(path, (_, response) => void response.writeHead(200).end('thank you'));
+    await passPause(app, failed);
+    await untilDelivery(app, endpoint, ({ status }) => status === 'delivered');
+
+    const { status, body } = await owner.get(`/v1/webhook-deliveries/${failed.id}/attempts`);
+
+    expect(status).toBe(200);
+    expect(body.data).toMatchObject([
+      { statusCode: 200, error: null, response: 'thank you', durationMs: expect.any(Number) },
+      { statusCode: 500, error: 'The receiver answered 500.', response: 'x'.repeat(4_096) },
+    ]);
+  });
+
+  it('is the owner’s alone', async () => {
+    const { endpoint } = await failingEndpoint();
+    await rename(owner);
+    const { id } = await untilDelivery(app, endpoint, ({ attempts }) => attempts === 1);
+    const admin = await signedIn(app, { role: 'admin' });
+
+    const answers = await Promise.all([
+      admin.get(`/v1/webhook-deliveries/${id}/attempts`),
+      owner.get(`/v1/webhook-deliveries/${randomUUID()}/attempts`),
+    ]);
+
+    expect(answers.map(({ status }) => status)).toEqual([404, 404]);
+  });
+});
+
+describe('POST /v1/webhook-endpoints/{id}/redeliver', () => {
+  const ask = ({ id }: TestEndpoint, body: object) =>
+    owner.post(`/v1/webhook-endpoints/${id}/redeliver`, body);
+  const lastHour = () => ({
+    from: new Date(Date.now() - HOUR_MS).toISOString(),
+    to: new Date(Date.now() + HOUR_MS).toISOString(),
+  });
+
+  it('sends again what has failed in that time, each under its id', async () => {
+    const { endpoint, path } = await failingEndpoint();
+    receiver.answer(path, 204);
+    await createDeliveries(app, endpoint, { createdAt: new Date(Date.now() - 2 * HOUR_MS) });
+    await createDeliveries(app, endpoint, { status: 'delivered' });
+    const failed = await createDeliveries(app, endpoint, { count: 3 });
+
+    const { status, body } = await ask(endpoint, lastHour());
+
+    expect([status, body.data]).toEqual([202, { count: 3 }]);
+    await receiver.next(path, 3);
+    const ids = receiver.at(path).map(({ headers }) => String(headers['webhook-id']));
+    expect(ids.toSorted()).toEqual(failed.toSorted());
+  });
+
+  it('sends again what was delivered, where that is asked for', async () => {
+    const { endpoint, path } = await failingEndpoint();
+    receiver.answer(path, 204);
+    const [id] = await createDeliveries(app, endpoint, { status: 'delivered' });
+
+    const { body } = await ask(endpoint, { ...lastHour(), status: 'delivered' });
+
+    expect(body.data).toEqual({ count: 1 });
+    expect((await receiver.next(path)).headers['webhook-id']).toBe(id);
+  });
+
+  it('sends all or none: more than 500 are too many', async () => {
+    const { endpoint } = await failingEndpoint();
+    await createDeliveries(app, endpoint, { count: 501 });
+
+    const { status, body } = await ask(endpoint, lastHour());
+
+    expect([status, body.code]).toEqual([409, 'LIMIT_REACHED']);
+    expect((await deliveriesOf(app, endpoint)).filter(({ status: found }) => found !== 'failed')).toEqual([]);
+  });
+
+  it('sends nothing to an endpoint that is switched off, and nothing for no time', async () => {
+    const { endpoint } = await failingEndpoint();
+    await owner.patch(`/v1/webhook-endpoints/${endpoint.id}`, { enabled: false });
+
+    const answers = await Promise.all([ask(endpoint, lastHour()), ask(endpoint, {})]);
+
+    expect(answers.map(({ status }) => status)).toEqual([409, 422]);
+  });
+});
+
+describe('a delivery', () => {
+  it('has failed when the job that should bring it is given up', async () => {
+    const { endpoint } = await failingEndpoint();
+    await rename(owner);
+    const delivery = await untilDelivery(app, endpoint, ({ attempts }) => attempts === 1);
+
+    await until(async () => {
+      const [, queued] = await app.db.query(
+        `UPDATE jobs SET losses = 5 WHERE id = $1 AND status = 'queued'`,
+        [delivery.jobId],
+      );
+      return queued === 1;
+    }, 'the job to wait');
+    await passPause(app, delivery);
+
+    const ended = await untilDelivery(app, endpoint, ({ status }) => status === 'failed');
+    expect(ended).toMatchObject({ attempts: 1, nextAttemptAt: null });
+    expect(ended.lastError).toContain('worker was lost');
+  });
+});

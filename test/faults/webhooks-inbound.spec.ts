@@ -1,0 +1,152 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { randomBytes, randomUUID } from 'node:crypto';
+import { setTimeout as pause } from 'node:timers/promises';
+import { Webhook } from 'standardwebhooks';
+import { backends } from '../support/queue-data.ts';
+import { System } from '../support/system.ts';
+import { times, until } from '../support/until.ts';
+import { recordOutcome, seconds } from './outcomes.ts';
+import { AS_ASKED, RequestLedger } from './request-ledger.ts';
+
+const SECRET = `whsec_${randomBytes(32).toString('base64')}`;
+const AT_ONCE = 50;
+const EVENTS_BEFORE = 100;
+const SENDERS = 20;
+const RETRY_MS = 500;
+/** For all that was taken to be processed. */
+const PROCESSED_MS = 45_000;
+
+describe.each(backends)('webhooks that are sent to us, with the queue on %s,', (backend) => {
+  let system: System;
+
+  beforeAll(async () => {
+    system = await System.start({ backend, settings: { STANDARD_WEBHOOK_SECRET: SECRET } });
+    await system.startApi();
+    await system.startWorker();
+  }, 60_000);
+
+  afterAll(() => system.stop());
+
+  /** One attempt; undefined where no answer came. */
+  async function send(id: string, ledger: RequestLedger): Promise<Response | undefined> {
+    const body = JSON.stringify({ type: 'ping', timestamp: new Date().toISOString(), data: {} });
+    const at = new Date();
+    const requestId = randomUUID();
+    const answer = await fetch(`${system.url}/v1/webhooks/standard`, {
+      method: 'POST',
+      headers: {
+        'content-type': 'application/json',
+        'x-correlation-id': requestId,
+        'webhook-id': id,
+        'webhook-timestamp': String(Math.floor(at.getTime() / 1_000)),
+        'webhook-signature': new Webhook(SECRET).sign(id, at, body),
+      },
+      body,
+    }).catch(() => undefined);
+    ledger.add({ requestId, key: id, status: answer?.status });
+    return answer;
+  }
+
+  /** As senders do: again and again, until it is taken. Gives the answers that asked to come back later. */
+  async function sendUntilTaken(id: string, ledger: RequestLedger): Promise<Response[]> {
+    const refusals: Response[] = [];
+    for (;;) {
+      const answer = await send(id, ledger);
+      if (answer?.status === 202) return refusals;
+      if (answer) refusals.push(answer);
+      await pause(RETRY_MS);
+    }
+  }
+
+  /** The events that were acted upon, as often as they were. */
+  async function effects(): Promise<string[]> {
+    const { rows } = await system.db.query<{ eventId: string }>(
+      `SELECT webhook.event_id AS "eventId" FROM jobs JOIN inbound_webhooks webhook ON webhook.id = (input ->> 'webhookId')::uuid
+       WHERE type = 'webhook-receive' AND status = 'completed' AND outcome = 'handled'`,
+    );
+    return rows.map(({ eventId }) => eventId);
+  }
+
+  async function untilProcessed(ids: string[]): Promise<string[]> {
+    const found = await until(
+      async () => {
+        const done = await effects().catch((): string[] => []);
+        return ids.every((id) => done.includes(id)) && done;
+      },
+      'all that was taken to be processed',
+      PROCESSED_MS,
+    );
+    return found.filter((id) => ids.includes(id));
+  }
+
+  it('count once, though fifty come at once and the API is killed among them', async () => {
+    const ledger = new RequestLedger();
+    const id = randomUUID();
+    const [api] = system.programs;
+
+    const senders = times(AT_ONCE, () => sendUntilTaken(id, ledger));
+    await until(() => ledger.entries.length > 0, 'the first answer');
+    await api!.end('SIGKILL');
+    await system.startApi();
+    await Promise.all(senders);
+    const found = await untilProcessed([id]);
+
+    expect(ledger.accepted).toHaveLength(AT_ONCE);
+    const comparison = ledger.compare(found);
+    expect(comparison).toEqual(AS_ASKED);
+    const { none = 0 } = ledger.answers;
+    recordOutcome({
+      area: 'Webhooks in',
+      fault: 'the same event 50 times at once, the API killed among them',
+      backend,
+      promise: '50 times 202 in the end, acted upon once',
+      operations: `1 event, sent ${ledger.entries.length} times`,
+      lost: comparison.lost,
+      doubled: comparison.doubled,
+      measured: `${none} without an answer, and sent again`,
+    });
+  }, 60_000);
+
+  it('are refused while Postgres is down, and count once when they are sent again', async () => {
+    const ledger = new RequestLedger();
+    const ids: string[] = [];
+    const over = new AbortController();
+    const work = async () => {
+      const refusals: Response[] = [];
+      while (!over.signal.aborted) {
+        const id = randomUUID();
+        ids.push(id);
+        refusals.push(...(await sendUntilTaken(id, ledger)));
+      }
+      return refusals;
+    };
+
+    const senders = times(SENDERS, work);
+    await until(() => ledger.accepted.length > EVENTS_BEFORE, 'events to be taken');
+    const stoppedAt = Date.now();
+    await system.postgres.kill();
+    await until(() => (ledger.answers['503'] ?? 0) >= SENDERS, 'senders to be refused');
+    await system.restartPostgres();
+    const backAt = Date.now();
+    over.abort();
+    const refusals = (await Promise.all(senders)).flat();
+    const takenMs = Date.now() - backAt;
+    const found = await untilProcessed(ids);
+
+    expect(Object.keys(ledger.answers).toSorted()).toEqual(['202', '503']);
+    expect(refusals.filter(({ headers }) => !headers.get('retry-after'))).toEqual([]);
+    expect(ledger.accepted).toHaveLength(ids.length);
+    const comparison = ledger.compare(found);
+    expect(comparison).toEqual(AS_ASKED);
+    recordOutcome({
+      area: 'Webhooks in',
+      fault: 'Postgres killed and started again while events come in',
+      backend,
+      promise: '202 and acted upon once, or 503 with Retry-After',
+      operations: `${ids.length} events, sent ${ledger.entries.length} times`,
+      lost: comparison.lost,
+      doubled: comparison.doubled,
+      measured: `${ledger.answers['503']} refusals in ${seconds(backAt - stoppedAt)}; all taken ${seconds(takenMs)} after Postgres was back`,
+    });
+  }, 90_000);
+});
