@@ -58,17 +58,6 @@ export const timestampSchema = z
   .transform((date) => date.toISOString())
   .pipe(z.iso.datetime());
 
-const INSTANT_MAX = 40;
-
-/** A moment that a client names, in any zone. */
-export const instantSchema = z.iso
-  .datetime({ offset: true })
-  .max(INSTANT_MAX)
-  .transform((value) => new Date(value))
-  .pipe(z.date())
-  .meta({ format: 'date-time' });
-
-/** `{"data": …}`, the envelope of every success. */
 export const item = <T extends z.ZodType>(schema: T) => z.object({ data: schema });
 
 /** A short list that is never paged. */
