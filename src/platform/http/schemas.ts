@@ -58,6 +58,7 @@ export const timestampSchema = z
   .transform((date) => date.toISOString())
   .pipe(z.iso.datetime());
 
+/** `{"data": …}`, the envelope of every success. */
 export const item = <T extends z.ZodType>(schema: T) => z.object({ data: schema });
 
 /** A short list that is never paged. */
