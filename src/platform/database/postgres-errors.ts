@@ -32,7 +32,7 @@ const CONNECTION_LOST = new Set([
 ]);
 // What pg says without a code when the socket closes under a statement or the pool has no free client.
 const CONNECTION_MESSAGES =
-  /Connection terminated|timeout exceeded when trying to connect|Client has encountered a connection error|not queryable|Cannot use a pool after calling end|QueryRunner .*released|connection is not established/i;
+  /Connection terminated|timeout exceeded when trying to connect|Client has encountered a connection error|not queryable|Cannot use a pool after calling end|Query ?runner .*released|connection is not established/i;
 
 /** True where the same request may well succeed in a moment, so that 503 is the honest answer. */
 export function isDatabaseUnavailable(error: unknown): boolean {

@@ -13,6 +13,7 @@ import {
 import { Redis, type RedisOptions } from 'ioredis';
 import pg from 'pg';
 import { Config } from '../config/config.ts';
+import { outliveConnection } from '../database/pool-clients.ts';
 
 /** The PostgreSQL schema of the queue when there is no Redis. BullMQ's own name, since it can't be told another for a pool. */
 export const QUEUE_SCHEMA = DEFAULT_SCHEMA;
@@ -191,6 +192,7 @@ function postgresConnections(url: string, report: (error: Error) => void): Queue
     // Each worker keeps one of these for LISTEN.
     max: POOL_MAX,
     keepAlive: true,
+    onConnect: outliveConnection,
     connectionTimeoutMillis: 5_000,
     idleTimeoutMillis: 30_000,
     options: `-c search_path=${QUEUE_SCHEMA}`,
