@@ -34,7 +34,7 @@ export class MixedLoad {
     private readonly smtp: SmtpServer,
     perSecond = 20,
   ) {
-    this.timer = setInterval(() => this.send(), 1_000 / perSecond);
+    this.timer = setInterval(() => this.send(), 1_000 / perSecond).unref();
   }
 
   /** Sends no more, and waits for the answers. */

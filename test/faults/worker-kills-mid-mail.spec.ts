@@ -55,13 +55,17 @@ class Post {
   }
 
   jobOf(key: string): Promise<JobRow> {
-    return until(async () => {
-      const { rows } = await this.system.db.query<JobRow>(
-        `SELECT * FROM jobs WHERE correlation_id = $1 AND status IN ('completed', 'failed')`,
-        [key],
-      );
-      return rows[0];
-    }, `the job of ${key} to end`, FINISHED_MS);
+    return until(
+      async () => {
+        const { rows } = await this.system.db.query<JobRow>(
+          `SELECT * FROM jobs WHERE correlation_id = $1 AND status IN ('completed', 'failed')`,
+          [key],
+        );
+        return rows[0];
+      },
+      `the job of ${key} to end`,
+      FINISHED_MS,
+    );
   }
 
   /** The key of each mail that was really taken by the mail server. */
@@ -141,7 +145,10 @@ describe('a worker that is killed while it sends a mail', () => {
       await Promise.all(NAMES.map((name) => post.kill(name)));
       await resume();
       await Promise.all(NAMES.map((name) => post.startWorker(name)));
-      await until(() => countInQueue(post.system, 'mail-send').then((count) => count === 0), 'the queue to have taken the jobs again');
+      await until(
+        () => countInQueue(post.system, 'mail-send').then((count) => count === 0),
+        'the queue to have taken the jobs again',
+      );
 
       const jobs = await Promise.all(keys.map((key) => post.jobOf(key)));
       const difference = post.ledger.compare(post.taken);
