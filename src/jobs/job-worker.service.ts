@@ -18,6 +18,7 @@ import {
 } from './job-run.ts';
 import { type Claim, JobRuns } from './job-runs.service.ts';
 import type { Job } from './job.entity.ts';
+import { untilAborted } from './until-aborted.ts';
 import { untilDatabaseAnswers } from './until-database-answers.ts';
 
 const LOSSES_MAX = 5;
@@ -185,21 +186,6 @@ function parseInput(definition: JobDefinition, job: Job): unknown {
   const parsed = definition.input.safeParse(job.input);
   if (!parsed.success) throw new JobFailure('INPUT_INVALID', 'The input of the job is not valid.');
   return parsed.data;
-}
-
-/** A handler that doesn't watch its signal must not keep the job's fate open; what it still writes needs the lease. */
-async function untilAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  let onAbort: () => void = () => undefined;
-  const aborted = new Promise<never>((_, reject) => {
-    onAbort = () => reject(signal.reason as Error);
-    signal.addEventListener('abort', onAbort, { once: true });
-  });
-  work.catch(() => undefined);
-  try {
-    return await Promise.race([work, aborted]);
-  } finally {
-    signal.removeEventListener('abort', onAbort);
-  }
 }
 
 /** What the owner is shown: words we chose, never those of a library. */

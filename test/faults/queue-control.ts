@@ -42,3 +42,9 @@ export async function withRedis<T>(system: System, work: (redis: Redis) => Promi
 
 const jobKeys = async (redis: Redis, type: string): Promise<string[]> =>
   (await redis.keys(`bull:${type}:*`)).filter((key) => /:[0-9a-f-]{36}$/.test(key));
+
+/** As a Redis without its disk. */
+export async function forgetQueue(system: System): Promise<void> {
+  if (system.redis) await withRedis(system, (redis) => redis.flushall());
+  else await system.db.query('TRUNCATE bullmq.job, bullmq.event, bullmq.dedup, bullmq.metrics CASCADE');
+}

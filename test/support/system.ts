@@ -80,8 +80,8 @@ export class System {
     return this.startProgram('worker', settings);
   }
 
-  startApi(): Promise<Program> {
-    return this.startProgram('main');
+  startApi(settings: Record<string, string> = {}): Promise<Program> {
+    return this.startProgram('main', settings);
   }
 
   /** Which of the programs that were started still run. */
