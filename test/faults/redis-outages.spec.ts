@@ -146,7 +146,10 @@ describeWithRedis('Redis', () => {
     expect(Object.keys(load.statuses()).filter((status) => !['200', '202'].includes(status))).toEqual([]);
     expect(load.p99(fullAt, roomAt)).toBeLessThan(ANSWERED_MS);
     expect(system.programs.some(({ output }) => output.includes('OOM command not allowed'))).toBe(true);
-    told('full for 8 s (maxmemory, noeviction)', record(load, difference, `drained after ${seconds(resumed)}`));
+    told(
+      'full for 8 s (maxmemory, noeviction)',
+      record(load, difference, `drained after ${seconds(resumed)}`),
+    );
   }, 90_000);
 
   it('costs an import nothing when it is killed in the middle and comes back', async () => {

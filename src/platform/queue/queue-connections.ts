@@ -1,9 +1,4 @@
-import {
-  type BackendFactory,
-  createPostgresBackend,
-  createRedisBackend,
-  DEFAULT_SCHEMA,
-} from 'bullmq';
+import { type BackendFactory, createPostgresBackend, createRedisBackend, DEFAULT_SCHEMA } from 'bullmq';
 import { Redis, type RedisOptions } from 'ioredis';
 import pg from 'pg';
 import { outliveConnection } from '../database/pool-clients.ts';
