@@ -48,7 +48,7 @@ describeWithRedis('Redis', () => {
     system.untilJob(id, 'to be completed', ({ status }) => status === 'completed', RESUMED_MS);
 
   /** Under load: breaks Redis, mends it, and sees to it that a job that was started meanwhile is done soon after. */
-  async function outage(breakIt: () => unknown, mendIt: () => unknown, ms: number) {
+  async function expectToOutlive(breakIt: () => unknown, mendIt: () => unknown, ms: number) {
     const load = new MixedLoad(system, smtp);
     await until(() => load.answers.length >= 20, 'the load to begin');
     const brokenAt = Date.now();
@@ -96,7 +96,7 @@ describeWithRedis('Redis', () => {
   it.each([5, 10, 60])(
     'may be gone for %i seconds: the API takes everything, and it is done after',
     async (length) => {
-      const outcome = await outage(
+      const outcome = await expectToOutlive(
         () => system.redis?.kill(),
         () => system.restartRedis(),
         length * 1_000,
@@ -107,7 +107,7 @@ describeWithRedis('Redis', () => {
   );
 
   it('may hang for 10 seconds without closing its connections', async () => {
-    const outcome = await outage(
+    const outcome = await expectToOutlive(
       () => system.redis?.pause(),
       () => system.redis?.resume(),
       10_000,

@@ -50,8 +50,8 @@ class Post {
     return { keys, worker: String(worker) };
   }
 
-  kill(name: string): Promise<unknown> | undefined {
-    return this.workers.get(name)?.end('SIGKILL');
+  async kill(name: string): Promise<void> {
+    await this.workers.get(name)?.end('SIGKILL');
   }
 
   jobOf(key: string): Promise<JobRow> {
