@@ -31,7 +31,10 @@ export interface JobContext {
   transaction<T>(work: (tx: EntityManager) => Promise<T>): Promise<T>;
   /** Keeps how far the run got, in the transaction of what it did. */
   checkpoint(state: Checkpoint, tx: EntityManager): Promise<void>;
-  /** Ends the job together with its last effects, which may add to the outcome. */
+  /**
+   * Ends the job together with its last effects, which may add to the outcome. Tried again while Postgres is away, so
+   * `work` does nothing but write through `tx`.
+   */
   complete(outcome: JobOutcome, work?: (tx: EntityManager) => Promise<JobOutcome | void>): Promise<void>;
 }
 

@@ -3,6 +3,7 @@ import type { DataSource, EntityManager } from 'typeorm';
 import type { Checkpoint, JobContext, JobOutcome } from './job-handler.ts';
 import type { JobListeners } from './job-listeners.service.ts';
 import type { Job } from './job.entity.ts';
+import { untilDatabaseAnswers } from './until-database-answers.ts';
 
 /** Another run has taken the job over, or its row is gone: this one must leave no trace. */
 export class LeaseLostError extends Error {}
@@ -72,7 +73,7 @@ export class JobRun implements JobContext {
     outcome: JobOutcome,
     work?: (tx: EntityManager) => Promise<JobOutcome | void>,
   ): Promise<void> {
-    await this.transaction(async (tx) => {
+    const end = async (tx: EntityManager) => {
       const { result, resultFileId } = { ...outcome, ...(await work?.(tx)) };
       await this.write(
         tx,
@@ -81,7 +82,9 @@ export class JobRun implements JobContext {
         [result ? JSON.stringify(result) : null, resultFileId ?? null],
       );
       await this.listeners.ended({ ...this.ownership(), status: 'completed' }, tx);
-    });
+    };
+    // What was done outside, such as a mail, would be done again by another run.
+    await untilDatabaseAnswers(() => this.transaction(end), this.signal);
     this.isComplete = true;
     this.listeners.changed(this.job);
   }

@@ -1,5 +1,4 @@
 import { Injectable } from '@nestjs/common';
-import { randomUUID } from 'node:crypto';
 import type { Logger } from 'pino';
 import { DataSource } from 'typeorm';
 import { Config } from '../platform/config/config.ts';
@@ -25,17 +24,18 @@ export class JobRuns {
   /**
    * Takes the job for one run. A row that is active belongs to a live worker while its heart beats; one whose heart has
    * stopped is taken over, which counts as a loss and not as an attempt. Null where there is nothing to be done:
-   * finished, cancelled, deleted, or in the hands of a worker that lives.
+   * finished, cancelled, deleted, or in the hands of a worker that lives. Asked again with the same lease, after an
+   * answer that never came, it gives the same.
    */
-  async claim(id: string): Promise<Claim | null> {
-    const lease = randomUUID();
+  async claim(id: string, lease: string): Promise<Claim | null> {
     const [rows] = await this.db.query<[{ id: string }[], number]>(
       `UPDATE jobs SET
-         losses = losses + (status = 'active')::int,
+         losses = losses + (status = 'active' AND lease IS DISTINCT FROM $2)::int,
          attempts = attempts + (status = 'queued')::int,
          status = 'active', lease = $2, heartbeat_at = now(), started_at = coalesce(started_at, now())
        WHERE id = $1
-         AND (status = 'queued' OR (status = 'active' AND heartbeat_at < now() - make_interval(secs => $3)))
+         AND (status = 'queued'
+           OR (status = 'active' AND (lease = $2 OR heartbeat_at < now() - make_interval(secs => $3))))
        RETURNING id`,
       [id, lease, this.config.JOB_LEASE_SECONDS / 2],
     );

@@ -1,6 +1,7 @@
 import { Injectable, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
 import { DiscoveryService } from '@nestjs/core';
 import { DelayedError, type Job as QueueJob, type Worker } from 'bullmq';
+import { randomUUID } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
 import { Config } from '../platform/config/config.ts';
 import { AppLogger } from '../platform/logging/logging.module.ts';
@@ -17,6 +18,8 @@ import {
 } from './job-run.ts';
 import { type Claim, JobRuns } from './job-runs.service.ts';
 import type { Job } from './job.entity.ts';
+import { untilAborted } from './until-aborted.ts';
+import { untilDatabaseAnswers } from './until-database-answers.ts';
 
 const LOSSES_MAX = 5;
 /** Of the shutdown deadline: runs that ignore their signal for longer are taken over by another worker. */
@@ -40,6 +43,7 @@ interface Handler {
 export class JobWorkerService implements OnApplicationBootstrap, OnModuleDestroy {
   private readonly workers: Worker[] = [];
   private readonly running = new Set<JobRun>();
+  private readonly stopping = new AbortController();
 
   constructor(
     private readonly runs: JobRuns,
@@ -67,6 +71,7 @@ export class JobWorkerService implements OnApplicationBootstrap, OnModuleDestroy
   async onModuleDestroy(): Promise<void> {
     const patience = Math.max(0, this.config.SHUTDOWN_DEADLINE_SECONDS - STOP_GRACE_SECONDS) * 1_000;
     const interrupt = setTimeout(() => {
+      this.stopping.abort();
       for (const run of this.running) run.stop(new WorkerStoppingError());
     }, patience);
     const closed = Promise.all(this.workers.map((worker) => worker.close()));
@@ -86,7 +91,8 @@ export class JobWorkerService implements OnApplicationBootstrap, OnModuleDestroy
 
   private async process(handler: Handler, queueJob: QueueJob, token?: string): Promise<void> {
     const id = String(queueJob.id);
-    const claim = await this.runs.claim(id);
+    const lease = randomUUID();
+    const claim = await untilDatabaseAnswers(() => this.runs.claim(id, lease), this.stopping.signal);
     if (!claim) return;
     const { job } = claim;
     const context = {
@@ -132,16 +138,16 @@ export class JobWorkerService implements OnApplicationBootstrap, OnModuleDestroy
       return undefined;
     }
     if (error instanceof JobCancelledError) {
-      await run.finish('cancelled', null);
+      await this.write(() => run.finish('cancelled', null));
       return undefined;
     }
     if (error instanceof WorkerStoppingError) {
       const now = new Date();
-      await run.requeue(now, true);
+      await this.write(() => run.requeue(now, true));
       return now;
     }
     if (error instanceof JobDeferral) {
-      await run.requeue(error.until, !error.isAttempt);
+      await this.write(() => run.requeue(error.until, !error.isAttempt));
       return error.until;
     }
     const isFinal = error instanceof JobFailure || job.attempts >= definition.attempts;
@@ -150,12 +156,17 @@ export class JobWorkerService implements OnApplicationBootstrap, OnModuleDestroy
       isFinal ? 'Job failed' : 'A run failed; the job is tried again',
     );
     if (isFinal) {
-      await run.finish('failed', publicError(error));
+      await this.write(() => run.finish('failed', publicError(error)));
       return undefined;
     }
     const retryAt = new Date(Date.now() + pauseMs(definition, job.attempts));
-    await run.requeue(retryAt, false);
+    await this.write(() => run.requeue(retryAt, false));
     return retryAt;
+  }
+
+  /** A run that failed because Postgres is away must not be taken for lost: its end is written once it is back. */
+  private write(work: () => Promise<void>): Promise<void> {
+    return untilDatabaseAnswers(work, this.stopping.signal);
   }
 
   private handlers(): Handler[] {
@@ -178,21 +189,6 @@ function parseInput(definition: JobDefinition, job: Job): unknown {
   const parsed = definition.input.safeParse(job.input);
   if (!parsed.success) throw new InputInvalidError();
   return parsed.data;
-}
-
-/** A handler that doesn't watch its signal must not keep the job's fate open; what it still writes needs the lease. */
-async function untilAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  let onAbort: () => void = () => undefined;
-  const aborted = new Promise<never>((_, reject) => {
-    onAbort = () => reject(signal.reason as Error);
-    signal.addEventListener('abort', onAbort, { once: true });
-  });
-  work.catch(() => undefined);
-  try {
-    return await Promise.race([work, aborted]);
-  } finally {
-    signal.removeEventListener('abort', onAbort);
-  }
 }
 
 /** What the owner is shown: words we chose, never those of a library. */

@@ -46,7 +46,7 @@ describe.each(backends)('a worker on %s whose connections freeze without a word'
     );
     await completes(await startScripted(app, async () => undefined));
 
-    proxy.freezeConnections();
+    proxy.silence();
     const job = await startScripted(app, async () => undefined);
 
     await completes(job);

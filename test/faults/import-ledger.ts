@@ -21,7 +21,7 @@ export class ImportLedger {
   }
 
   /** Compares with the database and the report: everything that is not as it must be, nothing when all is well. */
-  async differences(system: System, jobId: string): Promise<Record<string, unknown>> {
+  async differences(system: System, jobId: string): Promise<typeof NO_DIFFERENCES> {
     const { rows } = await system.db.query<{ email: string }>(
       'SELECT email FROM users WHERE starts_with(email, $1)',
       [this.prefix],

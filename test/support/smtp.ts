@@ -1,14 +1,26 @@
 import { once } from 'node:events';
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
 
-/** What the server does to the next mails: takes them, refuses the address, or hangs up once it has them. */
-type Mood = 'takes' | 'refuses' | 'hangs up';
+/**
+ * What the server does to the next mails: takes them, refuses the address, hangs up once it has them, or says nothing to
+ * the address until `release`.
+ */
+type Mood = 'takes' | 'refuses' | 'hangs up' | 'holds';
+
+interface Held {
+  address: string;
+  /** As it has introduced itself: `name` in SMTP_URL. */
+  client: string;
+  socket: Socket;
+}
 
 /** A mail server that keeps what it is sent, and that a test can take away and bring back. */
 export class SmtpServer {
   /** Every message it was sent in full, as it came, with soft line breaks undone. */
   readonly messages: string[] = [];
   mood: Mood = 'takes';
+  /** Mails whose sender waits. */
+  held: Held[] = [];
   private server?: Server;
   private readonly sockets = new Set<Socket>();
   private port = 0;
@@ -35,6 +47,11 @@ export class SmtpServer {
     if (this.server) await once(this.server, 'close');
   }
 
+  /** Lets the held mails go on, so far as their sender still lives. */
+  release(): void {
+    for (const { socket } of this.held.splice(0)) socket.write('250 fine\r\n');
+  }
+
   /** The messages to this address. */
   to(address: string): string[] {
     return this.messages.filter((message) => header(message, 'To') === address);
@@ -47,6 +64,7 @@ export class SmtpServer {
     socket.setEncoding('utf8');
     let received = '';
     let isData = false;
+    let client = '';
     socket.write('220 test\r\n');
     socket.on('data', (chunk: string) => {
       received += chunk;
@@ -55,7 +73,9 @@ export class SmtpServer {
       const complete = received.slice(0, -end.length);
       received = '';
       if (isData) this.take(complete, socket);
+      else if (this.mood === 'holds' && /^RCPT/i.test(complete)) this.hold(complete, client, socket);
       else socket.write(this.reply(complete));
+      client = /^(?:EHLO|HELO) (.*)$/i.exec(complete)?.[1] ?? client;
       isData = !isData && complete.toUpperCase() === 'DATA';
     });
   }
@@ -63,6 +83,11 @@ export class SmtpServer {
   private reply(command: string): string {
     if (/^RCPT/i.test(command) && this.mood === 'refuses') return '550 no such user\r\n';
     return /^DATA/i.test(command) ? '354 go on\r\n' : '250 fine\r\n';
+  }
+
+  private hold(command: string, client: string, socket: Socket): void {
+    this.held.push({ address: /<(.*)>/.exec(command)?.[1] ?? '', client, socket });
+    socket.on('close', () => (this.held = this.held.filter((held) => held.socket !== socket)));
   }
 
   private take(message: string, socket: Socket): void {

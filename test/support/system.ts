@@ -16,6 +16,7 @@ export interface JobRow {
   result: unknown;
   error_code: string | null;
   checkpoint: { line: number } | null;
+  finished_at: Date;
 }
 
 const PASSWORD = 'correct horse battery';
@@ -58,7 +59,6 @@ export class System {
         SECRET_KEYS: randomBytes(32).toString('base64'),
         JWT_KEYS: JSON.stringify({ 'active-test.pem': pem }),
         SMTP_URL: 'smtp://127.0.0.1:9',
-        METRICS_PORT: String(await freePort()),
         JOB_LEASE_SECONDS: '2',
         SWEEP_SECONDS: '1',
         SHUTDOWN_DRAIN_SECONDS: '0',
@@ -80,8 +80,8 @@ export class System {
     return this.startProgram('worker', settings);
   }
 
-  startApi(): Promise<Program> {
-    return this.startProgram('main');
+  startApi(settings: Record<string, string> = {}): Promise<Program> {
+    return this.startProgram('main', settings);
   }
 
   /** Which of the programs that were started still run. */
@@ -113,12 +113,23 @@ export class System {
   }
 
   /** A request of an administrator who has signed in. */
-  async request(method: string, path: string, body?: string, type = 'application/json'): Promise<Response> {
+  async request(
+    method: string,
+    path: string,
+    body?: string,
+    {
+      type = 'application/json',
+      correlationId = randomUUID(),
+      signal,
+    }: { type?: string; correlationId?: string; signal?: AbortSignal } = {},
+  ): Promise<Response> {
     const token = await this.token();
     return fetch(this.url + path, {
       method,
+      signal: signal ?? null,
       headers: {
         authorization: `Bearer ${token}`,
+        'x-correlation-id': correlationId,
         ...(body === undefined ? {} : { 'content-type': type }),
       },
       ...(body === undefined ? {} : { body }),
@@ -127,7 +138,7 @@ export class System {
 
   /** Uploads the file; resolves to the id of its job. */
   async import(csv: string): Promise<string> {
-    const answer = await this.request('POST', '/v1/users/imports', csv, 'text/csv');
+    const answer = await this.request('POST', '/v1/users/imports', csv, { type: 'text/csv' });
     if (answer.status !== 202) throw new Error(`The import was refused: ${await answer.text()}`);
     return ((await answer.json()) as { data: { id: string } }).data.id;
   }
@@ -166,7 +177,8 @@ export class System {
     name: 'main' | 'worker',
     settings: Record<string, string> = {},
   ): Promise<Program> {
-    const program = await Program.start(name, { ...this.env, ...settings });
+    const ownPort = { METRICS_PORT: String(await freePort()) };
+    const program = await Program.start(name, { ...this.env, ...ownPort, ...settings });
     this.programs.push(program);
     return program.ready();
   }

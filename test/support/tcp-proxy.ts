@@ -1,11 +1,17 @@
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
+import { Transform } from 'node:stream';
 
 /** Stands between the application and a server of its own, so that a test can take that server away. */
 export class TcpProxy {
   private readonly sockets = new Set<Socket>();
+  /** Each open connection of a client, with the beginning of what it sent last. */
+  private readonly clients = new Map<Socket, string>();
+  private readonly silent = new WeakSet<Socket>();
   private readonly server = createServer((client) => this.join(client));
   private isDown = false;
+  /** Of each direction. */
+  delayMs = 0;
 
   private target?: { host: string; port: number };
 
@@ -39,9 +45,14 @@ export class TcpProxy {
     for (const socket of this.sockets) socket.resetAndDestroy();
   }
 
-  /** Nothing more goes either way on the connections there are, and nobody is told. New ones work. */
-  freezeConnections(): void {
-    for (const socket of this.sockets) socket.unpipe().pause();
+  /**
+   * From now on the open connections are silent for ever, without being closed: those alone over which the client has
+   * last sent something like the pattern. New ones are not touched.
+   */
+  silence(lastSent = /(?:)/): number {
+    const silenced = [...this.clients].filter(([, text]) => lastSent.test(text));
+    for (const [client] of silenced) this.silent.add(client);
+    return silenced.length;
   }
 
   async stop(): Promise<void> {
@@ -53,17 +64,34 @@ export class TcpProxy {
   private join(client: Socket): void {
     if (this.isDown || !this.target) return void client.resetAndDestroy();
     const upstream = connect(this.target);
+    this.clients.set(client, '');
+    client.on('data', (chunk: Buffer) => this.clients.set(client, chunk.toString('latin1', 0, 200)));
+    client.on('close', () => this.clients.delete(client));
     for (const [socket, other] of [
       [client, upstream],
       [upstream, client],
     ] as const) {
       this.sockets.add(socket);
-      socket.pipe(other);
+      socket.pipe(this.passage(client)).pipe(other);
       socket.on('error', () => other.destroy());
       socket.on('close', () => {
         this.sockets.delete(socket);
         other.destroy();
       });
     }
+  }
+
+  /** Late or never, as the test wants it. */
+  private passage(client: Socket): Transform {
+    const passage = new Transform({
+      transform: (chunk, _, done) => {
+        if (this.silent.has(client)) return;
+        if (this.delayMs === 0) return done(null, chunk);
+        setTimeout(() => passage.push(chunk), this.delayMs);
+        done();
+      },
+      flush: (done) => void setTimeout(done, this.delayMs),
+    });
+    return passage;
   }
 }

@@ -1,6 +1,7 @@
 import type { DataSourceOptions, EntitySchema, LoggerOptions } from 'typeorm';
 import type { Config } from '../config/config.ts';
 import { migrations } from './migrations.ts';
+import { outliveConnection } from './pool-clients.ts';
 import { SnakeNamingStrategy } from './snake-naming.strategy.ts';
 
 export type EntityClasses = (new () => object)[] | EntitySchema[];
@@ -40,6 +41,7 @@ export function dataSourceOptions(
       idleTimeoutMillis: 300_000,
       maxLifetimeSeconds: 600,
       keepAlive: true,
+      onConnect: outliveConnection,
       ...timeouts(config, role),
     },
   };

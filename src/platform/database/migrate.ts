@@ -2,7 +2,7 @@ import pg from 'pg';
 import { runMigrations as runQueueMigrations } from 'bullmq';
 import { DataSource } from 'typeorm';
 import type { Config } from '../config/config.ts';
-import { QUEUE_SCHEMA } from '../queue/queue-backend.ts';
+import { QUEUE_SCHEMA } from '../queue/queue-connections.ts';
 import { dataSourceOptions } from './data-source.ts';
 
 /** Any number, the same for everyone who migrates this database. */

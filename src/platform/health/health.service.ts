@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
-import { QueueBackend, type DependencyState } from '../queue/queue-backend.ts';
+import { QueueBackend } from '../queue/queue-backend.ts';
+import type { DependencyState } from '../queue/queue-connections.ts';
 
 const CHECK_TIMEOUT_MS = 1_000;
 const CACHE_MS = 500;

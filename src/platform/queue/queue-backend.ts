@@ -1,21 +1,14 @@
 import { Injectable, Logger, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
-import {
-  type BackendFactory,
-  createPostgresBackend,
-  createRedisBackend,
-  DEFAULT_SCHEMA,
-  type JobsOptions,
-  type Processor,
-  Queue,
-  type WorkerOptions,
-} from 'bullmq';
-import { Redis, type RedisOptions } from 'ioredis';
-import pg from 'pg';
+import { type JobsOptions, type Processor, Queue, type WorkerOptions } from 'bullmq';
+import type { Redis } from 'ioredis';
 import { Config } from '../config/config.ts';
+import {
+  type DependencyState,
+  postgresConnections,
+  type QueueConnections,
+  redisConnections,
+} from './queue-connections.ts';
 import { QueueWorker } from './queue-worker.ts';
-
-/** The PostgreSQL schema of the queue when there is no Redis. BullMQ's own name, since it can't be told another for a pool. */
-export const QUEUE_SCHEMA = DEFAULT_SCHEMA;
 
 export type WorkerTuning = Pick<
   WorkerOptions,
@@ -33,20 +26,10 @@ const JOB_OPTIONS: JobsOptions = {
 
 /** BullMQ's own 15 s after each lost connection would be most of what a restart costs. */
 const FETCH_RETRY_MS = 2_000;
-const PRODUCER_COMMAND_TIMEOUT_MS = 2_000;
-const RECONNECT_MAX_MS = 5_000;
-/**
- * A connection that has not answered for so long is given up: TCP alone would notice a silent death minutes later. More
- * than any wait for news takes.
- */
-const ANSWER_TIMEOUT_MS = 15_000;
 /** No wait for news is as long, and no job of any size keeps a worker from asking while it has room for another. */
 const SILENCE_MAX_MS = 60_000;
-const POOL_MAX = 20;
 
-export type DependencyState = 'up' | 'down' | 'unused';
-
-/** BullMQ on Redis, or on PostgreSQL when REDIS_URL is empty. Nothing outside this file knows which. */
+/** BullMQ on Redis, or on PostgreSQL when REDIS_URL is empty. Nothing outside of queue-connections.ts knows which. */
 @Injectable()
 export class QueueBackend implements OnApplicationBootstrap, OnApplicationShutdown {
   private readonly logger = new Logger('Queue');
@@ -99,7 +82,7 @@ export class QueueBackend implements OnApplicationBootstrap, OnApplicationShutdo
 
   /** The connection for counters that all instances share; undefined where there is no Redis. */
   get redis(): Redis | undefined {
-    return this.connections.producer instanceof Redis ? this.connections.producer : undefined;
+    return this.connections.counters;
   }
 
   redisState(): Promise<DependencyState> {
@@ -148,80 +131,4 @@ export class QueueBackend implements OnApplicationBootstrap, OnApplicationShutdo
     this.logger.warn({ msg: 'The queue reports a fault', err: error });
     setTimeout(() => (this.lastReported = ''), 10_000).unref();
   }
-}
-
-interface QueueConnections {
-  producer: object;
-  /** Made on first use: the API has no workers. */
-  consumer: () => object;
-  factory: BackendFactory | typeof createPostgresBackend;
-  redisState(): Promise<DependencyState>;
-  close(): Promise<void>;
-}
-
-function redisConnections(url: string, report: (error: Error) => void): QueueConnections {
-  const common: RedisOptions = {
-    // The pause is short and capped, so that work resumes within seconds of Redis coming back.
-    retryStrategy: (attempt) => Math.min(attempt * 200, RECONNECT_MAX_MS),
-    connectTimeout: 5_000,
-    socketTimeout: ANSWER_TIMEOUT_MS,
-  };
-  // A request never waits for Redis: the hand-over fails fast and the sweep makes up for it.
-  const producer = new Redis(url, {
-    ...common,
-    enableOfflineQueue: false,
-    maxRetriesPerRequest: 1,
-    commandTimeout: PRODUCER_COMMAND_TIMEOUT_MS,
-  });
-  producer.on('error', report);
-  // A worker waits for as long as it takes (BullMQ, "Going to production"). Not lazyConnect, nor for the copies that
-  // workers make of it: BullMQ opens such a one by hand, and a Redis that is down then costs the worker its life.
-  let consumer: Redis | undefined;
-  return {
-    producer,
-    consumer: () => {
-      consumer ??= new Redis(url, { ...common, maxRetriesPerRequest: null }).on('error', report);
-      return consumer;
-    },
-    factory: createRedisBackend,
-    redisState: async () => ((await answers(producer)) ? 'up' : 'down'),
-    close: async () => {
-      producer.disconnect();
-      consumer?.disconnect();
-    },
-  };
-}
-
-async function answers(redis: Redis): Promise<boolean> {
-  try {
-    return (await redis.ping()) === 'PONG';
-  } catch {
-    return false;
-  }
-}
-
-function postgresConnections(url: string, report: (error: Error) => void): QueueConnections {
-  const pool = new pg.Pool({
-    connectionString: url,
-    // Each worker keeps one of these for LISTEN.
-    max: POOL_MAX,
-    keepAlive: true,
-    connectionTimeoutMillis: 5_000,
-    query_timeout: ANSWER_TIMEOUT_MS,
-    idleTimeoutMillis: 30_000,
-    options: `-c search_path=${QUEUE_SCHEMA}`,
-    application_name: 'reference-queue',
-  });
-  pool.on('error', report);
-  // One that breaks in use tells only itself, and BullMQ doesn't listen while it makes itself ready: nobody would.
-  pool.on('connect', (client) => void client.on('error', report));
-  // Every queue and worker listens for its faults.
-  pool.setMaxListeners(0);
-  return {
-    producer: pool,
-    consumer: () => pool,
-    factory: createPostgresBackend,
-    redisState: async () => 'unused',
-    close: () => pool.end(),
-  };
 }

@@ -1,0 +1,148 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { randomUUID } from 'node:crypto';
+import { backends } from '../support/queue-data.ts';
+import { header, SmtpServer } from '../support/smtp.ts';
+import { System } from '../support/system.ts';
+import { times, until } from '../support/until.ts';
+import { recordOutcome } from './outcomes.ts';
+import { forgetQueue } from './queue-control.ts';
+import { AS_ASKED, RequestLedger } from './request-ledger.ts';
+
+const PEOPLE = 20;
+const OUTAGE_MS = 600_000;
+/** What the pauses of a mail come to before it has been tried for ten minutes: 1, 2, 4, … 300 s. */
+const ROUNDS_MAX = 15;
+
+describe.each(backends)('the mail server, with the queue on %s,', (backend) => {
+  let system: System;
+  let smtp: SmtpServer;
+
+  beforeAll(async () => {
+    smtp = await SmtpServer.start();
+    system = await System.start({ backend, settings: { SMTP_URL: smtp.url } });
+    await system.startApi();
+    await system.startWorker();
+  }, 60_000);
+
+  afterAll(async () => {
+    await system.stop();
+    await smtp.down();
+  });
+
+  async function register(count: number): Promise<RequestLedger> {
+    const ledger = new RequestLedger();
+    await Promise.all(
+      times(count, async () => {
+        const key = randomUUID();
+        const { status } = await fetch(`${system.url}/v1/auth/register`, {
+          method: 'POST',
+          headers: { 'content-type': 'application/json', 'x-correlation-id': key },
+          body: JSON.stringify({
+            email: `${key}@example.com`,
+            password: 'forty wet umbrellas',
+            displayName: 'Somebody',
+          }),
+        });
+        ledger.add({ requestId: key, key, status });
+      }),
+    );
+    return ledger;
+  }
+
+  const mails = async (where: string): Promise<number> => {
+    const { rows } = await system.db.query<{ count: number }>(
+      `SELECT count(*)::int AS count FROM jobs WHERE type = 'mail-send' AND ${where}`,
+    );
+    return rows[0]?.count ?? 0;
+  };
+
+  const taken = (ledger: RequestLedger): string[] =>
+    smtp.messages
+      .map((message) => header(message, 'X-Correlation-Id') ?? '')
+      .filter((key) => ledger.entries.some((entry) => entry.key === key));
+
+  /** The clock that mails wait by is put forward to when each is due; resolves to by how much at most. */
+  async function skipPause(round: number): Promise<number> {
+    await until(
+      async () => (await mails(`status = 'queued' AND attempts = ${round}`)) === PEOPLE,
+      `attempt ${round} of each to fail`,
+    );
+    const { rows } = await system.db.query<{ ms: number }>(
+      `SELECT max(extract(epoch FROM available_at - now()) * 1000)::int AS ms FROM jobs WHERE status = 'queued'`,
+    );
+    await system.db.query(
+      `UPDATE jobs SET available_at = now(), handed_over_at = NULL WHERE status = 'queued'`,
+    );
+    await forgetQueue(system);
+    return Math.max(0, rows[0]?.ms ?? 0);
+  }
+
+  it('may be down for ten minutes: registrations are taken, and every mail goes out once after', async () => {
+    await smtp.down();
+    const ledger = await register(PEOPLE);
+    let walked = 0;
+    let rounds = 0;
+    while (walked < OUTAGE_MS && rounds < ROUNDS_MAX) walked += await skipPause(++rounds);
+    await smtp.up();
+    await until(async () => (await mails(`status = 'completed'`)) === PEOPLE, 'every mail to go out', 60_000);
+
+    expect(ledger.answers).toEqual({ '202': PEOPLE });
+    expect(walked).toBeGreaterThanOrEqual(OUTAGE_MS);
+    const difference = ledger.compare(taken(ledger));
+    expect(difference).toEqual(AS_ASKED);
+    recordOutcome({
+      area: 'Mail',
+      fault: 'mail server down for ten minutes, by a clock put forward',
+      backend,
+      promise: 'registrations answered 202, every mail sent once after',
+      operations: `${PEOPLE} registrations`,
+      ...difference,
+      measured: `${rounds} attempts each over ${Math.round(walked / 60_000)} min`,
+    });
+  }, 120_000);
+
+  it('may hang up once it has the mail: what comes again is the same message', async () => {
+    smtp.mood = 'hangs up';
+    const ledger = await register(5);
+    await until(() => new Set(taken(ledger)).size === 5, 'every mail to have been there');
+    smtp.mood = 'takes';
+    await until(async () => (await mails(`status <> 'completed'`)) === 0, 'every mail to go out', 30_000);
+
+    const { lost } = ledger.compare(taken(ledger));
+    const ids = smtp.messages
+      .filter((message) => ledger.entries.some(({ key }) => message.includes(key)))
+      .map((message) => header(message, 'Message-ID'));
+    expect(lost).toBe(0);
+    expect(new Set(ids).size).toBe(5);
+    recordOutcome({
+      area: 'Mail',
+      fault: 'mail server hangs up after it took the mail, before it says so',
+      backend,
+      promise: 'nothing lost; what comes again has the same Message-ID',
+      operations: '5 registrations',
+      lost,
+      doubled: new Set(ids).size - 5,
+      measured: `${ids.length} transmissions of ${new Set(ids).size} messages`,
+    });
+  }, 60_000);
+
+  it('may say nothing at all: the attempt is given up, and the next one succeeds', async () => {
+    smtp.mood = 'holds';
+    const ledger = await register(2);
+    await until(() => smtp.held.length === 2, 'the mails to hang');
+    smtp.mood = 'takes';
+    await until(async () => (await mails(`status <> 'completed'`)) === 0, 'every mail to go out', 40_000);
+
+    const difference = ledger.compare(taken(ledger));
+    expect(difference).toEqual(AS_ASKED);
+    recordOutcome({
+      area: 'Mail',
+      fault: 'mail server hangs in the middle of the dialogue',
+      backend,
+      promise: 'given up after 10 s and sent by the next attempt, once',
+      operations: '2 registrations',
+      ...difference,
+      measured: '2 attempts each',
+    });
+  }, 60_000);
+});

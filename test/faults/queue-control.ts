@@ -1,0 +1,50 @@
+import { Redis } from 'ioredis';
+import pg from 'pg';
+import type { System } from '../support/system.ts';
+
+/** The queue answers nothing from now on. Resolves to what brings it back. */
+export async function pauseQueue(system: System): Promise<() => Promise<void>> {
+  const { redis } = system;
+  if (redis) {
+    redis.pause();
+    return async () => redis.resume();
+  }
+  const client = new pg.Client({ connectionString: system.postgres.url });
+  await client.connect();
+  await client.query('BEGIN; LOCK TABLE bullmq.job IN EXCLUSIVE MODE');
+  return async () => {
+    // A statement that waits for the lock would be carried out even though whoever sent it is dead.
+    await client.query(
+      `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'reference-queue' AND wait_event_type = 'Lock'`,
+    );
+    await client.end();
+  };
+}
+
+/** How many jobs of the type the queue knows, whatever their state. */
+export async function countInQueue(system: System, type: string): Promise<number> {
+  if (system.redis) return withRedis(system, async (redis) => (await jobKeys(redis, type)).length);
+  const { rows } = await system.db.query<{ count: string }>(
+    'SELECT count(*) FROM bullmq.job WHERE queue = $1',
+    [type],
+  );
+  return Number(rows[0]?.count);
+}
+
+export async function withRedis<T>(system: System, work: (redis: Redis) => Promise<T>): Promise<T> {
+  const redis = new Redis(String(system.redis?.url));
+  try {
+    return await work(redis);
+  } finally {
+    redis.disconnect();
+  }
+}
+
+const jobKeys = async (redis: Redis, type: string): Promise<string[]> =>
+  (await redis.keys(`bull:${type}:*`)).filter((key) => /:[0-9a-f-]{36}$/.test(key));
+
+/** As a Redis without its disk. */
+export async function forgetQueue(system: System): Promise<void> {
+  if (system.redis) await withRedis(system, (redis) => redis.flushall());
+  else await system.db.query('TRUNCATE bullmq.job, bullmq.event, bullmq.dedup, bullmq.metrics CASCADE');
+}
