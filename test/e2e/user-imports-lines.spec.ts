@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { untilJob } from '../factories/job.factory.ts';
 import { createUser } from '../factories/user.factory.ts';
 import { TestApp } from '../support/app.ts';
-import { type SignedIn, signedIn } from '../support/client.ts';
+import { login, type SignedIn, signedIn } from '../support/client.ts';
 import { accountsOf, importFile, reportOf, startImport } from '../support/imports.ts';
 import { backends } from '../support/queue-data.ts';
 import { times, until } from '../support/until.ts';
@@ -168,6 +168,28 @@ describe('two imports of overlapping addresses at once', () => {
     expect(results.map(({ imported, failed }) => imported + failed)).toEqual([20_000, 20_000]);
     expect(results.reduce((sum, { imported }) => sum + imported, 0)).toBe(30_000);
     expect(Object.values(await accountsOf(app, 'both'))).toEqual(times(30_000, () => 1));
+    await app.stop();
+  });
+});
+
+describe('an import of somebody who is no administrator any more', () => {
+  it('makes no accounts, though they can retry it', async () => {
+    const app = await TestApp.start();
+    const [boss, admin] = [await signedIn(app, { role: 'admin' }), await signedIn(app, { role: 'admin' })];
+    const id = await startImport(admin, 'email,displayName,role\naccomplice@example.com,A,admin\n');
+    await admin.post(`/v1/jobs/${id}/cancel`);
+    await boss.patch(`/v1/users/${admin.user.id}`, { role: 'user' });
+    const { accessToken } = await login(app, admin.user.email, 'correct horse battery');
+
+    const retried = await app
+      .http()
+      .post(`/v1/jobs/${id}/retry`)
+      .set('authorization', `Bearer ${accessToken}`);
+    await app.startWorker();
+
+    expect(retried.status).toBe(202);
+    expect(await untilJob(app, id, 'completed', 'failed')).toMatchObject({ errorCode: 'NOT_ALLOWED' });
+    expect(await accountsOf(app, 'accomplice')).toEqual({});
     await app.stop();
   });
 });

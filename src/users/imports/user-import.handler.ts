@@ -102,6 +102,7 @@ export class UserImportHandler implements JobRunner<object> {
   ): Promise<void> {
     const { lines, refusals } = sortOut(batch, columns);
     await ctx.transaction(async (tx) => {
+      await refuseUnlessAdmin(ctx.job.userId, tx);
       const inserted = await insertUsers(lines, ctx.job.id, tx);
       await this.tell(inserted, tx);
       refusals.push(...(await findRefusals(lines, inserted, ctx.job.id, tx)));
@@ -123,6 +124,12 @@ export class UserImportHandler implements JobRunner<object> {
     const occurrences = users.map((user) => ({ userId: user.id, data: userView(user) }));
     await this.events.emitAll(userCreated, occurrences, tx);
   }
+}
+
+/** Asked with every batch: whoever started the import may have lost the role since, and can still retry it. */
+async function refuseUnlessAdmin(userId: string | null, tx: EntityManager): Promise<void> {
+  const isAdmin = userId && (await tx.existsBy(User, { id: userId, role: 'admin', status: 'active' }));
+  if (!isAdmin) throw new JobFailure('NOT_ALLOWED', 'Only an administrator may import accounts.');
 }
 
 async function readColumns(records: AsyncGenerator<CsvRecord>): Promise<Map<ImportColumn, number>> {
