@@ -8,6 +8,7 @@ export type TokenPurpose = 'verify-email' | 'reset-password' | 'confirm-email-ch
 @Unique('mailed_tokens_user_id_purpose_key', ['userId', 'purpose'])
 @Unique('mailed_tokens_token_hash_key', ['tokenHash'])
 export class MailedToken {
+  /** That of the mail it is in. */
   @PrimaryColumn('uuid')
   id!: string;
 
@@ -25,7 +26,7 @@ export class MailedToken {
   @Column('text')
   email!: string;
 
-  /** SHA-256. A slow hash is for guessable secrets; this one has 256 random bits (OWASP ASVS 5.0, 6.5.2). */
+  /** SHA-256. A slow hash is for guessable secrets; this one has 256 bits of a MAC (OWASP ASVS 5.0, 6.5.2). */
   @Column('bytea')
   tokenHash!: Buffer;
 

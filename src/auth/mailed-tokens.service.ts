@@ -1,11 +1,12 @@
 import { Injectable } from '@nestjs/common';
-import { createHash, randomBytes, randomUUIDv7 } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import type { EntityManager } from 'typeorm';
+import type { Mail } from '../mail/mail.entity.ts';
 import { Config } from '../platform/config/config.ts';
+import { MacService } from '../platform/security/mac.service.ts';
 import { TokenInvalidError } from './auth.errors.ts';
 import { MailedToken, type TokenPurpose } from './mailed-token.entity.ts';
 
-const TOKEN_BYTES = 32;
 const HOUR_SECONDS = 3_600;
 
 interface Kind {
@@ -30,19 +31,33 @@ export interface SpentToken {
 /** Secrets that prove that somebody reads the mail of an address. Each works once, for one purpose. */
 @Injectable()
 export class MailedTokensService {
-  constructor(private readonly config: Config) {}
+  constructor(
+    private readonly config: Config,
+    private readonly macs: MacService,
+  ) {}
 
-  /** The link a mail of this template carries, with a new token; empty for one that needs none. */
-  async linkFor(template: string, userId: string, email: string, tx: EntityManager): Promise<string> {
-    if (!(template in KINDS)) return '';
-    const purpose = template as TokenPurpose;
-    const token = await this.issue(purpose, userId, email, tx);
+  /**
+   * The link this mail carries; empty where it needs none, null where a newer mail has voided it. It is derived from the
+   * mail, so that a mail which is sent again holds the same link: of two copies either may be the one that is read.
+   */
+  async linkFor(mail: Mail, tx: EntityManager): Promise<string | null> {
+    if (!(mail.template in KINDS)) return '';
+    const purpose = mail.template as TokenPurpose;
+    const token = this.macs.sign(`mailed-token ${purpose}`, mail.id);
+    if (!(await issue(purpose, token, mail, tx))) return null;
     // From a setting and never from a Host header, which whoever asks for the mail could choose.
     return `${this.config.FRONTEND_URL}${KINDS[purpose].path}?token=${token}`;
   }
 
   /** Spends the token, or throws TOKEN_INVALID: the same for one unknown, spent, expired or of another purpose. */
   async spend(purpose: TokenPurpose, token: string, tx: EntityManager): Promise<SpentToken> {
+    // Who has the token was sent the mail, whatever the server said: another attempt would issue the token once more.
+    // The mail first, as it is locked while its token is issued.
+    await tx.query(
+      `UPDATE mails SET sent_at = coalesce(sent_at, now())
+       WHERE id = (SELECT id FROM mailed_tokens WHERE token_hash = $1 AND purpose = $2)`,
+      [hashOf(token), purpose],
+    );
     // Deleting is spending: of two at once one finds the row.
     const [rows] = await tx.query<[SpentToken[], number]>(
       `DELETE FROM mailed_tokens WHERE token_hash = $1 AND purpose = $2 AND expires_at > now()
@@ -62,23 +77,28 @@ export class MailedTokensService {
     ]);
     await tx.delete(MailedToken, { userId });
   }
+}
 
-  /** One row a user and purpose, so that a newer token voids the older. */
-  private async issue(
-    purpose: TokenPurpose,
-    userId: string,
-    email: string,
-    tx: EntityManager,
-  ): Promise<string> {
-    const token = randomBytes(TOKEN_BYTES).toString('base64url');
-    const expiresAt = new Date(Date.now() + KINDS[purpose].lifeSeconds * 1_000);
-    await tx.upsert(
-      MailedToken,
-      { id: randomUUIDv7(), userId, purpose, email, tokenHash: hashOf(token), expiresAt },
-      ['userId', 'purpose'],
-    );
-    return token;
-  }
+/**
+ * One row a user and purpose, so that a newer token voids the older: ids tell which mail is the newer one. False where
+ * this is the older.
+ */
+async function issue(
+  purpose: TokenPurpose,
+  token: string,
+  { id, userId, recipient }: Mail,
+  tx: EntityManager,
+): Promise<boolean> {
+  const rows = await tx.query<unknown[]>(
+    `INSERT INTO mailed_tokens (id, user_id, purpose, email, token_hash, expires_at)
+     VALUES ($1, $2, $3, $4, $5, now() + make_interval(secs => $6))
+     ON CONFLICT ON CONSTRAINT mailed_tokens_user_id_purpose_key DO UPDATE SET
+       id = EXCLUDED.id, email = EXCLUDED.email, token_hash = EXCLUDED.token_hash, expires_at = EXCLUDED.expires_at
+       WHERE mailed_tokens.id <= EXCLUDED.id
+     RETURNING id`,
+    [id, userId, purpose, recipient, hashOf(token), KINDS[purpose].lifeSeconds],
+  );
+  return rows.length > 0;
 }
 
 const hashOf = (token: string): Buffer => createHash('sha256').update(token).digest();

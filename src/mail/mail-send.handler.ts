@@ -9,7 +9,7 @@ import { mailSend } from './mail-send.job.ts';
 import { renderMail } from './mail.templates.ts';
 import { MailTransport } from './mail.transport.ts';
 
-/** Sends one mail. The token in its link is made here, since it must not be stored anywhere but as a hash. */
+/** Sends one mail. The token in its link is derived here, since it must not be stored anywhere but as a hash. */
 @JobHandler(mailSend)
 export class MailSendHandler implements JobRunner<z.output<typeof mailSend.input>> {
   constructor(
@@ -34,15 +34,15 @@ export class MailSendHandler implements JobRunner<z.output<typeof mailSend.input
 
   /**
    * Null for a mail that was sent already, voided since, or to an address that is muted. Its row is locked while its token
-   * is made.
+   * is issued.
    */
   private prepare(mailId: string) {
     return this.mails.manager.transaction(async (tx) => {
       const mail = await tx.findOne(Mail, { where: { id: mailId }, lock: { mode: 'pessimistic_write' } });
       const user = mail && (await this.users.find(mail.userId));
       if (!user || mail.sentAt || (await isMuted(mail, tx))) return null;
-      const link = await this.tokens.linkFor(mail.template, mail.userId, mail.recipient, tx);
-      return { mail, user, link };
+      const link = await this.tokens.linkFor(mail, tx);
+      return link === null ? null : { mail, user, link };
     });
   }
 }

@@ -40,10 +40,11 @@ describe.each(backends)('mail by SMTP, with the queue on %s', (backend) => {
       .createQueryBuilder()
       .where(`input ->> 'mailId' = :id`, mail)
       .getOneOrFail();
-    return { email: user.email, mail, job };
+    return { email: user.email, user, mail, job };
   }
 
   const unfinishedJobs = () => app.db.getRepository(Job).countBy({ status: In(['queued', 'active']) });
+  const verify = (token?: string) => app.http().post('/v1/auth/verify-email').send({ token });
 
   it('goes out once for its cause, naming the request that caused it', async () => {
     const email = `registers-${backend}@example.com`;
@@ -106,6 +107,49 @@ describe.each(backends)('mail by SMTP, with the queue on %s', (backend) => {
     expect(new Set(ids).size).toBe(1);
   });
 
+  it('holds a link that works in each copy of it', async () => {
+    smtp.mood = 'hangs up';
+    const { email, job } = await mailTo({ emailVerifiedAt: null });
+    await until(() => smtp.to(email).length > 0, 'the first try');
+    smtp.mood = 'takes';
+
+    await untilJob(app, job.id, 'completed');
+
+    // A server that drops what has a known Message-ID keeps the first.
+    const [first, ...others] = smtp.to(email).map(tokenOf);
+    expect(others).toEqual(others.map(() => first));
+    expect((await verify(first)).status).toBe(204);
+  });
+
+  it('is not sent again, nor its link brought back to life, once somebody has followed the link', async () => {
+    smtp.mood = 'hangs up';
+    const { email, job } = await mailTo({ emailVerifiedAt: null });
+    const [message] = await until(() => smtp.to(email).length > 0 && smtp.to(email), 'the first try');
+    await verify(tokenOf(message));
+    const copies = smtp.to(email).length;
+    smtp.mood = 'takes';
+
+    await untilJob(app, job.id, 'completed');
+
+    expect(smtp.to(email).length - copies).toBeLessThanOrEqual(1);
+    expect((await verify(tokenOf(message))).body.code).toBe('TOKEN_INVALID');
+  });
+
+  it('does not void the link of a newer one by being late', async () => {
+    smtp.mood = 'hangs up';
+    const { email, user, job } = await mailTo({ emailVerifiedAt: null });
+    await until(() => smtp.to(email).length > 0, 'the first try');
+    smtp.mood = 'takes';
+    await app.db.transaction((tx) => app.api.get(MailService).send('verify-email', user, tx));
+
+    await untilJob(app, job.id, 'completed');
+    await until(async () => (await app.db.getRepository(Job).countBy({ status: 'queued' })) === 0, 'both');
+
+    const tokens = smtp.to(email).map(tokenOf);
+    const newest = tokens.find((token) => token !== tokens[0]);
+    expect((await verify(newest)).status).toBe(204);
+  });
+
   it('is given up at once where the server knows no such address', async () => {
     smtp.mood = 'refuses';
 
@@ -151,3 +195,5 @@ describe.each(backends)('mail by SMTP, with the queue on %s', (backend) => {
     expect(smtp.to(email)).toEqual([]);
   });
 });
+
+const tokenOf = (message = ''): string | undefined => /[?&]token=([\w-]+)/.exec(message)?.[1];
