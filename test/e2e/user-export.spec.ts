@@ -2,7 +2,7 @@ import { notify } from '../factories/notification.factory.ts';
 import { untilJob } from '../factories/job.factory.ts';
 import { createEndpoint } from '../factories/webhook.factory.ts';
 import { TestApp } from '../support/app.ts';
-import { type SignedIn, signedIn } from '../support/client.ts';
+import { login, SignedIn, signedIn } from '../support/client.ts';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { strFromU8, unzipSync } from 'fflate';
 import type { IncomingMessage } from 'node:http';
@@ -40,11 +40,8 @@ beforeAll(async () => {
   await createEndpoint(user, 'https://example.com/hook');
   const jobId = await startExport(user);
   await untilJob(app, jobId, 'completed');
-  const answer = await download(user, jobId);
-  headers = answer.headers;
-  files = Object.fromEntries(
-    Object.entries(unzipSync(new Uint8Array(answer.body))).map(([name, bytes]) => [name, strFromU8(bytes)]),
-  );
+  headers = (await download(user, jobId)).headers;
+  files = await unzipped(user, jobId);
 });
 
 afterAll(() => app.stop());
@@ -93,6 +90,27 @@ describe('the job user-export', () => {
       expect(all).not.toContain(text);
   });
 
+  it('says nothing of the browser of an administrator who acted upon the account', async () => {
+    const admin = await signedIn(app, { role: 'admin' });
+    const subject = await signedIn(app);
+    for (const status of ['suspended', 'active']) {
+      await admin.patch(`/v1/users/${subject.user.id}`, { status }).set('user-agent', 'of-the-admin/1.0');
+    }
+    const again = await signInAgain(subject);
+    const jobId = await startExport(again);
+    await untilJob(app, jobId, 'completed');
+
+    const events = JSON.parse((await unzipped(again, jobId))['audit-events.json']!) as object[];
+
+    expect(events).toContainEqual(
+      expect.objectContaining({ type: 'status-changed', ip_address: null, user_agent: null }),
+    );
+    expect(events).toContainEqual(
+      expect.objectContaining({ type: 'sign-in', ip_address: expect.stringContaining('127.0.0.1') }),
+    );
+    expect(JSON.stringify(events)).not.toContain('of-the-admin');
+  });
+
   it('holds no secret', async () => {
     const all = Object.values(files).join('\n');
     const [{ salt }] = await app.db.query('SELECT salt FROM sessions WHERE user_id = $1', [user.user.id]);
@@ -138,6 +156,13 @@ async function startExport(caller: SignedIn): Promise<string> {
   return body.data.id;
 }
 
+/** Each file by its name, as text. */
+async function unzipped(caller: SignedIn, jobId: string): Promise<Record<string, string>> {
+  const { body } = await download(caller, jobId);
+  const entries = Object.entries(unzipSync(new Uint8Array(body)));
+  return Object.fromEntries(entries.map(([name, bytes]) => [name, strFromU8(bytes)]));
+}
+
 const download = (caller: SignedIn, jobId: string) =>
   caller
     .get(`/v1/jobs/${jobId}/result`)
@@ -148,5 +173,11 @@ const download = (caller: SignedIn, jobId: string) =>
       stream.on('data', (chunk: Buffer) => chunks.push(chunk));
       stream.on('end', () => done(null, Buffer.concat(chunks)));
     });
+
+/** A suspension ends the sessions. */
+async function signInAgain({ user: account }: SignedIn): Promise<SignedIn> {
+  const { accessToken, refreshToken } = await login(app, account.email, 'correct horse battery');
+  return new SignedIn(app, account, accessToken, refreshToken);
+}
 
 const table = (name: string): unknown => JSON.parse(files[`${name}.json`]!);

@@ -5,7 +5,10 @@ import { type JobContext, JobFailure, JobHandler, type JobRunner } from '../../j
 import { csvLine } from '../imports/import-csv.ts';
 import { userExport } from './user-export.job.ts';
 
-/** What there is about a person, a table each. Never hashes, tokens or salts. $1 is the person. */
+/**
+ * What there is about a person, a table each. Never hashes, tokens or salts, and nothing of whoever else acted upon the
+ * account. $1 is the person.
+ */
 const TABLES: Record<string, string> = {
   profile: `SELECT id, email, display_name, role, status, email_verified_at, created_at, updated_at
             FROM users WHERE id = $1 AND deleted_at IS NULL`,
@@ -19,7 +22,9 @@ const TABLES: Record<string, string> = {
                   FROM notifications WHERE user_id = $1 ORDER BY position`,
   'webhook-endpoints': `SELECT id, url, event_types, description, enabled, scope, created_at
                         FROM webhook_endpoints WHERE user_id = $1 ORDER BY created_at`,
-  'audit-events': `SELECT type, ip_address, user_agent, data, created_at
+  'audit-events': `SELECT type,
+                     CASE WHEN actor_id IS NULL OR actor_id = $1 THEN ip_address END AS ip_address,
+                     CASE WHEN actor_id IS NULL OR actor_id = $1 THEN user_agent END AS user_agent, data, created_at
                    FROM audit_events WHERE user_id = $1 ORDER BY created_at`,
 };
 
