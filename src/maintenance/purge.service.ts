@@ -1,4 +1,10 @@
-import { Injectable, Logger, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
+import {
+  type BeforeApplicationShutdown,
+  Injectable,
+  Logger,
+  type OnApplicationBootstrap,
+  type OnModuleDestroy,
+} from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { Periodic } from '../platform/shutdown/periodic.ts';
 
@@ -27,7 +33,7 @@ const PURGES: Record<string, string> = {
 
 /** Removes what has outlived its purpose. Runs in every worker: rows that another is removing are skipped. */
 @Injectable()
-export class PurgeService implements OnApplicationBootstrap, OnModuleDestroy {
+export class PurgeService implements OnApplicationBootstrap, OnModuleDestroy, BeforeApplicationShutdown {
   private readonly logger = new Logger('Purge');
   private readonly rounds = new Periodic('Purge', () => this.purge(), HOUR_MS);
 
@@ -37,7 +43,12 @@ export class PurgeService implements OnApplicationBootstrap, OnModuleDestroy {
     this.rounds.start();
   }
 
-  onModuleDestroy(): Promise<void> {
+  /** Told, but not waited for: the batch at work must not keep the running jobs from being handed back. */
+  onModuleDestroy(): void {
+    void this.rounds.stop();
+  }
+
+  beforeApplicationShutdown(): Promise<void> {
     return this.rounds.stop();
   }
 
@@ -45,6 +56,7 @@ export class PurgeService implements OnApplicationBootstrap, OnModuleDestroy {
   async purge(): Promise<Record<string, number>> {
     const removed: Record<string, number> = {};
     for (const [table, isOld] of Object.entries(PURGES)) {
+      if (this.rounds.isStopped) break;
       const rows = await this.purgeTable(table, isOld);
       if (rows > 0) removed[table] = rows;
     }
@@ -61,7 +73,7 @@ export class PurgeService implements OnApplicationBootstrap, OnModuleDestroy {
          )`,
       );
       total += rows;
-      if (rows < BATCH_ROWS) return total;
+      if (rows < BATCH_ROWS || this.rounds.isStopped) return total;
     }
   }
 }

@@ -1,7 +1,11 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { PurgeService } from '../../src/maintenance/purge.service.ts';
+import { untilJob } from '../factories/job.factory.ts';
+import { createUser } from '../factories/user.factory.ts';
 import { TestApp } from '../support/app.ts';
 import { signedIn } from '../support/client.ts';
+import { createScripted, scriptedHandlers } from '../support/scripted-jobs.ts';
+import { until } from '../support/until.ts';
 
 let app: TestApp;
 let purge: PurgeService;
@@ -61,3 +65,44 @@ describe('the hourly purge', () => {
     expect(await count('sign_in_throttles')).toBe(0);
   });
 });
+
+describe('a worker that shuts down during a purge', () => {
+  it('hands its jobs back without waiting for that', async () => {
+    const settings = { SHUTDOWN_DEADLINE_SECONDS: '4' };
+    const other = await TestApp.start({ handlers: scriptedHandlers, settings });
+    await makeSlowToPurge(other);
+    const isPurging = async () =>
+      (
+        await other.db.query(
+          `SELECT 1 FROM pg_stat_activity WHERE state = 'active' AND query LIKE 'DELETE FROM mails%'
+           AND datname = current_database()`,
+        )
+      ).length > 0;
+    const job = await createScripted(other, () => new Promise(() => undefined));
+    await other.startWorker();
+    await untilJob(other, job.id, 'active');
+    await until(isPurging, 'the purge to be at work');
+
+    const closed = other.workers.pop()!.close();
+
+    await untilJob(other, job.id, 'queued');
+    expect(await isPurging()).toBe(true);
+    await closed;
+    await other.stop();
+  });
+});
+
+/** Six seconds for what is one batch. */
+async function makeSlowToPurge(other: TestApp): Promise<void> {
+  const { user } = await createUser(other);
+  await other.db.query(
+    `CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(0.2); RETURN OLD; END $$`,
+  );
+  await other.db.query(`CREATE TRIGGER slow BEFORE DELETE ON mails FOR EACH ROW EXECUTE FUNCTION slow()`);
+  await other.db.query(
+    `INSERT INTO mails (id, user_id, template, recipient, created_at)
+     SELECT gen_random_uuid(), $1, 'verify-email', 'a@example.com', now() - interval '1 year'
+     FROM generate_series(1, 30)`,
+    [user.id],
+  );
+}
