@@ -34,7 +34,15 @@ export class JobsController {
   ) {}
 
   @Post()
-  @Endpoint({ summary: 'Start a job', status: 202, returns: item(jobSchema), errors: [LimitReachedError] })
+  @Endpoint({
+    summary: 'Start a job',
+    description:
+      'At most 100 of a user are unfinished at a time. `user-export`: one unfinished, and ten within a day. More are ' +
+      '409 `LIMIT_REACHED`.',
+    status: 202,
+    returns: item(jobSchema),
+    errors: [LimitReachedError],
+  })
   async start(
     @Body({ schema: startJobSchema }) body: StartJob,
     @CurrentUser() caller: Principal,
@@ -88,7 +96,7 @@ export class JobsController {
     summary: 'Start a failed or cancelled job anew',
     status: 202,
     returns: item(jobSchema),
-    errors: [JobNotRetryableError],
+    errors: [JobNotRetryableError, LimitReachedError],
   })
   async retry(@Param('id', { schema: jobIdSchema }) id: string, @CurrentUser() caller: Principal) {
     return { data: jobView(await this.jobs.retry(id, caller)) };

@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { InjectRepository } from '@nestjs/typeorm';
 import { randomUUID, randomUUIDv7 } from 'node:crypto';
-import { DataSource, type EntityManager, In, type Repository } from 'typeorm';
+import { DataSource, type EntityManager, In, MoreThan, type Repository } from 'typeorm';
 import type { QueryDeepPartialEntity } from 'typeorm/query-builder/QueryPartialEntity.js';
 import {
   LimitReachedError,
@@ -20,6 +20,7 @@ import { JobNotCancellableError, JobNotRetryableError } from './jobs.errors.ts';
 import type { JobsQuery, StartJob } from './jobs.schemas.ts';
 
 const UNFINISHED_PER_USER_MAX = 100;
+const DAY_MS = 86_400_000;
 
 interface Ownership {
   /** Who may watch it; left out for the system's own work. */
@@ -87,7 +88,7 @@ export class JobsService {
     tx: EntityManager,
   ): Promise<Job> {
     const job = await this.enqueue(definition, input, ownership, tx);
-    await refuseTooMany(ownership.userId, tx);
+    await refuseTooMany({ type: definition.type, userId: ownership.userId }, tx);
     return job;
   }
 
@@ -134,7 +135,7 @@ export class JobsService {
 
   /** Starts a failed or cancelled job anew; it goes on where it had got to. */
   async retry(id: string, caller: Principal): Promise<Job> {
-    const { userId } = await this.get(id, caller);
+    const { userId, type } = await this.get(id, caller);
     await this.db.transaction(async (tx) => {
       const { affected } = await tx.update(
         Job,
@@ -143,7 +144,7 @@ export class JobsService {
       );
       if (!affected) throw new JobNotRetryableError();
       // An administrator who mends something for others is not held up by how much they have.
-      if (userId === caller.userId) await refuseTooMany(userId, tx);
+      if (userId === caller.userId) await refuseTooMany({ type, userId }, tx);
       this.handOver.afterCommitOf(tx, await tx.findOneByOrFail(Job, { id }));
     });
     const job = await this.get(id, caller);
@@ -153,11 +154,19 @@ export class JobsService {
 }
 
 /** Called when the transaction has added the job that may be one too many. */
-async function refuseTooMany(userId: string, tx: EntityManager): Promise<void> {
+async function refuseTooMany(
+  { type, userId }: { type: string; userId: string },
+  tx: EntityManager,
+): Promise<void> {
   // Two requests of one user at once would not see each other's job.
   await tx.query(`SELECT pg_advisory_xact_lock(hashtextextended('jobs of ' || $1, 0))`, [userId]);
-  const unfinished = await tx.countBy(Job, { userId, status: In(['queued', 'active']) });
-  if (unfinished > UNFINISHED_PER_USER_MAX) throw new LimitReachedError();
+  const unfinished = { userId, status: In(['queued', 'active']) };
+  if ((await tx.countBy(Job, unfinished)) > UNFINISHED_PER_USER_MAX) throw new LimitReachedError();
+  const limit = findJobDefinition(type)?.userLimit;
+  if (!limit) return;
+  const today = { userId, type, createdAt: MoreThan(new Date(Date.now() - DAY_MS)) };
+  if ((await tx.countBy(Job, { ...unfinished, type })) > limit.unfinished) throw new LimitReachedError();
+  if ((await tx.countBy(Job, today)) > limit.perDay) throw new LimitReachedError();
 }
 
 const unknownType = () => `Expected one of: ${jobTypesForUsers().join(', ')}.`;

@@ -1,8 +1,9 @@
 import { notify } from '../factories/notification.factory.ts';
-import { untilJob } from '../factories/job.factory.ts';
+import { createJob, untilJob } from '../factories/job.factory.ts';
 import { createEndpoint } from '../factories/webhook.factory.ts';
 import { TestApp } from '../support/app.ts';
 import { login, SignedIn, signedIn } from '../support/client.ts';
+import { times } from '../support/until.ts';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { strFromU8, unzipSync } from 'fflate';
 import type { IncomingMessage } from 'node:http';
@@ -109,6 +110,71 @@ describe('the job user-export', () => {
       expect.objectContaining({ type: 'sign-in', ip_address: expect.stringContaining('127.0.0.1') }),
     );
     expect(JSON.stringify(events)).not.toContain('of-the-admin');
+  });
+
+  it('holds each row of a long table once, oldest first', async () => {
+    const busy = await signedIn(app);
+    // Many at the same moment, so that pages end between equals.
+    await app.db.query(
+      `INSERT INTO jobs (id, type, status, user_id, input, correlation_id, finished_at, created_at)
+       SELECT gen_random_uuid(), 'of-old', 'completed', $1, '{}', 'x', now(), now() - n / 700 * interval '3 days'
+       FROM generate_series(1, 2500) AS n`,
+      [busy.user.id],
+    );
+    const jobId = await startExport(busy);
+    await untilJob(app, jobId, 'completed');
+
+    const exported = await unzipped(busy, jobId);
+
+    const jobs = JSON.parse(exported['jobs.json']!) as { id: string; created_at: string }[];
+    const createdAt = jobs.map(({ created_at }) => created_at);
+    expect(exported['jobs.json']).toBe(`${JSON.stringify(jobs, null, 2)}\n`);
+    expect(exported['jobs.csv']!.trim().split('\n')).toHaveLength(2_502);
+    expect(new Set(jobs.map(({ id }) => id)).size).toBe(2_501);
+    expect(createdAt).toEqual(createdAt.toSorted());
+  });
+
+  it('holds an empty list where there is nothing', async () => {
+    const newcomer = await signedIn(app);
+    const jobId = await startExport(newcomer);
+    await untilJob(app, jobId, 'completed');
+
+    const exported = await unzipped(newcomer, jobId);
+
+    expect([exported['mails.json'], exported['mails.csv']]).toEqual(['[]\n', '\n']);
+  });
+
+  it('is refused while another of the same person is unfinished, started or retried', async () => {
+    const { id: userId } = stranger.user;
+    const later = new Date(Date.now() + 3_600_000);
+    const waiting = await createJob(app, { type: 'user-export', userId, availableAt: later });
+    const cancelled = await createJob(app, { type: 'user-export', userId, status: 'cancelled' });
+
+    const answers = [
+      await stranger.post('/v1/jobs', { type: 'user-export' }),
+      await stranger.post(`/v1/jobs/${cancelled.id}/retry`),
+    ];
+
+    expect(answers.map(({ status, body }) => [status, body.code])).toEqual([
+      [409, 'LIMIT_REACHED'],
+      [409, 'LIMIT_REACHED'],
+    ]);
+    await stranger.post(`/v1/jobs/${waiting.id}/cancel`);
+  });
+
+  it('is refused to who has had ten within a day', async () => {
+    const eager = await signedIn(app);
+    const past = { type: 'user-export', userId: eager.user.id, status: 'completed' } as const;
+    const yesterday = new Date(Date.now() - 25 * 3_600_000);
+    await Promise.all(times(9, () => createJob(app, past)));
+    await createJob(app, { ...past, createdAt: yesterday });
+
+    const tenth = await eager.post('/v1/jobs', { type: 'user-export' });
+    await untilJob(app, tenth.body.data.id, 'completed');
+    const eleventh = await eager.post('/v1/jobs', { type: 'user-export' });
+
+    expect(tenth.status).toBe(202);
+    expect([eleventh.status, eleventh.body.code]).toEqual([409, 'LIMIT_REACHED']);
   });
 
   it('holds no secret', async () => {

@@ -1,34 +1,50 @@
-import { strToU8, zipSync } from 'fflate';
 import { DataSource } from 'typeorm';
 import { JobFilesService } from '../../jobs/job-files.service.ts';
 import { type JobContext, JobFailure, JobHandler, type JobRunner } from '../../jobs/job-handler.ts';
 import { csvLine } from '../imports/import-csv.ts';
 import { userExport } from './user-export.job.ts';
+import { type ZipEntry, zipStream } from './zip-stream.ts';
+
+const PAGE_ROWS = 1_000;
 
 /**
- * What there is about a person, a table each. Never hashes, tokens or salts, and nothing of whoever else acted upon the
- * account. $1 is the person.
+ * What there is about a person, a table each: columns, table, and which rows. Never hashes, tokens or salts, and nothing
+ * of whoever else acted upon the account. $1 is the person.
  */
-const TABLES: Record<string, string> = {
-  profile: `SELECT id, email, display_name, role, status, email_verified_at, created_at, updated_at
-            FROM users WHERE id = $1 AND deleted_at IS NULL`,
-  sessions: `SELECT id, user_agent, ip_address, created_at, last_used_at, expires_at, revoked_at, revoked_reason
-             FROM sessions WHERE user_id = $1 ORDER BY created_at`,
-  identities: `SELECT provider, subject, email, created_at FROM identities WHERE user_id = $1 ORDER BY created_at`,
-  mails: `SELECT template, recipient, created_at, sent_at FROM mails WHERE user_id = $1 ORDER BY created_at`,
-  jobs: `SELECT id, type, status, attempts, created_at, started_at, finished_at
-         FROM jobs WHERE user_id = $1 ORDER BY created_at`,
-  notifications: `SELECT type, title, body, data, read_at, created_at
-                  FROM notifications WHERE user_id = $1 ORDER BY position`,
-  'webhook-endpoints': `SELECT id, url, event_types, description, enabled, scope, created_at
-                        FROM webhook_endpoints WHERE user_id = $1 ORDER BY created_at`,
-  'audit-events': `SELECT type,
-                     CASE WHEN actor_id IS NULL OR actor_id = $1 THEN ip_address END AS ip_address,
-                     CASE WHEN actor_id IS NULL OR actor_id = $1 THEN user_agent END AS user_agent, data, created_at
-                   FROM audit_events WHERE user_id = $1 ORDER BY created_at`,
+const TABLES: Record<string, [columns: string, table: string, isTheirs: string]> = {
+  profile: [
+    'id, email, display_name, role, status, email_verified_at, created_at, updated_at',
+    'users',
+    'id = $1 AND deleted_at IS NULL',
+  ],
+  sessions: [
+    'id, user_agent, ip_address, created_at, last_used_at, expires_at, revoked_at, revoked_reason',
+    'sessions',
+    'user_id = $1',
+  ],
+  identities: ['provider, subject, email, created_at', 'identities', 'user_id = $1'],
+  mails: ['template, recipient, created_at, sent_at', 'mails', 'user_id = $1'],
+  jobs: ['id, type, status, attempts, created_at, started_at, finished_at', 'jobs', 'user_id = $1'],
+  notifications: ['type, title, body, data, read_at, created_at', 'notifications', 'user_id = $1'],
+  'webhook-endpoints': [
+    'id, url, event_types, description, enabled, scope, created_at',
+    'webhook_endpoints',
+    'user_id = $1',
+  ],
+  'audit-events': [
+    `type, CASE WHEN actor_id IS NULL OR actor_id = $1 THEN ip_address END AS ip_address,
+     CASE WHEN actor_id IS NULL OR actor_id = $1 THEN user_agent END AS user_agent, data, created_at`,
+    'audit_events',
+    'user_id = $1',
+  ],
 };
 
 type Row = Record<string, string | number | boolean | object | null>;
+/** Where a page ends: `created_at` and `id` of its last row. */
+type Key = [string, string];
+type KeyedRow = Row & { key: Key };
+
+const FIRST_KEY: Key = ['-infinity', '00000000-0000-0000-0000-000000000000'];
 
 /** Gathers a person's own data into a ZIP that holds every table as JSON and as CSV. */
 @JobHandler(userExport)
@@ -39,27 +55,61 @@ export class UserExportHandler implements JobRunner<object> {
   ) {}
 
   async run(_input: object, ctx: JobContext): Promise<void> {
-    const entries: Record<string, Uint8Array> = {};
-    for (const [name, sql] of Object.entries(TABLES)) {
-      ctx.signal.throwIfAborted();
-      const rows = await this.db.query<Row[]>(sql, [ctx.job.userId]);
-      if (name === 'profile' && rows.length === 0)
-        throw new JobFailure('ACCOUNT_GONE', 'The account is gone.');
-      entries[`${name}.json`] = strToU8(`${JSON.stringify(rows, null, 2)}\n`);
-      entries[`${name}.csv`] = strToU8(toCsv(rows));
+    const entries = Object.keys(TABLES).flatMap((name): ZipEntry[] => [
+      { name: `${name}.json`, text: asJson(this.pages(name, ctx)) },
+      { name: `${name}.csv`, text: asCsv(this.pages(name, ctx)) },
+    ]);
+    // Outside of the lease, as long as no job has it: what a run leaves behind that dies falls to the clean-up.
+    const file = await this.files.store(
+      { name: 'my-data.zip', mediaType: 'application/zip' },
+      zipStream(entries),
+    );
+    try {
+      await ctx.complete({ result: { files: entries.length }, resultFileId: file.id });
+    } catch (error) {
+      await this.files.remove(file.id);
+      throw error;
     }
-    const zip = Buffer.from(zipSync(entries));
-    await ctx.complete({ result: { files: Object.keys(entries).length } }, async (tx) => {
-      const file = await this.files.create({ name: 'my-data.zip', mediaType: 'application/zip' }, tx);
-      await this.files.append(file.id, zip, tx);
-      return { resultFileId: file.id };
-    });
+  }
+
+  /** Oldest first, and only what there was when the job began: each table is read twice, and says the same. */
+  private async *pages(name: string, { job, signal }: JobContext): AsyncGenerator<Row[]> {
+    const [columns, table, isTheirs] = TABLES[name]!;
+    let last: Key | undefined = FIRST_KEY;
+    while (last) {
+      signal.throwIfAborted();
+      const found: KeyedRow[] = await this.db.query(
+        `SELECT ARRAY[created_at::text, id::text] AS key, ${columns} FROM ${table}
+         WHERE ${isTheirs} AND created_at <= $2 AND (created_at, id) > ($3, $4)
+         ORDER BY created_at, id LIMIT ${PAGE_ROWS}`,
+        [job.userId, job.startedAt, ...last],
+      );
+      if (name === 'profile' && found.length === 0)
+        throw new JobFailure('ACCOUNT_GONE', 'The account is gone.');
+      yield found.map(({ key: _, ...row }) => row);
+      last = found[PAGE_ROWS - 1]?.key;
+    }
   }
 }
 
-function toCsv(rows: Row[]): string {
-  const columns = Object.keys(rows[0] ?? {});
-  return [columns, ...rows.map((row) => columns.map((column) => cell(row[column])))].map(csvLine).join('');
+/** As `JSON.stringify(rows, null, 2)` writes it. */
+async function* asJson(pages: AsyncIterable<Row[]>): AsyncGenerator<string> {
+  let before = '[';
+  for await (const rows of pages) {
+    if (rows.length === 0) continue;
+    yield before + JSON.stringify(rows, null, 2).slice(1, -2);
+    before = ',';
+  }
+  yield before === '[' ? '[]\n' : '\n]\n';
+}
+
+async function* asCsv(pages: AsyncIterable<Row[]>): AsyncGenerator<string> {
+  let columns: string[] | undefined;
+  for await (const rows of pages) {
+    const header = columns ? [] : [(columns = Object.keys(rows[0] ?? {}))];
+    const lines = rows.map((row) => columns!.map((column) => cell(row[column])));
+    yield [...header, ...lines].map(csvLine).join('');
+  }
 }
 
 function cell(value: Row[string] | undefined): string {

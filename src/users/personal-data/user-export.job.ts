@@ -7,4 +7,6 @@ export const userExport = defineJob({
   input: z.strictObject({}),
   startableByUsers: true,
   timeoutSeconds: 300,
+  // Each reads everything there is, and its file is kept for a month.
+  userLimit: { unfinished: 1, perDay: 10 },
 });

@@ -1,0 +1,26 @@
+import { strToU8, Zip, ZipDeflate } from 'fflate';
+
+export interface ZipEntry {
+  name: string;
+  text: AsyncIterable<string>;
+}
+
+/** A ZIP of the entries, made while they are read: no more of them is in memory than the part at hand. */
+export async function* zipStream(entries: Iterable<ZipEntry>): AsyncGenerator<Buffer> {
+  const made: Uint8Array[] = [];
+  const zip = new Zip((error, bytes) => {
+    if (error) throw error;
+    made.push(bytes);
+  });
+  for (const { name, text } of entries) {
+    const file = new ZipDeflate(name);
+    zip.add(file);
+    for await (const part of text) {
+      file.push(strToU8(part));
+      yield Buffer.concat(made.splice(0));
+    }
+    file.push(new Uint8Array(), true);
+  }
+  zip.end();
+  yield Buffer.concat(made);
+}
