@@ -39,7 +39,7 @@ export class MailSendHandler implements JobRunner<z.output<typeof mailSend.input
   private prepare(mailId: string) {
     return this.mails.manager.transaction(async (tx) => {
       const mail = await tx.findOne(Mail, { where: { id: mailId }, lock: { mode: 'pessimistic_write' } });
-      const user = mail && (await this.users.find(mail.userId));
+      const user = mail && (await this.users.find(mail.userId, tx));
       if (!user || mail.sentAt || (await isMuted(mail, tx))) return null;
       const link = await this.tokens.linkFor(mail, tx);
       return link === null ? null : { mail, user, link };

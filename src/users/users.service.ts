@@ -24,8 +24,8 @@ export class UsersService {
     private readonly events: DomainEvents,
   ) {}
 
-  find(id: string): Promise<User | null> {
-    return this.users.findOneBy({ id, deletedAt: IsNull() });
+  find(id: string, tx: EntityManager = this.users.manager): Promise<User | null> {
+    return tx.findOneBy(User, { id, deletedAt: IsNull() });
   }
 
   findByEmail(email: string): Promise<User | null> {

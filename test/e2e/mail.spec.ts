@@ -196,4 +196,20 @@ describe.each(backends)('mail by SMTP, with the queue on %s', (backend) => {
   });
 });
 
+describe('mail from a worker with the smallest pool of connections', () => {
+  it('goes out at the first attempt, however much there is', async () => {
+    const app = await TestApp.start({ worker: true, settings: { DATABASE_POOL_MAX: '2' } });
+    const people = await Promise.all(times(40, () => createUser(app)));
+
+    await app.db.transaction(async (tx) => {
+      for (const { user } of people) await app.api.get(MailService).send('password-changed', user, tx);
+    });
+
+    const jobs = app.db.getRepository(Job);
+    await until(async () => (await jobs.countBy({ status: 'completed' })) === 40, 'all mails');
+    expect(await jobs.countBy({ attempts: 1, losses: 0 })).toBe(40);
+    await app.stop();
+  });
+});
+
 const tokenOf = (message = ''): string | undefined => /[?&]token=([\w-]+)/.exec(message)?.[1];

@@ -56,7 +56,7 @@ export class AppleEventsService {
 
   private async delete(event: AppleEvent, tx: EntityManager): Promise<void> {
     const identity = await tx.findOneBy(Identity, linkAtTheTimeOf(event));
-    if (!identity || !(await this.users.find(identity.userId))) return;
+    if (!identity || !(await this.users.find(identity.userId, tx))) return;
     try {
       // Within a savepoint: what it did before it refused is undone.
       await tx.transaction((nested) => this.deletion.deleteWithin(identity.userId, nested));
