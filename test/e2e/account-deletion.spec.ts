@@ -1,5 +1,5 @@
 import { userErase } from '../../src/users/personal-data/user-erase.job.ts';
-import { enqueue } from '../factories/job.factory.ts';
+import { createJob, enqueue, jobRow } from '../factories/job.factory.ts';
 import { KeyRing } from '../../src/platform/security/key-ring.ts';
 import { createUser } from '../factories/user.factory.ts';
 import { TestApp } from '../support/app.ts';
@@ -174,6 +174,28 @@ describe('the job that erases the rest', () => {
       [user.user.id],
     );
     expect(seconds).toBeGreaterThan(app.config.ACCESS_TOKEN_SECONDS + 60);
+  });
+
+  it('is not given up after twenty failures, since the data would stay', async () => {
+    const user = await signedIn(app);
+    await user.delete('/v1/users/me');
+    await app.db.query(
+      `CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'not now'; END $$`,
+    );
+    await app.db.query(`CREATE TRIGGER refuse BEFORE DELETE ON users FOR EACH ROW EXECUTE FUNCTION refuse()`);
+
+    const { id } = await createJob(app, {
+      type: userErase.type,
+      input: { userId: user.user.id },
+      attempts: 20,
+    });
+
+    const ranAgain = async () => {
+      const job = await jobRow(app, id);
+      return job.attempts === 21 && job.status !== 'active' && job;
+    };
+    expect((await until(ranAgain, 'another run')).status).toBe('queued');
+    await app.db.query(`DROP TRIGGER refuse ON users`);
   });
 });
 
