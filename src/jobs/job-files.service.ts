@@ -57,14 +57,18 @@ export class JobFilesService {
     );
   }
 
-  /** One chunk in memory at a time, however large the file. */
-  async *read(id: string): AsyncGenerator<Buffer> {
-    for (let position = 0; ; position += 1) {
+  /**
+   * One chunk in memory at a time, however large the file. Throws where it has gone before its end: whoever was promised
+   * so many bytes would wait for the rest.
+   */
+  async *read({ id, size }: Pick<JobFile, 'id' | 'size'>): AsyncGenerator<Buffer> {
+    for (let position = 0, bytesRead = 0; bytesRead < size; position += 1) {
       const [chunk] = await this.db.query<{ data: Buffer }[]>(
         'SELECT data FROM job_file_chunks WHERE file_id = $1 AND position = $2',
         [id, position],
       );
-      if (!chunk) return;
+      if (!chunk) throw new Error(`The file ${id} ends after ${bytesRead} bytes of ${size}`);
+      bytesRead += chunk.data.length;
       yield chunk.data;
     }
   }

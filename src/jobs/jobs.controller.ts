@@ -130,7 +130,7 @@ export class JobsController {
     if (job.status === 'queued' || job.status === 'active') throw new JobNotFinishedError();
     const file = job.resultFileId ? await this.files.find(job.resultFileId) : null;
     if (!file) throw new NotFoundError();
-    return new StreamableFile(Readable.from(this.files.read(file.id)), {
+    return new StreamableFile(Readable.from(this.files.read(file)), {
       type: file.mediaType,
       disposition: `attachment; filename="${file.name}"`,
       length: file.size,

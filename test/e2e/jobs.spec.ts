@@ -263,6 +263,19 @@ describe('GET /v1/jobs/{id}/result', () => {
     });
   });
 
+  it('is broken off where the rest of the file has gone', async () => {
+    const job = await jobWithResult('the first chunk');
+    await app.api.get(JobFilesService).append(job.resultFileId!, Buffer.from('the rest'), app.db.manager);
+    await app.db.query('DELETE FROM job_file_chunks WHERE file_id = $1 AND position = 1', [job.resultFileId]);
+
+    const answer = await fetch(`${await app.listen()}/v1/jobs/${job.id}/result`, {
+      headers: { authorization: `Bearer ${owner.accessToken}` },
+      signal: AbortSignal.timeout(10_000),
+    });
+
+    await expect(answer.text()).rejects.toThrow('terminated');
+  });
+
   it.each(['queued', 'active'] as const)('is too early for a %s job', async (status) => {
     const job = await ownJob({ status });
 

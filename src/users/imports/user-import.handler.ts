@@ -69,7 +69,7 @@ export class UserImportHandler implements JobRunner<object> {
         yield chunk;
       }
     };
-    const records = csvRecords(textLines(counted(this.files.read(file.id))));
+    const records = csvRecords(textLines(counted(this.files.read(file))));
     const columns = await readColumns(records);
     for await (const batch of inBatches(records, progress.line)) {
       ctx.signal.throwIfAborted();
