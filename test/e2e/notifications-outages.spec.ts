@@ -99,3 +99,23 @@ describe('when PostgreSQL is gone', () => {
       () => false,
     );
 });
+
+describe('a message on the bus that is none of ours', () => {
+  it('is passed over, and the process goes on', async () => {
+    const app = await TestApp.start();
+    const other = await app.startAnother();
+    const who = await signedIn(app);
+    const source = await EventSource.open(`${other.url}/v1/notifications/stream`, who.accessToken);
+    await notify(app, who.user.id, { title: 'before' });
+    await source.untilReceived('notification');
+
+    for (const text of ['not json', 'null', '[]']) await app.db.query(`SELECT pg_notify('bus', $1)`, [text]);
+
+    await notify(app, who.user.id, { title: 'after' });
+    await source.untilReceived('notification', 2);
+    expect(titlesIn(source)).toEqual(['before', 'after']);
+    expect((await fetch(`${other.url}/health/live`)).status).toBe(200);
+    source.close();
+    await app.stop();
+  });
+});

@@ -80,9 +80,14 @@ export class MessageBus implements OnApplicationShutdown {
     );
   }
 
+  /** Never throws: anybody who may connect can send what is none of ours, and the error would end the process. */
   private deliver(text: string): void {
-    const { channel, payload } = JSON.parse(text) as Message;
-    this.listeners.get(channel)?.forEach((listener) => listener(payload));
+    try {
+      const { channel, payload } = JSON.parse(text) as Message;
+      this.listeners.get(channel)?.forEach((listener) => listener(payload));
+    } catch (error) {
+      this.report(error);
+    }
   }
 
   /** A connection that is down repeats itself many times a second. */

@@ -10,8 +10,8 @@ export class RedisTransport implements BusTransport {
     private readonly publisher: Redis,
     private readonly report: ReportFault,
   ) {
-    // The numbered databases of a Redis share their channels, so the number is part of the name.
-    this.channel = `bus:${publisher.options.db ?? 0}`;
+    // All that use a Redis share its channels, whatever the number of their database: so both are part of the name.
+    this.channel = `reference-bus:${publisher.options.db ?? 0}`;
   }
 
   publish(message: string): Promise<unknown> {
