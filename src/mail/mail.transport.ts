@@ -7,7 +7,7 @@ import { Config } from '../platform/config/config.ts';
 const SMTP_TIMEOUT_MS = 10_000;
 
 export interface OutgoingMail {
-  /** Names the message for ever: the same id again is the same message. */
+  /** Names the message for ever: the same id again is the same message, with the same link. */
   id: string;
   to: string;
   subject: string;

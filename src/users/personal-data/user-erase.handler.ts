@@ -2,7 +2,10 @@ import type { z } from 'zod';
 import { type JobContext, JobHandler, type JobRunner } from '../../jobs/job-handler.ts';
 import { userErase } from './user-erase.job.ts';
 
-/** Removes what is left of a deleted account. Its audit events stay: they hold no address, and must be there to be read. */
+/**
+ * Removes what is left of a deleted account. Its audit events stay, since they must be there to be read: they hold no mail
+ * address, but the IP addresses and browsers it was used from.
+ */
 @JobHandler(userErase)
 export class UserEraseHandler implements JobRunner<z.output<typeof userErase.input>> {
   async run({ userId }: z.output<typeof userErase.input>, ctx: JobContext): Promise<void> {
