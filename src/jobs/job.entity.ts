@@ -39,6 +39,7 @@ export const FRESH_JOB = {
 @Index('jobs_type_idx', ['type', 'createdAt', 'id'])
 @Index('jobs_input_file_id_idx', ['inputFileId'])
 @Index('jobs_result_file_id_idx', ['resultFileId'])
+@Index('jobs_finished_at_idx', ['finishedAt'], { where: 'finished_at IS NOT NULL' })
 @Index('jobs_unfinished_idx', ['availableAt'], { where: `status IN ('queued', 'active')` })
 export class Job {
   @PrimaryColumn('uuid')

@@ -5,6 +5,7 @@ import type { MailTemplate } from './mail.templates.ts';
 /** A message to be sent, or sent. Written in the transaction of its cause; never holds a secret. */
 @Entity('mails')
 @Index('mails_user_id_idx', ['userId', 'template', 'createdAt'])
+@Index('mails_created_at_idx', ['createdAt'])
 export class Mail {
   @PrimaryColumn('uuid')
   id!: string;

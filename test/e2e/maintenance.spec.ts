@@ -53,6 +53,22 @@ describe('the hourly purge', () => {
     expect(left).toEqual([{ id: ids[0] }]);
   });
 
+  it('goes on with the other tables where one cannot be purged', async () => {
+    await app.db.query(
+      `CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'not now'; END $$`,
+    );
+    await app.db.query(`CREATE TRIGGER refuse BEFORE DELETE ON sessions EXECUTE FUNCTION refuse()`);
+    await app.db.query(
+      `INSERT INTO job_files (id, name, media_type, created_at)
+       VALUES (gen_random_uuid(), 'x', 'text/csv', now() - interval '2 days')`,
+    );
+
+    const removed = await purge.purge();
+
+    expect(removed).toEqual({ job_files: 1 });
+    await app.db.query(`DROP TRIGGER refuse ON sessions`);
+  });
+
   it('removes what is left of a backlog larger than one batch', async () => {
     await app.db.query(
       `INSERT INTO sign_in_throttles (account_hash, failures, updated_at)

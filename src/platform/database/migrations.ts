@@ -5,6 +5,7 @@ import { CreateJobs1763800100000 } from '../../../migrations/1763800100000-creat
 import { CreateWebhooks1764100000000 } from '../../../migrations/1764100000000-create-webhooks.ts';
 import { CreateInboundWebhooks1764100100000 } from '../../../migrations/1764100100000-create-inbound-webhooks.ts';
 import { CreateWebhookAttempts1764200200000 } from '../../../migrations/1764200200000-create-webhook-attempts.ts';
+import { IndexWhatIsPurged1764300000000 } from '../../../migrations/1764300000000-index-what-is-purged.ts';
 
 /** Oldest first. A list, not a glob: a glob loads files behind the back of bundlers and of the test runner. */
 export const migrations = [
@@ -15,4 +16,5 @@ export const migrations = [
   CreateWebhooks1764100000000,
   CreateInboundWebhooks1764100100000,
   CreateWebhookAttempts1764200200000,
+  IndexWhatIsPurged1764300000000,
 ];
