@@ -1,7 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { createHmac, randomUUID, randomUUIDv7 } from 'node:crypto';
 import { Identity } from '../../src/auth/oauth/identity.entity.ts';
-import { Job } from '../../src/jobs/job.entity.ts';
 import { User } from '../../src/users/user.entity.ts';
 import { InboundWebhook } from '../../src/webhooks/inbound/inbound-webhook.entity.ts';
 import { Webhook } from 'standardwebhooks';
@@ -164,33 +163,6 @@ describe.each(backends)('POST /v1/webhooks/{source} on %s', (backend) => {
       'warn unknown: An event is not what its type promises',
       'warn unknown: An event is not what its type promises',
     ]);
-  });
-
-  it('goes on trying what it has accepted after twenty failures', async () => {
-    const id = randomUUID();
-    await app.db.query(
-      `CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'not now'; END $$`,
-    );
-    await app.db.query(
-      `CREATE TRIGGER refuse BEFORE UPDATE ON inbound_webhooks FOR EACH ROW
-       WHEN (OLD.event_id = '${id}') EXECUTE FUNCTION refuse()`,
-    );
-    await fromStandard('{"type":"ping"}', { id });
-    const [webhook] = await stored(app, id);
-    const jobs = app.db
-      .getRepository(Job)
-      .createQueryBuilder()
-      .where(`input ->> 'webhookId' = :id`, { id: webhook!.id });
-    await until(async () => (await jobs.getOne())?.attempts === 1, 'the first run');
-
-    await jobs.clone().update().set({ attempts: 20 }).execute();
-
-    const ranAgain = async () => {
-      const job = await jobs.getOne();
-      return job?.attempts === 21 && job.status !== 'active' && job;
-    };
-    expect((await until(ranAgain, 'another run')).status).toBe('queued');
-    await app.db.query(`DROP TRIGGER refuse ON inbound_webhooks`);
   });
 
   it('takes five MiB and no more', async () => {

@@ -42,7 +42,7 @@ const TABLES: Record<string, [columns: string, table: string, isTheirs: string]>
 type Row = Record<string, string | number | boolean | object | null>;
 /** Where a page ends: `created_at` and `id` of its last row. */
 type Key = [string, string];
-type KeyedRow = Row & { key: Key };
+type KeyedRow = Omit<Row, 'key'> & { key?: Key };
 
 const FIRST_KEY: Key = ['-infinity', '00000000-0000-0000-0000-000000000000'];
 
@@ -86,8 +86,9 @@ export class UserExportHandler implements JobRunner<object> {
       );
       if (name === 'profile' && found.length === 0)
         throw new JobFailure('ACCOUNT_GONE', 'The account is gone.');
-      yield found.map(({ key: _, ...row }) => row);
       last = found[PAGE_ROWS - 1]?.key;
+      for (const row of found) delete row.key;
+      yield found as Row[];
     }
   }
 }
