@@ -41,6 +41,8 @@ export interface JobContext {
 export interface Checkpoint extends Record<string, unknown> {
   /** What the job's `result` says until it is complete, and for good when it is cancelled. */
   result?: object;
+  /** A file that the job fills as it goes; nobody is given it before the job is complete. */
+  resultFileId?: string;
 }
 
 export interface JobOutcome {

@@ -64,9 +64,12 @@ export class JobRun implements JobContext {
     });
   }
 
-  async checkpoint({ result, ...state }: Checkpoint, tx: EntityManager): Promise<void> {
-    const assignments = `checkpoint = $3, result = coalesce($4::jsonb, result)`;
-    await this.write(tx, assignments, [JSON.stringify(state), result ? JSON.stringify(result) : null]);
+  async checkpoint({ result, resultFileId, ...state }: Checkpoint, tx: EntityManager): Promise<void> {
+    await this.write(
+      tx,
+      `checkpoint = $3, result = coalesce($4::jsonb, result), result_file_id = coalesce($5, result_file_id)`,
+      [JSON.stringify(state), result ? JSON.stringify(result) : null, resultFileId ?? null],
+    );
   }
 
   async complete(

@@ -128,7 +128,9 @@ export class JobsController {
   async result(@Param('id', { schema: jobIdSchema }) id: string, @CurrentUser() caller: Principal) {
     const job = await this.jobs.get(id, caller);
     if (job.status === 'queued' || job.status === 'active') throw new JobNotFinishedError();
-    const file = job.resultFileId ? await this.files.find(job.resultFileId) : null;
+    // A job that was cancelled or failed has what it had got to, which is no result.
+    const isComplete = job.status === 'completed';
+    const file = isComplete && job.resultFileId ? await this.files.find(job.resultFileId) : null;
     if (!file) throw new NotFoundError();
     return new StreamableFile(Readable.from(this.files.read(file)), {
       type: file.mediaType,

@@ -142,7 +142,7 @@ describe.each(backends)('an import on %s', (backend) => {
 
     expect(result).toEqual({ imported: accounts, failed: 0 });
     expect(accounts).toBeLessThan(count);
-    expect([report.status, report.text]).toEqual([200, 'line,email,code,message\n']);
+    expect([report.status, report.body.code]).toEqual([404, 'NOT_FOUND']);
     expect(done.result).toEqual({ imported: count, failed: 0 });
     expect(await reportOf(admin, id)).toEqual(['line,email,code,message']);
     expect(Object.values(await accountsOf(app, 'stop'))).toEqual(times(count, () => 1));

@@ -2,7 +2,6 @@ import { randomUUIDv7 } from 'node:crypto';
 import { type EntityManager, In } from 'typeorm';
 import { JobFilesService } from '../../jobs/job-files.service.ts';
 import { type JobContext, JobFailure, JobHandler, type JobRunner } from '../../jobs/job-handler.ts';
-import { Job } from '../../jobs/job.entity.ts';
 import { DomainEvents } from '../../platform/events/domain-events.ts';
 import { User } from '../user.entity.ts';
 import { userCreated } from '../users.events.ts';
@@ -81,7 +80,7 @@ export class UserImportHandler implements JobRunner<object> {
     await ctx.complete({ result: { imported, failed }, resultFileId: reportFileId });
   }
 
-  /** The report exists from the start, so that every batch can add to it, and is the job's however that ends. */
+  /** The report exists from the start, so that every batch can add to it, and goes with the job however that ends. */
   private begin(ctx: JobContext): Promise<Progress> {
     return ctx.transaction(async (tx) => {
       const report = await this.files.create(
@@ -90,8 +89,7 @@ export class UserImportHandler implements JobRunner<object> {
       );
       await this.files.append(report.id, Buffer.from(csvLine(['line', 'email', 'code', 'message'])), tx);
       const progress = { line: 1, imported: 0, failed: 0, reportFileId: report.id };
-      await tx.update(Job, { id: ctx.job.id }, { resultFileId: report.id });
-      await ctx.checkpoint(progress, tx);
+      await ctx.checkpoint({ ...progress, resultFileId: report.id }, tx);
       return progress;
     });
   }

@@ -88,7 +88,7 @@ export class UserExportHandler implements JobRunner<object> {
         throw new JobFailure('ACCOUNT_GONE', 'The account is gone.');
       last = found[PAGE_ROWS - 1]?.key;
       for (const row of found) delete row.key;
-      yield found as Row[];
+      yield found;
     }
   }
 }
