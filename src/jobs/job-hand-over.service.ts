@@ -9,6 +9,8 @@ interface Waiting {
   id: string;
   type: string;
   availableAt: Date;
+  /** The queue may hold an entry of an earlier time, which would keep this one out. */
+  isAnew?: boolean;
 }
 
 /** A row younger than this is most likely being handed over by whoever wrote it. */
@@ -17,7 +19,10 @@ const SETTLE_SECONDS = 2;
 const RETRY_SECONDS = 30;
 /** Work that is due later than this waits in the ledger alone. */
 const LOOK_AHEAD_SECONDS = 60;
-const SWEEP_BATCH = 500;
+/** What one round hands over. One statement for all, since each sorts the whole backlog. */
+const SWEEP_MAX = 5_000;
+/** What the queue is given at a time. */
+const OFFER_MAX = 500;
 
 /**
  * Brings committed rows of the ledger to the queue: at once after their transaction, and by a sweep that finds what was
@@ -51,14 +56,13 @@ export class JobHandOverService {
       .catch(() => undefined);
   }
 
-  /** Hands over one batch of what was missed. Resolves to whether more may be waiting that the queue would take. */
-  async sweep(): Promise<boolean> {
+  /** Hands over what was missed: thousands after the queue has lost its data, never so many that the database feels it. */
+  async sweep(): Promise<void> {
     const waiting = await this.claimForgotten();
-    if (await this.offer(waiting)) return waiting.length === SWEEP_BATCH;
+    if (waiting.length === 0 || (await this.offer(waiting))) return;
     await this.db.query(`UPDATE jobs SET handed_over_at = NULL WHERE id = ANY($1)`, [
       waiting.map(({ id }) => id),
     ]);
-    return false;
   }
 
   /**
@@ -77,7 +81,7 @@ export class JobHandOverService {
            )
            AND (handed_over_at IS NULL OR handed_over_at < now() - make_interval(secs => $4))
          ORDER BY handed_over_at NULLS FIRST, available_at
-         LIMIT ${SWEEP_BATCH}
+         LIMIT ${SWEEP_MAX}
          FOR UPDATE SKIP LOCKED
        )
        RETURNING id, type, available_at AS "availableAt"`,
@@ -99,7 +103,13 @@ export class JobHandOverService {
   private async offer(jobs: Waiting[]): Promise<boolean> {
     const byType = Map.groupBy(jobs, (job) => job.type);
     try {
-      for (const [type, ofType] of byType) await this.queues.queue(type).addBulk(ofType.map(asQueueJob));
+      for (const job of jobs) if (job.isAnew) await this.withdraw(job);
+      for (const [type, ofType] of byType) {
+        for (let start = 0; start < ofType.length; start += OFFER_MAX) {
+          const some = ofType.slice(start, start + OFFER_MAX);
+          await this.queues.queue(type).addBulk(some.map(asQueueJob));
+        }
+      }
       return true;
     } catch (error) {
       this.logger.warn({

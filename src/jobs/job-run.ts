@@ -109,15 +109,16 @@ export class JobRun implements JobContext {
   }
 
   /**
-   * Back into the queue, to be run at or after the given time. A run that was only interrupted counts for nothing. A
-   * job that was cancelled too late for this run to hear of it ends here, not after the pause.
+   * Back into the queue, to be run at or after the given time. A run that was only interrupted counts for nothing. Losses
+   * before it count no more, since it takes many in a row to tell of a job that kills its workers. A job that was
+   * cancelled too late for this run to hear of it ends here, not after the pause.
    */
   async requeue(availableAt: Date, wasInterrupted: boolean): Promise<void> {
     await this.write(
       this.db.manager,
       `status = CASE WHEN cancel_requested_at IS NULL THEN 'queued' ELSE 'cancelled' END,
        finished_at = CASE WHEN cancel_requested_at IS NOT NULL THEN now() END,
-       lease = NULL, available_at = $3, handed_over_at = now(), attempts = attempts - $4::int`,
+       lease = NULL, available_at = $3, handed_over_at = now(), losses = 0, attempts = attempts - $4::int`,
       [availableAt, wasInterrupted ? 1 : 0],
     );
     this.listeners.changed(this.job);

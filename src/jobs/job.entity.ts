@@ -90,7 +90,7 @@ export class Job {
   @Column('integer', { default: 0 })
   attempts!: number;
 
-  /** Runs whose worker vanished. */
+  /** Runs in a row whose worker vanished. */
   @Column('integer', { default: 0 })
   losses!: number;
 
@@ -101,7 +101,7 @@ export class Job {
   @Column({ type: 'timestamptz', precision: 3, nullable: true })
   heartbeatAt!: Date | null;
 
-  /** Not to be run before this. */
+  /** When the queue is to hand it out. Where the queue errs, it may be earlier. */
   @Column({ type: 'timestamptz', precision: 3, default: () => 'now()' })
   availableAt!: Date;
 

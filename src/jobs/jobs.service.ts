@@ -129,7 +129,8 @@ export class JobsService {
     if (affected === 0) throw new JobNotCancellableError();
     const job = await this.get(id, caller);
     this.listeners.changed(job);
-    if (job.status === 'cancelled') await this.handOver.withdraw(job);
+    // Not awaited: a queue that is away must not keep the answer.
+    if (job.status === 'cancelled') void this.handOver.withdraw(job);
     return job;
   }
 
@@ -145,7 +146,7 @@ export class JobsService {
       if (!affected) throw new JobNotRetryableError();
       // An administrator who mends something for others is not held up by how much they have.
       if (userId === caller.userId) await refuseTooMany({ type, userId }, tx);
-      this.handOver.afterCommitOf(tx, await tx.findOneByOrFail(Job, { id }));
+      this.handOver.afterCommitOf(tx, { ...(await tx.findOneByOrFail(Job, { id })), isAnew: true });
     });
     const job = await this.get(id, caller);
     this.listeners.changed(job);

@@ -2,8 +2,10 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { setTimeout as pause } from 'node:timers/promises';
 import { In } from 'typeorm';
 import { Job } from '../../src/jobs/job.entity.ts';
+import { QueueBackend } from '../../src/platform/queue/queue-backend.ts';
 import { createJob, enqueue, jobRow, untilJob } from '../factories/job.factory.ts';
 import { TestApp } from '../support/app.ts';
+import { signedIn } from '../support/client.ts';
 import { backends, loseQueueData } from '../support/queue-data.ts';
 import {
   completeWithMark,
@@ -14,6 +16,7 @@ import {
   script,
   scripted,
   scriptedHandlers,
+  scriptedPatient,
   startScripted,
 } from '../support/scripted-jobs.ts';
 import { times, until } from '../support/until.ts';
@@ -42,6 +45,33 @@ describe.each(backends)('the hand-over on %s', (backend) => {
 
     expect({ attempts, losses }).toEqual({ attempts: 1, losses: 0 });
     expect(await marksOf(app, [job])).toEqual([1]);
+  });
+
+  it('runs a retried job at once, though the queue still holds an entry of it for later', async () => {
+    const owner = await signedIn(app);
+    const { opened, open } = door();
+    let runs = 0;
+    const job = await startScripted(
+      app,
+      async () => {
+        runs += 1;
+        if (runs > 1) return;
+        await opened;
+        throw new Error('this run fails');
+      },
+      { userId: owner.user.id, definition: scriptedPatient },
+    );
+    await untilJob(app, job.id, 'active');
+    // Too late for the run to hear of it: it fails, and its entry is put off for ten minutes.
+    await owner.post(`/v1/jobs/${job.id}/cancel`);
+    open();
+    await untilJob(app, job.id, 'cancelled');
+    const queue = app.api.get(QueueBackend).queue(scriptedPatient.type);
+    await until(async () => (await queue.getDelayedCount()) > 0, 'the entry to be put off');
+
+    await owner.post(`/v1/jobs/${job.id}/retry`);
+
+    await untilJob(app, job.id, 'completed');
   });
 
   it('starts nothing for a transaction that was rolled back', async () => {

@@ -1,5 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { once } from 'node:events';
+import { JobDeferral } from '../../src/jobs/job-handler.ts';
 import { jobRow, untilJob } from '../factories/job.factory.ts';
 import { TestApp } from '../support/app.ts';
 import { backends } from '../support/queue-data.ts';
@@ -51,6 +52,22 @@ describe.each(backends)('the lease of a job on %s', (backend) => {
     expect(late).toEqual(['LeaseLostError']);
     expect(done).toMatchObject({ status: 'completed', attempts: 1, losses: 2 });
     expect(await marksOf(app, [job])).toEqual([1]);
+  });
+
+  it('is lost too often only in a row: a run that ended in order starts the count anew', async () => {
+    const job = await createScripted(
+      app,
+      async (ctx) => {
+        if (ctx.job.losses > 0) throw new JobDeferral(new Date(), true);
+        await completeWithMark(ctx);
+      },
+      { losses: 4 },
+    );
+
+    expect(await untilJob(app, job.id, 'completed', 'failed')).toMatchObject({
+      status: 'completed',
+      losses: 0,
+    });
   });
 
   it('tells a run that it was given up by its signal', async () => {

@@ -26,6 +26,7 @@ const JOB_OPTIONS: JobsOptions = {
 
 /** BullMQ's own 15 s after each lost connection would be most of what a restart costs. */
 const FETCH_RETRY_MS = 2_000;
+const REPORT_PAUSE_MS = 10_000;
 /** No wait for news is as long, and no job of any size keeps a worker from asking while it has room for another. */
 const SILENCE_MAX_MS = 60_000;
 
@@ -36,8 +37,8 @@ export class QueueBackend implements OnApplicationBootstrap, OnApplicationShutdo
   private readonly queues = new Map<string, Queue>();
   private readonly workers: QueueWorker[] = [];
   private readonly connections: QueueConnections;
-
   private readonly isProduction: boolean;
+  private reportedAt = -Infinity;
 
   constructor(config: Config) {
     this.isProduction = config.NODE_ENV === 'production';
@@ -122,13 +123,10 @@ export class QueueBackend implements OnApplicationBootstrap, OnApplicationShutdo
     void queue.close().catch(() => undefined);
   }
 
-  private lastReported = '';
-
-  /** A connection that is down repeats itself many times a second: one line for each kind of fault is enough. */
+  /** A connection that is down repeats itself many times a second. */
   private report(error: Error): void {
-    if (error.message === this.lastReported) return;
-    this.lastReported = error.message;
+    if (performance.now() - this.reportedAt < REPORT_PAUSE_MS) return;
+    this.reportedAt = performance.now();
     this.logger.warn({ msg: 'The queue reports a fault', err: error });
-    setTimeout(() => (this.lastReported = ''), 10_000).unref();
   }
 }
