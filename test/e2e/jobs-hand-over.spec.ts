@@ -71,7 +71,8 @@ describe.each(backends)('the hand-over on %s', (backend) => {
 
     await owner.post(`/v1/jobs/${job.id}/retry`);
 
-    await untilJob(app, job.id, 'completed');
+    expect(await untilJob(app, job.id, 'completed')).toMatchObject({ attempts: 1 });
+    expect(runs).toBe(2);
   });
 
   it('starts nothing for a transaction that was rolled back', async () => {
