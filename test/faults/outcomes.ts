@@ -7,7 +7,7 @@ export interface Outcome {
   /** What was done, in words of a reader: "kill −9 of the worker in the middle of a job, 20 times". */
   fault: string;
   /** Which backend of the queue, where it makes a difference. */
-  backend?: string;
+  backend?: string | undefined;
   /** What the suite asserts: "finished ≤ 60 s, effect once". */
   promise: string;
   /** Of what the ledger counts: "20 jobs", "9,900 lines". */

@@ -5,6 +5,7 @@ import { EventSource } from '../support/event-source.ts';
 import { backends } from '../support/queue-data.ts';
 import { System } from '../support/system.ts';
 import { times, until } from '../support/until.ts';
+import { recordOutcome } from './outcomes.ts';
 
 const KILLS = 8;
 const BETWEEN_JOBS_MS = 250;
@@ -75,5 +76,15 @@ describe.each(backends)('a stream whose server is killed, on %s,', (backend) => 
 
     expect(made.length).toBeGreaterThan(KILLS);
     expect(received).toEqual(made);
+    recordOutcome({
+      area: 'API',
+      fault: `kill −9 of the API under an open stream, ${KILLS} times`,
+      backend,
+      promise: 'with Last-Event-ID each notification arrives once, in order',
+      operations: `${made.length} notifications`,
+      lost: made.filter((id) => !received.includes(id)).length,
+      doubled: received.length - new Set(received).size,
+      measured: 'resumed after each kill',
+    });
   }, 120_000);
 });
