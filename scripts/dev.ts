@@ -172,6 +172,7 @@ async function showBox(): Promise<void> {
     ['API', url],
     ['Docs', `${url}/docs`],
     ['Client', `${url}/reference-client/`],
+    ['Queues', `${url}/admin/queues`],
     ['Health', `${url}/health/ready`],
     ['Mail', env.SMTP_URL ? 'sent through SMTP_URL' : env.MAIL_DIR || '.local/mail'],
     ['Sign in', `${admin} / ${adminPassword}`],
