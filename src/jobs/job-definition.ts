@@ -15,8 +15,8 @@ export interface JobDefinition<Input = unknown> {
   readonly backoffSeconds: (attempt: number) => number;
   /** True where any signed-in user may start it by `POST /v1/jobs`. */
   readonly startableByUsers: boolean;
-  /** How many one user may have of it, where that is less than of all types together. */
-  readonly userLimit?: { unfinished: number; perDay: number };
+  /** How many one user may start within a day, where each costs much. */
+  readonly perUserAndDay?: number;
 }
 
 const MAX_BACKOFF_SECONDS = 300;

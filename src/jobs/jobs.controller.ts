@@ -37,8 +37,8 @@ export class JobsController {
   @Endpoint({
     summary: 'Start a job',
     description:
-      'At most 100 of a user are unfinished at a time. `user-export`: one unfinished, and ten within a day. More are ' +
-      '409 `LIMIT_REACHED`.',
+      'At most 100 of a user are unfinished at a time, and of a costly type 1,000 are started within a day. ' +
+      'More are 409 `LIMIT_REACHED`.',
     status: 202,
     returns: item(jobSchema),
     errors: [LimitReachedError],

@@ -163,11 +163,9 @@ async function refuseTooMany(
   await tx.query(`SELECT pg_advisory_xact_lock(hashtextextended('jobs of ' || $1, 0))`, [userId]);
   const unfinished = { userId, status: In(['queued', 'active']) };
   if ((await tx.countBy(Job, unfinished)) > UNFINISHED_PER_USER_MAX) throw new LimitReachedError();
-  const limit = findJobDefinition(type)?.userLimit;
-  if (!limit) return;
+  const perDay = findJobDefinition(type)?.perUserAndDay ?? Infinity;
   const today = { userId, type, createdAt: MoreThan(new Date(Date.now() - DAY_MS)) };
-  if ((await tx.countBy(Job, { ...unfinished, type })) > limit.unfinished) throw new LimitReachedError();
-  if ((await tx.countBy(Job, today)) > limit.perDay) throw new LimitReachedError();
+  if (perDay < Infinity && (await tx.countBy(Job, today)) > perDay) throw new LimitReachedError();
 }
 
 const unknownType = () => `Expected one of: ${jobTypesForUsers().join(', ')}.`;

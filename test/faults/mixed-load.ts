@@ -75,11 +75,11 @@ export class MixedLoad {
     return sorted[Math.floor(sorted.length * 0.99)] ?? 0;
   }
 
-  /** Six of ten only read. */
+  /** Six of ten only read; one of twenty is an export, of which a user may have a hundred that wait. */
   private send(): void {
     const n = this.sent++;
     const key = this.prefix + n;
-    const work = n % 10 < 6 ? this.read() : n % 10 < 9 ? this.register(key) : this.export(key);
+    const work = n % 10 < 6 ? this.read() : n % 20 < 19 ? this.register(key) : this.export(key);
     this.open.add(work);
     void work.finally(() => this.open.delete(work));
   }

@@ -8,5 +8,5 @@ export const userExport = defineJob({
   startableByUsers: true,
   timeoutSeconds: 300,
   // Each reads everything there is, and its file is kept for a month.
-  userLimit: { unfinished: 1, perDay: 10 },
+  perUserAndDay: 1_000,
 });
