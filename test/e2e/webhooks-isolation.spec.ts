@@ -2,17 +2,20 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { DomainEvents } from '../../src/platform/events/domain-events.ts';
 import { userUpdated } from '../../src/users/users.events.ts';
 import { userView } from '../../src/users/users.schemas.ts';
-import { createEndpoint } from '../factories/webhook.factory.ts';
+import { createEndpoint, rename } from '../factories/webhook.factory.ts';
 import { TestApp } from '../support/app.ts';
-import { signedIn } from '../support/client.ts';
+import { type SignedIn, signedIn } from '../support/client.ts';
 import { backends } from '../support/queue-data.ts';
-import { Receiver } from '../support/receiver.ts';
+import { type ReceivedEvent, Receiver } from '../support/receiver.ts';
 import { times } from '../support/until.ts';
 
 const EVENTS = 100;
 const HEALTHY = 9;
 /** What the busiest of machines adds to what is being compared. */
 const SLACK_MS = 5_000;
+const ENDPOINTS_MAX = 20;
+/** Generous: without limits for one owner it was two minutes. */
+const STRANGERS_PATIENCE_MS = 20_000;
 
 /** The places are counted in our own tables, so any queue will do. */
 const backend = backends.at(-1)!;
@@ -30,16 +33,21 @@ afterAll(async () => {
   await receiver.stop();
 });
 
+/** Makes so many events of a user, ten at a time. */
+async function tell({ user }: SignedIn, count: number): Promise<void> {
+  const occurrence = { userId: user.id, data: userView(user) as never };
+  const events = app.api.get(DomainEvents);
+  for (const ten of times(count / 10, () => times(10, () => occurrence)))
+    await app.db.transaction((tx) => events.emitAll(userUpdated, ten, tx));
+}
+
 describe('webhook deliveries', () => {
   /** A hundred events to each of nine healthy receivers, and to one that hangs: how long they took, in the order of arrival. */
   async function deliver(hanging: string | null): Promise<number[]> {
     const owner = await signedIn(app);
     const paths = times(HEALTHY, (n) => `/${owner.user.id}/${n}`);
     for (const path of hanging ? [hanging, ...paths] : paths) await createEndpoint(owner, receiver.url(path));
-    const occurrence = { userId: owner.user.id, data: userView(owner.user) as never };
-    const events = app.api.get(DomainEvents);
-    for (const tenth of times(10, () => times(EVENTS / 10, () => occurrence)))
-      await app.db.transaction((tx) => events.emitAll(userUpdated, tenth, tx));
+    await tell(owner, EVENTS);
 
     await Promise.all(paths.map((path) => receiver.next(path, EVENTS, 60_000)));
     const arrived = paths.flatMap((path) => receiver.at(path));
@@ -65,4 +73,28 @@ describe('webhook deliveries', () => {
     expect(receiver.at(hanging).length).toBeGreaterThanOrEqual(1);
     expect(receiver.at(hanging).length).toBeLessThanOrEqual(12);
   }, 150_000);
+
+  it('take no longer to strangers because somebody has twenty slow receivers', async () => {
+    const somebody = await signedIn(app);
+    const slow = '/slow';
+    // No failure: it answers just within the limit.
+    receiver.behave(slow, (_, response) => void setTimeout(() => response.writeHead(200).end(), 9_500));
+    for (const _ of times(ENDPOINTS_MAX, () => slow)) await createEndpoint(somebody, receiver.url(slow));
+    await tell(somebody, 30);
+    const stranger = await signedIn(app);
+    const path = '/stranger';
+    await createEndpoint(stranger, receiver.url(path));
+
+    for (const round of [1, 2, 3]) {
+      await rename(stranger, `Name ${round}`);
+      await receiver.next(path, round, STRANGERS_PATIENCE_MS);
+    }
+
+    expect(receiver.at(slow).length).toBeGreaterThan(0);
+    expect(mostAtOnce(receiver.at(slow), 9_000)).toBeLessThanOrEqual(10);
+  }, 150_000);
 });
+
+/** The most of them that came within as long as an answer takes. */
+const mostAtOnce = (events: ReceivedEvent[], ms: number): number =>
+  Math.max(...events.map(({ at }) => events.filter((other) => other.at >= at && other.at < at + ms).length));

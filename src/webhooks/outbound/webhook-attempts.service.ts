@@ -7,7 +7,7 @@ import { webhookDeliver } from './webhook-deliver.job.ts';
 import { type DeliveryStatus, WebhookDelivery } from './webhook-delivery.entity.ts';
 import { WebhookEndpoint } from './webhook-endpoint.entity.ts';
 import { WebhookEndpointHealth } from './webhook-endpoint-health.service.ts';
-import { takePlace } from './webhook-places.ts';
+import { takePlace, whenToLookAgain } from './webhook-places.ts';
 import type { WebhookAnswer } from './webhook-sender.ts';
 
 /** Those that were handed out a little early are not sent back. */
@@ -17,6 +17,9 @@ export type Beginning =
   | { kind: 'send'; delivery: WebhookDelivery; endpoint: WebhookEndpoint }
   | { kind: 'wait'; until: Date }
   | { kind: 'over' };
+
+/** A failed one is tried again when its job is retried. */
+const TRIED: DeliveryStatus[] = ['pending', 'failed'];
 
 const OVER: Beginning = { kind: 'over' };
 
@@ -34,8 +37,9 @@ export class WebhookAttemptsService implements OnModuleInit {
 
   /** Whether this job may send now. */
   async begin(deliveryId: string, jobId: string, tx: EntityManager): Promise<Beginning> {
-    // A failed one is tried again when its job is retried.
-    const locked = await lock(deliveryId, jobId, tx, ['pending', 'failed']);
+    const fullUntil = await look(deliveryId, jobId, tx);
+    if (fullUntil) return { kind: 'wait', until: fullUntil };
+    const locked = await lock(deliveryId, jobId, tx, TRIED);
     if (!locked) return OVER;
     const { delivery, endpoint } = locked;
     const refusal = endpoint.enabled ? await ownerRefusal(endpoint, tx) : 'The endpoint is switched off.';
@@ -47,8 +51,8 @@ export class WebhookAttemptsService implements OnModuleInit {
     if (delivery.nextAttemptAt && delivery.nextAttemptAt.getTime() > Date.now() + EARLY_MS) {
       return { kind: 'wait', until: delivery.nextAttemptAt };
     }
-    const fullUntil = await takePlace(delivery, endpoint, tx);
-    if (fullUntil) return { kind: 'wait', until: fullUntil };
+    const takenUntil = await takePlace(delivery, endpoint, tx);
+    if (takenUntil) return { kind: 'wait', until: takenUntil };
     return { kind: 'send', delivery, endpoint };
   }
 
@@ -56,7 +60,7 @@ export class WebhookAttemptsService implements OnModuleInit {
     const locked = await lock(id, jobId, tx);
     if (!locked) return;
     const { delivery, endpoint } = locked;
-    await this.health.succeeded(endpoint, tx);
+    await this.health.succeeded(endpoint, answer, tx);
     const outcome = await record(delivery, answer, tx);
     const end = { status: 'delivered', deliveredAt: new Date(), nextAttemptAt: null } as const;
     await tx.update(WebhookDelivery, { id }, { ...outcome, ...end });
@@ -74,7 +78,7 @@ export class WebhookAttemptsService implements OnModuleInit {
     if (!locked) return false;
     const { delivery, endpoint } = locked;
     const outcome = await record(delivery, answer, tx);
-    const isDisabled = await this.health.failed(endpoint, answer.statusCode, tx);
+    const isDisabled = await this.health.failed(endpoint, answer, tx);
     if (isDisabled || !nextAttemptAt) {
       await fail(delivery, outcome, tx);
       return false;
@@ -82,6 +86,15 @@ export class WebhookAttemptsService implements OnModuleInit {
     await tx.update(WebhookDelivery, { id }, { ...outcome, nextAttemptAt });
     return true;
   }
+}
+
+/** Before the endpoint's row is locked, for which all that wait for a place would queue. */
+async function look(id: string, jobId: string, tx: EntityManager): Promise<Date | null> {
+  const delivery = await tx.findOne(WebhookDelivery, {
+    where: { id, jobId, status: In(TRIED) },
+    relations: { endpoint: true },
+  });
+  return delivery?.endpoint?.enabled ? whenToLookAgain(delivery.endpoint, tx) : null;
 }
 
 /** The endpoint first, as whoever deletes it does. Null where the delivery is gone, done, or another job's by now. */

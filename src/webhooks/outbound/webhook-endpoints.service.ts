@@ -67,19 +67,26 @@ export class WebhookEndpointsService {
     caller: Principal,
   ): Promise<WebhookEndpoint> {
     this.refuseForbidden(changes, caller);
-    const { userId } = caller;
-    const where = { id, userId, ...(expectedVersion !== undefined && { version: expectedVersion }) };
-    // Who switches it on again, or mends its address, is given all the time again that a new one has.
-    const isFresh = changes.enabled !== undefined || changes.url !== undefined;
-    const { affected } = await this.endpoints.update(where, {
-      ...changes,
-      ...(isFresh && { failingSince: null }),
-      ...(changes.enabled !== undefined && { disabledReason: null }),
-      version: () => 'version + 1',
+    return this.endpoints.manager.transaction(async (tx) => {
+      const before = await tx.findOne(WebhookEndpoint, {
+        where: { id, userId: caller.userId },
+        lock: { mode: 'for_no_key_update' },
+      });
+      if (!before) throw new NotFoundError();
+      if (expectedVersion !== undefined && before.version !== expectedVersion)
+        throw new PreconditionFailedError();
+      await tx.update(
+        WebhookEndpoint,
+        { id },
+        {
+          ...changes,
+          ...(beginsAnew(before, changes) && { failingSince: null, isSlow: false }),
+          ...(changes.enabled !== undefined && { disabledReason: null }),
+          version: () => 'version + 1',
+        },
+      );
+      return tx.findOneByOrFail(WebhookEndpoint, { id });
     });
-    const endpoint = await this.get(id, caller);
-    if (!affected) throw new PreconditionFailedError();
-    return endpoint;
   }
 
   /** What was still to be delivered to it goes as well. */
@@ -112,6 +119,10 @@ export class WebhookEndpointsService {
     });
   }
 }
+
+/** Who switches it on again, or mends its address, is given all the time and all the places again that a new one has. */
+const beginsAnew = (before: WebhookEndpoint, { enabled, url }: UpdateWebhookEndpoint): boolean =>
+  (enabled === true && !before.enabled) || (url !== undefined && url !== before.url);
 
 /** Called when the transaction has added the one that may be too many. */
 async function refuseTooMany(userId: string, tx: EntityManager): Promise<void> {

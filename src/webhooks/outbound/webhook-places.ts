@@ -3,50 +3,79 @@ import { WebhookDelivery } from './webhook-delivery.entity.ts';
 import type { WebhookEndpoint } from './webhook-endpoint.entity.ts';
 import { SEND_TIMEOUT_MS } from './webhook-sender.ts';
 
-/** At a time to one endpoint, over all workers: a receiver that hangs must not take every worker with it. */
-const SENDING_MAX = 5;
-/** To one that fails, until it answers again. */
-const SENDING_WHILE_FAILING_MAX = 1;
-/** How long the others wait before they look again, in seconds: from, to. */
-const WAIT_SECONDS = [0.2, 1] as const;
-const WAIT_WHILE_SLOW_SECONDS = [2, 10] as const;
-const WAIT_WHILE_FAILING_SECONDS = [5, 60] as const;
+/** Attempts at a time, over all workers: a receiver that hangs must not take every worker with it, nor its owner with many. */
+const TO_ENDPOINT_MAX = 5;
+const OF_OWNER_MAX = 10;
+/** Of those to receivers that fail or are slow, until they answer again, and soon. */
+const HELD_UP_TO_ENDPOINT_MAX = 1;
+const HELD_UP_OF_OWNER_MAX = 3;
 /** A receiver that takes longer is slow, and perhaps hangs. */
-const SLOW_MS = 1_000;
-/** The more of them wait, the longer: else a thousand before one receiver that hangs keep the workers busy with looking. */
-const WAITING_PER_SECOND = 50;
+export const SLOW_MS = 2_000;
+
+/** How the others wait: so many seconds (from, to), or as long as lets so many of them look in a second. */
+interface Waiting {
+  from: number;
+  to: number;
+  looksPerSecond: number;
+}
+const WAITING: Waiting = { from: 0.2, to: 1, looksPerSecond: 50 };
+const WAITING_FOR_SLOW: Waiting = { from: 2, to: 10, looksPerSecond: 5 };
+const WAITING_FOR_FAILING: Waiting = { from: 5, to: 60, looksPerSecond: 5 };
 const WAITING_COUNTED_MAX = 5_000;
+
 /** An attempt that has not ended so long after its time limit has died with its worker. */
 const SENDING_MS = SEND_TIMEOUT_MS + 5_000;
 
-/** Called with the endpoint's row locked. Null where the delivery has its place now; else the time to look again. */
+/** Attempts that are being made now; held up are those to receivers that fail, are slow, or take long this time. */
+interface Sending {
+  toEndpoint: number;
+  ofOwner: number;
+  heldUp: number;
+  isEndpointSlow: boolean;
+}
+
+/** When to look again for a place; null where there seems to be one. Takes no lock: many look, and few find. */
+export async function whenToLookAgain(endpoint: WebhookEndpoint, tx: EntityManager): Promise<Date | null> {
+  const sending = await findSending(endpoint, tx);
+  const isFailing = endpoint.failingSince !== null;
+  const isSlow = endpoint.isSlow || sending.isEndpointSlow;
+  const isHeldUp = isFailing || isSlow;
+  const hasPlace =
+    sending.toEndpoint < (isHeldUp ? HELD_UP_TO_ENDPOINT_MAX : TO_ENDPOINT_MAX) &&
+    sending.ofOwner < OF_OWNER_MAX &&
+    !(isHeldUp && sending.heldUp >= HELD_UP_OF_OWNER_MAX);
+  if (hasPlace) return null;
+  const whileHealthy = isSlow ? WAITING_FOR_SLOW : WAITING;
+  return someTimeIn(isFailing ? WAITING_FOR_FAILING : whileHealthy, await countPending(endpoint, tx));
+}
+
+/** Called with the rows of endpoint and delivery locked. Null where the delivery has its place now. */
 export async function takePlace(
-  delivery: WebhookDelivery,
+  { id }: WebhookDelivery,
   endpoint: WebhookEndpoint,
   tx: EntityManager,
 ): Promise<Date | null> {
-  const isFailing = endpoint.failingSince !== null;
-  const sending = await findSending(delivery, tx);
-  if (sending.count < (isFailing ? SENDING_WHILE_FAILING_MAX : SENDING_MAX)) {
-    const sendingUntil = new Date(Date.now() + SENDING_MS);
-    await tx.update(WebhookDelivery, { id: delivery.id }, { sendingUntil, status: 'pending' });
-    return null;
-  }
-  const whileHealthy = sending.isSlow ? WAIT_WHILE_SLOW_SECONDS : WAIT_SECONDS;
-  const [from, to] = isFailing ? WAIT_WHILE_FAILING_SECONDS : whileHealthy;
-  const waiting = await countPending(endpoint, tx);
-  return someTimeIn(from, Math.max(to, waiting / WAITING_PER_SECOND));
+  // Attempts at two endpoints of one owner would not see each other.
+  await tx.query(`SELECT pg_advisory_xact_lock(hashtextextended('webhook places of ' || $1, 0))`, [
+    endpoint.userId,
+  ]);
+  const fullUntil = await whenToLookAgain(endpoint, tx);
+  if (fullUntil) return fullUntil;
+  const sendingUntil = new Date(Date.now() + SENDING_MS);
+  await tx.update(WebhookDelivery, { id }, { sendingUntil, status: 'pending' });
+  return null;
 }
 
-/** What else is on its way to the endpoint. */
-async function findSending(
-  { id, endpointId }: WebhookDelivery,
-  tx: EntityManager,
-): Promise<{ count: number; isSlow: boolean }> {
-  const [row] = await tx.query<{ count: number; isSlow: boolean }[]>(
-    `SELECT count(*)::int AS count, coalesce(min(sending_until) < now() + make_interval(secs => $3), false) AS "isSlow"
-     FROM webhook_deliveries WHERE endpoint_id = $1 AND id <> $2 AND sending_until > now()`,
-    [endpointId, id, (SENDING_MS - SLOW_MS) / 1_000],
+async function findSending({ id, userId }: WebhookEndpoint, tx: EntityManager): Promise<Sending> {
+  const [row] = await tx.query<Sending[]>(
+    `SELECT count(*) FILTER (WHERE endpoint.id = $1)::int AS "toEndpoint", count(*)::int AS "ofOwner",
+       count(*) FILTER (WHERE takes_long OR endpoint.is_slow OR endpoint.failing_since IS NOT NULL)::int AS "heldUp",
+       coalesce(bool_or(takes_long) FILTER (WHERE endpoint.id = $1), false) AS "isEndpointSlow"
+     FROM webhook_endpoints endpoint
+     JOIN webhook_deliveries delivery ON delivery.endpoint_id = endpoint.id AND delivery.sending_until > now(),
+     LATERAL (SELECT delivery.sending_until < now() + make_interval(secs => $3) AS takes_long) attempt
+     WHERE endpoint.user_id = $2`,
+    [id, userId, (SENDING_MS - SLOW_MS) / 1_000],
   );
   return row!;
 }
@@ -61,5 +90,8 @@ async function countPending({ id }: WebhookEndpoint, tx: EntityManager): Promise
   return row?.count ?? 0;
 }
 
-const someTimeIn = (from: number, to: number): Date =>
-  new Date(Date.now() + 1_000 * (from + (to - from) * Math.random()));
+/** The more of them wait, the longer: else a thousand before one receiver that hangs keep the workers busy with looking. */
+function someTimeIn({ from, to, looksPerSecond }: Waiting, waiting: number): Date {
+  const longest = Math.max(to, waiting / looksPerSecond);
+  return new Date(Date.now() + 1_000 * (from + (longest - from) * Math.random()));
+}
