@@ -9,10 +9,11 @@ import {
   type TestEndpoint,
   untilDelivery,
 } from '../factories/webhook.factory.ts';
+import type { WebhookDelivery } from '../../src/webhooks/outbound/webhook-delivery.entity.ts';
 import { TestApp } from '../support/app.ts';
 import { type SignedIn, signedIn } from '../support/client.ts';
 import { Receiver } from '../support/receiver.ts';
-import { until } from '../support/until.ts';
+import { times, until } from '../support/until.ts';
 
 const HOUR_MS = 3_600_000;
 
@@ -29,6 +30,15 @@ afterAll(async () => {
   await app.stop();
   await receiver.stop();
 });
+
+/** Whether the job found that it had to wait. */
+async function wasPutOff(jobId: string): Promise<boolean> {
+  const [job] = await app.db.query(
+    `SELECT started_at IS NOT NULL AND status = 'queued' AS "wasPutOff" FROM jobs WHERE id = $1`,
+    [jobId],
+  );
+  return job.wasPutOff;
+}
 
 /** An endpoint of a new user, whose receiver fails until it is told otherwise. */
 async function failingEndpoint(): Promise<{ endpoint: TestEndpoint; path: string }> {
@@ -148,6 +158,25 @@ describe('POST /v1/webhook-endpoints/{id}/redeliver', () => {
 });
 
 describe('a delivery', () => {
+  it('that is asked for again while it is on its way is not sent beside itself', async () => {
+    const { endpoint, path } = await failingEndpoint();
+    receiver.behave(path, () => undefined);
+    await rename(owner);
+    await receiver.next(path);
+    const [delivery] = await deliveriesOf(app, endpoint);
+
+    const jobIds: string[] = [];
+    for (const _ of times(5, () => null)) {
+      await owner.post(`/v1/webhook-deliveries/${delivery!.id}/redeliver`);
+      const [{ jobId }] = (await deliveriesOf(app, endpoint)) as [WebhookDelivery];
+      jobIds.push(jobId);
+      await until(() => wasPutOff(jobId), 'the new job to wait', 5_000);
+    }
+
+    expect(new Set(jobIds).size).toBe(5);
+    expect(receiver.at(path)).toHaveLength(1);
+  });
+
   it('has failed when the job that should bring it is given up', async () => {
     const { endpoint } = await failingEndpoint();
     await rename(owner);

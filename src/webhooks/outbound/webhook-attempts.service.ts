@@ -94,7 +94,7 @@ async function look(id: string, jobId: string, tx: EntityManager): Promise<Date 
     where: { id, jobId, status: In(TRIED) },
     relations: { endpoint: true },
   });
-  return delivery?.endpoint?.enabled ? whenToLookAgain(delivery.endpoint, tx) : null;
+  return delivery?.endpoint?.enabled ? whenToLookAgain(delivery, delivery.endpoint, tx) : null;
 }
 
 /** The endpoint first, as whoever deletes it does. Null where the delivery is gone, done, or another job's by now. */

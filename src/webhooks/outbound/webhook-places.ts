@@ -1,5 +1,5 @@
 import type { EntityManager } from 'typeorm';
-import { WebhookDelivery } from './webhook-delivery.entity.ts';
+import type { WebhookDelivery } from './webhook-delivery.entity.ts';
 import type { WebhookEndpoint } from './webhook-endpoint.entity.ts';
 import { SEND_TIMEOUT_MS } from './webhook-sender.ts';
 
@@ -32,15 +32,22 @@ interface Sending {
   ofOwner: number;
   heldUp: number;
   isEndpointSlow: boolean;
+  /** For another job, before somebody asked for it again, or for a worker that has died. */
+  isThisOne: boolean;
 }
 
 /** When to look again for a place; null where there seems to be one. Takes no lock: many look, and few find. */
-export async function whenToLookAgain(endpoint: WebhookEndpoint, tx: EntityManager): Promise<Date | null> {
-  const sending = await findSending(endpoint, tx);
+export async function whenToLookAgain(
+  delivery: WebhookDelivery,
+  endpoint: WebhookEndpoint,
+  tx: EntityManager,
+): Promise<Date | null> {
+  const sending = await findSending(delivery, endpoint, tx);
   const isFailing = endpoint.failingSince !== null;
   const isSlow = endpoint.isSlow || sending.isEndpointSlow;
   const isHeldUp = isFailing || isSlow;
   const hasPlace =
+    !sending.isThisOne &&
     sending.toEndpoint < (isHeldUp ? HELD_UP_TO_ENDPOINT_MAX : TO_ENDPOINT_MAX) &&
     sending.ofOwner < OF_OWNER_MAX &&
     !(isHeldUp && sending.heldUp >= HELD_UP_OF_OWNER_MAX);
@@ -51,7 +58,7 @@ export async function whenToLookAgain(endpoint: WebhookEndpoint, tx: EntityManag
 
 /** Called with the rows of endpoint and delivery locked. Null where the delivery has its place now. */
 export async function takePlace(
-  { id }: WebhookDelivery,
+  delivery: WebhookDelivery,
   endpoint: WebhookEndpoint,
   tx: EntityManager,
 ): Promise<Date | null> {
@@ -59,23 +66,31 @@ export async function takePlace(
   await tx.query(`SELECT pg_advisory_xact_lock(hashtextextended('webhook places of ' || $1, 0))`, [
     endpoint.userId,
   ]);
-  const fullUntil = await whenToLookAgain(endpoint, tx);
+  const fullUntil = await whenToLookAgain(delivery, endpoint, tx);
   if (fullUntil) return fullUntil;
-  const sendingUntil = new Date(Date.now() + SENDING_MS);
-  await tx.update(WebhookDelivery, { id }, { sendingUntil, status: 'pending' });
+  // By the clock that it is compared with.
+  await tx.query(
+    `UPDATE webhook_deliveries SET status = 'pending', sending_until = now() + make_interval(secs => $2) WHERE id = $1`,
+    [delivery.id, SENDING_MS / 1_000],
+  );
   return null;
 }
 
-async function findSending({ id, userId }: WebhookEndpoint, tx: EntityManager): Promise<Sending> {
+async function findSending(
+  { id: deliveryId }: WebhookDelivery,
+  { id, userId }: WebhookEndpoint,
+  tx: EntityManager,
+): Promise<Sending> {
   const [row] = await tx.query<Sending[]>(
     `SELECT count(*) FILTER (WHERE endpoint.id = $1)::int AS "toEndpoint", count(*)::int AS "ofOwner",
        count(*) FILTER (WHERE takes_long OR endpoint.is_slow OR endpoint.failing_since IS NOT NULL)::int AS "heldUp",
-       coalesce(bool_or(takes_long) FILTER (WHERE endpoint.id = $1), false) AS "isEndpointSlow"
+       coalesce(bool_or(takes_long) FILTER (WHERE endpoint.id = $1), false) AS "isEndpointSlow",
+       coalesce(bool_or(delivery.id = $4), false) AS "isThisOne"
      FROM webhook_endpoints endpoint
      JOIN webhook_deliveries delivery ON delivery.endpoint_id = endpoint.id AND delivery.sending_until > now(),
      LATERAL (SELECT delivery.sending_until < now() + make_interval(secs => $3) AS takes_long) attempt
      WHERE endpoint.user_id = $2`,
-    [id, userId, (SENDING_MS - SLOW_MS) / 1_000],
+    [id, userId, (SENDING_MS - SLOW_MS) / 1_000, deliveryId],
   );
   return row!;
 }
