@@ -4,6 +4,7 @@ import {
   createDeliveries,
   createEndpoint,
   deliveriesOf,
+  endpointRow,
   passPause,
   rename,
   type TestEndpoint,
@@ -175,6 +176,32 @@ describe('a delivery', () => {
 
     expect(new Set(jobIds).size).toBe(5);
     expect(receiver.at(path)).toHaveLength(1);
+  });
+
+  it('that ends at an old address says nothing about the new one', async () => {
+    const { endpoint, path } = await failingEndpoint();
+    const released = Promise.withResolvers<void>();
+    receiver.behave(path, (_, response) => void released.promise.then(() => response.writeHead(410).end()));
+    await rename(owner);
+    await receiver.next(path);
+
+    await owner.patch(`/v1/webhook-endpoints/${endpoint.id}`, { url: receiver.url(`${path}/new`) });
+    released.resolve();
+
+    const delivery = await untilDelivery(app, endpoint, ({ attempts }) => attempts === 1);
+    expect(delivery).toMatchObject({ status: 'pending', lastStatusCode: 410 });
+    expect(await endpointRow(app, endpoint.id)).toMatchObject({ enabled: true, failingSince: null });
+  });
+
+  it('tells who is no administrator any more of themselves', async () => {
+    const admin = await signedIn(app, { role: 'admin' });
+    const path = `/${randomUUID()}`;
+    await createEndpoint(admin, receiver.url(path), { scope: 'all' });
+
+    await app.db.query(`UPDATE users SET role = 'user' WHERE id = $1`, [admin.user.id]);
+    await rename(admin);
+
+    expect(JSON.parse((await receiver.next(path)).body).data.id).toBe(admin.user.id);
   });
 
   it('has failed when the job that should bring it is given up', async () => {

@@ -13,10 +13,13 @@ import type { WebhookAnswer } from './webhook-sender.ts';
 /** Those that were handed out a little early are not sent back. */
 const EARLY_MS = 1_000;
 
-export type Beginning =
-  | { kind: 'send'; delivery: WebhookDelivery; endpoint: WebhookEndpoint }
-  | { kind: 'wait'; until: Date }
-  | { kind: 'over' };
+/** Both as they were when the attempt began. */
+interface Sent {
+  delivery: WebhookDelivery;
+  endpoint: WebhookEndpoint;
+}
+
+export type Beginning = ({ kind: 'send' } & Sent) | { kind: 'wait'; until: Date } | { kind: 'over' };
 
 /** A failed one is tried again when its job is retried. */
 const TRIED: DeliveryStatus[] = ['pending', 'failed'];
@@ -42,7 +45,7 @@ export class WebhookAttemptsService implements OnModuleInit {
     const locked = await lock(deliveryId, jobId, tx, TRIED);
     if (!locked) return OVER;
     const { delivery, endpoint } = locked;
-    const refusal = endpoint.enabled ? await ownerRefusal(endpoint, tx) : 'The endpoint is switched off.';
+    const refusal = endpoint.enabled ? await ownerRefusal(locked, tx) : 'The endpoint is switched off.';
     if (refusal) {
       await fail(delivery, { lastError: refusal }, tx);
       return OVER;
@@ -56,11 +59,15 @@ export class WebhookAttemptsService implements OnModuleInit {
     return { kind: 'send', delivery, endpoint };
   }
 
-  async succeed({ id, jobId }: WebhookDelivery, answer: WebhookAnswer, tx: EntityManager): Promise<void> {
+  async succeed(
+    { delivery: { id, jobId }, endpoint: asked }: Sent,
+    answer: WebhookAnswer,
+    tx: EntityManager,
+  ): Promise<void> {
     const locked = await lock(id, jobId, tx);
     if (!locked) return;
     const { delivery, endpoint } = locked;
-    await this.health.succeeded(endpoint, answer, tx);
+    if (endpoint.url === asked.url) await this.health.succeeded(endpoint, answer, tx);
     const outcome = await record(delivery, answer, tx);
     const end = { status: 'delivered', deliveredAt: new Date(), nextAttemptAt: null } as const;
     await tx.update(WebhookDelivery, { id }, { ...outcome, ...end });
@@ -68,7 +75,7 @@ export class WebhookAttemptsService implements OnModuleInit {
 
   /** Resolves to whether there is another attempt: none after the last, and none where the endpoint was switched off. */
   async failed(
-    { id, jobId }: WebhookDelivery,
+    { delivery: { id, jobId }, endpoint: asked }: Sent,
     answer: WebhookAnswer,
     nextAttemptAt: Date | null,
     tx: EntityManager,
@@ -78,7 +85,8 @@ export class WebhookAttemptsService implements OnModuleInit {
     if (!locked) return false;
     const { delivery, endpoint } = locked;
     const outcome = await record(delivery, answer, tx);
-    const isDisabled = await this.health.failed(endpoint, answer, tx);
+    // An answer from the address of before says nothing about the one of now.
+    const isDisabled = endpoint.url === asked.url && (await this.health.failed(endpoint, answer, tx));
     if (isDisabled || !nextAttemptAt) {
       await fail(delivery, outcome, tx);
       return false;
@@ -129,13 +137,17 @@ async function lockOwner(deliveryId: string, tx: EntityManager): Promise<void> {
   );
 }
 
-async function ownerRefusal({ userId, scope }: WebhookEndpoint, tx: EntityManager): Promise<string | null> {
+async function ownerRefusal(
+  { delivery, endpoint: { userId, scope } }: Sent,
+  tx: EntityManager,
+): Promise<string | null> {
   const [owner] = await tx.query<{ isActive: boolean; isAdmin: boolean }[]>(
     `SELECT status = 'active' AND deleted_at IS NULL AS "isActive", role = 'admin' AS "isAdmin" FROM users WHERE id = $1`,
     [userId],
   );
   if (!owner?.isActive) return 'The account is suspended.';
-  return scope === 'all' && !owner.isAdmin ? 'Its owner is no longer an administrator.' : null;
+  const isOfOthers = scope === 'all' && delivery.subjectId !== userId;
+  return isOfOthers && !owner.isAdmin ? 'Its owner is no longer an administrator.' : null;
 }
 
 async function fail(

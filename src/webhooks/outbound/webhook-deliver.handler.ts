@@ -35,16 +35,18 @@ export class WebhookDeliverHandler implements JobRunner<Input> {
     const beginning = await ctx.transaction((tx) => this.attempts.begin(deliveryId, ctx.job.id, tx));
     if (beginning.kind === 'over') return;
     if (beginning.kind === 'wait') throw new JobDeferral(beginning.until, false);
-    const { delivery, endpoint } = beginning;
-    const answer = await this.sender.send(this.request(delivery, endpoint, ctx), ctx.signal);
+    const answer = await this.sender.send(
+      this.request(beginning.delivery, beginning.endpoint, ctx),
+      ctx.signal,
+    );
     // Whatever it was, it was cut short by us and says nothing about the receiver.
     ctx.signal.throwIfAborted();
     if (answer.error === null) {
-      await ctx.complete({}, (tx) => this.attempts.succeed(delivery, answer, tx));
+      await ctx.complete({}, (tx) => this.attempts.succeed(beginning, answer, tx));
       return;
     }
     const next = nextAttemptAt(answer, ctx.job.attempts);
-    const goesOn = await ctx.transaction((tx) => this.attempts.failed(delivery, answer, next, tx));
+    const goesOn = await ctx.transaction((tx) => this.attempts.failed(beginning, answer, next, tx));
     if (goesOn && next) throw new JobDeferral(next, true);
     throw new JobFailure('NOT_DELIVERED', answer.error);
   }
