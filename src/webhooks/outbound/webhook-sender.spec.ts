@@ -159,6 +159,22 @@ describe('sending a webhook', () => {
     expect(written).toBeLessThan(50_000_000);
   });
 
+  it('waits through ten interim answers, and no more', async () => {
+    const behaveAfter = (count: number) =>
+      receiver.behave(`/interim/${count}`, (_, response) => {
+        for (let sent = 0; sent < count; sent += 1) response.writeProcessing();
+        if (count <= 10) response.writeHead(204).end();
+      });
+    behaveAfter(10);
+    behaveAfter(11);
+
+    const answers = [await sendTo('/interim/10'), await sendTo('/interim/11')];
+
+    expect(answers.map(({ statusCode }) => statusCode)).toEqual([204, null]);
+    expect(answers[1]!.error).toContain('too many interim answers');
+    expect(answers[1]!.durationMs).toBeLessThan(5_000);
+  });
+
   it('counts an answer that breaks off as none', async () => {
     receiver.behave('/reset', (_, response) => {
       response.writeHead(200, { 'content-length': '100' });

@@ -11,6 +11,7 @@ export const SEND_TIMEOUT_MS = 10_000;
 const CONNECT_TIMEOUT_MS = 5_000;
 const READ_MAX_BYTES = 64 * 1024;
 const KEPT_MAX_BYTES = 4 * 1024;
+const INTERIM_ANSWERS_MAX = 10;
 
 export interface WebhookRequest {
   url: string;
@@ -98,6 +99,7 @@ export class WebhookSender {
     });
     // It may fail once more while it is being closed.
     sent.on('error', () => undefined);
+    limitInterimAnswers(sent);
     limitConnecting(sent, url.protocol === 'https:' ? 'secureConnect' : 'connect');
     sent.end(body);
     return sent;
@@ -142,6 +144,15 @@ function limitConnecting(sent: ClientRequest, connected: 'connect' | 'secureConn
   );
   sent.once('socket', (socket) => socket.once(connected, () => clearTimeout(timer)));
   sent.once('close', () => clearTimeout(timer));
+}
+
+/** They end neither the attempt nor its time limit, and a stream of them keeps a whole core busy. */
+function limitInterimAnswers(sent: ClientRequest): void {
+  let seen = 0;
+  sent.on('information', () => {
+    seen += 1;
+    if (seen > INTERIM_ANSWERS_MAX) sent.destroy(new SendFailure('There were too many interim answers.'));
+  });
 }
 
 function responseTo(sent: ClientRequest): Promise<IncomingMessage> {
