@@ -22,7 +22,7 @@ export class JobListeners {
 
   constructor(private readonly bus: MessageBus) {}
 
-  /** Called by the run that ends a job, in the transaction that does: what the listener writes commits with it. */
+  /** Called by whoever ends a job, a run or a cancel, in the transaction that does: what the listener writes commits with it. */
   onEnded(listener: EndListener): void {
     this.endListeners.push(listener);
   }

@@ -114,14 +114,15 @@ export class JobRun implements JobContext {
    * cancelled too late for this run to hear of it ends here, not after the pause.
    */
   async requeue(availableAt: Date, wasInterrupted: boolean): Promise<void> {
-    await this.write(
+    const isQueued = await this.writeIf(
+      'cancel_requested_at IS NULL',
       this.db.manager,
-      `status = CASE WHEN cancel_requested_at IS NULL THEN 'queued' ELSE 'cancelled' END,
-       finished_at = CASE WHEN cancel_requested_at IS NOT NULL THEN now() END,
-       lease = NULL, available_at = $3, handed_over_at = now(), losses = 0, attempts = attempts - $4::int`,
+      `status = 'queued', lease = NULL, available_at = $3, handed_over_at = now(), losses = 0,
+       attempts = attempts - $4::int`,
       [availableAt, wasInterrupted ? 1 : 0],
     );
-    this.listeners.changed(this.job);
+    if (isQueued) this.listeners.changed(this.job);
+    else await this.finish('cancelled', null);
   }
 
   private ownership(): Pick<Job, 'id' | 'type' | 'userId'> {
@@ -130,11 +131,20 @@ export class JobRun implements JobContext {
   }
 
   private async write(tx: EntityManager, assignments: string, values: unknown[] = []): Promise<void> {
+    if (!(await this.writeIf('true', tx, assignments, values))) throw new LeaseLostError();
+  }
+
+  private async writeIf(
+    condition: string,
+    tx: EntityManager,
+    assignments: string,
+    values: unknown[],
+  ): Promise<boolean> {
     const [, affected] = await tx.query<[unknown, number]>(
-      `UPDATE jobs SET ${assignments} WHERE id = $1 AND lease = $2 AND status = 'active'`,
+      `UPDATE jobs SET ${assignments} WHERE id = $1 AND lease = $2 AND status = 'active' AND ${condition}`,
       [this.job.id, this.lease, ...values],
     );
-    if (affected === 0) throw new LeaseLostError();
+    return affected > 0;
   }
 
   /** Says that this worker lives, and hears whether the job was cancelled or taken over. */

@@ -117,16 +117,21 @@ export class JobsService {
   /** A queued job ends at once; a running one is told to stop, and ends within seconds. */
   async cancel(id: string, caller: Principal): Promise<Job> {
     await this.get(id, caller);
-    // One statement, since a run may begin or fail at any moment between two.
-    const [, affected] = await this.db.query<[unknown, number]>(
-      `UPDATE jobs SET
-         status = CASE status WHEN 'queued' THEN 'cancelled' ELSE status END,
-         finished_at = CASE status WHEN 'queued' THEN now() END,
-         cancel_requested_at = now()
-       WHERE id = $1 AND status IN ('queued', 'active')`,
-      [id],
-    );
-    if (affected === 0) throw new JobNotCancellableError();
+    await this.db.transaction(async (tx) => {
+      // One statement, since a run may begin or fail at any moment between two.
+      const [[cancelled]] = await tx.query<[Pick<Job, 'type' | 'userId' | 'status'>[], number]>(
+        `UPDATE jobs SET
+           status = CASE status WHEN 'queued' THEN 'cancelled' ELSE status END,
+           finished_at = CASE status WHEN 'queued' THEN now() END,
+           cancel_requested_at = now()
+         WHERE id = $1 AND status IN ('queued', 'active')
+         RETURNING type, user_id AS "userId", status`,
+        [id],
+      );
+      if (!cancelled) throw new JobNotCancellableError();
+      const { type, userId, status } = cancelled;
+      if (status === 'cancelled') await this.listeners.ended({ id, type, userId, status }, tx);
+    });
     const job = await this.get(id, caller);
     this.listeners.changed(job);
     // Not awaited: a queue that is away must not keep the answer.

@@ -23,7 +23,8 @@ const PURGES: Record<string, string> = {
   rate_limits: `expire < (extract(epoch FROM now()) - 3600) * 1000`,
   sessions: `expires_at < now() - interval '1 day'`,
   mails: `created_at < now() - interval '90 days'`,
-  webhook_deliveries: `created_at < now() - interval '30 days' AND status <> 'pending'`,
+  webhook_deliveries: `created_at < now() - interval '30 days' AND (status <> 'pending'
+    OR NOT EXISTS (SELECT 1 FROM jobs WHERE id = webhook_deliveries.job_id AND status IN ('queued', 'active')))`,
   inbound_webhooks: `received_at < now() - interval '30 days' AND processed_at IS NOT NULL`,
   jobs: `finished_at < now() - interval '30 days'`,
   job_files: `created_at < now() - interval '1 day'

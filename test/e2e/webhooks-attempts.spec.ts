@@ -10,6 +10,7 @@ import {
   type TestEndpoint,
   untilDelivery,
 } from '../factories/webhook.factory.ts';
+import { PurgeService } from '../../src/maintenance/purge.service.ts';
 import type { WebhookDelivery } from '../../src/webhooks/outbound/webhook-delivery.entity.ts';
 import { TestApp } from '../support/app.ts';
 import { type SignedIn, signedIn } from '../support/client.ts';
@@ -202,6 +203,48 @@ describe('a delivery', () => {
     await rename(admin);
 
     expect(JSON.parse((await receiver.next(path)).body).data.id).toBe(admin.user.id);
+  });
+
+  it('has failed when an administrator cancels the job that should bring it', async () => {
+    const admin = await signedIn(app, { role: 'admin' });
+    const { endpoint } = await failingEndpoint();
+    await rename(owner);
+    const { jobId } = await untilDelivery(app, endpoint, ({ attempts }) => attempts === 1);
+
+    await until(() => wasPutOff(jobId), 'the job to wait');
+    const { status } = await admin.post(`/v1/jobs/${jobId}/cancel`);
+
+    const [delivery] = await deliveriesOf(app, endpoint);
+    expect(status).toBe(200);
+    expect(delivery).toMatchObject({ status: 'failed', nextAttemptAt: null });
+    expect(delivery!.lastError).toContain('cancelled');
+  });
+
+  it('has failed when its job was cancelled too late for the last attempt to hear of it', async () => {
+    const { endpoint, path } = await failingEndpoint();
+    receiver.behave(path, (_, response) => {
+      const cancelled = app.db.query(
+        `UPDATE jobs SET cancel_requested_at = now()
+         WHERE id = (SELECT job_id FROM webhook_deliveries WHERE endpoint_id = $1)`,
+        [endpoint.id],
+      );
+      void cancelled.then(() => response.writeHead(500).end());
+    });
+
+    await rename(owner);
+
+    const delivery = await untilDelivery(app, endpoint, ({ status }) => status === 'failed');
+    expect(delivery).toMatchObject({ attempts: 1, nextAttemptAt: null });
+  });
+
+  it('is kept no longer than others when its job has vanished', async () => {
+    const { endpoint } = await failingEndpoint();
+    const createdAt = new Date(Date.now() - 31 * 24 * HOUR_MS);
+    await createDeliveries(app, endpoint, { status: 'pending', createdAt });
+
+    await new PurgeService(app.db).purge();
+
+    expect(await deliveriesOf(app, endpoint)).toEqual([]);
   });
 
   it('has failed when the job that should bring it is given up', async () => {
