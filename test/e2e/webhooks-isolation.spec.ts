@@ -1,8 +1,8 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { DomainEvents } from '../../src/platform/events/domain-events.ts';
-import { userUpdated } from '../../src/users/users.events.ts';
+import { userCreated, userUpdated } from '../../src/users/users.events.ts';
 import { userView } from '../../src/users/users.schemas.ts';
-import { createEndpoint, rename } from '../factories/webhook.factory.ts';
+import { createEndpoint, deliveriesOf, rename } from '../factories/webhook.factory.ts';
 import { TestApp } from '../support/app.ts';
 import { type SignedIn, signedIn } from '../support/client.ts';
 import { backends } from '../support/queue-data.ts';
@@ -73,6 +73,32 @@ describe('webhook deliveries', () => {
     expect(receiver.at(hanging).length).toBeGreaterThanOrEqual(1);
     expect(receiver.at(hanging).length).toBeLessThanOrEqual(12);
   }, 150_000);
+
+  it('of many events are written in few statements', async () => {
+    const admin = await signedIn(app, { role: 'admin' });
+    const fields = { eventTypes: ['user.created'], scope: 'all' };
+    const endpoints = await Promise.all(
+      times(5, () => createEndpoint(admin, 'https://example.com/', fields)),
+    );
+    const occurrence = { userId: admin.user.id, data: userView(admin.user) as never };
+    const statements = (count: number) =>
+      app.db.transaction(async (tx) => {
+        const query = jest.spyOn(tx.queryRunner!, 'query');
+        await app.api.get(DomainEvents).emitAll(
+          userCreated,
+          times(count, () => occurrence),
+          tx,
+        );
+        return query.mock.calls.length;
+      });
+
+    const [forOne, forHundred] = [await statements(1), await statements(100)];
+
+    expect(forHundred).toBe(forOne);
+    const deliveries = await Promise.all(endpoints.map((endpoint) => deliveriesOf(app, endpoint)));
+    expect(deliveries.map(({ length }) => length)).toEqual(times(5, () => 101));
+    await app.db.query(`UPDATE webhook_endpoints SET enabled = false WHERE user_id = $1`, [admin.user.id]);
+  });
 
   it('take no longer to strangers because somebody has twenty slow receivers', async () => {
     const somebody = await signedIn(app);

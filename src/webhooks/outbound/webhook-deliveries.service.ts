@@ -2,7 +2,9 @@ import { Injectable } from '@nestjs/common';
 import { InjectRepository } from '@nestjs/typeorm';
 import { randomUUIDv7 } from 'node:crypto';
 import { Between, type EntityManager, type Repository } from 'typeorm';
+import type { Job } from '../../jobs/job.entity.ts';
 import { JobsService } from '../../jobs/jobs.service.ts';
+import { insertAll } from '../../platform/database/insert-all.ts';
 import type { DomainEvent } from '../../platform/events/domain-events.ts';
 import { ConflictError, LimitReachedError, NotFoundError } from '../../platform/errors/platform.errors.ts';
 import { Paginator } from '../../platform/http/paginator.ts';
@@ -22,6 +24,12 @@ import { ping } from './webhooks.events.ts';
 const PAYLOAD_MAX_BYTES = 20_000;
 /** In one transaction. */
 const REDELIVERED_MAX = 500;
+
+/** What is to be told, and to whom. */
+interface Addressed {
+  event: DomainEvent;
+  endpointId: string;
+}
 
 /** Events on their way to endpoints, and what became of them. */
 @Injectable()
@@ -52,22 +60,22 @@ export class WebhookDeliveriesService {
     return this.paginator.page(rows, { list: `webhook-attempts:${id}`, page, filters: {}, sorts });
   }
 
-  /** In the transaction of the event: its delivery is on its way if that commits, and never otherwise. */
-  async add(event: DomainEvent, endpointId: string, tx: EntityManager): Promise<string> {
-    const id = randomUUIDv7();
-    const job = await this.jobs.enqueue(webhookDeliver, { deliveryId: id }, {}, tx);
-    const delivery = {
-      id,
+  /** In the transaction of the event: its deliveries are on their way if that commits, and never otherwise. */
+  async add(addressed: Addressed[], tx: EntityManager): Promise<string[]> {
+    const ids = addressed.map(() => randomUUIDv7());
+    const jobs = await this.enqueue(ids, tx);
+    const deliveries = addressed.map(({ event, endpointId }, index) => ({
+      id: ids[index]!,
       endpointId,
       eventId: event.id,
       eventType: event.type,
       subjectId: event.outlivesUser ? null : event.userId,
       payload: payloadOf(event),
-      jobId: job.id,
+      jobId: jobs[index]!.id,
       nextAttemptAt: new Date(),
-    };
-    await tx.insert(WebhookDelivery, delivery);
-    return id;
+    }));
+    await insertAll(WebhookDelivery, deliveries, tx);
+    return ids;
   }
 
   /** An event for this endpoint alone, whatever it subscribes to. */
@@ -77,7 +85,7 @@ export class WebhookDeliveriesService {
     const { id: endpointId, userId } = endpoint;
     const event = { id: randomUUIDv7(), type: ping.type, userId, at: new Date(), data, outlivesUser: false };
     return this.deliveries.manager.transaction(async (tx) => {
-      const id = await this.add(event, endpointId, tx);
+      const [id] = await this.add([{ event, endpointId }], tx);
       return tx.findOneByOrFail(WebhookDelivery, { id });
     });
   }
@@ -91,7 +99,7 @@ export class WebhookDeliveriesService {
       });
       if (!delivery?.endpoint) throw new NotFoundError();
       refuseDisabled(delivery.endpoint);
-      await this.beginAnew(id, tx);
+      await this.beginAnew([id], tx);
       return tx.findOneByOrFail(WebhookDelivery, { id });
     });
   }
@@ -107,16 +115,27 @@ export class WebhookDeliveriesService {
         take: REDELIVERED_MAX + 1,
       });
       if (found.length > REDELIVERED_MAX) throw new LimitReachedError();
-      for (const { id } of found) await this.beginAnew(id, tx);
+      await this.beginAnew(
+        found.map(({ id }) => id),
+        tx,
+      );
       return found.length;
     });
   }
 
-  /** A job that still tries gives way to the new one. */
-  private async beginAnew(id: string, tx: EntityManager): Promise<void> {
-    const { id: jobId } = await this.jobs.enqueue(webhookDeliver, { deliveryId: id }, {}, tx);
-    const fresh = { jobId, status: 'pending', nextAttemptAt: new Date(), deliveredAt: null } as const;
-    await tx.update(WebhookDelivery, { id }, fresh);
+  /** Jobs that still try give way to the new ones. */
+  private async beginAnew(ids: string[], tx: EntityManager): Promise<void> {
+    const jobs = await this.enqueue(ids, tx);
+    await tx.query(
+      `UPDATE webhook_deliveries SET job_id = fresh.job_id, status = 'pending', next_attempt_at = now(), delivered_at = NULL
+       FROM unnest($1::uuid[], $2::uuid[]) AS fresh (id, job_id) WHERE webhook_deliveries.id = fresh.id`,
+      [ids, jobs.map(({ id }) => id)],
+    );
+  }
+
+  private enqueue(ids: string[], tx: EntityManager): Promise<Job[]> {
+    const inputs = ids.map((deliveryId) => ({ deliveryId }));
+    return this.jobs.enqueueAll(webhookDeliver, inputs, {}, tx);
   }
 }
 

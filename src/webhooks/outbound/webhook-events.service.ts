@@ -26,13 +26,15 @@ export class WebhookEventsService implements OnModuleInit {
 
   private async deliver(events: DomainEvent[], tx: EntityManager): Promise<void> {
     const subscribers = await findSubscribers(events, tx);
-    for (const event of events) {
-      const hearing = subscribers.filter(
-        ({ userId, hearsAll, eventTypes }) =>
-          (hearsAll || userId === event.userId) && eventTypes.includes(event.type),
-      );
-      for (const { id } of hearing) await this.deliveries.add(event, id, tx);
-    }
+    const addressed = events.flatMap((event) =>
+      subscribers
+        .filter(
+          ({ userId, hearsAll, eventTypes }) =>
+            (hearsAll || userId === event.userId) && eventTypes.includes(event.type),
+        )
+        .map(({ id: endpointId }) => ({ event, endpointId })),
+    );
+    await this.deliveries.add(addressed, tx);
     const deleted = events.filter(({ type }) => type === userDeleted.type);
     // Their addresses and secrets are personal data, and nothing is sent to them any more.
     for (const { userId } of deleted) await tx.delete(WebhookEndpoint, { userId });
