@@ -45,13 +45,7 @@ export async function whenToLookAgain(
   const sending = await findSending(delivery, endpoint, tx);
   const isFailing = endpoint.failingSince !== null;
   const isSlow = endpoint.isSlow || sending.isEndpointSlow;
-  const isHeldUp = isFailing || isSlow;
-  const hasPlace =
-    !sending.isThisOne &&
-    sending.toEndpoint < (isHeldUp ? HELD_UP_TO_ENDPOINT_MAX : TO_ENDPOINT_MAX) &&
-    sending.ofOwner < OF_OWNER_MAX &&
-    !(isHeldUp && sending.heldUp >= HELD_UP_OF_OWNER_MAX);
-  if (hasPlace) return null;
+  if (!sending.isThisOne && hasPlace(sending, isFailing || isSlow)) return null;
   const whileHealthy = isSlow ? WAITING_FOR_SLOW : WAITING;
   return someTimeIn(isFailing ? WAITING_FOR_FAILING : whileHealthy, await countPending(endpoint, tx));
 }
@@ -74,6 +68,11 @@ export async function takePlace(
     [delivery.id, SENDING_MS / 1_000],
   );
   return null;
+}
+
+function hasPlace({ toEndpoint, ofOwner, heldUp }: Sending, isHeldUp: boolean): boolean {
+  if (isHeldUp && (toEndpoint >= HELD_UP_TO_ENDPOINT_MAX || heldUp >= HELD_UP_OF_OWNER_MAX)) return false;
+  return toEndpoint < TO_ENDPOINT_MAX && ofOwner < OF_OWNER_MAX;
 }
 
 async function findSending(
