@@ -16,6 +16,9 @@ export const auditEventTypes = [
   'status-changed',
   'account-deleted',
   'jobs-redriven',
+  'webhook-endpoint-created',
+  'webhook-endpoint-deleted',
+  'webhook-secret-rotated',
 ] as const;
 export type AuditEventType = (typeof auditEventTypes)[number];
 

@@ -25,7 +25,8 @@ const PURGES: Record<string, string> = {
   mails: `created_at < now() - interval '90 days'`,
   webhook_deliveries: `created_at < now() - interval '30 days' AND (status <> 'pending'
     OR NOT EXISTS (SELECT 1 FROM jobs WHERE id = webhook_deliveries.job_id AND status IN ('queued', 'active')))`,
-  inbound_webhooks: `received_at < now() - interval '30 days' AND processed_at IS NOT NULL`,
+  inbound_webhooks: `received_at < now() - interval '30 days' AND (processed_at IS NOT NULL OR NOT EXISTS (
+    SELECT 1 FROM jobs WHERE type = 'webhook-receive' AND input ->> 'webhookId' = inbound_webhooks.id::text))`,
   jobs: `finished_at < now() - interval '30 days'`,
   job_files: `created_at < now() - interval '1 day'
     AND NOT EXISTS (SELECT 1 FROM jobs WHERE input_file_id = job_files.id OR result_file_id = job_files.id)`,

@@ -1,4 +1,5 @@
 import { auditEventTypes } from '../../src/audit/audit-event.entity.ts';
+import { createEndpoint } from '../factories/webhook.factory.ts';
 import { TestApp } from '../support/app.ts';
 import { type SignedIn, signedIn } from '../support/client.ts';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
@@ -56,6 +57,29 @@ const ACTS: [type: string, act: Act, expected: Partial<Event>][] = [
   ['account-deleted', (user) => user.delete('/v1/users/me').set('user-agent', DEVICE), {}],
 ];
 
+describe('webhook endpoints', () => {
+  it('leave a trace when they are made and deleted, and with each new secret', async () => {
+    const owner = await signedIn(app);
+    const { id } = await createEndpoint(owner, 'https://example.com/hooks');
+
+    await owner.post(`/v1/webhook-endpoints/${id}/rotate-secret`);
+    await owner.delete(`/v1/webhook-endpoints/${id}`);
+
+    const events = await app.db.query(
+      `SELECT type, actor_id AS actor, data FROM audit_events
+       WHERE user_id = $1 AND type LIKE 'webhook-%' ORDER BY created_at, id`,
+      [owner.user.id],
+    );
+    expect(events).toEqual(
+      ['webhook-endpoint-created', 'webhook-secret-rotated', 'webhook-endpoint-deleted'].map((type) => ({
+        type,
+        actor: owner.user.id,
+        data: { endpointId: id },
+      })),
+    );
+  });
+});
+
 describe('an audit event', () => {
   it.each(ACTS)(
     'tells once who did what, from where and in which request: %s',
@@ -89,7 +113,9 @@ describe('an audit event', () => {
   it('is tested here for each type, but for those of the providers and of what is no account', () => {
     const tested = new Set([...ACTS.map(([type]) => type), 'jobs-redriven']);
 
-    expect(auditEventTypes.filter((type) => !tested.has(type) && !type.startsWith('identity-'))).toEqual([]);
+    expect(auditEventTypes.filter((type) => !tested.has(type) && !/^(identity|webhook)-/.test(type))).toEqual(
+      [],
+    );
   });
 
   it('tells of an attempt on an address without an account, and not of which', async () => {

@@ -49,7 +49,7 @@ describe('webhook deliveries', () => {
     for (const path of hanging ? [hanging, ...paths] : paths) await createEndpoint(owner, receiver.url(path));
     await tell(owner, EVENTS);
 
-    await Promise.all(paths.map((path) => receiver.next(path, EVENTS, 60_000)));
+    await Promise.all(paths.map((path) => receiver.next(path, EVENTS, 100_000)));
     const arrived = paths.flatMap((path) => receiver.at(path));
     expect(new Set(arrived.map(({ path, headers }) => `${path} ${String(headers['webhook-id'])}`)).size).toBe(
       EVENTS * HEALTHY,
@@ -72,7 +72,7 @@ describe('webhook deliveries', () => {
     // Five at once, and one at a time once they have failed.
     expect(receiver.at(hanging).length).toBeGreaterThanOrEqual(1);
     expect(receiver.at(hanging).length).toBeLessThanOrEqual(12);
-  }, 150_000);
+  }, 240_000);
 
   it('of many events are written in few statements', async () => {
     const admin = await signedIn(app, { role: 'admin' });
@@ -118,7 +118,7 @@ describe('webhook deliveries', () => {
 
     expect(receiver.at(slow).length).toBeGreaterThan(0);
     expect(mostAtOnce(receiver.at(slow), 9_000)).toBeLessThanOrEqual(10);
-  }, 150_000);
+  }, 240_000);
 });
 
 /** The most of them that came within as long as an answer takes. */

@@ -6,7 +6,6 @@ import { CreateWebhooks1764100000000 } from '../../../migrations/1764100000000-c
 import { CreateInboundWebhooks1764100100000 } from '../../../migrations/1764100100000-create-inbound-webhooks.ts';
 import { CreateWebhookAttempts1764200200000 } from '../../../migrations/1764200200000-create-webhook-attempts.ts';
 import { IndexWhatIsPurged1764300000000 } from '../../../migrations/1764300000000-index-what-is-purged.ts';
-import { MarkSlowWebhookEndpoints1764300300000 } from '../../../migrations/1764300300000-mark-slow-webhook-endpoints.ts';
 
 /** Oldest first. A list, not a glob: a glob loads files behind the back of bundlers and of the test runner. */
 export const migrations = [
@@ -18,5 +17,4 @@ export const migrations = [
   CreateInboundWebhooks1764100100000,
   CreateWebhookAttempts1764200200000,
   IndexWhatIsPurged1764300000000,
-  MarkSlowWebhookEndpoints1764300300000,
 ];

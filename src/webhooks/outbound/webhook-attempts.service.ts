@@ -67,7 +67,7 @@ export class WebhookAttemptsService implements OnModuleInit {
     const locked = await lock(id, jobId, tx);
     if (!locked) return;
     const { delivery, endpoint } = locked;
-    if (endpoint.url === asked.url) await this.health.succeeded(endpoint, answer, tx);
+    if (endpoint.url === asked.url) await this.health.succeeded(endpoint, tx);
     const outcome = await record(delivery, answer, tx);
     const end = { status: 'delivered', deliveredAt: new Date(), nextAttemptAt: null } as const;
     await tx.update(WebhookDelivery, { id }, { ...outcome, ...end });

@@ -14,6 +14,6 @@ export const webhookDeliver = defineJob({
   backoffSeconds: (attempt) => PAUSES_SECONDS[attempt - 1] ?? 24 * HOUR,
   // More than an attempt may take, so that the attempt itself says why it failed.
   timeoutSeconds: 30,
-  // Most of the time goes by waiting for receivers. Many times what one owner may have under way.
-  concurrency: 100,
+  // Most of the time goes by waiting for receivers. Several times what one owner may have under way.
+  concurrency: 50,
 });

@@ -3,7 +3,6 @@ import type { EntityManager } from 'typeorm';
 import { MailService } from '../../mail/mail.service.ts';
 import { NotificationsService } from '../../notifications/notifications.service.ts';
 import { type DisabledReason, WebhookEndpoint } from './webhook-endpoint.entity.ts';
-import { SLOW_MS } from './webhook-places.ts';
 import type { WebhookAnswer } from './webhook-sender.ts';
 
 const FAILING_DAYS_MAX = 5;
@@ -22,15 +21,13 @@ export class WebhookEndpointHealth {
     private readonly notifications: NotificationsService,
   ) {}
 
-  async succeeded(endpoint: WebhookEndpoint, answer: WebhookAnswer, tx: EntityManager): Promise<void> {
-    await noteSpeed(endpoint, answer, tx);
+  async succeeded(endpoint: WebhookEndpoint, tx: EntityManager): Promise<void> {
     if (endpoint.failingSince) await setFailingSince(endpoint, 'NULL', tx);
   }
 
   /** Resolves to whether that was one too many, and the endpoint is switched off. */
   async failed(endpoint: WebhookEndpoint, answer: WebhookAnswer, tx: EntityManager): Promise<boolean> {
     if (!endpoint.enabled) return false;
-    await noteSpeed(endpoint, answer, tx);
     if (!endpoint.failingSince) await setFailingSince(endpoint, 'now()', tx);
     const reason = reasonToStop(endpoint, answer.statusCode);
     if (reason) await this.disable(endpoint, reason, tx);
@@ -60,16 +57,6 @@ function reasonToStop({ failingSince }: WebhookEndpoint, statusCode: number | nu
   if (statusCode === HTTP_GONE) return 'gone';
   const days = failingSince ? (Date.now() - failingSince.getTime()) / 86_400_000 : 0;
   return days >= FAILING_DAYS_MAX ? 'failing' : null;
-}
-
-async function noteSpeed(
-  { id, isSlow: wasSlow }: WebhookEndpoint,
-  { durationMs }: WebhookAnswer,
-  tx: EntityManager,
-): Promise<void> {
-  const isSlow = durationMs > SLOW_MS;
-  if (isSlow !== wasSlow)
-    await tx.query(`UPDATE webhook_endpoints SET is_slow = $2 WHERE id = $1`, [id, isSlow]);
 }
 
 /** In SQL, since it is no change that the resource's `updatedAt` should tell of. */

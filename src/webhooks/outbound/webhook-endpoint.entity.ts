@@ -68,10 +68,6 @@ export class WebhookEndpoint {
   @Column({ type: 'timestamptz', precision: 3, nullable: true })
   failingSince!: Date | null;
 
-  /** Its last answer, whatever it was, took long. */
-  @Column('boolean', { default: false })
-  isSlow!: boolean;
-
   /** Counts changes; the ETag of the resource. */
   @Column('integer', { default: 1 })
   version!: number;

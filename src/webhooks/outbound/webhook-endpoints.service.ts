@@ -2,6 +2,8 @@ import { Injectable } from '@nestjs/common';
 import { InjectRepository } from '@nestjs/typeorm';
 import { randomUUIDv7 } from 'node:crypto';
 import type { EntityManager, Repository } from 'typeorm';
+import type { AuditEventType } from '../../audit/audit-event.entity.ts';
+import { AuditService } from '../../audit/audit.service.ts';
 import {
   ForbiddenError,
   LimitReachedError,
@@ -33,6 +35,7 @@ export class WebhookEndpointsService {
     private readonly secrets: WebhookSecrets,
     private readonly rules: WebhookUrlRules,
     private readonly paginator: Paginator,
+    private readonly audit: AuditService,
   ) {}
 
   list(page: WebhookEndpointsQuery, { userId }: Principal) {
@@ -55,6 +58,7 @@ export class WebhookEndpointsService {
     const endpoint = await this.endpoints.manager.transaction(async (tx) => {
       await tx.insert(WebhookEndpoint, { ...fields, id, userId: caller.userId, secret: encrypted });
       await refuseTooMany(caller.userId, tx);
+      await this.record('webhook-endpoint-created', { id, userId: caller.userId }, tx);
       return tx.findOneByOrFail(WebhookEndpoint, { id });
     });
     return { ...endpoint, secret };
@@ -80,7 +84,7 @@ export class WebhookEndpointsService {
         { id },
         {
           ...changes,
-          ...(beginsAnew(before, changes) && { failingSince: null, isSlow: false }),
+          ...(beginsAnew(before, changes) && { failingSince: null }),
           ...(changes.enabled !== undefined && { disabledReason: null }),
           version: () => 'version + 1',
         },
@@ -91,23 +95,42 @@ export class WebhookEndpointsService {
 
   /** What was still to be delivered to it goes as well. */
   async delete(id: string, { userId }: Principal): Promise<void> {
-    const { affected } = await this.endpoints.delete({ id, userId });
-    if (!affected) throw new NotFoundError();
+    await this.endpoints.manager.transaction(async (tx) => {
+      const { affected } = await tx.delete(WebhookEndpoint, { id, userId });
+      if (!affected) throw new NotFoundError();
+      await this.record('webhook-endpoint-deleted', { id, userId }, tx);
+    });
   }
 
   /** Both secrets sign for a day, so that the receiver can change over at any moment. One before those is over at once. */
   async rotateSecret(id: string, caller: Principal): Promise<WithSecret> {
+    const { userId } = caller;
     const { secret, encrypted } = this.secrets.make(id);
-    await this.endpoints.update(
-      { id, userId: caller.userId },
-      {
-        secret: encrypted,
-        previousSecret: () => 'secret',
-        previousSecretExpiresAt: new Date(Date.now() + SECRET_OVERLAP_MS),
-        version: () => 'version + 1',
-      },
-    );
-    return { ...(await this.get(id, caller)), secret };
+    const endpoint = await this.endpoints.manager.transaction(async (tx) => {
+      const { affected } = await tx.update(
+        WebhookEndpoint,
+        { id, userId },
+        {
+          secret: encrypted,
+          previousSecret: () => 'secret',
+          previousSecretExpiresAt: new Date(Date.now() + SECRET_OVERLAP_MS),
+          version: () => 'version + 1',
+        },
+      );
+      if (!affected) throw new NotFoundError();
+      await this.record('webhook-secret-rotated', { id, userId }, tx);
+      return tx.findOneByOrFail(WebhookEndpoint, { id });
+    });
+    return { ...endpoint, secret };
+  }
+
+  /** Whoever takes over an account may have its events sent to themselves: that leaves a trace. */
+  private record(
+    type: AuditEventType,
+    { id, userId }: Pick<WebhookEndpoint, 'id' | 'userId'>,
+    tx: EntityManager,
+  ): Promise<void> {
+    return this.audit.record({ type, userId, data: { endpointId: id } }, tx);
   }
 
   private refuseForbidden({ url, scope }: UpdateWebhookEndpoint, { roles }: Principal): void {

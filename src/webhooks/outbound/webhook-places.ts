@@ -6,32 +6,29 @@ import { SEND_TIMEOUT_MS } from './webhook-sender.ts';
 /** Attempts at a time, over all workers: a receiver that hangs must not take every worker with it, nor its owner with many. */
 const TO_ENDPOINT_MAX = 5;
 const OF_OWNER_MAX = 10;
-/** Of those to receivers that fail or are slow, until they answer again, and soon. */
-const HELD_UP_TO_ENDPOINT_MAX = 1;
-const HELD_UP_OF_OWNER_MAX = 3;
-/** A receiver that takes longer is slow, and perhaps hangs. */
-export const SLOW_MS = 2_000;
+/** Of those to receivers that fail, until they answer again. */
+const FAILING_TO_ENDPOINT_MAX = 1;
+const FAILING_OF_OWNER_MAX = 3;
 
-/** How the others wait: so many seconds (from, to), or as long as lets so many of them look in a second. */
+/** How the others wait: so many seconds (from, to), or as long as lets so many of their owner look in a second. */
 interface Waiting {
   from: number;
   to: number;
   looksPerSecond: number;
 }
-const WAITING: Waiting = { from: 0.2, to: 1, looksPerSecond: 50 };
-const WAITING_FOR_SLOW: Waiting = { from: 2, to: 10, looksPerSecond: 5 };
+const WAITING: Waiting = { from: 0.2, to: 1, looksPerSecond: 100 };
 const WAITING_FOR_FAILING: Waiting = { from: 5, to: 60, looksPerSecond: 5 };
 const WAITING_COUNTED_MAX = 5_000;
 
 /** An attempt that has not ended so long after its time limit has died with its worker. */
 const SENDING_MS = SEND_TIMEOUT_MS + 5_000;
 
-/** Attempts that are being made now; held up are those to receivers that fail, are slow, or take long this time. */
+/** Attempts that are being made now. */
 interface Sending {
   toEndpoint: number;
   ofOwner: number;
-  heldUp: number;
-  isEndpointSlow: boolean;
+  /** Of the owner, to receivers that fail. */
+  toFailing: number;
   /** For another job, before somebody asked for it again, or for a worker that has died. */
   isThisOne: boolean;
 }
@@ -44,10 +41,8 @@ export async function whenToLookAgain(
 ): Promise<Date | null> {
   const sending = await findSending(delivery, endpoint, tx);
   const isFailing = endpoint.failingSince !== null;
-  const isSlow = endpoint.isSlow || sending.isEndpointSlow;
-  if (!sending.isThisOne && hasPlace(sending, isFailing || isSlow)) return null;
-  const whileHealthy = isSlow ? WAITING_FOR_SLOW : WAITING;
-  return someTimeIn(isFailing ? WAITING_FOR_FAILING : whileHealthy, await countPending(endpoint, tx));
+  if (!sending.isThisOne && hasPlace(sending, isFailing)) return null;
+  return someTimeIn(isFailing ? WAITING_FOR_FAILING : WAITING, await countDue(endpoint, tx));
 }
 
 /** Called with the rows of endpoint and delivery locked. Null where the delivery has its place now. */
@@ -70,8 +65,8 @@ export async function takePlace(
   return null;
 }
 
-function hasPlace({ toEndpoint, ofOwner, heldUp }: Sending, isHeldUp: boolean): boolean {
-  if (isHeldUp && (toEndpoint >= HELD_UP_TO_ENDPOINT_MAX || heldUp >= HELD_UP_OF_OWNER_MAX)) return false;
+function hasPlace({ toEndpoint, ofOwner, toFailing }: Sending, isFailing: boolean): boolean {
+  if (isFailing && (toEndpoint >= FAILING_TO_ENDPOINT_MAX || toFailing >= FAILING_OF_OWNER_MAX)) return false;
   return toEndpoint < TO_ENDPOINT_MAX && ofOwner < OF_OWNER_MAX;
 }
 
@@ -82,24 +77,26 @@ async function findSending(
 ): Promise<Sending> {
   const [row] = await tx.query<Sending[]>(
     `SELECT count(*) FILTER (WHERE endpoint.id = $1)::int AS "toEndpoint", count(*)::int AS "ofOwner",
-       count(*) FILTER (WHERE takes_long OR endpoint.is_slow OR endpoint.failing_since IS NOT NULL)::int AS "heldUp",
-       coalesce(bool_or(takes_long) FILTER (WHERE endpoint.id = $1), false) AS "isEndpointSlow",
-       coalesce(bool_or(delivery.id = $4), false) AS "isThisOne"
+       count(*) FILTER (WHERE endpoint.failing_since IS NOT NULL)::int AS "toFailing",
+       coalesce(bool_or(delivery.id = $3), false) AS "isThisOne"
      FROM webhook_endpoints endpoint
-     JOIN webhook_deliveries delivery ON delivery.endpoint_id = endpoint.id AND delivery.sending_until > now(),
-     LATERAL (SELECT delivery.sending_until < now() + make_interval(secs => $3) AS takes_long) attempt
+     JOIN webhook_deliveries delivery ON delivery.endpoint_id = endpoint.id AND delivery.sending_until > now()
      WHERE endpoint.user_id = $2`,
-    [id, userId, (SENDING_MS - SLOW_MS) / 1_000, deliveryId],
+    [id, userId, deliveryId],
   );
   return row!;
 }
 
-async function countPending({ id }: WebhookEndpoint, tx: EntityManager): Promise<number> {
+/** Those of the owner that wait as this one does: to receivers that fail, or to the others. */
+async function countDue({ userId, failingSince }: WebhookEndpoint, tx: EntityManager): Promise<number> {
   const [row] = await tx.query<{ count: number }[]>(
-    `SELECT count(*)::int AS count FROM (
-       SELECT 1 FROM webhook_deliveries WHERE endpoint_id = $1 AND status = 'pending' LIMIT ${WAITING_COUNTED_MAX}
+    `SELECT count(*) FILTER (WHERE due_at <= now())::int AS count FROM (
+       SELECT coalesce(next_attempt_at, delivery.created_at) AS due_at
+       FROM webhook_endpoints endpoint JOIN webhook_deliveries delivery ON endpoint_id = endpoint.id
+       WHERE endpoint.user_id = $1 AND (failing_since IS NOT NULL) = $2 AND delivery.status = 'pending'
+       LIMIT ${WAITING_COUNTED_MAX}
      ) pending`,
-    [id],
+    [userId, failingSince !== null],
   );
   return row?.count ?? 0;
 }

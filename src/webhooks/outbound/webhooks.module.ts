@@ -1,5 +1,6 @@
 import { Module } from '@nestjs/common';
 import { TypeOrmModule } from '@nestjs/typeorm';
+import { AuditModule } from '../../audit/audit.module.ts';
 import { JobsModule } from '../../jobs/jobs.module.ts';
 import { MailModule } from '../../mail/mail.module.ts';
 import { NotificationsModule } from '../../notifications/notifications.module.ts';
@@ -21,6 +22,7 @@ import { WebhookUrlRules } from './webhook-url-rules.service.ts';
 @Module({
   imports: [
     TypeOrmModule.forFeature([WebhookEndpoint, WebhookDelivery, WebhookAttempt]),
+    AuditModule,
     JobsModule,
     MailModule,
     NotificationsModule,
