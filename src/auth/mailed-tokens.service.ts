@@ -1,13 +1,15 @@
 import { Injectable } from '@nestjs/common';
 import { createHash } from 'node:crypto';
-import type { EntityManager } from 'typeorm';
-import type { Mail } from '../mail/mail.entity.ts';
+import { type EntityManager, MoreThan } from 'typeorm';
+import { Mail } from '../mail/mail.entity.ts';
 import { Config } from '../platform/config/config.ts';
 import { MacService } from '../platform/security/mac.service.ts';
 import { TokenInvalidError } from './auth.errors.ts';
 import { MailedToken, type TokenPurpose } from './mailed-token.entity.ts';
 
 const HOUR_SECONDS = 3_600;
+/** About as long as a mail is tried. A link that comes later than this is one that nobody waits for. */
+const LATE_SECONDS = 24 * HOUR_SECONDS;
 
 interface Kind {
   /** Path on the frontend that the link leads to. */
@@ -37,11 +39,13 @@ export class MailedTokensService {
   ) {}
 
   /**
-   * The link this mail carries; empty where it needs none, null where a newer mail has voided it. It is derived from the
-   * mail, so that a mail which is sent again holds the same link: of two copies either may be the one that is read.
+   * The link this mail carries; empty where it needs none, null where a newer mail has voided it or it comes too late. It
+   * is derived from the mail, so that a mail which is sent again holds the same link: of two copies either may be the
+   * one that is read.
    */
   async linkFor(mail: Mail, tx: EntityManager): Promise<string | null> {
     if (!(mail.template in KINDS)) return '';
+    if (await isStale(mail, tx)) return null;
     const purpose = mail.template as TokenPurpose;
     const token = this.macs.sign(`mailed-token ${purpose}`, mail.id);
     if (!(await issue(purpose, token, mail, tx))) return null;
@@ -77,6 +81,12 @@ export class MailedTokensService {
     ]);
     await tx.delete(MailedToken, { userId });
   }
+}
+
+/** Asks the mails, since the token of the newer one may be spent or purged by the time that the older is sent again. */
+async function isStale({ id, userId, template, createdAt }: Mail, tx: EntityManager): Promise<boolean> {
+  if (Date.now() - createdAt.getTime() > LATE_SECONDS * 1_000) return true;
+  return tx.existsBy(Mail, { userId, template, id: MoreThan(id) });
 }
 
 /**

@@ -33,8 +33,8 @@ export class MailSendHandler implements JobRunner<z.output<typeof mailSend.input
   }
 
   /**
-   * Null for a mail that was sent already, voided since, or to an address that is muted. Its row is locked while its token
-   * is issued.
+   * Null for a mail that was sent already, voided since, too late, or to an address that is muted. Its row is locked while
+   * its token is issued.
    */
   private prepare(mailId: string) {
     return this.mails.manager.transaction(async (tx) => {

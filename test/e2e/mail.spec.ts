@@ -150,6 +150,34 @@ describe.each(backends)('mail by SMTP, with the queue on %s', (backend) => {
     expect((await verify(newest)).status).toBe(204);
   });
 
+  it('holds no link any more once a newer one was mailed, even when that is spent', async () => {
+    smtp.mood = 'refuses';
+    const { email, user, mail, job } = await mailTo({ emailVerifiedAt: null });
+    await untilJob(app, job.id, 'failed');
+    smtp.mood = 'takes';
+    await app.db.transaction((tx) => app.api.get(MailService).send('verify-email', user, tx));
+    const newer = await until(() => smtp.to(email)[0], 'the newer mail');
+    expect((await verify(tokenOf(newer))).status).toBe(204);
+
+    const redriven = await enqueue(app, mailSend, { mailId: mail.id });
+
+    await untilJob(app, redriven.id, 'completed');
+    expect(smtp.to(email).map(tokenOf)).toEqual([tokenOf(newer)]);
+  });
+
+  it('does not go out with its link more than a day late', async () => {
+    smtp.mood = 'refuses';
+    const { email, mail, job } = await mailTo({ emailVerifiedAt: null });
+    await untilJob(app, job.id, 'failed');
+    smtp.mood = 'takes';
+    await app.db.query(`UPDATE mails SET created_at = now() - interval '25 hours' WHERE id = $1`, [mail.id]);
+
+    const redriven = await enqueue(app, mailSend, { mailId: mail.id });
+
+    await untilJob(app, redriven.id, 'completed');
+    expect(smtp.to(email)).toEqual([]);
+  });
+
   it('is given up at once where the server knows no such address', async () => {
     smtp.mood = 'refuses';
 
