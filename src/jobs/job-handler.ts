@@ -32,8 +32,8 @@ export interface JobContext {
   /** Keeps how far the run got, in the transaction of what it did. */
   checkpoint(state: Checkpoint, tx: EntityManager): Promise<void>;
   /**
-   * Ends the job together with its last effects, which may add to the outcome. Tried again while Postgres is away, so
-   * `work` does nothing but write through `tx`.
+   * Ends the job together with its last effects, which may add to the outcome. Tried again while Postgres is away, beyond
+   * the time limit of the run, so `work` does nothing but write through `tx`.
    */
   complete(outcome: JobOutcome, work?: (tx: EntityManager) => Promise<JobOutcome | void>): Promise<void>;
 }

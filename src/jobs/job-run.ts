@@ -3,13 +3,8 @@ import type { DataSource, EntityManager } from 'typeorm';
 import type { Checkpoint, JobContext, JobOutcome } from './job-handler.ts';
 import type { JobListeners } from './job-listeners.service.ts';
 import type { Job } from './job.entity.ts';
+import { JobCancelledError, JobTimeoutError, LeaseLostError } from './run-ends.ts';
 import { untilDatabaseAnswers } from './until-database-answers.ts';
-
-/** Another run has taken the job over, or its row is gone: this one must leave no trace. */
-export class LeaseLostError extends Error {}
-export class JobCancelledError extends Error {}
-export class JobTimeoutError extends Error {}
-export class WorkerStoppingError extends Error {}
 
 const PROGRESS_INTERVAL_MS = 1_000;
 
@@ -18,6 +13,7 @@ export class JobRun implements JobContext {
   private readonly abort = new AbortController();
   private readonly lease: string;
   private readonly heartbeat: NodeJS.Timeout;
+  private readonly timeout: NodeJS.Timeout;
   private progressWrittenAt = 0;
   /** True once the handler has ended the job itself. */
   isComplete = false;
@@ -27,10 +23,11 @@ export class JobRun implements JobContext {
     readonly job: Job,
     readonly logger: Logger,
     private readonly listeners: JobListeners,
-    { lease, heartbeatMs }: { lease: string; heartbeatMs: number },
+    { lease, heartbeatMs, timeoutMs }: { lease: string; heartbeatMs: number; timeoutMs: number },
   ) {
     this.lease = lease;
     this.heartbeat = setInterval(() => void this.beat(), heartbeatMs);
+    this.timeout = setTimeout(() => this.stop(new JobTimeoutError()), timeoutMs);
   }
 
   get signal(): AbortSignal {
@@ -43,6 +40,7 @@ export class JobRun implements JobContext {
 
   end(): void {
     clearInterval(this.heartbeat);
+    clearTimeout(this.timeout);
   }
 
   async progress(percent: number): Promise<void> {
@@ -86,7 +84,8 @@ export class JobRun implements JobContext {
       );
       await this.listeners.ended({ ...this.ownership(), status: 'completed' }, tx);
     };
-    // What was done outside, such as a mail, would be done again by another run.
+    // What was done outside, such as a mail, would be done again by another run: no time limit ends the wait.
+    clearTimeout(this.timeout);
     await untilDatabaseAnswers(() => this.transaction(end), this.signal);
     this.isComplete = true;
     this.listeners.changed(this.job);

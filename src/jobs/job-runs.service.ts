@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 import type { Logger } from 'pino';
 import { DataSource } from 'typeorm';
 import { Config } from '../platform/config/config.ts';
+import type { JobDefinition } from './job-definition.ts';
 import { JobListeners } from './job-listeners.service.ts';
 import { JobRun } from './job-run.ts';
 import { Job } from './job.entity.ts';
@@ -45,8 +46,9 @@ export class JobRuns {
     return { job, lease };
   }
 
-  begin({ job, lease }: Claim, logger: Logger): JobRun {
+  begin({ job, lease }: Claim, { timeoutSeconds }: JobDefinition, logger: Logger): JobRun {
     const heartbeatMs = (this.config.JOB_LEASE_SECONDS * 1_000) / 5;
-    return new JobRun(this.db, job, logger, this.listeners, { lease, heartbeatMs });
+    const timeoutMs = timeoutSeconds * 1_000;
+    return new JobRun(this.db, job, logger, this.listeners, { lease, heartbeatMs, timeoutMs });
   }
 }

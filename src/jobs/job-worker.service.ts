@@ -9,15 +9,16 @@ import { runInContext } from '../platform/logging/request-context.ts';
 import { QueueBackend } from '../platform/queue/queue-backend.ts';
 import { type JobDefinition, pauseMs } from './job-definition.ts';
 import { JOB_HANDLER, JobDeferral, JobFailure, type JobRunner } from './job-handler.ts';
-import {
-  JobCancelledError,
-  type JobRun,
-  JobTimeoutError,
-  LeaseLostError,
-  WorkerStoppingError,
-} from './job-run.ts';
+import type { JobRun } from './job-run.ts';
 import { type Claim, JobRuns } from './job-runs.service.ts';
 import type { Job } from './job.entity.ts';
+import {
+  InputInvalidError,
+  JobCancelledError,
+  LeaseLostError,
+  publicError,
+  WorkerStoppingError,
+} from './run-ends.ts';
 import { untilAborted } from './until-aborted.ts';
 import { untilDatabaseAnswers } from './until-database-answers.ts';
 
@@ -29,9 +30,6 @@ const CLOSE_PATIENCE_MS = 2_000;
 const IDLE_CHECK_MS = 100;
 /** What the queue tolerates before it gives a job up itself; the ledger counts losses, and gives up first. */
 const STALLS_MAX = 1_000;
-
-/** Not the end at once: a newer release may have written it, and one of its workers may take the next run. */
-class InputInvalidError extends Error {}
 
 interface Handler {
   definition: JobDefinition;
@@ -110,8 +108,7 @@ export class JobWorkerService implements OnApplicationBootstrap, OnModuleDestroy
   private async runOnce({ definition, runner }: Handler, claim: Claim): Promise<Date | undefined> {
     const { job } = claim;
     const logger = this.logger.child({ jobType: job.type, attempt: job.attempts });
-    const run = this.runs.begin(claim, logger);
-    const timeout = setTimeout(() => run.stop(new JobTimeoutError()), definition.timeoutSeconds * 1_000);
+    const run = this.runs.begin(claim, definition, logger);
     this.running.add(run);
     const startedAt = Date.now();
     try {
@@ -124,7 +121,6 @@ export class JobWorkerService implements OnApplicationBootstrap, OnModuleDestroy
     } catch (error) {
       return await this.settle(run, definition, run.signal.aborted ? run.signal.reason : error);
     } finally {
-      clearTimeout(timeout);
       run.end();
       this.running.delete(run);
     }
@@ -189,14 +185,4 @@ function parseInput(definition: JobDefinition, job: Job): unknown {
   const parsed = definition.input.safeParse(job.input);
   if (!parsed.success) throw new InputInvalidError();
   return parsed.data;
-}
-
-/** What the owner is shown: words we chose, never those of a library. */
-function publicError(error: unknown): { code: string; message: string } {
-  if (error instanceof JobFailure) return { code: error.code, message: error.message };
-  if (error instanceof InputInvalidError) {
-    return { code: 'INPUT_INVALID', message: 'The input of the job is not valid.' };
-  }
-  if (error instanceof JobTimeoutError) return { code: 'TIMED_OUT', message: 'The job took too long.' };
-  return { code: 'INTERNAL', message: 'The job failed on our side.' };
 }

@@ -116,6 +116,22 @@ describe.each(backends)('a run on %s', (backend) => {
     expect([attempts, errorCode]).toEqual([3, 'TIMED_OUT']);
   });
 
+  it('goes on past its time limit to write its end, as what it did outside is done', async () => {
+    let [runs, writes] = [0, 0];
+    const run = script(async (ctx) => {
+      runs += 1;
+      await ctx.complete({}, async () => {
+        writes += 1;
+        if (writes < 3) throw new Error('Connection terminated unexpectedly');
+      });
+    });
+    const job = await createJob(app, { type: scriptedShort.type, input: run });
+
+    await untilJob(app, job.id, 'completed', 'failed');
+
+    expect([runs, writes]).toEqual([1, 3]);
+  });
+
   it('is cut off by its time limit even when it ignores the signal, and its late effect does not count', async () => {
     const { opened, open } = door();
     const late: Promise<string>[] = [];
