@@ -110,9 +110,9 @@ export class JobRun implements JobContext {
   /**
    * Back into the queue, to be run at or after the given time. A run that was only interrupted counts for nothing. Losses
    * before it count no more, since it takes many in a row to tell of a job that kills its workers. A job that was
-   * cancelled too late for this run to hear of it ends here, not after the pause.
+   * cancelled too late for this run to hear of it ends here, not after the pause. Resolves to the time given, unless so.
    */
-  async requeue(availableAt: Date, wasInterrupted: boolean): Promise<void> {
+  async requeue(availableAt: Date, wasInterrupted: boolean): Promise<Date | undefined> {
     const isQueued = await this.writeIf(
       'cancel_requested_at IS NULL',
       this.db.manager,
@@ -120,8 +120,12 @@ export class JobRun implements JobContext {
        attempts = attempts - $4::int`,
       [availableAt, wasInterrupted ? 1 : 0],
     );
-    if (isQueued) this.listeners.changed(this.job);
-    else await this.finish('cancelled', null);
+    if (!isQueued) {
+      await this.finish('cancelled', null);
+      return undefined;
+    }
+    this.listeners.changed(this.job);
+    return availableAt;
   }
 
   private ownership(): Pick<Job, 'id' | 'type' | 'userId'> {

@@ -138,13 +138,10 @@ export class JobWorkerService implements OnApplicationBootstrap, OnModuleDestroy
       return undefined;
     }
     if (error instanceof WorkerStoppingError) {
-      const now = new Date();
-      await this.write(() => run.requeue(now, true));
-      return now;
+      return this.write(() => run.requeue(new Date(), true));
     }
     if (error instanceof JobDeferral) {
-      await this.write(() => run.requeue(error.until, !error.isAttempt));
-      return error.until;
+      return this.write(() => run.requeue(error.until, !error.isAttempt));
     }
     const isFinal = error instanceof JobFailure || job.attempts >= definition.attempts;
     logger[isFinal ? 'error' : 'warn'](
@@ -156,12 +153,11 @@ export class JobWorkerService implements OnApplicationBootstrap, OnModuleDestroy
       return undefined;
     }
     const retryAt = new Date(Date.now() + pauseMs(definition, job.attempts));
-    await this.write(() => run.requeue(retryAt, false));
-    return retryAt;
+    return this.write(() => run.requeue(retryAt, false));
   }
 
   /** A run that failed because Postgres is away must not be taken for lost: its end is written once it is back. */
-  private write(work: () => Promise<void>): Promise<void> {
+  private write<T>(work: () => Promise<T>): Promise<T> {
     return untilDatabaseAnswers(work, this.stopping.signal);
   }
 

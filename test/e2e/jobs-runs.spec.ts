@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { once } from 'node:events';
 import { JobFailure } from '../../src/jobs/job-handler.ts';
 import { currentContext } from '../../src/platform/logging/request-context.ts';
+import { QueueBackend } from '../../src/platform/queue/queue-backend.ts';
 import { createJob, jobRow, untilJob } from '../factories/job.factory.ts';
 import { TestApp } from '../support/app.ts';
 import { type SignedIn, signedIn } from '../support/client.ts';
@@ -222,6 +223,19 @@ describe.each(backends)('a run on %s', (backend) => {
     expect(await untilJob(app, job.id, 'cancelled', 'queued', 'failed')).toMatchObject({
       status: 'cancelled',
     });
+  });
+
+  it('leaves nothing in the queue when it was cancelled instead of put off', async () => {
+    const { opened, open } = door();
+    const failing = async () => opened.then(() => Promise.reject(new Error('too late')));
+    const job = await startScripted(app, failing, { ...asOwner(), definition: scriptedPatient });
+    await untilJob(app, job.id, 'active');
+    await owner.post(`/v1/jobs/${job.id}/cancel`);
+
+    open();
+
+    const queue = app.api.get(QueueBackend).queue(scriptedPatient.type);
+    await until(async () => (await queue.getJob(job.id)) === undefined, 'the queue to be done with the job');
   });
 
   it('goes on from its checkpoint in the next run', async () => {
