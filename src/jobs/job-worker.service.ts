@@ -112,6 +112,8 @@ export class JobWorkerService implements OnApplicationBootstrap, OnModuleDestroy
     this.running.add(run);
     const startedAt = Date.now();
     try {
+      // Taken just before the interrupt, which has told the runs that there were.
+      if (this.stopping.signal.aborted) throw new WorkerStoppingError();
       refuseHopeless(job);
       const input = parseInput(definition, job);
       const result = await untilAborted(runner.run(input, run), run.signal);
