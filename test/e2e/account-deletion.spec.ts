@@ -1,5 +1,6 @@
 import { userErase } from '../../src/users/personal-data/user-erase.job.ts';
 import { createJob, enqueue, jobRow } from '../factories/job.factory.ts';
+import { QueueBackend } from '../../src/platform/queue/queue-backend.ts';
 import { KeyRing } from '../../src/platform/security/key-ring.ts';
 import { createUser } from '../factories/user.factory.ts';
 import { TestApp } from '../support/app.ts';
@@ -174,6 +175,27 @@ describe('the job that erases the rest', () => {
       [user.user.id],
     );
     expect(seconds).toBeGreaterThan(app.config.ACCESS_TOKEN_SECONDS + 60);
+  });
+
+  it('is not run before its time by whoever promotes it in the queue', async () => {
+    const user = await signedIn(app);
+    await user.delete('/v1/users/me');
+    const { id, availableAt } = await createJob(app, {
+      type: userErase.type,
+      input: { userId: user.user.id },
+      availableAt: new Date(Date.now() + 50_000),
+    });
+    const queue = app.api.get(QueueBackend).queue(userErase.type);
+    const inQueue = await until(() => queue.getJob(id), 'the sweep to hand the job over');
+
+    await inQueue.promote();
+
+    const tried = async () => {
+      const job = await jobRow(app, id);
+      return job.startedAt && job.status === 'queued' && job;
+    };
+    expect(await until(tried, 'the early run')).toMatchObject({ attempts: 0, availableAt });
+    expect(await app.db.query('SELECT 1 FROM users WHERE id = $1', [user.user.id])).toHaveLength(1);
   });
 
   it('is not given up after twenty failures, since the data would stay', async () => {
