@@ -1,15 +1,19 @@
+import { Logger } from '@nestjs/common';
 import { setTimeout as pause } from 'node:timers/promises';
 import { isDatabaseUnavailable } from '../platform/database/postgres-errors.ts';
 
 const PAUSE_MS = 500;
 
+const logger = new Logger('Jobs');
+
 /** For what must not be lost with the connection: tried again while Postgres is away, until `signal` aborts. */
 export async function untilDatabaseAnswers<T>(work: () => Promise<T>, signal: AbortSignal): Promise<T> {
-  for (;;) {
+  for (let isFirst = true; ; isFirst = false) {
     try {
       return await work();
     } catch (error) {
       if (signal.aborted || !isDatabaseUnavailable(error)) throw error;
+      if (isFirst) logger.warn({ msg: 'Postgres does not answer: a run waits for it', err: error });
       await pause(PAUSE_MS, undefined, { signal }).catch(() => undefined);
     }
   }
