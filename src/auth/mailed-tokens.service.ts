@@ -41,7 +41,7 @@ export class MailedTokensService {
   /**
    * The link this mail carries; empty where it needs none, null where a newer mail has voided it or it comes too late. It
    * is derived from the mail, so that a mail which is sent again holds the same link: of two copies either may be the
-   * one that is read.
+   * one that is read. Only when SECRET_KEYS got a new first key in between does the later copy void the earlier.
    */
   async linkFor(mail: Mail, tx: EntityManager): Promise<string | null> {
     if (!(mail.template in KINDS)) return '';

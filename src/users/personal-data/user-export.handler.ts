@@ -72,7 +72,10 @@ export class UserExportHandler implements JobRunner<object> {
     }
   }
 
-  /** Oldest first, and only what there was when the job began: each table is read twice, and says the same. */
+  /**
+   * Oldest first, and only what there was when the job began. Each table is read twice: a row that comes meanwhile is in
+   * neither text, while one that changes meanwhile may differ between the two.
+   */
   private async *pages(name: string, { job, signal }: JobContext): AsyncGenerator<Row[]> {
     const [columns, table, isTheirs] = TABLES[name]!;
     let last: Key | undefined = FIRST_KEY;
