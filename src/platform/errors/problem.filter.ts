@@ -60,7 +60,8 @@ export class ProblemFilter implements ExceptionFilter {
     const request = http.getRequest<FastifyRequest>();
     const reply = http.getResponse<FastifyReply>();
     const error = this.translate(exception, request);
-    if (error.problem.status >= 500) this.logger.error({ msg: error.problem.title, err: exception });
+    if (exception instanceof UnavailableError) this.logger.warn(error.problem.title);
+    else if (error.problem.status >= 500) this.logger.error({ msg: error.problem.title, err: exception });
     if (reply.raw.headersSent) {
       // A stream broke in the middle: closing the connection is the only way left to say so.
       reply.raw.destroy();

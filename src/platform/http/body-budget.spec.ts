@@ -2,17 +2,37 @@ import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import fastify, { type FastifyInstance } from 'fastify';
 import { type AddressInfo, connect, type Socket } from 'node:net';
 import { times, until } from '../../../test/support/until.ts';
-import { BODIES_MAX_BYTES, BODIES_OF_ONE_ADDRESS_MAX_BYTES, limitBodyMemory } from './body-budget.ts';
+import { AppError } from '../errors/app-error.ts';
+import { BODIES_MAX_BYTES, BODIES_OF_ONE_NETWORK_MAX_BYTES, limitBodyMemory } from './body-budget.ts';
 
-const BODY_BYTES = BODIES_OF_ONE_ADDRESS_MAX_BYTES / 4;
+const BODY_BYTES = BODIES_OF_ONE_NETWORK_MAX_BYTES / 4;
+/** All of the body but its end, which is waited for. */
+const ALMOST_ALL = Buffer.alloc(BODY_BYTES - 1, ' ');
 
 let server: FastifyInstance;
 let sockets: Socket[];
+let arrived: number;
 
 beforeEach(async () => {
   sockets = [];
+  arrived = 0;
   server = fastify({ trustProxy: true, bodyLimit: BODY_BYTES });
   limitBodyMemory(server);
+  server.addHook('preParsing', (_request, _reply, payload, done) => {
+    payload.on('data', (chunk: Buffer) => (arrived += chunk.length));
+    done();
+  });
+  server.removeAllContentTypeParsers();
+  server.addContentTypeParser('application/json', { parseAs: 'buffer' }, (_request, body, done) => {
+    done(null, body);
+  });
+  server.setErrorHandler((error, _request, reply) => {
+    if (!(error instanceof AppError)) return reply.send(error);
+    return reply
+      .code(error.problem.status)
+      .headers(error.extras.headers ?? {})
+      .send();
+  });
   server.post('/raw', { config: { rawMaxBytes: BODY_BYTES } }, async () => 'taken');
   server.post('/usual', async () => 'taken');
   await server.listen({ host: '127.0.0.1', port: 0 });
@@ -23,56 +43,117 @@ afterEach(async () => {
   await server.close();
 });
 
-/** Sends a head; the server either goes on to wait for the body, or answers at once. */
-async function begin(address: string, length = `Content-Length: ${BODY_BYTES}`, path = '/raw') {
+interface Options {
+  path?: string;
+  length?: string;
+  type?: string;
+}
+
+/** Sends a head, and as much of a body as is given. */
+function send(
+  address: string,
+  body: Buffer | string = '',
+  { path = '/raw', length = `Content-Length: ${BODY_BYTES}`, type = 'application/json' }: Options = {},
+) {
   const { port } = server.server.address() as AddressInfo;
   const socket = connect(port, '127.0.0.1');
   sockets.push(socket);
   let received = '';
   socket.on('data', (chunk) => (received += String(chunk)));
   socket.on('error', () => undefined);
-  const head = [`POST ${path} HTTP/1.1`, 'Host: x', `X-Forwarded-For: ${address}`, 'Expect: 100-continue'];
-  socket.write([...head, 'Content-Type: application/json', length, '', ''].join('\r\n'));
-  await until(() => received, 'the server to have read the head');
-  const answer = () =>
-    until(() => received.includes('HTTP/1.1 ', 1) || !received.startsWith('HTTP/1.1 100'), 'an answer').then(
-      () => received.replace('HTTP/1.1 100 Continue\r\n\r\n', ''),
-    );
-  return { socket, answer };
+  const head = [`POST ${path} HTTP/1.1`, 'Host: x', `X-Forwarded-For: ${address}`, `Content-Type: ${type}`];
+  socket.write([...head, length, '', ''].join('\r\n'));
+  socket.write(body);
+  return { socket, answer: () => until(() => received, 'an answer') };
+}
+
+const sendWhole = (address: string, path = '/raw') =>
+  send(address, '{}', { path, length: 'Content-Length: 2' }).answer();
+
+/** Each sends almost all of its body, and waits. */
+async function sendAlmostAll(addresses: string[]) {
+  const sent = addresses.map((address) => send(address, ALMOST_ALL));
+  await until(() => arrived === sent.length * ALMOST_ALL.length, 'the bodies to have arrived');
+  return sent;
 }
 
 describe('large bodies at once', () => {
-  it('are refused unread where one address has too many, until one of them is gone', async () => {
-    const [gone] = await Promise.all(times(4, () => begin('192.0.2.1')));
+  it('are ended where one address has sent too much, until some of it is gone', async () => {
+    const [gone] = await sendAlmostAll(times(4, () => '192.0.2.1'));
 
-    const refused = await (await begin('192.0.2.1')).answer();
-    const other = await begin('192.0.2.2', 'Content-Length: 2');
-    other.socket.write('{}');
+    const refused = await sendWhole('192.0.2.1');
+    const other = await sendWhole('192.0.2.2');
     gone?.socket.destroy();
-    const accepted = await until(async () => {
-      const next = await begin('192.0.2.1', 'Content-Length: 2');
-      next.socket.write('{}');
-      return (await next.answer()).startsWith('HTTP/1.1 200');
-    }, 'a body to be taken again');
+    await until(
+      async () => (await sendWhole('192.0.2.1')).startsWith('HTTP/1.1 200'),
+      'a body to be taken again',
+    );
 
-    expect(refused).toMatch(/^HTTP\/1\.1 503 [^]*connection: close/i);
-    expect(await other.answer()).toMatch(/^HTTP\/1\.1 200 /);
-    expect(accepted).toBe(true);
+    expect(refused).toMatch(/^HTTP\/1\.1 503 /);
+    expect(refused).toMatch(/^connection: close/im);
+    expect(refused).toMatch(/^retry-after: \d+/im);
+    expect(other).toMatch(/^HTTP\/1\.1 200 /);
   });
 
-  it('are refused unread where all addresses together have too many, and count as the largest where none is told', async () => {
-    const count = BODIES_MAX_BYTES / BODY_BYTES;
-    await Promise.all(times(count, (n) => begin(`192.0.2.${n}`, 'Transfer-Encoding: chunked')));
+  it('are ended in their midst, and take nothing from then on', async () => {
+    await sendAlmostAll(times(3, () => '192.0.2.1'));
+    const half = BODY_BYTES / 2;
+    const first = send('192.0.2.1', ALMOST_ALL.subarray(0, half - 1), { length: `Content-Length: ${half}` });
+    await until(() => arrived === 3 * ALMOST_ALL.length + half - 1, 'half a body to have arrived');
 
-    expect(await (await begin('192.0.2.200')).answer()).toMatch(/^HTTP\/1\.1 503 /);
+    const ended = await send('192.0.2.1', ALMOST_ALL).answer();
+    first.socket.write(' ');
+
+    expect(ended).toMatch(/^HTTP\/1\.1 503 /);
+    expect(await first.answer()).toMatch(/^HTTP\/1\.1 200 /);
+  });
+
+  it('are counted together where they come from one network of IPv6', async () => {
+    await sendAlmostAll(times(4, (n) => `2001:db8::${n}`));
+
+    expect(await sendWhole('2001:db8::9')).toMatch(/^HTTP\/1\.1 503 /);
+    expect(await sendWhole('2001:db8:0:1::9')).toMatch(/^HTTP\/1\.1 200 /);
+  });
+
+  it('are ended where all addresses together have sent too much', async () => {
+    await sendAlmostAll(times(BODIES_MAX_BYTES / BODY_BYTES, (n) => `192.0.2.${n}`));
+
+    expect(await sendWhole('192.0.2.200')).toMatch(/^HTTP\/1\.1 503 /);
+  });
+
+  it('count by what has arrived, and not by what was announced', async () => {
+    times(100, () => send('192.0.2.1', '{'));
+    times(100, () => send('192.0.2.1', '', { length: 'Transfer-Encoding: chunked' }));
+    await until(() => arrived === 100, 'the first bytes to have arrived');
+
+    expect(await sendWhole('192.0.2.1')).toMatch(/^HTTP\/1\.1 200 /);
+  });
+
+  it('are forgotten once answered, whatever the answer', async () => {
+    for (const type of ['application/json', 'text/plain']) {
+      for (let count = 0; count < 5; count += 1) {
+        await send('192.0.2.1', `${ALMOST_ALL.toString()} `, { type }).answer();
+      }
+    }
+
+    expect(await sendWhole('192.0.2.1')).toMatch(/^HTTP\/1\.1 200 /);
+  });
+
+  it('leave the connection in order when refused for their type', async () => {
+    const { socket, answer } = send('192.0.2.1', `${ALMOST_ALL.toString()} `, { type: 'text/plain' });
+    expect(await answer()).toMatch(/^HTTP\/1\.1 415 /);
+
+    const taken = new Promise<string>((resolve) => socket.on('data', (chunk) => resolve(String(chunk))));
+    socket.write(
+      'POST /usual HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}',
+    );
+
+    expect(await taken).toMatch(/^HTTP\/1\.1 200 /);
   });
 
   it('cost other requests nothing', async () => {
-    await Promise.all(times(4, () => begin('192.0.2.1')));
+    await sendAlmostAll(times(4, () => '192.0.2.1'));
 
-    const usual = await begin('192.0.2.1', 'Content-Length: 2', '/usual');
-    usual.socket.write('{}');
-
-    expect(await usual.answer()).toMatch(/^HTTP\/1\.1 200 /);
+    expect(await sendWhole('192.0.2.1', '/usual')).toMatch(/^HTTP\/1\.1 200 /);
   });
 });
