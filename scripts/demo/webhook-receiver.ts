@@ -25,7 +25,8 @@ const BODY_MAX_BYTES = 64 * 1024;
 export async function startReceiver(port: number, host: string, url: string): Promise<Server> {
   const received: Received[] = [];
   const server = createServer((request, response) => {
-    if (request.method === 'POST') void take(request, response, received);
+    // A sender that has gone away is no reason to end.
+    if (request.method === 'POST') take(request, response, received).catch(() => response.destroy());
     else tell(response, { name: NAME, url, received });
   });
   await new Promise<void>((resolve, reject) => {
