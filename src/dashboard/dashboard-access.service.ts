@@ -45,9 +45,12 @@ export class DashboardAccess {
     Object.assign(contextOf(request) ?? {}, { userId, sessionId });
     const user = await this.users.find(userId);
     if (user?.role !== 'admin' || user.status !== 'active') throw new ForbiddenError();
-    if (!['GET', 'HEAD'].includes(request.method) && !this.isFromOwnPage(request)) {
-      throw new ForbiddenError({ detail: 'Only the page of the dashboard may do this.' });
-    }
+    if (!['GET', 'HEAD'].includes(request.method)) this.requireOwnPage(request);
+  }
+
+  requireOwnPage(request: FastifyRequest): void {
+    if (this.isFromOwnPage(request)) return;
+    throw new ForbiddenError({ detail: 'Only the page of the dashboard may do this.' });
   }
 
   private sessionIn(cookie = ''): string | undefined {

@@ -1,7 +1,8 @@
-import { Controller, Delete, Post, Res } from '@nestjs/common';
-import type { FastifyReply } from 'fastify';
+import { Controller, Delete, Post, Req, Res } from '@nestjs/common';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { ForbiddenError } from '../platform/errors/platform.errors.ts';
 import { Endpoint } from '../platform/openapi/endpoint.decorator.ts';
-import { CurrentUser, Roles } from '../platform/security/access.decorators.ts';
+import { CurrentUser, Public, Roles } from '../platform/security/access.decorators.ts';
 import type { Principal } from '../platform/security/principal.ts';
 import { DashboardAccess } from './dashboard-access.service.ts';
 
@@ -24,10 +25,15 @@ export class DashboardSessionController {
   @Delete()
   @Endpoint({
     summary: 'Close the job dashboard to this browser',
-    description: 'Removes the cookie. The end of the session closes the dashboard wherever it is open.',
+    description:
+      'Removes the cookie, for whoever asks from a page of this origin: `Sec-Fetch-Site` or `Origin` has to say so. ' +
+      'The end of the session closes the dashboard wherever it is open.',
+    errors: [ForbiddenError],
   })
-  @Roles('admin')
-  end(@Res({ passthrough: true }) reply: FastifyReply): void {
+  // Another account may have signed in in this browser since, or none may be left.
+  @Public()
+  end(@Req() request: FastifyRequest, @Res({ passthrough: true }) reply: FastifyReply): void {
+    this.access.requireOwnPage(request);
     this.access.withdraw(reply);
   }
 }

@@ -147,13 +147,14 @@ describe('a method that a path does not have', () => {
 });
 
 async function call(operation: Operation, someone: People, caller: Caller, extra: object = {}) {
-  const { of, body, isEndless } = matrix[operation.operationId] ?? {};
+  const { of, body, headers = {}, isEndless } = matrix[operation.operationId] ?? {};
   const address = addressOf(operation, of && (await make(of, app, someone.owner)));
   if (isEndless) return headOf(address, caller === 'nobody' ? '' : someone[caller].accessToken);
   const request =
     caller === 'nobody'
       ? app.http()[operation.method](address)
       : as(someone[caller], operation.method, address);
+  void request.set(headers);
   if (operation.operationId === 'userImports_start') return request.type('text/csv').send('');
   return body ? request.send({ ...body, ...extra }) : request;
 }

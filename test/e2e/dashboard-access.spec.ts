@@ -44,11 +44,29 @@ describe('POST /v1/admin/queues/session', () => {
 });
 
 describe('DELETE /v1/admin/queues/session', () => {
-  it('takes the cookie away', async () => {
-    const answer = await dashboard.admin.delete(SESSION);
+  it('takes the cookie away, whoever asks', async () => {
+    const user = await signedIn(app);
 
-    expect(answer.status).toBe(204);
-    expect(answer.headers['set-cookie']?.[0]).toMatch(/^__Host-dashboard=; .*Expires=Thu, 01 Jan 1970/);
+    for (const request of [
+      dashboard.admin.delete(SESSION),
+      user.delete(SESSION),
+      app.http().delete(SESSION),
+    ]) {
+      const answer = await request.set('sec-fetch-site', 'same-origin');
+      expect(answer.status).toBe(204);
+      expect(answer.headers['set-cookie']?.[0]).toMatch(/^__Host-dashboard=; .*Expires=Thu, 01 Jan 1970/);
+    }
+  });
+
+  it.each<Record<string, string>>([
+    {},
+    { 'sec-fetch-site': 'cross-site' },
+    { origin: 'https://app.example.com' },
+  ])('takes it away for no page but ours: %j', async (headers) => {
+    const answer = await app.http().delete(SESSION).set(headers);
+
+    expect(answer).toMatchObject({ status: 403, body: { code: 'FORBIDDEN' } });
+    expect(answer.headers['set-cookie']).toBeUndefined();
   });
 });
 

@@ -143,6 +143,26 @@ describeInChromium.each(backends)('the dashboard in a browser, on %s', (backend)
     expect(complaints).toEqual([]);
   });
 
+  it.each([
+    ['another account has signed in', 'user'],
+    ['nobody is signed in any more', undefined],
+  ] as const)('signs out where %s in the meantime', async (_name, role) => {
+    await signIn('admin');
+    await link('mail-send').waitFor();
+    await context.clearCookies({ name: '__Host-refresh' });
+    if (role) {
+      const { user, password } = await createUser(app, { role });
+      const data = { email: user.email, password, refreshTokenIn: 'cookie' };
+      await page.request.post(`${origin}/v1/auth/login`, { data, headers: { origin } });
+    }
+
+    await page.goto(`${origin}/admin/queues/sign-out`);
+    await page.getByRole('button', { name: 'Sign out' }).click();
+
+    await page.getByText('Signed out.').waitFor();
+    expect(await context.cookies()).toEqual([]);
+  });
+
   async function isPaused(): Promise<boolean> {
     const queues = await page.evaluate(`fetch('/admin/queues/api/queues').then((answer) => answer.json())`);
     const all = (queues as { queues: { name: string; isPaused: boolean }[] }).queues;

@@ -53,10 +53,10 @@ async function openWithPassword() {
 }
 
 async function close() {
+  // First, and without a token: the refresh token may be of another account by now, or of none.
+  await call('DELETE', SESSION);
   try {
     const token = await accessToken();
-    // With the session ends what the cookie is good for, so who may not remove it loses nothing.
-    await call('DELETE', SESSION, { token }).catch(() => undefined);
     await call('POST', '/v1/auth/logout', { token });
   } catch (error) {
     if (error.status !== 401) throw error;
