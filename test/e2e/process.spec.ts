@@ -94,6 +94,42 @@ describe('started before Postgres', () => {
   );
 });
 
+describe('a Postgres that can not be used', () => {
+  it.each(['main', 'worker'] as const)('is told by %s.js again when its fault is another', async (name) => {
+    const proxy = await TcpProxy.start();
+    const url = proxy.to(env['DATABASE_URL']!);
+    proxy.cut();
+    const program = await Program.start(name, { ...env, NODE_ENV: 'development', DATABASE_URL: url });
+    const codes = () =>
+      program
+        .lines()
+        .filter(({ msg }) => msg.includes('waiting for it'))
+        .map(({ err }) => (err as { code?: string }).code);
+    await until(() => codes().length > 0, 'it to wait');
+
+    await proxy.stop();
+
+    await until(() => codes().at(-1) === 'ECONNREFUSED', 'the other fault to be told');
+    expect(codes()).toHaveLength(2);
+    expect(await program.end()).toEqual({ code: 0, signal: null });
+  });
+
+  it.each([
+    ['has no such database', { pathname: '/no_such_database' }, 'no_such_database'],
+    ['knows no such user', { username: 'no_such_user', password: 'hunter2' }, 'no_such_user'],
+  ])('ends a program where it %s', async (_name, change, told) => {
+    const url = Object.assign(new URL(env['DATABASE_URL']!), change).href;
+
+    const program = await Program.start('main', { ...env, NODE_ENV: 'development', DATABASE_URL: url });
+
+    expect(await program.exited).toEqual({ code: 1, signal: null });
+    expect(program.output).toContain('Postgres refuses DATABASE_URL');
+    expect(program.output).toContain(told);
+    expect(program.output).not.toContain('hunter2');
+    expect(program.output).not.toMatch(/\n +at /);
+  });
+});
+
 describe('the API at its end', () => {
   it('answers every request that is in flight, and ends with 0', async () => {
     const { user, password } = await createUser(app);

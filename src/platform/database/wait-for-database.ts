@@ -3,25 +3,38 @@ import pg from 'pg';
 import type { Config } from '../config/config.ts';
 import { startWaitingServer } from '../health/waiting-server.ts';
 import { createLogger } from '../logging/logger.ts';
+import { RefusedToRun } from '../shutdown/start.ts';
 
 const PAUSE_MS = 1_000;
 const CONNECT_TIMEOUT_MS = 5_000;
+const TOLD_AGAIN_MS = 60_000;
+/** Refused credentials (class 28), and a database that does not exist: waiting mends neither. */
+const FINAL = /^(28...|3D000)$/;
 
 /**
  * Resolves once Postgres answers, which at a usual start is at once. Until then the port is held by a server that is
  * alive and not ready, since a program that ended, or didn't listen, would be restarted over and over. Resolves to what
- * gives the port back.
+ * gives the port back. Where Postgres answers, and refuses us for good, the program ends.
  */
 export async function waitForDatabase(
   config: Config,
   address: { port: number; host?: string },
 ): Promise<() => Promise<void>> {
-  const fault = await faultOfDatabase(config);
+  let fault = await faultOfDatabase(config);
   if (!fault) return async () => undefined;
   const logger = createLogger(config.LOG_LEVEL);
-  logger.warn({ err: fault }, 'Postgres does not answer: waiting for it');
   const server = startWaitingServer(config, address);
-  while (await faultOfDatabase(config)) await pause(PAUSE_MS);
+  let told: { code: string | undefined; at: number } | undefined;
+  while (fault) {
+    const { code, message } = fault;
+    if (FINAL.test(code ?? '')) throw new RefusedToRun(`Postgres refuses DATABASE_URL: ${message}.`);
+    if (!told || told.code !== code || Date.now() - told.at >= TOLD_AGAIN_MS) {
+      logger.warn({ err: fault }, 'Postgres does not answer: waiting for it');
+      told = { code, at: Date.now() };
+    }
+    await pause(PAUSE_MS);
+    fault = await faultOfDatabase(config);
+  }
   logger.info('Postgres answers');
   return () =>
     new Promise((resolve) => {
@@ -30,7 +43,7 @@ export async function waitForDatabase(
     });
 }
 
-async function faultOfDatabase(config: Config): Promise<unknown> {
+async function faultOfDatabase(config: Config): Promise<NodeJS.ErrnoException | undefined> {
   const client = new pg.Client({
     connectionString: config.DATABASE_URL,
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
@@ -41,7 +54,7 @@ async function faultOfDatabase(config: Config): Promise<unknown> {
     await client.connect();
     return undefined;
   } catch (error) {
-    return error;
+    return error as NodeJS.ErrnoException;
   } finally {
     await client.end().catch(() => undefined);
   }
