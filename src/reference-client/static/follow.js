@@ -80,15 +80,26 @@ function waitingTime({ retryMs, failures }) {
 
 function pause(ms, signal) {
   return new Promise((resolve) => {
-    const timer = setTimeout(resolve, ms);
-    signal.addEventListener('abort', () => (clearTimeout(timer), resolve()), { once: true });
+    const done = () => {
+      clearTimeout(timer);
+      // A signal may last as long as the page.
+      signal.removeEventListener('abort', done);
+      resolve();
+    };
+    const timer = setTimeout(done, ms);
+    signal.addEventListener('abort', done);
   });
 }
 
 function untilVisible(signal) {
   return new Promise((resolve) => {
     if (!document.hidden || signal.aborted) return resolve();
-    document.addEventListener('visibilitychange', resolve, { once: true });
-    signal.addEventListener('abort', resolve, { once: true });
+    const done = () => {
+      document.removeEventListener('visibilitychange', done);
+      signal.removeEventListener('abort', done);
+      resolve();
+    };
+    document.addEventListener('visibilitychange', done);
+    signal.addEventListener('abort', done);
   });
 }
