@@ -140,6 +140,32 @@ describeInChromium('the reference client', () => {
     expect(await tab.page.getByText(first.email).count()).toBe(0);
   });
 
+  it('never shows what was loaded before somebody signed in in another tab', async () => {
+    const other = await client.openTab();
+    const { promise: isReleased, resolve: release } = Promise.withResolvers<void>();
+    let held = 0;
+    await tab.page.route(
+      '**/v1/auth/oauth',
+      async (route) => {
+        held += 1;
+        await isReleased;
+        await route.continue();
+      },
+      { times: 1 },
+    );
+    await other.page.evaluate(`new BroadcastChannel('session').postMessage('changed')`);
+    await until(() => held === 1, 'the sign-in page to be loading');
+    const { email } = await client.signInWithPassword(other);
+    expect(await tab.shows(email)).toBe(true);
+
+    const late = tab.page.waitForResponse('**/v1/auth/oauth');
+    release();
+    await (await late).finished();
+    await tab.page.evaluate('new Promise(requestAnimationFrame)');
+
+    expect(await tab.page.getByText(email).count()).toBe(1);
+  });
+
   it('shows the sessions and ends another one', async () => {
     const { email, password } = await client.signInWithPassword(tab);
     const { refreshToken } = await login(client.app, email, password);

@@ -2,8 +2,8 @@ import { request, signOut } from './api.js';
 import { button, element, show } from './elements.js';
 import { link, listProviders, nameOf } from './providers.js';
 
-/** Resolves to who it is. */
-export async function showAccount() {
+/** Resolves to who it is; to nothing where `signal` has aborted, since in the meantime somebody else may have come. */
+export async function showAccount(signal) {
   // All at once: where the access token has run out, they refresh it once together.
   const [user, sessions, identities, providers] = await Promise.all([
     request('GET', '/v1/users/me'),
@@ -11,21 +11,27 @@ export async function showAccount() {
     request('GET', '/v1/users/me/identities'),
     listProviders(),
   ]);
+  if (signal.aborted) return undefined;
+  const again = () => showAccount(signal);
   show(
     element('h2', {}, 'Profile'),
     element('p', { id: 'profile' }, `${user.displayName}, ${user.email} (${user.role})`),
     button('Sign out', signOut),
-    button('Show anew', showAccount),
+    button('Show anew', again),
     user.role === 'admin' ? element('p', {}, element('a', { href: '/admin/queues' }, 'Queues')) : '',
     element('h2', {}, 'Sessions'),
-    element('ul', { id: 'sessions' }, ...sessions.map(sessionLine)),
+    element('ul', { id: 'sessions' }, ...sessions.map((one) => sessionLine(one, again))),
     element('h2', {}, 'Linked identities'),
-    element('ul', { id: 'identities' }, ...providers.map((one) => identityLine(one.provider, identities))),
+    element(
+      'ul',
+      { id: 'identities' },
+      ...providers.map((one) => identityLine(one.provider, identities, again)),
+    ),
   );
   return user;
 }
 
-function sessionLine({ id, userAgent, ipAddress, lastUsedAt, current }) {
+function sessionLine({ id, userAgent, ipAddress, lastUsedAt, current }, again) {
   const device = `${userAgent ?? 'Unknown device'} at ${ipAddress ?? 'an unknown address'}`;
   const text = `${device}, last used ${new Date(lastUsedAt).toLocaleString()}`;
   if (current) return element('li', {}, text, element('strong', {}, ' (this one)'));
@@ -33,11 +39,11 @@ function sessionLine({ id, userAgent, ipAddress, lastUsedAt, current }) {
     'li',
     {},
     text,
-    button('End', () => andShow(request('DELETE', `/v1/auth/sessions/${id}`))),
+    button('End', () => request('DELETE', `/v1/auth/sessions/${id}`).then(again)),
   );
 }
 
-function identityLine(provider, identities) {
+function identityLine(provider, identities, again) {
   const identity = identities.find((one) => one.provider === provider);
   const name = nameOf(provider);
   if (!identity) {
@@ -48,11 +54,6 @@ function identityLine(provider, identities) {
       button(`Link ${name}`, () => link(provider)),
     );
   }
-  const unlink = () => andShow(request('DELETE', `/v1/users/me/identities/${provider}`));
+  const unlink = () => request('DELETE', `/v1/users/me/identities/${provider}`).then(again);
   return element('li', {}, `${name}: ${identity.email ?? 'no address'}`, button(`Unlink ${name}`, unlink));
-}
-
-async function andShow(change) {
-  await change;
-  await showAccount();
 }

@@ -16,7 +16,7 @@ const ERRORS = {
   email_unverified: 'The provider does not vouch for your address.',
 };
 
-/** Ends the streams of whoever was here before. */
+/** Ends the streams of whoever was here before, and what was being loaded for them. */
 let leaving = new AbortController();
 
 async function start() {
@@ -25,17 +25,16 @@ async function start() {
   const { signal } = leaving;
   showBeside();
   if (await restoreSession()) await showSignedIn(signal);
-  else await showSignIn();
+  else await showSignIn(signal);
 }
 
 async function showSignedIn(signal) {
-  const { role } = await showAccount();
-  // In the meantime somebody else may have come.
-  if (signal.aborted) return;
+  const user = await showAccount(signal);
+  if (!user) return;
   showBeside(
     new NotificationsPanel(signal).node,
     exportPanel(signal),
-    ...(role === 'admin' ? [importPanel(signal)] : []),
+    ...(user.role === 'admin' ? [importPanel(signal)] : []),
   );
 }
 

@@ -13,8 +13,10 @@ const password = {
 const displayName = { label: 'Name', name: 'displayName', autocomplete: 'name' };
 export const newPassword = { ...password, label: 'New password', autocomplete: 'new-password' };
 
-export async function showSignIn() {
+export async function showSignIn(signal) {
   const providers = await listProviders();
+  // In the meantime somebody may have signed in.
+  if (signal.aborted) return;
   show(
     form('Sign in', [email, password], (values) => signIn(values.email, values.password)),
     element(
