@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { createHash } from 'node:crypto';
-import { type EntityManager, MoreThan } from 'typeorm';
-import { Mail } from '../mail/mail.entity.ts';
+import type { EntityManager } from 'typeorm';
+import type { Mail } from '../mail/mail.entity.ts';
 import { Config } from '../platform/config/config.ts';
 import { MacService } from '../platform/security/mac.service.ts';
 import { TokenInvalidError } from './auth.errors.ts';
@@ -86,7 +86,11 @@ export class MailedTokensService {
 /** Asks the mails, since the token of the newer one may be spent or purged by the time that the older is sent again. */
 async function isStale({ id, userId, template, createdAt }: Mail, tx: EntityManager): Promise<boolean> {
   if (Date.now() - createdAt.getTime() > LATE_SECONDS * 1_000) return true;
-  return tx.existsBy(Mail, { userId, template, id: MoreThan(id) });
+  const newer = await tx.query<unknown[]>(
+    `SELECT 1 FROM mails WHERE user_id = $1 AND template = $2 AND id > $3 LIMIT 1`,
+    [userId, template, id],
+  );
+  return newer.length > 0;
 }
 
 /**

@@ -236,6 +236,7 @@ describe.each(backends)('a run on %s', (backend) => {
 
     const queue = app.api.get(QueueBackend).queue(scriptedPatient.type);
     await until(async () => (await queue.getJob(job.id)) === undefined, 'the queue to be done with the job');
+    expect(await jobRow(app, job.id)).toMatchObject({ status: 'cancelled' });
   });
 
   it('goes on from its checkpoint in the next run', async () => {
