@@ -1,6 +1,6 @@
 import { Logger } from '@nestjs/common';
 import { setTimeout as pause } from 'node:timers/promises';
-import { isDatabaseUnavailable } from '../platform/database/postgres-errors.ts';
+import { isDatabaseUnavailable, isStatementTimeout } from '../platform/database/postgres-errors.ts';
 
 const PAUSE_MS = 500;
 
@@ -12,7 +12,8 @@ export async function untilDatabaseAnswers<T>(work: () => Promise<T>, signal: Ab
     try {
       return await work();
     } catch (error) {
-      if (signal.aborted || !isDatabaseUnavailable(error)) throw error;
+      const isAway = isDatabaseUnavailable(error) && !isStatementTimeout(error);
+      if (signal.aborted || !isAway) throw error;
       if (isFirst) logger.warn({ msg: 'Postgres does not answer: a run waits for it', err: error });
       await pause(PAUSE_MS, undefined, { signal }).catch(() => undefined);
     }

@@ -43,6 +43,10 @@ const isReleased = (error: Error): boolean =>
   error instanceof QueryRunnerAlreadyReleasedError ||
   error instanceof QueryRunnerProviderAlreadyReleasedError;
 
+/** The statement, or its wait for a lock, took longer than it may: it may well do so again. */
+export const isStatementTimeout = (error: unknown): boolean =>
+  ['57014', '55P03'].includes(driverError(error)?.code ?? '');
+
 /** True where the same request may well succeed in a moment, so that 503 is the honest answer. */
 export function isDatabaseUnavailable(error: unknown): boolean {
   // Not `instanceof`: the errors of a socket may come from another realm, as they do in Jest.
