@@ -138,8 +138,12 @@ describe('the time that a file takes', () => {
     async (_, make) => {
       await secondsFor(make(50_000));
 
-      const small = Math.min(await secondsFor(make(100_000)), await secondsFor(make(100_000)));
-      const large = Math.min(await secondsFor(make(800_000)), await secondsFor(make(800_000)));
+      // The best of four each, in turns: what else the machine does is no matter of the reader's.
+      let [small, large] = [Infinity, Infinity];
+      for (let round = 0; round < 4; round += 1) {
+        small = Math.min(small, await secondsFor(make(100_000)));
+        large = Math.min(large, await secondsFor(make(800_000)));
+      }
 
       // Eight times the size: quadratic would be 64 times the time.
       expect(large / Math.max(small, 5)).toBeLessThan(24);
