@@ -45,8 +45,11 @@ export function allProblems(): Problem[] {
   return [...catalogue.values()].toSorted((a, b) => a.code.localeCompare(b.code));
 }
 
-/** Makes the base of an error class and lists it in the catalogue: `class X extends defineProblem(409, 'X', '…') {}`. */
-export function defineProblem(status: number, code: string, title: string): AppErrorClass {
+/**
+ * Makes the base of an error class: `class EmailTakenError extends defineProblem(409, 'EMAIL_TAKEN', 'Email taken', '…') {}`.
+ * `title` is short and fixed. `detail` says what is wrong and what to do next; a throw may pass a more specific one.
+ */
+export function defineProblem(status: number, code: string, title: string, detail?: string): AppErrorClass {
   const entry = { code, status, title };
   if (catalogue.has(code)) throw new Error(`The code ${code} is listed twice`);
   catalogue.set(code, entry);
@@ -55,7 +58,7 @@ export function defineProblem(status: number, code: string, title: string): AppE
     override readonly name = code;
 
     constructor(extras?: ProblemExtras) {
-      super(entry, extras);
+      super(entry, { ...(detail && { detail }), ...extras });
     }
   };
 }

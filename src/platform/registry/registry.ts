@@ -1,0 +1,45 @@
+import type { DynamicModule, Type } from '@nestjs/common';
+
+/**
+ * A list that features fill through their modules: job types, events, retention rules and the like. Each kind has its own
+ * subclass, which is also its injection token.
+ */
+export abstract class Registry<Item> {
+  private readonly items = new Map<string, Item>();
+
+  /** Identifies an item. Two features that register the same key stop the start-up. */
+  protected abstract keyOf(item: Item): string;
+
+  add(items: readonly Item[]): void {
+    for (const item of items) {
+      const key = this.keyOf(item);
+      if (this.items.has(key)) throw new Error(`${this.constructor.name}: ${key} is registered twice`);
+      this.items.set(key, item);
+    }
+  }
+
+  find(key: string): Item | undefined {
+    return this.items.get(key);
+  }
+
+  all(): Item[] {
+    return [...this.items.values()];
+  }
+}
+
+/**
+ * For a module's static `forFeature(items)`: adds the items to the registry while modules are created. The registry must
+ * be exported by `module` or by a global module.
+ */
+export function registerIn<Item>(
+  module: Type,
+  registry: Type<Registry<Item>>,
+  items: readonly Item[],
+): DynamicModule {
+  const registration = {
+    provide: Symbol(`${registry.name} items`),
+    inject: [registry],
+    useFactory: (target: Registry<Item>) => target.add(items),
+  };
+  return { module, providers: [registration] };
+}
