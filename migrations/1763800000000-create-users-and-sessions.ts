@@ -4,8 +4,8 @@ export class CreateUsersAndSessions1763800000000 implements MigrationInterface {
   name = 'CreateUsersAndSessions1763800000000';
 
   async up(db: QueryRunner): Promise<void> {
-    // Times keep milliseconds, which is what a JavaScript Date and a cursor can carry. Addresses are in the order of
-    // their bytes on every server, so that their unique index also finds those that begin alike.
+    // Times keep milliseconds, because a JavaScript Date and a cursor hold no more. Emails sort by their bytes on every
+    // server, so that their unique index also serves the search by prefix.
     await db.query(`
       CREATE TABLE users (
         id uuid NOT NULL,
@@ -16,13 +16,16 @@ export class CreateUsersAndSessions1763800000000 implements MigrationInterface {
         status text NOT NULL DEFAULT 'active',
         email_verified_at timestamptz(3),
         imported_by_job_id uuid,
+        unread_count integer NOT NULL DEFAULT 0,
         version integer NOT NULL DEFAULT 1,
+        deleted_at timestamptz(3),
         created_at timestamptz(3) NOT NULL DEFAULT now(),
         updated_at timestamptz(3) NOT NULL DEFAULT now(),
         CONSTRAINT users_pkey PRIMARY KEY (id),
         CONSTRAINT users_email_key UNIQUE (email),
         CONSTRAINT users_role_check CHECK (role IN ('user', 'admin')),
-        CONSTRAINT users_status_check CHECK (status IN ('active', 'suspended'))
+        CONSTRAINT users_status_check CHECK (status IN ('active', 'suspended')),
+        CONSTRAINT users_unread_count_check CHECK (unread_count >= 0)
       )`);
     await db.query(`CREATE INDEX users_created_at_idx ON users (created_at, id)`);
     await db.query(`CREATE INDEX users_status_idx ON users (status, created_at, id)`);
@@ -46,7 +49,7 @@ export class CreateUsersAndSessions1763800000000 implements MigrationInterface {
         CONSTRAINT sessions_user_id_fkey FOREIGN KEY (user_id) REFERENCES users (id) ON DELETE CASCADE
       )`);
     await db.query(`CREATE INDEX sessions_user_id_idx ON sessions (user_id)`);
-    // Read several times a second by every instance: only what was revoked stands in it.
+    // Every instance polls for revoked sessions several times a second.
     await db.query(
       `CREATE INDEX sessions_revoked_at_idx ON sessions (revoked_at) WHERE revoked_at IS NOT NULL`,
     );
@@ -78,6 +81,7 @@ export class CreateUsersAndSessions1763800000000 implements MigrationInterface {
         CONSTRAINT mails_user_id_fkey FOREIGN KEY (user_id) REFERENCES users (id) ON DELETE CASCADE
       )`);
     await db.query(`CREATE INDEX mails_user_id_idx ON mails (user_id, template, created_at)`);
+    await db.query(`CREATE INDEX mails_created_at_idx ON mails (created_at)`);
   }
 
   async down(db: QueryRunner): Promise<void> {

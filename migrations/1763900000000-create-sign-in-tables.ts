@@ -4,7 +4,7 @@ export class CreateSignInTables1763900000000 implements MigrationInterface {
   name = 'CreateSignInTables1763900000000';
 
   async up(db: QueryRunner): Promise<void> {
-    // No foreign keys: what happened stays true when the account is gone.
+    // No foreign keys: an audit event outlives the account.
     await db.query(`
       CREATE TABLE audit_events (
         id uuid NOT NULL,
@@ -21,7 +21,7 @@ export class CreateSignInTables1763900000000 implements MigrationInterface {
     await db.query(`CREATE INDEX audit_events_created_at_idx ON audit_events (created_at, id)`);
     await db.query(`CREATE INDEX audit_events_type_idx ON audit_events (type, created_at, id)`);
     await db.query(`CREATE INDEX audit_events_user_id_idx ON audit_events (user_id, created_at, id)`);
-    // Append-only for everyone who comes through this schema, the application's own mistakes included.
+    // Append-only, also against a mistake in this application.
     await db.query(`
       CREATE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
       BEGIN
@@ -38,6 +38,8 @@ export class CreateSignInTables1763900000000 implements MigrationInterface {
         provider text NOT NULL,
         subject text NOT NULL,
         email text,
+        email_muted boolean NOT NULL DEFAULT false,
+        email_muted_changed_at timestamptz(3),
         created_at timestamptz(3) NOT NULL DEFAULT now(),
         CONSTRAINT identities_pkey PRIMARY KEY (id),
         CONSTRAINT identities_provider_subject_key UNIQUE (provider, subject),
@@ -84,7 +86,7 @@ export class CreateSignInTables1763900000000 implements MigrationInterface {
         updated_at timestamptz(3) NOT NULL DEFAULT now(),
         CONSTRAINT sign_in_throttles_pkey PRIMARY KEY (account_hash)
       )`);
-    // Counters of a minute: nothing is lost with them, so they are spared the write-ahead log.
+    // Unlogged, because the counters live for a minute and may be lost in a crash.
     await db.query(`
       CREATE UNLOGGED TABLE rate_limits (
         key varchar(255) NOT NULL,
@@ -92,11 +94,9 @@ export class CreateSignInTables1763900000000 implements MigrationInterface {
         expire bigint,
         CONSTRAINT rate_limits_pkey PRIMARY KEY (key)
       )`);
-    await db.query(`ALTER TABLE users ADD COLUMN deleted_at timestamptz(3)`);
   }
 
   async down(db: QueryRunner): Promise<void> {
-    await db.query(`ALTER TABLE users DROP COLUMN deleted_at`);
     await db.query(`DROP TABLE rate_limits`);
     await db.query(`DROP TABLE sign_in_throttles`);
     await db.query(`DROP TABLE oauth_codes`);

@@ -4,8 +4,8 @@ export class CreateNotifications1764000100000 implements MigrationInterface {
   name = 'CreateNotifications1764000100000';
 
   async up(db: QueryRunner): Promise<void> {
-    // A position is drawn under the lock of the user's row, so for one user positions follow the order of the commits:
-    // whoever has read up to one has missed none before it. An id or a time, made earlier, would not say that.
+    // A position is assigned while the user's row is locked. So one user's positions follow the order of commits, and a
+    // stream that resumes after a position misses nothing. Ids and times are assigned earlier and don't guarantee this.
     await db.query(`
       CREATE TABLE notifications (
         id uuid NOT NULL,
@@ -25,13 +25,9 @@ export class CreateNotifications1764000100000 implements MigrationInterface {
     await db.query(
       `CREATE INDEX notifications_unread_idx ON notifications (user_id, created_at, id) WHERE read_at IS NULL`,
     );
-    await db.query(`
-      ALTER TABLE users ADD COLUMN unread_count integer NOT NULL DEFAULT 0
-      CONSTRAINT users_unread_count_check CHECK (unread_count >= 0)`);
   }
 
   async down(db: QueryRunner): Promise<void> {
-    await db.query(`ALTER TABLE users DROP COLUMN unread_count`);
     await db.query(`DROP TABLE notifications`);
   }
 }

@@ -29,7 +29,7 @@ export class CreateWebhooks1764100000000 implements MigrationInterface {
     await db.query(
       `CREATE INDEX webhook_endpoints_user_id_idx ON webhook_endpoints (user_id, created_at, id)`,
     );
-    // Asked at every event: the few that hear of everybody.
+    // Read at every event: few endpoints receive the events of all users.
     await db.query(`CREATE INDEX webhook_endpoints_scope_idx ON webhook_endpoints (id) WHERE scope = 'all'`);
 
     await db.query(`
@@ -46,7 +46,6 @@ export class CreateWebhooks1764100000000 implements MigrationInterface {
         last_status_code integer,
         last_duration_ms integer,
         last_error text,
-        last_response text,
         next_attempt_at timestamptz(3),
         sending_until timestamptz(3),
         created_at timestamptz(3) NOT NULL DEFAULT now(),
@@ -55,7 +54,7 @@ export class CreateWebhooks1764100000000 implements MigrationInterface {
         CONSTRAINT webhook_deliveries_endpoint_id_event_id_key UNIQUE (endpoint_id, event_id),
         CONSTRAINT webhook_deliveries_endpoint_id_fkey
           FOREIGN KEY (endpoint_id) REFERENCES webhook_endpoints (id) ON DELETE CASCADE,
-        -- What an administrator is told of a person goes with the person.
+        -- Deleting a user also deletes the events about that user that an admin receives.
         CONSTRAINT webhook_deliveries_subject_id_fkey
           FOREIGN KEY (subject_id) REFERENCES users (id) ON DELETE CASCADE,
         CONSTRAINT webhook_deliveries_status_check CHECK (status IN ('pending', 'delivered', 'failed'))
@@ -68,13 +67,31 @@ export class CreateWebhooks1764100000000 implements MigrationInterface {
     );
     await db.query(`CREATE INDEX webhook_deliveries_subject_id_idx ON webhook_deliveries (subject_id)`);
     await db.query(`CREATE INDEX webhook_deliveries_created_at_idx ON webhook_deliveries (created_at)`);
-    // The few that are on their way at this moment.
+    // For the count of deliveries in flight.
     await db.query(
       `CREATE INDEX webhook_deliveries_sending_idx ON webhook_deliveries (endpoint_id) WHERE sending_until IS NOT NULL`,
+    );
+
+    await db.query(`
+      CREATE TABLE webhook_attempts (
+        id uuid NOT NULL,
+        delivery_id uuid NOT NULL,
+        status_code integer,
+        duration_ms integer NOT NULL,
+        error text,
+        response text NOT NULL,
+        created_at timestamptz(3) NOT NULL DEFAULT now(),
+        CONSTRAINT webhook_attempts_pkey PRIMARY KEY (id),
+        CONSTRAINT webhook_attempts_delivery_id_fkey
+          FOREIGN KEY (delivery_id) REFERENCES webhook_deliveries (id) ON DELETE CASCADE
+      )`);
+    await db.query(
+      `CREATE INDEX webhook_attempts_delivery_id_idx ON webhook_attempts (delivery_id, created_at, id)`,
     );
   }
 
   async down(db: QueryRunner): Promise<void> {
+    await db.query(`DROP TABLE webhook_attempts`);
     await db.query(`DROP TABLE webhook_deliveries`);
     await db.query(`DROP TABLE webhook_endpoints`);
   }

@@ -16,17 +16,12 @@ export class CreateInboundWebhooks1764100100000 implements MigrationInterface {
         processed_at timestamptz(3),
         CONSTRAINT inbound_webhooks_pkey PRIMARY KEY (id),
         CONSTRAINT inbound_webhooks_source_event_id_key UNIQUE (source, event_id),
-        CONSTRAINT inbound_webhooks_outcome_check CHECK (outcome IN ('handled', 'ignored'))
+        CONSTRAINT inbound_webhooks_outcome_check CHECK (outcome IN ('handled', 'ignored', 'invalid'))
       )`);
     await db.query(`CREATE INDEX inbound_webhooks_received_at_idx ON inbound_webhooks (received_at)`);
-    // Whether mail to the address that a provider has made for us is forwarded, and what that is known from.
-    await db.query(`ALTER TABLE identities ADD COLUMN email_muted boolean NOT NULL DEFAULT false`);
-    await db.query(`ALTER TABLE identities ADD COLUMN email_muted_changed_at timestamptz(3)`);
   }
 
   async down(db: QueryRunner): Promise<void> {
-    await db.query(`ALTER TABLE identities DROP COLUMN email_muted_changed_at`);
-    await db.query(`ALTER TABLE identities DROP COLUMN email_muted`);
     await db.query(`DROP TABLE inbound_webhooks`);
   }
 }

@@ -38,12 +38,12 @@ export class UsersService {
   }
 
   findForUpdate(id: string, tx: EntityManager): Promise<User | null> {
-    return tx.findOne(User, { where: { id, deletedAt: IsNull() }, lock: { mode: 'pessimistic_write' } });
+    return tx.findOne(User, { where: { id, deletedAt: IsNull() }, lock: { mode: 'for_no_key_update' } });
   }
 
   /** Locked until the transaction ends, so that what is decided about the account is decided one at a time. */
   findByEmailForUpdate(email: string, tx: EntityManager): Promise<User | null> {
-    return tx.findOne(User, { where: { email }, lock: { mode: 'pessimistic_write' } });
+    return tx.findOne(User, { where: { email }, lock: { mode: 'for_no_key_update' } });
   }
 
   async get(id: string): Promise<User> {
@@ -176,7 +176,7 @@ const isShown = (property: string): boolean => property !== 'passwordHash';
 /** Locked together and in one order, so that two administrators can't demote each other at once. */
 async function lockActiveAdmins(tx: EntityManager): Promise<string[]> {
   const rows = await tx.query<{ id: string }[]>(
-    `SELECT id FROM users WHERE role = 'admin' AND status = 'active' AND deleted_at IS NULL ORDER BY id FOR UPDATE`,
+    `SELECT id FROM users WHERE role = 'admin' AND status = 'active' AND deleted_at IS NULL ORDER BY id FOR NO KEY UPDATE`,
   );
   return rows.map(({ id }) => id);
 }
