@@ -2,10 +2,11 @@ import { type DynamicModule, Module } from '@nestjs/common';
 import { TypeOrmModule } from '@nestjs/typeorm';
 import { Config } from '../config/config.ts';
 import { dataSourceOptions, type ProcessRole } from './data-source.ts';
+import { RetryingDataSource } from './retrying-data-source.ts';
 
 @Module({})
 export class DatabaseModule {
-  /** The pool opens here and closes after everything that uses it: see docs/architecture.md, "Shutdown". */
+  /** The pool closes after everything that uses it: see docs/architecture.md, "Shutdown". */
   static for(role: Exclude<ProcessRole, 'migrate'>): DynamicModule {
     return {
       module: DatabaseModule,
@@ -15,10 +16,11 @@ export class DatabaseModule {
           useFactory: (config: Config) => ({
             ...dataSourceOptions(config, role),
             autoLoadEntities: true,
-            // Postgres may start after us: keep trying, since a crash loop would only be slower.
+            // Postgres may start later: keep trying, because a crash loop would only be slower.
             retryAttempts: config.NODE_ENV === 'test' ? 0 : 300,
             retryDelay: 1_000,
           }),
+          dataSourceFactory: async (options) => new RetryingDataSource(options!),
         }),
       ],
     };

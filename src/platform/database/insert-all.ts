@@ -1,10 +1,10 @@
 import type { EntityManager, EntityTarget, ObjectLiteral } from 'typeorm';
 import type { QueryDeepPartialEntity } from 'typeorm/query-builder/QueryPartialEntity.js';
 
-/** A statement takes 65,535 parameters, one for each column of each row. */
+/** A statement takes at most 65,535 parameters: one per column and row. */
 const ROWS_PER_STATEMENT = 500;
 
-/** Inserts any number of rows in few statements. */
+/** Inserts any number of rows, in batches. */
 export async function insertAll<Entity extends ObjectLiteral>(
   entity: EntityTarget<Entity>,
   rows: QueryDeepPartialEntity<Entity>[],

@@ -1,18 +1,30 @@
 import { describe, expect, it } from '@jest/globals';
-import { QueryRunnerAlreadyReleasedError, QueryRunnerProviderAlreadyReleasedError } from 'typeorm';
+import {
+  QueryFailedError,
+  QueryRunnerAlreadyReleasedError,
+  QueryRunnerProviderAlreadyReleasedError,
+} from 'typeorm';
 import { isDatabaseUnavailable } from './postgres-errors.ts';
 
-describe('a database that is away', () => {
+const queryError = (code: string) =>
+  new QueryFailedError('SELECT 1', [], Object.assign(new Error('failed'), { code }));
+
+describe('isDatabaseUnavailable', () => {
   it.each([
-    ['in the middle of a statement', new Error('Connection terminated unexpectedly')],
-    ['between two statements of a transaction', new QueryRunnerProviderAlreadyReleasedError()],
-    ['before the commit', new QueryRunnerAlreadyReleasedError()],
-    ['at the start', Object.assign(new Error('connect'), { code: 'ECONNREFUSED' })],
-  ])('is known as such: %s', (_when, error) => {
+    ['a connection that breaks during a statement', new Error('Connection terminated unexpectedly')],
+    [
+      'a connection that breaks between two statements of a transaction',
+      new QueryRunnerProviderAlreadyReleasedError(),
+    ],
+    ['a connection that breaks before the commit', new QueryRunnerAlreadyReleasedError()],
+    ['a server that rejects the connection', Object.assign(new Error('connect'), { code: 'ECONNREFUSED' })],
+    ['a read-only server', queryError('25006')],
+    ['a deadlock', queryError('40P01')],
+  ])('is true for %s', (_fault, error) => {
     expect(isDatabaseUnavailable(error)).toBe(true);
   });
 
-  it('is not what any other error means', () => {
+  it('is false for any other error', () => {
     expect(isDatabaseUnavailable(new TypeError('x is not a function'))).toBe(false);
   });
 });

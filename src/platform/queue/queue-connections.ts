@@ -1,7 +1,7 @@
 import { type BackendFactory, createPostgresBackend, createRedisBackend, DEFAULT_SCHEMA } from 'bullmq';
 import { Redis, type RedisOptions } from 'ioredis';
 import pg from 'pg';
-import { outliveConnection } from '../database/pool-clients.ts';
+import { prepareConnection } from '../database/session-settings.ts';
 
 /** The PostgreSQL schema of the queue when there is no Redis. BullMQ's own name, since it can't be told another for a pool. */
 export const QUEUE_SCHEMA = DEFAULT_SCHEMA;
@@ -80,11 +80,10 @@ export function postgresConnections(url: string, report: (error: Error) => void)
     // Each worker keeps one of these for LISTEN.
     max: POOL_MAX,
     keepAlive: true,
-    onConnect: outliveConnection,
+    onConnect: prepareConnection({ search_path: QUEUE_SCHEMA }),
     connectionTimeoutMillis: 5_000,
     query_timeout: ANSWER_TIMEOUT_MS,
     idleTimeoutMillis: 30_000,
-    options: `-c search_path=${QUEUE_SCHEMA}`,
     application_name: 'reference-queue',
   });
   pool.on('error', report);

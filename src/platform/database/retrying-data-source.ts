@@ -1,0 +1,46 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Logger } from '@nestjs/common';
+import { DataSource, EntityManager, type QueryRunner } from 'typeorm';
+import { isTransactionAborted } from './postgres-errors.ts';
+
+type Work<T> = (tx: EntityManager) => Promise<T>;
+type IsolationLevel = Parameters<QueryRunner['startTransaction']>[0];
+
+const ATTEMPTS_MAX = 4;
+const PAUSE_MS = 20;
+
+/**
+ * Runs every transaction again that Postgres aborted because of a deadlock or a serialization failure. So the work of a
+ * transaction must be safe to repeat: it changes the database only through `tx`, and has no other side effect.
+ * See docs/decisions/0033-lock-order-and-retries.md.
+ */
+export class RetryingDataSource extends DataSource {
+  override createEntityManager(queryRunner?: QueryRunner): EntityManager {
+    return new RetryingEntityManager(this, queryRunner);
+  }
+}
+
+class RetryingEntityManager extends EntityManager {
+  override transaction<T>(work: Work<T>): Promise<T>;
+  override transaction<T>(isolation: IsolationLevel, work: Work<T>): Promise<T>;
+  override async transaction<T>(first: IsolationLevel | Work<T>, second?: Work<T>): Promise<T> {
+    const run = (): Promise<T> =>
+      typeof first === 'function' ? super.transaction(first) : super.transaction(first!, second!);
+    // A savepoint can't be repeated alone: a deadlock aborts the whole transaction.
+    if (this.queryRunner) return run();
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        return await run();
+      } catch (error) {
+        if (!isTransactionAborted(error) || attempt === ATTEMPTS_MAX) throw error;
+        new Logger('Database').warn({
+          msg: 'Transaction aborted by a deadlock; retrying',
+          attempt,
+          err: error,
+        });
+        // Random, so that the two transactions of a deadlock don't meet again.
+        await sleep(Math.random() * PAUSE_MS * attempt);
+      }
+    }
+  }
+}
