@@ -49,6 +49,11 @@ export class CreateUsersAndSessions1763800000000 implements MigrationInterface {
         CONSTRAINT sessions_user_id_fkey FOREIGN KEY (user_id) REFERENCES users (id) ON DELETE CASCADE
       )`);
     await db.query(`CREATE INDEX sessions_user_id_idx ON sessions (user_id)`);
+    // For the list of a user's active sessions and the limit on their number: most rows are revoked.
+    await db.query(
+      `CREATE INDEX sessions_active_idx ON sessions (user_id, created_at, id) WHERE revoked_at IS NULL`,
+    );
+    await db.query(`CREATE INDEX sessions_expires_at_idx ON sessions (expires_at)`);
     // Every instance polls for revoked sessions several times a second.
     await db.query(
       `CREATE INDEX sessions_revoked_at_idx ON sessions (revoked_at) WHERE revoked_at IS NOT NULL`,
@@ -68,6 +73,8 @@ export class CreateUsersAndSessions1763800000000 implements MigrationInterface {
         CONSTRAINT mailed_tokens_token_hash_key UNIQUE (token_hash),
         CONSTRAINT mailed_tokens_user_id_fkey FOREIGN KEY (user_id) REFERENCES users (id) ON DELETE CASCADE
       )`);
+
+    await db.query(`CREATE INDEX mailed_tokens_expires_at_idx ON mailed_tokens (expires_at)`);
 
     await db.query(`
       CREATE TABLE mails (

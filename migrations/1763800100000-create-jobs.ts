@@ -57,10 +57,21 @@ export class CreateJobs1763800100000 implements MigrationInterface {
         CONSTRAINT jobs_status_check CHECK (status IN ('queued', 'active', 'completed', 'failed', 'cancelled')),
         CONSTRAINT jobs_progress_check CHECK (progress BETWEEN 0 AND 100)
       )`);
-    await db.query(`CREATE INDEX jobs_user_id_idx ON jobs (user_id, created_at, id)`);
+    // For a user's own jobs: all, by type, by status. Most jobs belong to no user and are left out.
+    await db.query(
+      `CREATE INDEX jobs_user_id_idx ON jobs (user_id, created_at, id) WHERE user_id IS NOT NULL`,
+    );
+    await db.query(
+      `CREATE INDEX jobs_user_id_type_idx ON jobs (user_id, type, created_at, id) WHERE user_id IS NOT NULL`,
+    );
+    await db.query(
+      `CREATE INDEX jobs_user_id_status_idx ON jobs (user_id, status, created_at, id) WHERE user_id IS NOT NULL`,
+    );
+    // For an admin's list of all jobs: all, by status, by type, by both.
     await db.query(`CREATE INDEX jobs_created_at_idx ON jobs (created_at, id)`);
     await db.query(`CREATE INDEX jobs_status_idx ON jobs (status, created_at, id)`);
     await db.query(`CREATE INDEX jobs_type_idx ON jobs (type, created_at, id)`);
+    await db.query(`CREATE INDEX jobs_type_status_idx ON jobs (type, status, created_at, id)`);
     await db.query(`CREATE INDEX jobs_input_file_id_idx ON jobs (input_file_id)`);
     await db.query(`CREATE INDEX jobs_result_file_id_idx ON jobs (result_file_id)`);
     await db.query(`CREATE INDEX jobs_finished_at_idx ON jobs (finished_at) WHERE finished_at IS NOT NULL`);

@@ -18,9 +18,13 @@ export class CreateSignInTables1763900000000 implements MigrationInterface {
         created_at timestamptz(3) NOT NULL DEFAULT now(),
         CONSTRAINT audit_events_pkey PRIMARY KEY (id)
       )`);
+    // For an admin's list: all, by type, by user, by both.
     await db.query(`CREATE INDEX audit_events_created_at_idx ON audit_events (created_at, id)`);
     await db.query(`CREATE INDEX audit_events_type_idx ON audit_events (type, created_at, id)`);
     await db.query(`CREATE INDEX audit_events_user_id_idx ON audit_events (user_id, created_at, id)`);
+    await db.query(
+      `CREATE INDEX audit_events_user_id_type_idx ON audit_events (user_id, type, created_at, id)`,
+    );
     // Append-only, also against a mistake in this application.
     await db.query(`
       CREATE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -86,6 +90,7 @@ export class CreateSignInTables1763900000000 implements MigrationInterface {
         updated_at timestamptz(3) NOT NULL DEFAULT now(),
         CONSTRAINT sign_in_throttles_pkey PRIMARY KEY (account_hash)
       )`);
+    await db.query(`CREATE INDEX sign_in_throttles_updated_at_idx ON sign_in_throttles (updated_at)`);
     // Unlogged, because the counters live for a minute and may be lost in a crash.
     await db.query(`
       CREATE UNLOGGED TABLE rate_limits (
@@ -94,6 +99,7 @@ export class CreateSignInTables1763900000000 implements MigrationInterface {
         expire bigint,
         CONSTRAINT rate_limits_pkey PRIMARY KEY (key)
       )`);
+    await db.query(`CREATE INDEX rate_limits_expire_idx ON rate_limits (expire)`);
   }
 
   async down(db: QueryRunner): Promise<void> {

@@ -27,6 +27,7 @@ export type AuditEventType = (typeof auditEventTypes)[number];
 @Index('audit_events_created_at_idx', ['createdAt', 'id'])
 @Index('audit_events_type_idx', ['type', 'createdAt', 'id'])
 @Index('audit_events_user_id_idx', ['userId', 'createdAt', 'id'])
+@Index('audit_events_user_id_type_idx', ['userId', 'type', 'createdAt', 'id'])
 export class AuditEvent {
   @PrimaryColumn('uuid')
   id!: string;

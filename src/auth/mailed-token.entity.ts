@@ -1,4 +1,13 @@
-import { Column, CreateDateColumn, Entity, JoinColumn, ManyToOne, PrimaryColumn, Unique } from 'typeorm';
+import {
+  Column,
+  CreateDateColumn,
+  Entity,
+  JoinColumn,
+  ManyToOne,
+  PrimaryColumn,
+  Unique,
+  Index,
+} from 'typeorm';
 import { User } from '../users/user.entity.ts';
 
 export type TokenPurpose = 'verify-email' | 'reset-password' | 'confirm-email-change';
@@ -7,6 +16,7 @@ export type TokenPurpose = 'verify-email' | 'reset-password' | 'confirm-email-ch
 @Entity('mailed_tokens')
 @Unique('mailed_tokens_user_id_purpose_key', ['userId', 'purpose'])
 @Unique('mailed_tokens_token_hash_key', ['tokenHash'])
+@Index('mailed_tokens_expires_at_idx', ['expiresAt'])
 export class MailedToken {
   /** That of the mail it is in. */
   @PrimaryColumn('uuid')
