@@ -60,7 +60,7 @@ export class CreateUsersAndSessions1763800000000 implements MigrationInterface {
     );
 
     await db.query(`
-      CREATE TABLE mailed_tokens (
+      CREATE TABLE email_tokens (
         id uuid NOT NULL,
         user_id uuid NOT NULL,
         purpose text NOT NULL,
@@ -68,13 +68,13 @@ export class CreateUsersAndSessions1763800000000 implements MigrationInterface {
         token_hash bytea NOT NULL,
         expires_at timestamptz(3) NOT NULL,
         created_at timestamptz(3) NOT NULL DEFAULT now(),
-        CONSTRAINT mailed_tokens_pkey PRIMARY KEY (id),
-        CONSTRAINT mailed_tokens_user_id_purpose_key UNIQUE (user_id, purpose),
-        CONSTRAINT mailed_tokens_token_hash_key UNIQUE (token_hash),
-        CONSTRAINT mailed_tokens_user_id_fkey FOREIGN KEY (user_id) REFERENCES users (id) ON DELETE CASCADE
+        CONSTRAINT email_tokens_pkey PRIMARY KEY (id),
+        CONSTRAINT email_tokens_user_id_purpose_key UNIQUE (user_id, purpose),
+        CONSTRAINT email_tokens_token_hash_key UNIQUE (token_hash),
+        CONSTRAINT email_tokens_user_id_fkey FOREIGN KEY (user_id) REFERENCES users (id) ON DELETE CASCADE
       )`);
 
-    await db.query(`CREATE INDEX mailed_tokens_expires_at_idx ON mailed_tokens (expires_at)`);
+    await db.query(`CREATE INDEX email_tokens_expires_at_idx ON email_tokens (expires_at)`);
 
     await db.query(`
       CREATE TABLE mails (
@@ -93,7 +93,7 @@ export class CreateUsersAndSessions1763800000000 implements MigrationInterface {
 
   async down(db: QueryRunner): Promise<void> {
     await db.query(`DROP TABLE mails`);
-    await db.query(`DROP TABLE mailed_tokens`);
+    await db.query(`DROP TABLE email_tokens`);
     await db.query(`DROP TABLE sessions`);
     await db.query(`DROP TABLE users`);
   }

@@ -27,7 +27,7 @@ import {
 } from './auth.schemas.ts';
 import { AuthService } from './auth.service.ts';
 import { clearRefreshCookie } from './sessions/refresh-cookie.ts';
-import { TokenDelivery } from './token-delivery.service.ts';
+import { RefreshTokenTransport } from './refresh-token-transport.service.ts';
 import { RegistrationService } from './registration.service.ts';
 import { RefreshTokenInvalidError, RefreshTokenReusedError } from './sessions/sessions.errors.ts';
 
@@ -36,7 +36,7 @@ export class AuthController {
   constructor(
     private readonly auth: AuthService,
     private readonly registration: RegistrationService,
-    private readonly delivery: TokenDelivery,
+    private readonly tokens: RefreshTokenTransport,
   ) {}
 
   @Post('register')
@@ -83,9 +83,9 @@ export class AuthController {
     @Req() request: FastifyRequest,
     @Res({ passthrough: true }) reply: FastifyReply,
   ) {
-    const session = await this.auth.login(body, this.delivery.deviceOf(request));
-    await this.delivery.endPresented(request);
-    return { data: await this.delivery.deliver(session, body.refreshTokenIn, reply) };
+    const session = await this.auth.login(body, this.tokens.deviceOf(request));
+    await this.tokens.revokeCurrentSession(request);
+    return { data: await this.tokens.deliver(session, body.refreshTokenIn, reply) };
   }
 
   @Post('refresh')
@@ -104,8 +104,8 @@ export class AuthController {
     @Req() request: FastifyRequest,
     @Res({ passthrough: true }) reply: FastifyReply,
   ) {
-    const { token, into } = this.delivery.read(request, body.refreshToken, body.refreshTokenIn);
-    return { data: await this.delivery.deliver(await this.auth.refresh(token), into, reply) };
+    const { token, into } = this.tokens.readRefreshToken(request, body.refreshToken, body.refreshTokenIn);
+    return { data: await this.tokens.deliver(await this.auth.refresh(token), into, reply) };
   }
 
   @Post('logout')

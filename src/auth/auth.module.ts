@@ -2,11 +2,11 @@ import { Module } from '@nestjs/common';
 import { TypeOrmModule } from '@nestjs/typeorm';
 import { MailModule } from '../mail/mail.module.ts';
 import { UsersModule } from '../users/users.module.ts';
-import { AccountAccessService } from './account-access.service.ts';
+import { AccessRevocationService } from './access-revocation.service.ts';
 import { AuthController } from './auth.controller.ts';
 import { AuthService } from './auth.service.ts';
-import { MailedToken } from './mailed-token.entity.ts';
-import { MailedTokensService } from './mailed-tokens.service.ts';
+import { EmailToken } from './email-token.entity.ts';
+import { EmailTokensService } from './email-tokens.service.ts';
 import { AccountNoticesModule } from './notices/account-notices.module.ts';
 import { CredentialsService } from './passwords/credentials.service.ts';
 import { NewPasswordService } from './passwords/new-password.service.ts';
@@ -17,14 +17,14 @@ import { PasswordsController } from './passwords/passwords.controller.ts';
 import { SignInThrottle } from './passwords/sign-in-throttle.service.ts';
 import { EmailChangeController } from './email-change.controller.ts';
 import { EmailChangeService } from './email-change.service.ts';
-import { TokenDelivery } from './token-delivery.service.ts';
+import { RefreshTokenTransport } from './refresh-token-transport.service.ts';
 import { AuditModule } from '../audit/audit.module.ts';
 import { RegistrationService } from './registration.service.ts';
 import { SessionsModule } from './sessions/sessions.module.ts';
 
 @Module({
   imports: [
-    TypeOrmModule.forFeature([MailedToken]),
+    TypeOrmModule.forFeature([EmailToken]),
     AuditModule,
     SessionsModule,
     UsersModule,
@@ -36,9 +36,9 @@ import { SessionsModule } from './sessions/sessions.module.ts';
     AuthService,
     RegistrationService,
     EmailChangeService,
-    AccountAccessService,
-    TokenDelivery,
-    MailedTokensService,
+    AccessRevocationService,
+    RefreshTokenTransport,
+    EmailTokensService,
     PasswordHasher,
     SignInThrottle,
     CredentialsService,
@@ -46,6 +46,6 @@ import { SessionsModule } from './sessions/sessions.module.ts';
     PasswordChangeService,
     PasswordResetService,
   ],
-  exports: [MailedTokensService, TokenDelivery],
+  exports: [EmailTokensService, RefreshTokenTransport],
 })
 export class AuthModule {}

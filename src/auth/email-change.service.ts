@@ -4,10 +4,10 @@ import type { Principal } from '../platform/security/principal.ts';
 import { type MailLimit, MailService } from '../mail/mail.service.ts';
 import type { User } from '../users/user.entity.ts';
 import { UsersService } from '../users/users.service.ts';
-import { AccountAccessService } from './account-access.service.ts';
+import { AccessRevocationService } from './access-revocation.service.ts';
 import { EmailTakenError, TokenInvalidError, WrongPasswordError } from './auth.errors.ts';
 import type { ChangeEmail } from './auth.schemas.ts';
-import { MailedTokensService } from './mailed-tokens.service.ts';
+import { EmailTokensService } from './email-tokens.service.ts';
 import { CredentialsService } from './passwords/credentials.service.ts';
 import { requireRecentSignIn } from '../platform/security/recent-sign-in.ts';
 
@@ -20,9 +20,9 @@ export class EmailChangeService {
   constructor(
     private readonly users: UsersService,
     private readonly credentials: CredentialsService,
-    private readonly tokens: MailedTokensService,
+    private readonly tokens: EmailTokensService,
     private readonly mail: MailService,
-    private readonly access: AccountAccessService,
+    private readonly access: AccessRevocationService,
   ) {}
 
   /** Answers the same for an address that is taken: only its owner hears of it. */
@@ -44,7 +44,7 @@ export class EmailChangeService {
 
   async confirm(token: string): Promise<void> {
     const ended = await this.users.transaction(async (tx) => {
-      const { userId, email } = await this.tokens.spend('confirm-email-change', token, tx);
+      const { userId, email } = await this.tokens.consume('confirm-email-change', token, tx);
       const before = await this.users.findForUpdate(userId, tx);
       if (!before) throw new TokenInvalidError();
       await this.users

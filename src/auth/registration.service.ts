@@ -6,7 +6,7 @@ import type { User } from '../users/user.entity.ts';
 import { UsersService } from '../users/users.service.ts';
 import { TokenInvalidError } from './auth.errors.ts';
 import type { Register } from './auth.schemas.ts';
-import { MailedTokensService } from './mailed-tokens.service.ts';
+import { EmailTokensService } from './email-tokens.service.ts';
 import { PasswordHasher } from './passwords/password-hasher.service.ts';
 
 const VERIFICATION_LIMIT: MailLimit = { perMinute: 1, perHour: 5 };
@@ -18,7 +18,7 @@ export class RegistrationService {
   constructor(
     private readonly users: UsersService,
     private readonly hasher: PasswordHasher,
-    private readonly tokens: MailedTokensService,
+    private readonly tokens: EmailTokensService,
     private readonly mail: MailService,
     private readonly audit: AuditService,
   ) {}
@@ -41,7 +41,7 @@ export class RegistrationService {
 
   async verifyEmail(token: string): Promise<void> {
     await this.users.transaction(async (tx) => {
-      const { userId, email } = await this.tokens.spend('verify-email', token, tx);
+      const { userId, email } = await this.tokens.consume('verify-email', token, tx);
       const user = await this.lock(email, tx);
       if (user?.id !== userId) throw new TokenInvalidError();
       await this.users.change(userId, { emailVerifiedAt: new Date() }, undefined, tx);

@@ -1,7 +1,7 @@
 import { InjectRepository } from '@nestjs/typeorm';
 import type { z } from 'zod';
 import { type EntityManager, Repository } from 'typeorm';
-import { MailedTokensService } from '../auth/mailed-tokens.service.ts';
+import { EmailTokensService } from '../auth/email-tokens.service.ts';
 import { type JobContext, JobFailure, JobHandler, type JobRunner } from '../jobs/job-handler.ts';
 import { UsersService } from '../users/users.service.ts';
 import { Mail } from './mail.entity.ts';
@@ -15,7 +15,7 @@ export class MailSendHandler implements JobRunner<z.output<typeof mailSend.input
   constructor(
     @InjectRepository(Mail) private readonly mails: Repository<Mail>,
     private readonly users: UsersService,
-    private readonly tokens: MailedTokensService,
+    private readonly tokens: EmailTokensService,
     private readonly transport: MailTransport,
   ) {}
 

@@ -16,7 +16,7 @@ const BATCH_ROWS = 5_000;
  * rows a month, for their owner; files until no job has them, and a day for uploads whose job is still to be written.
  */
 const PURGES: Record<string, string> = {
-  mailed_tokens: `expires_at < now()`,
+  email_tokens: `expires_at < now()`,
   oauth_attempts: `expires_at < now()`,
   oauth_codes: `expires_at < now()`,
   sign_in_throttles: `updated_at < now() - interval '1 day'`,

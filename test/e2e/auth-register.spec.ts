@@ -215,7 +215,7 @@ describe('POST /v1/auth/verify-email', () => {
     const email = newAddress();
     await register(email);
     const token = await app.mailbox.token(email);
-    await app.db.query(`UPDATE mailed_tokens SET ${change} WHERE email = $1`, [email]);
+    await app.db.query(`UPDATE email_tokens SET ${change} WHERE email = $1`, [email]);
 
     const answer = await verify(token);
 
@@ -229,7 +229,7 @@ describe('POST /v1/auth/verify-email', () => {
     await app.mailbox.next(email);
 
     const [{ hours }] = await app.db.query(
-      `SELECT round(extract(epoch FROM expires_at - created_at) / 3600) AS hours FROM mailed_tokens WHERE email = $1`,
+      `SELECT round(extract(epoch FROM expires_at - created_at) / 3600) AS hours FROM email_tokens WHERE email = $1`,
       [email],
     );
 

@@ -166,7 +166,7 @@ describe('POST /v1/auth/confirm-email-change', () => {
   ])('takes no token %s', async (_name, change) => {
     const user = await signedIn(app);
     const token = await tokenFor(user, newAddress());
-    await app.db.query(`UPDATE mailed_tokens SET ${change} WHERE user_id = $1`, [user.user.id]);
+    await app.db.query(`UPDATE email_tokens SET ${change} WHERE user_id = $1`, [user.user.id]);
 
     const answer = await confirm(token);
 

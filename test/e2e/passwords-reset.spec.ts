@@ -134,7 +134,7 @@ describe('POST /v1/auth/reset-password', () => {
   ])('takes no token %s', async (_name, change) => {
     const { user } = await createUser(app);
     const token = await tokenFor(user.email);
-    await app.db.query(`UPDATE mailed_tokens SET ${change} WHERE user_id = $1`, [user.id]);
+    await app.db.query(`UPDATE email_tokens SET ${change} WHERE user_id = $1`, [user.id]);
 
     const answer = await reset(token);
 
@@ -159,7 +159,7 @@ describe('POST /v1/auth/reset-password', () => {
     await tokenFor(user.email);
 
     const [{ minutes }] = await app.db.query(
-      `SELECT round(extract(epoch FROM expires_at - created_at) / 60) AS minutes FROM mailed_tokens WHERE user_id = $1`,
+      `SELECT round(extract(epoch FROM expires_at - created_at) / 60) AS minutes FROM email_tokens WHERE user_id = $1`,
       [user.id],
     );
 

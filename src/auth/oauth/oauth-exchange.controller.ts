@@ -5,7 +5,7 @@ import { Endpoint } from '../../platform/openapi/endpoint.decorator.ts';
 import { Public } from '../../platform/security/access.decorators.ts';
 import { TokenInvalidError } from '../auth.errors.ts';
 import { tokenPairSchema } from '../auth.schemas.ts';
-import { TokenDelivery } from '../token-delivery.service.ts';
+import { RefreshTokenTransport } from '../refresh-token-transport.service.ts';
 import { browserSecret } from './browser-cookie.ts';
 import { type Exchange, exchangeSchema } from './oauth.schemas.ts';
 import { ProviderSignInService } from './provider-sign-in.service.ts';
@@ -14,7 +14,7 @@ import { ProviderSignInService } from './provider-sign-in.service.ts';
 export class OAuthExchangeController {
   constructor(
     private readonly signIns: ProviderSignInService,
-    private readonly delivery: TokenDelivery,
+    private readonly tokens: RefreshTokenTransport,
   ) {}
 
   @Post('exchange')
@@ -32,8 +32,8 @@ export class OAuthExchangeController {
     @Res({ passthrough: true }) reply: FastifyReply,
   ) {
     const browserOf = (provider: Parameters<typeof browserSecret>[1]) => browserSecret(request, provider);
-    const session = await this.signIns.exchange(code, browserOf, this.delivery.deviceOf(request));
-    await this.delivery.endPresented(request);
-    return { data: await this.delivery.deliver(session, refreshTokenIn, reply) };
+    const session = await this.signIns.exchange(code, browserOf, this.tokens.deviceOf(request));
+    await this.tokens.revokeCurrentSession(request);
+    return { data: await this.tokens.deliver(session, refreshTokenIn, reply) };
   }
 }

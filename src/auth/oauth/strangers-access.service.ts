@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import { AuditService } from '../../audit/audit.service.ts';
-import { MailedTokensService } from '../mailed-tokens.service.ts';
+import { EmailTokensService } from '../email-tokens.service.ts';
 import { SessionsService } from '../sessions/sessions.service.ts';
 import { IdentitiesService } from './identities.service.ts';
 
@@ -10,14 +10,14 @@ import { IdentitiesService } from './identities.service.ts';
 export class StrangersAccessService {
   constructor(
     private readonly identities: IdentitiesService,
-    private readonly tokens: MailedTokensService,
+    private readonly tokens: EmailTokensService,
     private readonly sessions: SessionsService,
     private readonly audit: AuditService,
   ) {}
 
   async revoke(userId: string, tx: EntityManager): Promise<string[]> {
     await this.identities.removeAllOf(userId, tx);
-    await this.tokens.voidAllOf(userId, tx);
+    await this.tokens.revokeAllOf(userId, tx);
     await this.audit.record({ type: 'email-verified', userId }, tx);
     return this.sessions.endAllOf(userId, 'identity-changed', tx);
   }

@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import type { User } from '../../users/user.entity.ts';
 import { UsersService } from '../../users/users.service.ts';
-import { AccountAccessService } from '../account-access.service.ts';
+import { AccessRevocationService } from '../access-revocation.service.ts';
 import { PasswordHasher } from './password-hasher.service.ts';
 
 interface NewPassword {
@@ -18,7 +18,7 @@ export class NewPasswordService {
   constructor(
     private readonly users: UsersService,
     private readonly hasher: PasswordHasher,
-    private readonly access: AccountAccessService,
+    private readonly access: AccessRevocationService,
   ) {}
 
   /** `authorize` says, inside the transaction, whose password it is, or throws. */

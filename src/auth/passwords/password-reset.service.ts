@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { type MailLimit, MailService } from '../../mail/mail.service.ts';
 import { UsersService } from '../../users/users.service.ts';
 import { TokenInvalidError } from '../auth.errors.ts';
-import { MailedTokensService } from '../mailed-tokens.service.ts';
+import { EmailTokensService } from '../email-tokens.service.ts';
 import { NewPasswordService } from './new-password.service.ts';
 import { refuseAddress } from './password.schema.ts';
 import type { ResetPassword } from './passwords.schemas.ts';
@@ -15,7 +15,7 @@ const RESET_LIMIT: MailLimit = { perMinute: 1, perHour: 5 };
 export class PasswordResetService {
   constructor(
     private readonly users: UsersService,
-    private readonly tokens: MailedTokensService,
+    private readonly tokens: EmailTokensService,
     private readonly mail: MailService,
     private readonly newPasswords: NewPasswordService,
     private readonly throttle: SignInThrottle,
@@ -32,7 +32,7 @@ export class PasswordResetService {
   /** Signs nobody in: the new password does. It proves the address as well, since the token came by mail. */
   async reset({ token, password }: ResetPassword): Promise<void> {
     await this.newPasswords.set({ password, event: 'password-reset' }, async (tx) => {
-      const { userId, email } = await this.tokens.spend('reset-password', token, tx);
+      const { userId, email } = await this.tokens.consume('reset-password', token, tx);
       const user = await this.users.findByEmailForUpdate(email, tx);
       if (user?.id !== userId) throw new TokenInvalidError();
       refuseAddress(password, email, 'password');

@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import { AuditService } from '../audit/audit.service.ts';
 import type { Recipient } from '../mail/mail.service.ts';
-import { MailedTokensService } from './mailed-tokens.service.ts';
+import { EmailTokensService } from './email-tokens.service.ts';
 import { AccountNoticesService } from './notices/account-notices.service.ts';
 import { SessionsService } from './sessions/sessions.service.ts';
 
@@ -18,10 +18,10 @@ const NOTICE_OF = {
 
 /** Everything by which somebody may have a hold on an account: its sessions, and the links in mails. */
 @Injectable()
-export class AccountAccessService {
+export class AccessRevocationService {
   constructor(
     private readonly sessions: SessionsService,
-    private readonly tokens: MailedTokensService,
+    private readonly tokens: EmailTokensService,
     private readonly audit: AuditService,
     private readonly notices: AccountNoticesService,
   ) {}
@@ -37,7 +37,7 @@ export class AccountAccessService {
     keepSessionId?: string,
   ): Promise<string[]> {
     await this.notices.tell(NOTICE_OF[event], user, tx);
-    await this.tokens.voidAllOf(user.id, tx);
+    await this.tokens.revokeAllOf(user.id, tx);
     await this.audit.record({ type: event, userId: user.id }, tx);
     return this.sessions.endAllOf(user.id, event, tx, keepSessionId);
   }

@@ -5,7 +5,7 @@ import type { Mail } from '../mail/mail.entity.ts';
 import { Config } from '../platform/config/config.ts';
 import { MacService } from '../platform/security/mac.service.ts';
 import { TokenInvalidError } from './auth.errors.ts';
-import { MailedToken, type TokenPurpose } from './mailed-token.entity.ts';
+import { EmailToken, type TokenPurpose } from './email-token.entity.ts';
 
 const HOUR_SECONDS = 3_600;
 /** About as long as a mail is tried. A link that comes later than this is one that nobody waits for. */
@@ -24,7 +24,7 @@ const KINDS: Record<TokenPurpose, Kind> = {
   'confirm-email-change': { path: '/confirm-email-change', lifeSeconds: HOUR_SECONDS },
 };
 
-export interface SpentToken {
+export interface ConsumedToken {
   userId: string;
   /** The address the token was sent to. */
   email: string;
@@ -32,7 +32,7 @@ export interface SpentToken {
 
 /** Secrets that prove that somebody reads the mail of an address. Each works once, for one purpose. */
 @Injectable()
-export class MailedTokensService {
+export class EmailTokensService {
   constructor(
     private readonly config: Config,
     private readonly macs: MacService,
@@ -47,24 +47,24 @@ export class MailedTokensService {
     if (!(mail.template in KINDS)) return '';
     if (await isStale(mail, tx)) return null;
     const purpose = mail.template as TokenPurpose;
-    const token = this.macs.sign(`mailed-token ${purpose}`, mail.id);
+    const token = this.macs.sign(`email-token ${purpose}`, mail.id);
     if (!(await issue(purpose, token, mail, tx))) return null;
     // From a setting and never from a Host header, which whoever asks for the mail could choose.
     return `${this.config.FRONTEND_URL}${KINDS[purpose].path}?token=${token}`;
   }
 
   /** Spends the token, or throws TOKEN_INVALID: the same for one unknown, spent, expired or of another purpose. */
-  async spend(purpose: TokenPurpose, token: string, tx: EntityManager): Promise<SpentToken> {
+  async consume(purpose: TokenPurpose, token: string, tx: EntityManager): Promise<ConsumedToken> {
     // Who has the token was sent the mail, whatever the server said: another attempt would issue the token once more.
     // The mail first, as it is locked while its token is issued.
     await tx.query(
       `UPDATE mails SET sent_at = coalesce(sent_at, now())
-       WHERE id = (SELECT id FROM mailed_tokens WHERE token_hash = $1 AND purpose = $2)`,
+       WHERE id = (SELECT id FROM email_tokens WHERE token_hash = $1 AND purpose = $2)`,
       [hashOf(token), purpose],
     );
     // Deleting is spending: of two at once one finds the row.
-    const [rows] = await tx.query<[SpentToken[], number]>(
-      `DELETE FROM mailed_tokens WHERE token_hash = $1 AND purpose = $2 AND expires_at > now()
+    const [rows] = await tx.query<[ConsumedToken[], number]>(
+      `DELETE FROM email_tokens WHERE token_hash = $1 AND purpose = $2 AND expires_at > now()
        RETURNING user_id AS "userId", email`,
       [hashOf(token), purpose],
     );
@@ -73,13 +73,13 @@ export class MailedTokensService {
   }
 
   /** Voids every link that was mailed to the user, and those in mails that are still to be sent. */
-  async voidAllOf(userId: string, tx: EntityManager): Promise<void> {
+  async revokeAllOf(userId: string, tx: EntityManager): Promise<void> {
     // The mails first: one that is being sent holds its row until its token is there to be found.
     await tx.query(`DELETE FROM mails WHERE user_id = $1 AND sent_at IS NULL AND template = ANY($2)`, [
       userId,
       Object.keys(KINDS),
     ]);
-    await tx.delete(MailedToken, { userId });
+    await tx.delete(EmailToken, { userId });
   }
 }
 
@@ -104,11 +104,11 @@ async function issue(
   tx: EntityManager,
 ): Promise<boolean> {
   const rows = await tx.query<unknown[]>(
-    `INSERT INTO mailed_tokens (id, user_id, purpose, email, token_hash, expires_at)
+    `INSERT INTO email_tokens (id, user_id, purpose, email, token_hash, expires_at)
      VALUES ($1, $2, $3, $4, $5, now() + make_interval(secs => $6))
-     ON CONFLICT ON CONSTRAINT mailed_tokens_user_id_purpose_key DO UPDATE SET
+     ON CONFLICT ON CONSTRAINT email_tokens_user_id_purpose_key DO UPDATE SET
        id = EXCLUDED.id, email = EXCLUDED.email, token_hash = EXCLUDED.token_hash, expires_at = EXCLUDED.expires_at
-       WHERE mailed_tokens.id <= EXCLUDED.id
+       WHERE email_tokens.id <= EXCLUDED.id
      RETURNING id`,
     [id, userId, purpose, recipient, hashOf(token), KINDS[purpose].lifeSeconds],
   );

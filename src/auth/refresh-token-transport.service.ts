@@ -12,7 +12,7 @@ export type RefreshTokenIn = 'body' | 'cookie' | undefined;
 
 /** How tokens travel: in the body, or the refresh token in a cookie. Every way to sign in ends here. */
 @Injectable()
-export class TokenDelivery {
+export class RefreshTokenTransport {
   constructor(
     private readonly config: Config,
     private readonly accessTokens: AccessTokensService,
@@ -33,7 +33,7 @@ export class TokenDelivery {
   }
 
   /** What was asked to be refreshed, and where the successor goes: a token that came in a cookie stays in one. */
-  read(request: FastifyRequest, given: string | undefined, into: RefreshTokenIn) {
+  readRefreshToken(request: FastifyRequest, given: string | undefined, into: RefreshTokenIn) {
     if (given !== undefined) return { token: given, into };
     const token = readRefreshCookie(request, this.config);
     if (token === undefined) throw new RefreshTokenInvalidError();
@@ -41,7 +41,7 @@ export class TokenDelivery {
   }
 
   /** A sign-in never goes on with the session that the browser brings: it ends (OWASP ASVS 5.0, 7.2.4). */
-  async endPresented(request: FastifyRequest): Promise<void> {
+  async revokeCurrentSession(request: FastifyRequest): Promise<void> {
     const token = peekRefreshCookie(request);
     const sessionId = token === undefined ? null : await this.refreshes.sessionOf(token);
     if (!sessionId) return;

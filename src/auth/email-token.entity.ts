@@ -13,11 +13,11 @@ import { User } from '../users/user.entity.ts';
 export type TokenPurpose = 'verify-email' | 'reset-password' | 'confirm-email-change';
 
 /** A secret that was mailed. One a purpose: writing a newer one voids the older. */
-@Entity('mailed_tokens')
-@Unique('mailed_tokens_user_id_purpose_key', ['userId', 'purpose'])
-@Unique('mailed_tokens_token_hash_key', ['tokenHash'])
-@Index('mailed_tokens_expires_at_idx', ['expiresAt'])
-export class MailedToken {
+@Entity('email_tokens')
+@Unique('email_tokens_user_id_purpose_key', ['userId', 'purpose'])
+@Unique('email_tokens_token_hash_key', ['tokenHash'])
+@Index('email_tokens_expires_at_idx', ['expiresAt'])
+export class EmailToken {
   /** That of the mail it is in. */
   @PrimaryColumn('uuid')
   id!: string;
@@ -26,7 +26,7 @@ export class MailedToken {
   userId!: string;
 
   @ManyToOne(() => User, { onDelete: 'CASCADE' })
-  @JoinColumn({ name: 'user_id', foreignKeyConstraintName: 'mailed_tokens_user_id_fkey' })
+  @JoinColumn({ name: 'user_id', foreignKeyConstraintName: 'email_tokens_user_id_fkey' })
   user?: User;
 
   @Column('text')
