@@ -94,7 +94,7 @@ export class CreateSignInTables1763900000000 implements MigrationInterface {
     // Unlogged, because the counters live for a minute and may be lost in a crash.
     await db.query(`
       CREATE UNLOGGED TABLE rate_limits (
-        key varchar(255) NOT NULL,
+        key text NOT NULL,
         points integer NOT NULL DEFAULT 0,
         expire bigint,
         CONSTRAINT rate_limits_pkey PRIMARY KEY (key)

@@ -14,6 +14,7 @@ const checks: Record<string, string[]> = {
   format: [bin('prettier'), '--check', '.', '--cache', '--cache-location', '.local/check/prettier.json'],
   imports: [bin('depcruise'), 'src', 'migrations', 'test', 'scripts', '--config', '.dependency-cruiser.js'],
   parameters: ['scripts/check-parameters.ts'],
+  migrations: ['scripts/check-migrations.ts'],
   // Written from the built code, so this builds first.
   'openapi.json': ['--run', 'openapi', '--', '--check'],
   '.env.example': ['scripts/env-example.ts', '--check'],

@@ -10,6 +10,8 @@ export type EntityClasses = (new () => object)[] | EntitySchema[];
 export type ProcessRole = 'api' | 'worker' | 'migrate';
 
 const LOCK_TIMEOUT_MS = 2_000;
+/** Shorter, because the statements of the application queue behind a migration that waits for a lock. */
+const MIGRATE_LOCK_TIMEOUT_MS = 1_000;
 const IDLE_IN_TRANSACTION_TIMEOUT_MS = 10_000;
 const CONNECT_TIMEOUT_MS = 5_000;
 const WORKER_STATEMENT_FACTOR = 12;
@@ -48,7 +50,11 @@ export function dataSourceOptions(
 /** PostgreSQL manual, 19.11. Zero means no limit: a migration may take long, but waits for a lock only shortly. */
 export function timeouts(config: Config, role: ProcessRole): Record<string, number> {
   if (role === 'migrate') {
-    return { statement_timeout: 0, lock_timeout: LOCK_TIMEOUT_MS, idle_in_transaction_session_timeout: 0 };
+    return {
+      statement_timeout: 0,
+      lock_timeout: MIGRATE_LOCK_TIMEOUT_MS,
+      idle_in_transaction_session_timeout: 0,
+    };
   }
   return {
     statement_timeout:

@@ -1,28 +1,34 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import { runMigrations as runQueueMigrations } from 'bullmq';
-import { DataSource } from 'typeorm';
+import { DataSource, type MixedList } from 'typeorm';
 import type { Config } from '../config/config.ts';
 import { QUEUE_SCHEMA } from '../queue/queue-connections.ts';
-import { dataSourceOptions } from './data-source.ts';
+import { dataSourceOptions, timeouts } from './data-source.ts';
+import { isLockContention } from './postgres-errors.ts';
+import { applySessionSettings } from './session-settings.ts';
 
-/** Any number, the same for everyone who migrates this database. */
+export type MigrationClasses = MixedList<new () => object>;
+
+/** Any number, the same for every process that migrates this database. */
 const ADVISORY_LOCK = 7_236_411_905;
-const WAIT_FOR_OTHERS_MS = 240_000;
+const POLL_MS = 250;
+const OTHERS_MAX_MS = 240_000;
+const ATTEMPTS_MAX = 60;
+const RETRY_MS = { min: 500, max: 3_000 };
 
 /**
- * Brings the schema up to date. Of several that run at once one applies and the others wait for it; all return once
- * the database is current. Resolves to the names of what was applied here.
+ * Brings the schema up to date beside running releases. Of several processes, one applies the migrations and the others
+ * wait. Resolves to the names of the migrations that this process applied.
  */
-export async function migrate(config: Config): Promise<string[]> {
-  // A connection past any pooler: an advisory lock belongs to the session.
-  const lock = new pg.Client({
-    connectionString: config.DATABASE_DIRECT_URL,
-    statement_timeout: WAIT_FOR_OTHERS_MS,
-  });
+export async function migrate(config: Config, classes?: MigrationClasses): Promise<string[]> {
+  // The direct URL, because an advisory lock belongs to the session and a pooler may change the session.
+  const lock = new pg.Client({ connectionString: config.DATABASE_DIRECT_URL });
   await lock.connect();
   try {
-    await lock.query('SELECT pg_advisory_lock($1)', [ADVISORY_LOCK]);
-    const applied = await applyMigrations(config);
+    await applySessionSettings(lock, timeouts(config, 'migrate'));
+    await acquireLock(lock);
+    const applied = await applyMigrations(config, classes);
     if (!config.REDIS_URL) await runQueueMigrations(lock, QUEUE_SCHEMA);
     return applied;
   } finally {
@@ -30,11 +36,52 @@ export async function migrate(config: Config): Promise<string[]> {
   }
 }
 
-async function applyMigrations(config: Config): Promise<string[]> {
-  const db = await new DataSource(dataSourceOptions(config, 'migrate')).initialize();
+/** Polls: a session that waits for a lock has an open snapshot, and CREATE INDEX CONCURRENTLY waits for that. */
+async function acquireLock(client: pg.Client): Promise<void> {
+  const deadline = Date.now() + OTHERS_MAX_MS;
+  for (;;) {
+    const { rows } = await client.query<{ ok: boolean }>('SELECT pg_try_advisory_lock($1) AS ok', [
+      ADVISORY_LOCK,
+    ]);
+    if (rows[0]?.ok) return;
+    if (Date.now() > deadline) throw new Error('Another process has been migrating for four minutes');
+    await sleep(POLL_MS);
+  }
+}
+
+async function applyMigrations(config: Config, classes?: MigrationClasses): Promise<string[]> {
+  const options = dataSourceOptions(config, 'migrate');
+  const db = await new DataSource(classes ? { ...options, migrations: classes } : options).initialize();
   try {
-    return (await db.runMigrations({ transaction: 'each' })).map((migration) => migration.name);
+    const before = new Set(await appliedNames(db));
+    await runWithRetries(db);
+    return (await appliedNames(db)).filter((name) => !before.has(name));
   } finally {
     await db.destroy();
   }
+}
+
+/**
+ * A migration waits for a lock only shortly, because every statement on the table queues behind it. Each migration that
+ * fails this way is rolled back and run again; one without a transaction must be repeatable.
+ */
+async function runWithRetries(db: DataSource): Promise<void> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      await db.runMigrations({ transaction: 'each' });
+      return;
+    } catch (error) {
+      if (!isLockContention(error) || attempt === ATTEMPTS_MAX) throw error;
+      await sleep(Math.min(RETRY_MS.min * attempt, RETRY_MS.max));
+    }
+  }
+}
+
+async function appliedNames(db: DataSource): Promise<string[]> {
+  const [table] = await db.query<{ exists: boolean }[]>(
+    `SELECT to_regclass('migrations') IS NOT NULL AS exists`,
+  );
+  if (!table?.exists) return [];
+  const rows = await db.query<{ name: string }[]>('SELECT name FROM migrations ORDER BY id');
+  return rows.map(({ name }) => name);
 }

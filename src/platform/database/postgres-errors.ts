@@ -52,6 +52,10 @@ export const isStatementTimeout = (error: unknown): boolean =>
 export const isTransactionAborted = (error: unknown): boolean =>
   ['40P01', '40001'].includes(driverError(error)?.code ?? '');
 
+/** A lock timeout or a deadlock: another session held what this one needs. */
+export const isLockContention = (error: unknown): boolean =>
+  ['55P03', '40P01'].includes(driverError(error)?.code ?? '');
+
 /** True if the same request may succeed in a moment, so the response is 503. */
 export function isDatabaseUnavailable(error: unknown): boolean {
   // Not `instanceof`: errors of a socket may come from another realm, as in Jest.

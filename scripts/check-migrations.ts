@@ -1,0 +1,109 @@
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { MigrationInterface, QueryRunner } from 'typeorm';
+import { migrations } from '../src/platform/database/migrations.ts';
+
+/*
+ * Checks that each migration is safe beside a running release: squawk reads the SQL that the migration runs, and two
+ * rules of our own follow. See docs/decisions/0034-migrations-beside-running-releases.md.
+ */
+
+export type MigrationClass = new () => MigrationInterface;
+
+/** These create the tables of the first release, in an empty database. */
+const FIRST_RELEASE_UNTIL = 1_764_100_100_000;
+
+export async function checkMigrations(classes: readonly MigrationClass[]): Promise<string[]> {
+  const recorded = await Promise.all(classes.map(record));
+  return [...squawk(recorded), ...recorded.filter(isAfterFirstRelease).flatMap(ownRules)];
+}
+
+interface Recorded {
+  name: string;
+  isTransactional: boolean;
+  statements: string[];
+}
+
+/** Runs `up` without a database. */
+async function record(migrationClass: MigrationClass): Promise<Recorded> {
+  const statements: string[] = [];
+  const query = async (sql: string, _parameters?: unknown[], isStructured?: boolean) => {
+    statements.push(sql.trim());
+    return isStructured ? { records: [], affected: 0, raw: [] } : [];
+  };
+  const migration = new migrationClass();
+  await migration.up({ query } as unknown as QueryRunner);
+  return { name: migrationClass.name, isTransactional: migration.transaction !== false, statements };
+}
+
+function squawk(recorded: Recorded[]): string[] {
+  const dir = mkdtempSync(join(tmpdir(), 'migrations-'));
+  try {
+    return [true, false].flatMap((isTransactional) => {
+      const files = recorded
+        .filter((migration) => migration.isTransactional === isTransactional)
+        .map(({ name, statements }) => {
+          const file = join(dir, `${name}.sql`);
+          writeFileSync(file, statements.map((statement) => `${statement};\n`).join(''));
+          return file;
+        });
+      return files.length > 0 ? runSquawk(files, isTransactional) : [];
+    });
+  } finally {
+    rmSync(dir, { recursive: true });
+  }
+}
+
+function runSquawk(files: string[], isTransactional: boolean): string[] {
+  const program = join('node_modules', 'squawk-cli', 'js', 'bin', 'squawk');
+  const mode = isTransactional ? '--assume-in-transaction' : '--no-assume-in-transaction';
+  const { stdout, stderr, status } = spawnSync(
+    process.execPath,
+    [program, mode, '--reporter', 'gcc', ...files],
+    { encoding: 'utf8' },
+  );
+  const findings = stdout
+    .split('\n')
+    .filter((line) => line.includes(': warning:') || line.includes(': error:'));
+  if (status !== 0 && findings.length === 0) throw new Error(`squawk failed: ${stdout}${stderr}`);
+  return findings;
+}
+
+const isAfterFirstRelease = ({ name }: Recorded): boolean =>
+  Number(/\d{13}$/.exec(name)?.[0]) > FIRST_RELEASE_UNTIL;
+
+const CREATED = /\bCREATE\s+(?:UNLOGGED\s+)?TABLE\s+(?:IF\s+NOT\s+EXISTS\s+)?"?(\w+)/gi;
+/** Statements that lock a table against writes, and foreign keys, which do the same to the referenced table. */
+const LOCKED =
+  /\b(?:ALTER\s+TABLE(?:\s+IF\s+EXISTS)?(?:\s+ONLY)?|DROP\s+TABLE(?:\s+IF\s+EXISTS)?|TRUNCATE(?:\s+TABLE)?|LOCK(?:\s+TABLE)?|REFERENCES|(?:INDEX|TRIGGER)\s[^;]*?\sON(?:\s+ONLY)?)\s+"?(\w+)/gi;
+const CHANGED = /^(?:UPDATE|DELETE\s+FROM)\s+(?:ONLY\s+)?"?(\w+)/i;
+
+function ownRules({ name, isTransactional, statements }: Recorded): string[] {
+  if (!isTransactional) return [];
+  const sql = statements.join(';\n');
+  const created = new Set([...sql.matchAll(CREATED)].map((match) => match[1]));
+  const locked = new Set(
+    [...sql.matchAll(LOCKED)].map((match) => match[1]).filter((table) => !created.has(table)),
+  );
+  const changed = statements.map((statement) => CHANGED.exec(statement)?.[1]).filter(Boolean);
+  const findings: string[] = [];
+  if (locked.size > 1) {
+    findings.push(
+      `${name}: locks ${[...locked].join(' and ')} in one transaction. Write one migration for each table.`,
+    );
+  }
+  if (changed.length > 0) {
+    findings.push(
+      `${name}: changes rows of ${changed.join(', ')} in one transaction. Use changeInBatches() in a migration with \`transaction = false\`.`,
+    );
+  }
+  return findings;
+}
+
+if (import.meta.main) {
+  const findings = await checkMigrations(migrations);
+  if (findings.length > 0) console.error(findings.join('\n'));
+  process.exitCode = findings.length > 0 ? 1 : 0;
+}
