@@ -66,14 +66,17 @@ export class CreateUsersAndSessions1763800000000 implements MigrationInterface {
         purpose text NOT NULL,
         email text NOT NULL,
         token_hash bytea NOT NULL,
+        password_hash text,
+        display_name text,
         expires_at timestamptz(3) NOT NULL,
+        consumed_at timestamptz(3),
         created_at timestamptz(3) NOT NULL DEFAULT now(),
         CONSTRAINT email_tokens_pkey PRIMARY KEY (id),
-        CONSTRAINT email_tokens_user_id_purpose_key UNIQUE (user_id, purpose),
         CONSTRAINT email_tokens_token_hash_key UNIQUE (token_hash),
         CONSTRAINT email_tokens_user_id_fkey FOREIGN KEY (user_id) REFERENCES users (id) ON DELETE CASCADE
       )`);
 
+    await db.query(`CREATE INDEX email_tokens_user_id_idx ON email_tokens (user_id, purpose, created_at)`);
     await db.query(`CREATE INDEX email_tokens_expires_at_idx ON email_tokens (expires_at)`);
 
     await db.query(`
@@ -82,6 +85,8 @@ export class CreateUsersAndSessions1763800000000 implements MigrationInterface {
         user_id uuid NOT NULL,
         template text NOT NULL,
         recipient text NOT NULL,
+        encrypted_content text,
+        expires_at timestamptz(3),
         created_at timestamptz(3) NOT NULL DEFAULT now(),
         sent_at timestamptz(3),
         CONSTRAINT mails_pkey PRIMARY KEY (id),

@@ -84,12 +84,14 @@ export class CreateSignInTables1763900000000 implements MigrationInterface {
 
     await db.query(`
       CREATE TABLE sign_in_throttles (
+        key_hash bytea NOT NULL,
         account_hash bytea NOT NULL,
         failures integer NOT NULL,
         blocked_until timestamptz(3),
         updated_at timestamptz(3) NOT NULL DEFAULT now(),
-        CONSTRAINT sign_in_throttles_pkey PRIMARY KEY (account_hash)
+        CONSTRAINT sign_in_throttles_pkey PRIMARY KEY (key_hash)
       )`);
+    await db.query(`CREATE INDEX sign_in_throttles_account_hash_idx ON sign_in_throttles (account_hash)`);
     await db.query(`CREATE INDEX sign_in_throttles_updated_at_idx ON sign_in_throttles (updated_at)`);
     // Unlogged, because the counters live for a minute and may be lost in a crash.
     await db.query(`

@@ -1,4 +1,5 @@
 import { type DynamicModule, Module } from '@nestjs/common';
+import { AccountLinkSendHandler } from './auth/account-links.service.ts';
 import { AuthModule } from './auth/auth.module.ts';
 import { JobWorkerModule } from './jobs/job-worker.module.ts';
 import { JobsModule } from './jobs/jobs.module.ts';
@@ -47,6 +48,7 @@ import { WebhooksModule } from './webhooks/outbound/webhooks.module.ts';
   providers: [
     PurgeService,
     WebhookSecretsRenewal,
+    AccountLinkSendHandler,
     MailSendHandler,
     UserEraseHandler,
     UserExportHandler,

@@ -46,8 +46,11 @@ export async function readVerificationMail(mailbox: Mailbox, email: string, prog
   return token;
 }
 
-export async function verifyEmail(api: ApiClient, token: string): Promise<void> {
-  await api.call('POST /v1/auth/verify-email', 204, { json: { token } });
+export async function verifyEmail(api: ApiClient, token: string, password: string): Promise<TokenPair> {
+  const { data } = await api.call<TokenPair | undefined>('POST /v1/auth/verify-email', 200, {
+    json: { token, password },
+  });
+  return checkedPair(data);
 }
 
 export async function signIn(api: ApiClient, email: string, password: string): Promise<TokenPair> {

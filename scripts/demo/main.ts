@@ -43,11 +43,11 @@ interface Visitor {
 async function becomeVisitor({ api, mailbox, terminal, runId }: Demo): Promise<Visitor> {
   const visitor = account.newAccount(runId);
   const { email, password, displayName } = visitor;
-  await terminal.step('Register a new address', (on) => account.register(api, visitor, on));
+  await terminal.step('Register an account', (on) => account.register(api, visitor, on));
   const token = await terminal.step('Read the mail', (on) =>
     account.readVerificationMail(mailbox, email, on),
   );
-  await terminal.step('Verify the address', () => account.verifyEmail(api, token));
+  await terminal.step('Verify the email', () => account.verifyEmail(api, token, password));
   const first = await terminal.step('Sign in', () => account.signIn(api, email, password));
   const profile = { email, displayName, role: 'user', status: 'active', emailVerified: true };
   await terminal.step('Read the profile', (on) => account.readProfile(api.as(first), profile, on));

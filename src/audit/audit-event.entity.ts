@@ -3,6 +3,7 @@ import { Column, CreateDateColumn, Entity, Index, PrimaryColumn } from 'typeorm'
 export const auditEventTypes = [
   'sign-in',
   'sign-in-failed',
+  'sign-in-blocked',
   'sign-out',
   'refresh-token-reused',
   'session-ended',

@@ -25,9 +25,11 @@ import {
   type VerifyEmail,
   verifyEmailSchema,
 } from './auth.schemas.ts';
+import { AccountLinkRequests } from './account-links.service.ts';
 import { AuthService } from './auth.service.ts';
 import { clearRefreshCookie } from './sessions/refresh-cookie.ts';
 import { RefreshTokenTransport } from './refresh-token-transport.service.ts';
+import { EmailVerificationService } from './email-verification.service.ts';
 import { RegistrationService } from './registration.service.ts';
 import { RefreshTokenInvalidError, RefreshTokenReusedError } from './sessions/sessions.errors.ts';
 
@@ -36,13 +38,16 @@ export class AuthController {
   constructor(
     private readonly auth: AuthService,
     private readonly registration: RegistrationService,
+    private readonly verification: EmailVerificationService,
+    private readonly links: AccountLinkRequests,
     private readonly tokens: RefreshTokenTransport,
   ) {}
 
   @Post('register')
   @Endpoint({
-    summary: 'Register an address',
-    description: 'A mail follows: a link to confirm the address, or word that it already has an account.',
+    summary: 'Register an account',
+    description:
+      'Sends a mail: a link to verify the email, or a notice if it already has an account. The response is always the same.',
     status: 202,
     returns: item(acceptedSchema),
   })
@@ -54,18 +59,37 @@ export class AuthController {
   }
 
   @Post('verify-email')
-  @Endpoint({ summary: 'Confirm an address with the token of its mail', errors: [TokenInvalidError] })
+  @Endpoint({
+    summary: 'Verify an email and sign in',
+    description:
+      'Needs the token from the mail and the password of that registration. A wrong password leaves the token valid. ' +
+      'Without the password, reset it instead.',
+    status: 200,
+    returns: item(tokenPairSchema),
+    errors: [TokenInvalidError, InvalidCredentialsError, AccountSuspendedError],
+  })
   @Public()
-  async verifyEmail(@Body({ schema: verifyEmailSchema }) { token }: VerifyEmail) {
-    await this.registration.verifyEmail(token);
+  @RateLimit('sign-in')
+  async verifyEmail(
+    @Body({ schema: verifyEmailSchema }) body: VerifyEmail,
+    @Req() request: FastifyRequest,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ) {
+    const session = await this.verification.verify(body, this.tokens.deviceOf(request));
+    return { data: await this.tokens.deliverSignIn(session, body.refreshTokenIn, request, reply) };
   }
 
   @Post('verify-email/resend')
-  @Endpoint({ summary: 'Send the confirmation once more', status: 202, returns: item(acceptedSchema) })
+  @Endpoint({
+    summary: 'Resend the verification mail',
+    description: 'Sends the newest link again, if the email has an unverified account.',
+    status: 202,
+    returns: item(acceptedSchema),
+  })
   @Public()
   @RateLimit('mail')
   async resendVerification(@Body({ schema: resendVerificationSchema }) { email }: ResendVerification) {
-    await this.registration.resendVerification(email);
+    await this.links.request('verify-email', email);
     return accepted;
   }
 
@@ -84,16 +108,15 @@ export class AuthController {
     @Res({ passthrough: true }) reply: FastifyReply,
   ) {
     const session = await this.auth.login(body, this.tokens.deviceOf(request));
-    await this.tokens.revokeCurrentSession(request);
-    return { data: await this.tokens.deliver(session, body.refreshTokenIn, reply) };
+    return { data: await this.tokens.deliverSignIn(session, body.refreshTokenIn, request, reply) };
   }
 
   @Post('refresh')
   @Endpoint({
-    summary: 'Exchange a refresh token for a new pair',
+    summary: 'Refresh the tokens',
     description:
-      'Within the grace after a refresh the same token gives the same successor; later it ends the session. A token ' +
-      'in the cookie is taken only from pages of allowed origins, and its successor goes into the cookie again.',
+      'A retry within the grace period returns the same new refresh token. Later use of an old token revokes the session. ' +
+      'A token in the cookie is accepted only from pages of allowed origins, and the new one is sent in the cookie again.',
     status: 200,
     returns: item(tokenPairSchema),
     errors: [RefreshTokenInvalidError, RefreshTokenReusedError, ForbiddenError],
@@ -109,14 +132,14 @@ export class AuthController {
   }
 
   @Post('logout')
-  @Endpoint({ summary: 'End this session' })
+  @Endpoint({ summary: 'Sign out' })
   async logout(@CurrentUser() caller: Principal, @Res({ passthrough: true }) reply: FastifyReply) {
     await this.auth.logout(caller);
     clearRefreshCookie(reply);
   }
 
   @Post('logout-all')
-  @Endpoint({ summary: 'End every session of the own account' })
+  @Endpoint({ summary: 'Sign out on all devices' })
   async logoutAll(@CurrentUser() caller: Principal, @Res({ passthrough: true }) reply: FastifyReply) {
     await this.auth.logoutAll(caller);
     clearRefreshCookie(reply);

@@ -3,22 +3,36 @@ import { defineProblem } from '../platform/errors/app-error.ts';
 export class TokenInvalidError extends defineProblem(
   400,
   'TOKEN_INVALID',
-  'The token is not valid, or no longer.',
+  'Token invalid',
+  'The token is invalid or has expired. Request a new one.',
 ) {}
 export class InvalidCredentialsError extends defineProblem(
   401,
   'INVALID_CREDENTIALS',
-  'The address or the password is wrong.',
+  'Invalid credentials',
+  'Email or password is wrong. Try again, or reset the password.',
 ) {}
 export class EmailNotVerifiedError extends defineProblem(
   403,
   'EMAIL_NOT_VERIFIED',
-  'Confirm your address first.',
+  'Email not verified',
+  'Open the link in the verification mail first, or request another one.',
 ) {}
 export class AccountSuspendedError extends defineProblem(
   403,
   'ACCOUNT_SUSPENDED',
-  'The account is suspended.',
+  'Account suspended',
+  'An administrator has suspended this account.',
 ) {}
-export class WrongPasswordError extends defineProblem(403, 'WRONG_PASSWORD', 'The password is wrong.') {}
-export class EmailTakenError extends defineProblem(409, 'EMAIL_TAKEN', 'The address has an account.') {}
+export class WrongPasswordError extends defineProblem(
+  403,
+  'WRONG_PASSWORD',
+  'Wrong password',
+  'The current password is wrong or missing.',
+) {}
+export class EmailTakenError extends defineProblem(
+  409,
+  'EMAIL_TAKEN',
+  'Email taken',
+  'Another account uses this email. Choose another one.',
+) {}

@@ -1,8 +1,10 @@
 import { Module } from '@nestjs/common';
 import { TypeOrmModule } from '@nestjs/typeorm';
+import { JobsModule } from '../jobs/jobs.module.ts';
 import { MailModule } from '../mail/mail.module.ts';
 import { UsersModule } from '../users/users.module.ts';
 import { AccessRevocationService } from './access-revocation.service.ts';
+import { AccountLinkRequests, AccountLinksService } from './account-links.service.ts';
 import { AuthController } from './auth.controller.ts';
 import { AuthService } from './auth.service.ts';
 import { EmailToken } from './email-token.entity.ts';
@@ -11,11 +13,13 @@ import { AccountNoticesModule } from './notices/account-notices.module.ts';
 import { CredentialsService } from './passwords/credentials.service.ts';
 import { NewPasswordService } from './passwords/new-password.service.ts';
 import { PasswordChangeService } from './passwords/password-change.service.ts';
+import { KnownDevices } from './passwords/known-devices.service.ts';
 import { PasswordHasher } from './passwords/password-hasher.service.ts';
 import { PasswordResetService } from './passwords/password-reset.service.ts';
 import { PasswordsController } from './passwords/passwords.controller.ts';
 import { SignInThrottle } from './passwords/sign-in-throttle.service.ts';
 import { EmailChangeController } from './email-change.controller.ts';
+import { EmailVerificationService } from './email-verification.service.ts';
 import { EmailChangeService } from './email-change.service.ts';
 import { RefreshTokenTransport } from './refresh-token-transport.service.ts';
 import { AuditModule } from '../audit/audit.module.ts';
@@ -29,12 +33,17 @@ import { SessionsModule } from './sessions/sessions.module.ts';
     SessionsModule,
     UsersModule,
     MailModule,
+    JobsModule,
     AccountNoticesModule,
   ],
   controllers: [AuthController, PasswordsController, EmailChangeController],
   providers: [
     AuthService,
     RegistrationService,
+    EmailVerificationService,
+    AccountLinksService,
+    AccountLinkRequests,
+    KnownDevices,
     EmailChangeService,
     AccessRevocationService,
     RefreshTokenTransport,
@@ -46,6 +55,6 @@ import { SessionsModule } from './sessions/sessions.module.ts';
     PasswordChangeService,
     PasswordResetService,
   ],
-  exports: [EmailTokensService, RefreshTokenTransport],
+  exports: [EmailTokensService, RefreshTokenTransport, AccountLinksService],
 })
 export class AuthModule {}

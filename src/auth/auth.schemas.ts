@@ -1,16 +1,13 @@
 import { z } from 'zod';
 import { emailSchema, tokenSchema } from '../platform/http/schemas.ts';
 import { displayNameSchema } from '../users/users.schemas.ts';
-import { newPasswordSchema, passwordSchema, refuseAddressIn } from './passwords/password.schema.ts';
+import { newPasswordSchema, passwordSchema, checkWithoutEmail } from './passwords/password.schema.ts';
 
 export const registerSchema = z
   .strictObject({ email: emailSchema, password: newPasswordSchema, displayName: displayNameSchema })
-  .superRefine(refuseAddressIn)
+  .superRefine(checkWithoutEmail)
   .meta({ id: 'Register' });
 export type Register = z.output<typeof registerSchema>;
-
-export const verifyEmailSchema = z.strictObject({ token: tokenSchema }).meta({ id: 'VerifyEmail' });
-export type VerifyEmail = z.output<typeof verifyEmailSchema>;
 
 export const resendVerificationSchema = z
   .strictObject({ email: emailSchema })
@@ -21,8 +18,17 @@ export const refreshTokenInSchema = z
   .enum(['body', 'cookie'])
   .optional()
   .describe(
-    'Where the refresh token goes: into the answer, or into a cookie that scripts can’t read. Default: body.',
+    'Where the refresh token is sent: in the response body, or in a cookie that scripts can’t read. Default: body.',
   );
+
+export const verifyEmailSchema = z
+  .strictObject({
+    token: tokenSchema.describe('From the link in the mail.'),
+    password: passwordSchema.describe('The password of the registration that sent the mail.'),
+    refreshTokenIn: refreshTokenInSchema,
+  })
+  .meta({ id: 'VerifyEmail' });
+export type VerifyEmail = z.output<typeof verifyEmailSchema>;
 
 export const loginSchema = z
   .strictObject({ email: emailSchema, password: passwordSchema, refreshTokenIn: refreshTokenInSchema })
@@ -31,7 +37,7 @@ export type Login = z.output<typeof loginSchema>;
 
 export const refreshSchema = z
   .strictObject({
-    refreshToken: tokenSchema.optional().describe('Left out where it is in the cookie.'),
+    refreshToken: tokenSchema.optional().describe('Leave out if it is in the cookie.'),
     refreshTokenIn: refreshTokenInSchema,
   })
   .meta({ id: 'Refresh' });
@@ -40,7 +46,7 @@ export type Refresh = z.output<typeof refreshSchema>;
 export const changeEmailSchema = z
   .strictObject({
     newEmail: emailSchema,
-    password: passwordSchema.optional().describe('Needed where the account has one.'),
+    password: passwordSchema.optional().describe('Required if the account has a password.'),
   })
   .meta({ id: 'ChangeEmail' });
 export type ChangeEmail = z.output<typeof changeEmailSchema>;
@@ -53,7 +59,7 @@ export type ConfirmEmailChange = z.output<typeof confirmEmailChangeSchema>;
 export const tokenPairSchema = z
   .object({
     accessToken: z.string(),
-    refreshToken: z.string().optional().describe('Left out where it went into the cookie.'),
+    refreshToken: z.string().optional().describe('Absent if it was sent in the cookie.'),
     tokenType: z.literal('Bearer'),
     expiresIn: z.int().describe('Seconds.'),
   })

@@ -1,4 +1,5 @@
 import { Injectable } from '@nestjs/common';
+import { DataSource, type EntityManager } from 'typeorm';
 import { AuditService } from '../audit/audit.service.ts';
 import type { Principal } from '../platform/security/principal.ts';
 import type { User } from '../users/user.entity.ts';
@@ -9,10 +10,15 @@ import { CredentialsService } from './passwords/credentials.service.ts';
 import { SessionRefreshService } from './sessions/session-refresh.service.ts';
 import { type Device, type LiveSession, SessionsService } from './sessions/sessions.service.ts';
 
-/** Signing in with a password, staying signed in, signing out. */
+/** The device of a sign-in, with its cookie if it has signed in before. */
+export interface SignInDevice extends Device {
+  deviceCookie?: string | undefined;
+}
+
 @Injectable()
 export class AuthService {
   constructor(
+    private readonly db: DataSource,
     private readonly users: UsersService,
     private readonly credentials: CredentialsService,
     private readonly sessions: SessionsService,
@@ -20,16 +26,24 @@ export class AuthService {
     private readonly audit: AuditService,
   ) {}
 
-  /** What is wrong with an account is told only to who knows its password. */
-  async login({ email, password }: Login, device: Device): Promise<LiveSession> {
-    const verified = await this.credentials.verify(email, password);
+  /** Only a caller who knows the password learns that an account is unverified or suspended. */
+  async login({ email, password }: Login, device: SignInDevice): Promise<LiveSession> {
+    const verified = await this.credentials.verify(email, password, device);
     if (!verified) throw new InvalidCredentialsError();
-    return this.users.transaction(async (tx) => {
-      // Locked, and read anew: a reset or a suspension since must not miss the session that begins here.
-      const user = openAccount(await this.users.findForUpdate(verified.id, tx), verified.passwordHash);
-      await this.audit.record({ type: 'sign-in', userId: user.id, data: { method: 'password' } }, tx);
-      return this.sessions.begin(user, device, tx);
+    return this.db.transaction(async (tx) => {
+      // Locked and read again: a reset or a suspension meanwhile must not miss the session that starts here.
+      const user = await this.users.findForUpdate(verified.id, tx);
+      if (!user || user.passwordHash !== verified.passwordHash) throw new InvalidCredentialsError();
+      return this.startPasswordSession(user, device, tx);
     });
+  }
+
+  /** The caller has checked the password and locked the user's row. */
+  async startPasswordSession(user: User, device: SignInDevice, tx: EntityManager): Promise<LiveSession> {
+    if (!user.emailVerifiedAt) throw new EmailNotVerifiedError();
+    if (user.status === 'suspended') throw new AccountSuspendedError();
+    await this.audit.record({ type: 'sign-in', userId: user.id, data: { method: 'password' } }, tx);
+    return this.sessions.begin(user, device, tx);
   }
 
   refresh(refreshToken: string): Promise<LiveSession> {
@@ -37,7 +51,7 @@ export class AuthService {
   }
 
   async logout({ sessionId, userId }: Principal): Promise<void> {
-    await this.users.transaction(async (tx) => {
+    await this.db.transaction(async (tx) => {
       await this.sessions.end(sessionId, 'logout', tx);
       await this.audit.record({ type: 'sign-out', userId }, tx);
     });
@@ -45,17 +59,10 @@ export class AuthService {
   }
 
   async logoutAll({ userId }: Principal): Promise<void> {
-    const ended = await this.users.transaction(async (tx) => {
+    const ended = await this.db.transaction(async (tx) => {
       await this.audit.record({ type: 'sign-out', userId, data: { sessions: 'all' } }, tx);
       return this.sessions.endAllOf(userId, 'logout', tx);
     });
     this.sessions.announceEnded(ended);
   }
-}
-
-function openAccount(user: User | null, verifiedHash: string | null): User {
-  if (!user || user.passwordHash !== verifiedHash) throw new InvalidCredentialsError();
-  if (!user.emailVerifiedAt) throw new EmailNotVerifiedError();
-  if (user.status === 'suspended') throw new AccountSuspendedError();
-  return user;
 }

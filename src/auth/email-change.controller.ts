@@ -20,8 +20,8 @@ export class EmailChangeController {
 
   @Post('users/me/email')
   @Endpoint({
-    summary: 'Ask for another address',
-    description: 'A mail to the new address holds the link that makes it the one of the account.',
+    summary: 'Request an email change',
+    description: 'Sends a link to the new email. The email changes when the link is used.',
     status: 202,
     returns: item(acceptedSchema),
     errors: [WrongPasswordError, RecentSignInRequiredError],
@@ -34,8 +34,8 @@ export class EmailChangeController {
 
   @Post('auth/confirm-email-change')
   @Endpoint({
-    summary: 'Confirm the new address with the token of its mail',
-    description: 'Ends every session; the old address is told.',
+    summary: 'Confirm an email change',
+    description: 'Uses the token from the mail. Revokes all sessions and notifies the old email.',
     errors: [TokenInvalidError, EmailTakenError],
   })
   @Public()

@@ -1,23 +1,27 @@
 import { Injectable } from '@nestjs/common';
+import { DataSource, type EntityManager } from 'typeorm';
 import { violatedUniqueConstraint } from '../platform/database/postgres-errors.ts';
 import type { Principal } from '../platform/security/principal.ts';
+import { requireRecentSignIn } from '../platform/security/recent-sign-in.ts';
 import { type MailLimit, MailService } from '../mail/mail.service.ts';
 import type { User } from '../users/user.entity.ts';
 import { UsersService } from '../users/users.service.ts';
 import { AccessRevocationService } from './access-revocation.service.ts';
 import { EmailTakenError, TokenInvalidError, WrongPasswordError } from './auth.errors.ts';
+import { alreadyRegisteredMail, confirmEmailChangeMail } from './auth.mails.ts';
 import type { ChangeEmail } from './auth.schemas.ts';
+import type { EmailToken } from './email-token.entity.ts';
 import { EmailTokensService } from './email-tokens.service.ts';
 import { CredentialsService } from './passwords/credentials.service.ts';
-import { requireRecentSignIn } from '../platform/security/recent-sign-in.ts';
+import { ALREADY_REGISTERED_LIMIT } from './registration.service.ts';
 
 const CONFIRMATION_LIMIT: MailLimit = { perMinute: 1, perHour: 5 };
-const NOTICE_LIMIT: MailLimit = { perHour: 1 };
 
-/** The old address stays the one to sign in with until the new one is confirmed, and is told when it changes. */
+/** The old email stays valid until the new one is confirmed, and is notified of the change. */
 @Injectable()
 export class EmailChangeService {
   constructor(
+    private readonly db: DataSource,
     private readonly users: UsersService,
     private readonly credentials: CredentialsService,
     private readonly tokens: EmailTokensService,
@@ -25,49 +29,87 @@ export class EmailChangeService {
     private readonly access: AccessRevocationService,
   ) {}
 
-  /** Answers the same for an address that is taken: only its owner hears of it. */
+  /** Returns the same response for an email that is taken: only its owner is notified. */
   async request({ newEmail, password }: ChangeEmail, caller: Principal): Promise<void> {
-    const user = await this.prove(await this.users.get(caller.userId), password, caller);
-    await this.users.transaction(async (tx) => {
-      const owner = await this.users.findByEmailForUpdate(newEmail, tx);
-      if (owner?.emailVerifiedAt) {
-        if (owner.id !== user.id) await this.mail.sendWithin(NOTICE_LIMIT, 'already-registered', owner, tx);
-        return;
-      }
-      // Locked: the limit of mails holds for many requests at once, and a reset since voids what was proven.
-      const now = await this.users.findForUpdate(user.id, tx);
-      if (now?.passwordHash !== user.passwordHash) throw new WrongPasswordError();
-      const recipient = { id: user.id, email: newEmail };
-      await this.mail.sendWithin(CONFIRMATION_LIMIT, 'confirm-email-change', recipient, tx);
+    const user = await this.authorize(await this.users.get(caller.userId), password, caller);
+    const found = await this.users.findByEmail(newEmail);
+    await this.db.transaction(async (tx) => {
+      // Locked, so that the mail limit holds for parallel requests and a reset meanwhile is noticed.
+      const { locked, other } = await this.lockBoth(user.id, found?.id, tx);
+      if (locked?.passwordHash !== user.passwordHash) throw new WrongPasswordError();
+      if (other?.emailVerifiedAt) await this.notifyOwner(other, tx);
+      else if (locked.email !== newEmail) await this.sendLink({ id: user.id, email: newEmail }, tx);
     });
   }
 
-  async confirm(token: string): Promise<void> {
-    const ended = await this.users.transaction(async (tx) => {
-      const { userId, email } = await this.tokens.consume('confirm-email-change', token, tx);
-      const before = await this.users.findForUpdate(userId, tx);
-      if (!before) throw new TokenInvalidError();
-      await this.users
-        .change(userId, { email, emailVerifiedAt: new Date() }, undefined, tx)
-        .catch(refuseTaken);
-      return this.access.revokeAll(before, 'email-changed', tx);
+  /** A second use of the link changes nothing and succeeds, for an hour. */
+  async confirm(secret: string): Promise<void> {
+    const token = await this.tokens.get('confirm-email-change', secret);
+    const found = await this.users.findByEmail(token.email);
+    const ended = await this.db.transaction(async (tx) => {
+      const { locked, other } = await this.lockBoth(token.userId, found?.id, tx);
+      if (!locked) throw new TokenInvalidError();
+      return this.changeEmail(locked, token, other, tx);
     });
     this.access.announce(ended);
   }
 
-  /** By the password; an account that has none, by having just signed in. */
-  private async prove(user: User, password: string | undefined, caller: Principal): Promise<User> {
+  private async changeEmail(
+    before: User,
+    token: EmailToken,
+    other: User | undefined,
+    tx: EntityManager,
+  ): Promise<string[]> {
+    const { email } = token;
+    if (!(await this.tokens.consume(token, tx))) {
+      // Used before, or by a parallel request: revoked tokens are deleted.
+      if (before.email === email && (await this.tokens.exists(token, tx))) return [];
+      throw new TokenInvalidError();
+    }
+    // Whoever confirms has proven that the email is theirs. An unverified account there has proven nothing.
+    if (other) await this.users.deleteUnverified(other.id, tx);
+    const changes = { email, emailVerifiedAt: new Date() };
+    await this.users.change({ id: before.id }, changes, tx).catch(throwEmailTaken);
+    return this.access.revokeAll(before, 'email-changed', tx);
+  }
+
+  private async lockBoth(userId: string, otherId: string | undefined, tx: EntityManager) {
+    const users = await this.users.lockAll([userId, ...(otherId ? [otherId] : [])], tx);
+    return {
+      locked: users.find(({ id }) => id === userId),
+      other: users.find(({ id }) => id !== userId),
+    };
+  }
+
+  private async notifyOwner(owner: User, tx: EntityManager): Promise<void> {
+    if (!(await this.mail.isWithinLimit(ALREADY_REGISTERED_LIMIT, alreadyRegisteredMail, owner.id, tx)))
+      return;
+    await this.mail.send({ template: alreadyRegisteredMail, to: owner, data: {} }, tx);
+  }
+
+  /** A request for another email replaces the one before: only one new email can be meant. */
+  private async sendLink(to: { id: string; email: string }, tx: EntityManager): Promise<void> {
+    if (!(await this.mail.isWithinLimit(CONFIRMATION_LIMIT, confirmEmailChangeMail, to.id, tx))) return;
+    await this.tokens.revokeAllOf(to.id, tx, ['confirm-email-change']);
+    const { url, expiresAt } = await this.tokens.createLink('confirm-email-change', to, tx);
+    await this.mail.send({ template: confirmEmailChangeMail, to, data: { url }, expiresAt }, tx);
+  }
+
+  /** By the password. An account without one needs a recent sign-in instead. */
+  private async authorize(user: User, password: string | undefined, caller: Principal): Promise<User> {
     if (!user.passwordHash) {
       requireRecentSignIn(caller);
       return user;
     }
-    const proven = password === undefined ? null : await this.credentials.verify(user.email, password);
-    if (proven?.id !== user.id) throw new WrongPasswordError();
-    return proven;
+    if (password === undefined) throw new WrongPasswordError();
+    const { sessionId } = caller;
+    const verified = await this.credentials.verify(user.email, password, { sessionId });
+    if (verified?.id !== user.id) throw new WrongPasswordError();
+    return verified;
   }
 }
 
-function refuseTaken(error: unknown): never {
+function throwEmailTaken(error: unknown): never {
   if (violatedUniqueConstraint(error) === 'users_email_key') throw new EmailTakenError();
   throw error;
 }

@@ -2,23 +2,23 @@ import {
   Column,
   CreateDateColumn,
   Entity,
+  Index,
   JoinColumn,
   ManyToOne,
   PrimaryColumn,
   Unique,
-  Index,
 } from 'typeorm';
 import { User } from '../users/user.entity.ts';
 
-export type TokenPurpose = 'verify-email' | 'reset-password' | 'confirm-email-change';
+export const tokenPurposes = ['verify-email', 'reset-password', 'confirm-email-change'] as const;
+export type TokenPurpose = (typeof tokenPurposes)[number];
 
-/** A secret that was mailed. One a purpose: writing a newer one voids the older. */
+/** The token of a link in a mail. It proves that its bearer reads the mail of one address, for one purpose. */
 @Entity('email_tokens')
-@Unique('email_tokens_user_id_purpose_key', ['userId', 'purpose'])
 @Unique('email_tokens_token_hash_key', ['tokenHash'])
+@Index('email_tokens_user_id_idx', ['userId', 'purpose', 'createdAt'])
 @Index('email_tokens_expires_at_idx', ['expiresAt'])
 export class EmailToken {
-  /** That of the mail it is in. */
   @PrimaryColumn('uuid')
   id!: string;
 
@@ -32,16 +32,28 @@ export class EmailToken {
   @Column('text')
   purpose!: TokenPurpose;
 
-  /** The address it was sent to: it proves that one and no other. */
+  /** The email it was sent to, and the only one that it proves. */
   @Column('text')
   email!: string;
 
-  /** SHA-256. A slow hash is for guessable secrets; this one has 256 bits of a MAC (OWASP ASVS 5.0, 6.5.2). */
+  /** SHA-256. A slow hash is for guessable secrets; this one has 256 bits (OWASP ASVS 5.0, 6.5.2). */
   @Column('bytea')
   tokenHash!: Buffer;
 
+  /** Of the registration attempt that this token verifies. */
+  @Column('text', { nullable: true })
+  passwordHash!: string | null;
+
+  /** Of the registration attempt that this token verifies. */
+  @Column('text', { nullable: true })
+  displayName!: string | null;
+
   @Column({ type: 'timestamptz', precision: 3 })
   expiresAt!: Date;
+
+  /** Kept for an hour after its use, so that a second click on the same link is no error. */
+  @Column({ type: 'timestamptz', precision: 3, nullable: true })
+  consumedAt!: Date | null;
 
   @CreateDateColumn({ type: 'timestamptz', precision: 3 })
   createdAt!: Date;

@@ -1,118 +1,131 @@
 import { Injectable } from '@nestjs/common';
-import { createHash } from 'node:crypto';
-import type { EntityManager } from 'typeorm';
-import type { Mail } from '../mail/mail.entity.ts';
+import { createHash, randomUUIDv7 } from 'node:crypto';
+import { DataSource, type EntityManager, In, IsNull, Raw } from 'typeorm';
+import { MailService, type Recipient } from '../mail/mail.service.ts';
 import { Config } from '../platform/config/config.ts';
 import { MacService } from '../platform/security/mac.service.ts';
 import { TokenInvalidError } from './auth.errors.ts';
-import { EmailToken, type TokenPurpose } from './email-token.entity.ts';
+import { EmailToken, type TokenPurpose, tokenPurposes } from './email-token.entity.ts';
 
 const HOUR_SECONDS = 3_600;
-/** About as long as a mail is tried. A link that comes later than this is one that nobody waits for. */
-const LATE_SECONDS = 24 * HOUR_SECONDS;
 
-interface Kind {
-  /** Path on the frontend that the link leads to. */
-  path: string;
-  lifeSeconds: number;
-}
-
-const KINDS: Record<TokenPurpose, Kind> = {
-  'verify-email': { path: '/verify-email', lifeSeconds: 24 * HOUR_SECONDS },
-  // Short: who sees the mail can take over the account.
-  'reset-password': { path: '/reset-password', lifeSeconds: HOUR_SECONDS / 2 },
-  'confirm-email-change': { path: '/confirm-email-change', lifeSeconds: HOUR_SECONDS },
+const LIFE_SECONDS: Record<TokenPurpose, number> = {
+  'verify-email': 24 * HOUR_SECONDS,
+  // Short, since whoever sees the mail can take over the account.
+  'reset-password': HOUR_SECONDS / 2,
+  'confirm-email-change': HOUR_SECONDS,
 };
 
-export interface ConsumedToken {
-  userId: string;
-  /** The address the token was sent to. */
-  email: string;
+/** What a registration attempt chose. It applies only if the link of that attempt is used. */
+export type RegistrationAttempt = Pick<EmailToken, 'passwordHash' | 'displayName'>;
+
+export interface EmailLink {
+  url: string;
+  expiresAt: Date;
 }
 
-/** Secrets that prove that somebody reads the mail of an address. Each works once, for one purpose. */
+/** Creates and checks the tokens of links in mails. Lock the user's row before you write tokens. */
 @Injectable()
 export class EmailTokensService {
   constructor(
     private readonly config: Config,
     private readonly macs: MacService,
+    private readonly mail: MailService,
+    private readonly db: DataSource,
   ) {}
 
+  /** Earlier links stay valid: a request by somebody else must not revoke a link that its owner is about to use. */
+  async createLink(
+    purpose: TokenPurpose,
+    { id: userId, email }: Recipient,
+    tx: EntityManager,
+    attempt?: RegistrationAttempt,
+  ): Promise<EmailLink> {
+    const id = randomUUIDv7();
+    const token = this.tokenOf(purpose, id);
+    const { passwordHash = null, displayName = null } = attempt ?? {};
+    const [row] = await tx.query<{ expiresAt: Date }[]>(
+      `INSERT INTO email_tokens (id, user_id, purpose, email, token_hash, password_hash, display_name, expires_at)
+       VALUES ($1, $2, $3, $4, $5, $6, $7, now() + make_interval(secs => $8)) RETURNING expires_at AS "expiresAt"`,
+      [id, userId, purpose, email, hashOf(token), passwordHash, displayName, LIFE_SECONDS[purpose]],
+    );
+    return { url: this.urlOf(purpose, token), expiresAt: row!.expiresAt };
+  }
+
+  /** The newest link if it is valid for at least half of its time, to be sent once more. */
+  async findLink(
+    purpose: TokenPurpose,
+    { id: userId, email }: Recipient,
+    tx: EntityManager,
+  ): Promise<EmailLink | null> {
+    const minimumSeconds = LIFE_SECONDS[purpose] / 2;
+    const newest = await tx.findOne(EmailToken, {
+      where: {
+        userId,
+        email,
+        purpose,
+        consumedAt: IsNull(),
+        expiresAt: Raw((column) => `${column} > now() + make_interval(secs => ${minimumSeconds})`),
+      },
+      order: { createdAt: 'DESC', id: 'DESC' },
+    });
+    if (!newest) return null;
+    const token = this.tokenOf(purpose, newest.id);
+    // Differs if SECRET_KEYS got a new first key since.
+    if (!hashOf(token).equals(newest.tokenHash)) return null;
+    return { url: this.urlOf(purpose, token), expiresAt: newest.expiresAt };
+  }
+
   /**
-   * The link this mail carries; empty where it needs none, null where a newer mail has voided it or it comes too late. It
-   * is derived from the mail, so that a mail which is sent again holds the same link: of two copies either may be the
-   * one that is read. Only when SECRET_KEYS got a new first key in between does the later copy void the earlier.
+   * A token that has not expired; it may be consumed. TOKEN_INVALID if it is unknown, expired or for another purpose, always
+   * the same. Cheap, so that callers reject invalid tokens before they hash a password.
    */
-  async linkFor(mail: Mail, tx: EntityManager): Promise<string | null> {
-    if (!(mail.template in KINDS)) return '';
-    if (await isStale(mail, tx)) return null;
-    const purpose = mail.template as TokenPurpose;
-    const token = this.macs.sign(`email-token ${purpose}`, mail.id);
-    if (!(await issue(purpose, token, mail, tx))) return null;
-    // From a setting and never from a Host header, which whoever asks for the mail could choose.
-    return `${this.config.FRONTEND_URL}${KINDS[purpose].path}?token=${token}`;
+  async get(purpose: TokenPurpose, token: string): Promise<EmailToken> {
+    const found = await this.db.manager.findOneBy(EmailToken, {
+      tokenHash: hashOf(token),
+      purpose,
+      expiresAt: Raw((column) => `${column} > now()`),
+    });
+    if (!found) throw new TokenInvalidError();
+    return found;
   }
 
-  /** Spends the token, or throws TOKEN_INVALID: the same for one unknown, spent, expired or of another purpose. */
-  async consume(purpose: TokenPurpose, token: string, tx: EntityManager): Promise<ConsumedToken> {
-    // Who has the token was sent the mail, whatever the server said: another attempt would issue the token once more.
-    // The mail first, as it is locked while its token is issued.
-    await tx.query(
-      `UPDATE mails SET sent_at = coalesce(sent_at, now())
-       WHERE id = (SELECT id FROM email_tokens WHERE token_hash = $1 AND purpose = $2)`,
-      [hashOf(token), purpose],
+  /** Atomic: false if the token was consumed or revoked, or has expired. */
+  async consume({ id, userId, purpose }: EmailToken, tx: EntityManager): Promise<boolean> {
+    const { affected } = await tx.update(
+      EmailToken,
+      { id, consumedAt: IsNull(), expiresAt: Raw((column) => `${column} > now()`) },
+      { consumedAt: () => 'now()', expiresAt: () => `now() + interval '1 hour'` },
     );
-    // Deleting is spending: of two at once one finds the row.
-    const [rows] = await tx.query<[ConsumedToken[], number]>(
-      `DELETE FROM email_tokens WHERE token_hash = $1 AND purpose = $2 AND expires_at > now()
-       RETURNING user_id AS "userId", email`,
-      [hashOf(token), purpose],
-    );
-    if (!rows[0]) throw new TokenInvalidError();
-    return rows[0];
+    if (affected === 1) await this.revokeAllOf(userId, tx, [purpose]);
+    return affected === 1;
   }
 
-  /** Voids every link that was mailed to the user, and those in mails that are still to be sent. */
-  async revokeAllOf(userId: string, tx: EntityManager): Promise<void> {
-    // The mails first: one that is being sent holds its row until its token is there to be found.
-    await tx.query(`DELETE FROM mails WHERE user_id = $1 AND sent_at IS NULL AND template = ANY($2)`, [
-      userId,
-      Object.keys(KINDS),
-    ]);
-    await tx.delete(EmailToken, { userId });
+  /** False once it was revoked or has expired. */
+  exists({ id }: EmailToken, tx: EntityManager): Promise<boolean> {
+    return tx.existsBy(EmailToken, { id, expiresAt: Raw((column) => `${column} > now()`) });
   }
-}
 
-/** Asks the mails, since the token of the newer one may be spent or purged by the time that the older is sent again. */
-async function isStale({ id, userId, template, createdAt }: Mail, tx: EntityManager): Promise<boolean> {
-  if (Date.now() - createdAt.getTime() > LATE_SECONDS * 1_000) return true;
-  const newer = await tx.query<unknown[]>(
-    `SELECT 1 FROM mails WHERE user_id = $1 AND template = $2 AND id > $3 LIMIT 1`,
-    [userId, template, id],
-  );
-  return newer.length > 0;
-}
+  /** Revokes links that were not used yet, also in mails that are still to be sent. */
+  async revokeAllOf(
+    userId: string,
+    tx: EntityManager,
+    purposes: readonly TokenPurpose[] = tokenPurposes,
+  ): Promise<void> {
+    await tx.delete(EmailToken, { userId, purpose: In(purposes), consumedAt: IsNull() });
+    // Each mail with a link is named after the purpose of its token.
+    await this.mail.cancelUnsent(userId, purposes, tx);
+  }
 
-/**
- * One row a user and purpose, so that a newer token voids the older: ids tell which mail is the newer one. False where
- * this is the older.
- */
-async function issue(
-  purpose: TokenPurpose,
-  token: string,
-  { id, userId, recipient }: Mail,
-  tx: EntityManager,
-): Promise<boolean> {
-  const rows = await tx.query<unknown[]>(
-    `INSERT INTO email_tokens (id, user_id, purpose, email, token_hash, expires_at)
-     VALUES ($1, $2, $3, $4, $5, now() + make_interval(secs => $6))
-     ON CONFLICT ON CONSTRAINT email_tokens_user_id_purpose_key DO UPDATE SET
-       id = EXCLUDED.id, email = EXCLUDED.email, token_hash = EXCLUDED.token_hash, expires_at = EXCLUDED.expires_at
-       WHERE email_tokens.id <= EXCLUDED.id
-     RETURNING id`,
-    [id, userId, purpose, recipient, hashOf(token), KINDS[purpose].lifeSeconds],
-  );
-  return rows.length > 0;
+  /** Derived from the id, so that the same link can be sent again although only a hash of the token is stored. */
+  private tokenOf(purpose: TokenPurpose, id: string): string {
+    return this.macs.sign(`email-token ${purpose}`, id);
+  }
+
+  /** From a setting, never from a Host header, which the sender of a request could choose. */
+  private urlOf(purpose: TokenPurpose, token: string): string {
+    return `${this.config.FRONTEND_URL}/${purpose}?token=${token}`;
+  }
 }
 
 const hashOf = (token: string): Buffer => createHash('sha256').update(token).digest();

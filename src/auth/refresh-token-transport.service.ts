@@ -1,16 +1,18 @@
 import { Injectable } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import { DataSource } from 'typeorm';
 import { Config } from '../platform/config/config.ts';
+import type { SignInDevice } from './auth.service.ts';
+import { KnownDevices } from './passwords/known-devices.service.ts';
 import { AccessTokensService, type TokenPair } from './sessions/access-tokens.service.ts';
 import { peekRefreshCookie, readRefreshCookie, setRefreshCookie } from './sessions/refresh-cookie.ts';
 import { SessionRefreshService } from './sessions/session-refresh.service.ts';
 import { RefreshTokenInvalidError } from './sessions/sessions.errors.ts';
-import { type Device, type LiveSession, SessionsService } from './sessions/sessions.service.ts';
-import { DataSource } from 'typeorm';
+import { type LiveSession, SessionsService } from './sessions/sessions.service.ts';
 
 export type RefreshTokenIn = 'body' | 'cookie' | undefined;
 
-/** How tokens travel: in the body, or the refresh token in a cookie. Every way to sign in ends here. */
+/** Sends the refresh token in the body or in a cookie, and reads it from there. */
 @Injectable()
 export class RefreshTokenTransport {
   constructor(
@@ -19,20 +21,33 @@ export class RefreshTokenTransport {
     private readonly sessions: SessionsService,
     private readonly refreshes: SessionRefreshService,
     private readonly db: DataSource,
+    private readonly devices: KnownDevices,
   ) {}
+
+  /** The end of every sign-in. A session that the browser already has ends (OWASP ASVS 5.0, 7.2.4). */
+  async deliverSignIn(
+    session: LiveSession,
+    refreshTokenIn: RefreshTokenIn,
+    request: FastifyRequest,
+    reply: FastifyReply,
+  ): Promise<Partial<TokenPair>> {
+    await this.revokeCurrentSession(request);
+    if (refreshTokenIn === 'cookie') this.devices.remember(request, reply, session.userId);
+    return this.deliver(session, refreshTokenIn, reply);
+  }
 
   async deliver(
     session: LiveSession,
-    into: RefreshTokenIn,
+    refreshTokenIn: RefreshTokenIn,
     reply: FastifyReply,
   ): Promise<Partial<TokenPair>> {
     const { refreshToken, ...rest } = await this.accessTokens.pair(session);
-    if (into !== 'cookie') return { ...rest, refreshToken };
+    if (refreshTokenIn !== 'cookie') return { ...rest, refreshToken };
     setRefreshCookie(reply, refreshToken, this.config);
     return rest;
   }
 
-  /** What was asked to be refreshed, and where the successor goes: a token that came in a cookie stays in one. */
+  /** The refresh token of a request, and where the next one is sent: one from the cookie stays in the cookie. */
   readRefreshToken(request: FastifyRequest, given: string | undefined, into: RefreshTokenIn) {
     if (given !== undefined) return { token: given, into };
     const token = readRefreshCookie(request, this.config);
@@ -40,17 +55,19 @@ export class RefreshTokenTransport {
     return { token, into: 'cookie' as const };
   }
 
-  /** A sign-in never goes on with the session that the browser brings: it ends (OWASP ASVS 5.0, 7.2.4). */
-  async revokeCurrentSession(request: FastifyRequest): Promise<void> {
+  deviceOf(request: FastifyRequest): SignInDevice {
+    return {
+      userAgent: request.headers['user-agent'] ?? null,
+      ipAddress: request.ip,
+      deviceCookie: this.devices.cookieOf(request),
+    };
+  }
+
+  private async revokeCurrentSession(request: FastifyRequest): Promise<void> {
     const token = peekRefreshCookie(request);
     const sessionId = token === undefined ? null : await this.refreshes.sessionOf(token);
     if (!sessionId) return;
     await this.sessions.end(sessionId, 'replaced', this.db.manager);
     this.sessions.announceEnded([sessionId]);
   }
-
-  deviceOf = (request: FastifyRequest): Device => ({
-    userAgent: request.headers['user-agent'] ?? null,
-    ipAddress: request.ip,
-  });
 }

@@ -1,8 +1,7 @@
 import { Column, CreateDateColumn, Entity, Index, JoinColumn, ManyToOne, PrimaryColumn } from 'typeorm';
 import { User } from '../users/user.entity.ts';
-import type { MailTemplate } from './mail.templates.ts';
 
-/** A message to be sent, or sent. Written in the transaction of its cause; never holds a secret. */
+/** A mail that was sent or is waiting to be sent. Stored in the transaction of its cause. */
 @Entity('mails')
 @Index('mails_user_id_idx', ['userId', 'template', 'createdAt'])
 @Index('mails_created_at_idx', ['createdAt'])
@@ -17,12 +16,21 @@ export class Mail {
   @JoinColumn({ name: 'user_id', foreignKeyConstraintName: 'mails_user_id_fkey' })
   user?: User;
 
+  /** Name of the template. */
   @Column('text')
-  template!: MailTemplate;
+  template!: string;
 
-  /** Kept here, so that a notice about a changed address still reaches the old one. */
+  /** Email at the time of the cause: a notice about a changed email still reaches the old one. */
   @Column('text')
   recipient!: string;
+
+  /** Subject, text and HTML as encrypted JSON, because it may contain a link with a token. Null once the mail is sent. */
+  @Column('text', { nullable: true })
+  encryptedContent!: string | null;
+
+  /** After this the mail isn't sent any more. Null: no limit. */
+  @Column({ type: 'timestamptz', precision: 3, nullable: true })
+  expiresAt!: Date | null;
 
   @CreateDateColumn({ type: 'timestamptz', precision: 3 })
   createdAt!: Date;
@@ -30,3 +38,5 @@ export class Mail {
   @Column({ type: 'timestamptz', precision: 3, nullable: true })
   sentAt!: Date | null;
 }
+
+export const encryptedContentPlace = (mailId: string): string => `mails.encrypted_content ${mailId}`;

@@ -1,52 +1,71 @@
 import { Injectable } from '@nestjs/common';
 import { randomUUIDv7 } from 'node:crypto';
-import { type EntityManager, MoreThan } from 'typeorm';
+import { type EntityManager, In, IsNull } from 'typeorm';
 import { JobsService } from '../jobs/jobs.service.ts';
-import { Mail } from './mail.entity.ts';
+import { EncryptionService } from '../platform/security/encryption.service.ts';
+import { encryptedContentPlace, Mail } from './mail.entity.ts';
 import { mailSend } from './mail-send.job.ts';
-import type { MailTemplate } from './mail.templates.ts';
+import { type MailTemplate, renderMail } from './mail-template.ts';
 
 export interface Recipient {
+  /** Id of the user. */
   id: string;
   email: string;
 }
 
-/** How many of one template a person may be sent. */
+export interface NewMail<Data> {
+  template: MailTemplate<Data>;
+  to: Recipient;
+  data: Data;
+  /** Not sent later than this: a link that has expired helps nobody. */
+  expiresAt?: Date;
+}
+
+/** How many mails of one template a user may get. */
 export interface MailLimit {
   perMinute?: number;
   perHour: number;
 }
 
-const MINUTE_MS = 60_000;
-const HOUR_MS = 60 * MINUTE_MS;
-
-/** Decides in the caller's transaction that a mail goes out; a job sends it once that has committed. */
+/** Stores a mail in the caller's transaction. A job sends it after the commit. */
 @Injectable()
 export class MailService {
-  constructor(private readonly jobs: JobsService) {}
+  constructor(
+    private readonly jobs: JobsService,
+    private readonly encryption: EncryptionService,
+  ) {}
 
-  async send(
-    template: MailTemplate,
-    { id: userId, email: recipient }: Recipient,
-    tx: EntityManager,
-  ): Promise<void> {
-    const mail = tx.create(Mail, { id: randomUUIDv7(), userId, template, recipient });
-    await tx.insert(Mail, mail);
-    await this.jobs.enqueue(mailSend, { mailId: mail.id }, {}, tx);
+  async send<Data>({ template, to, data, expiresAt }: NewMail<Data>, tx: EntityManager): Promise<void> {
+    const id = randomUUIDv7();
+    const content = JSON.stringify(renderMail(template, data));
+    await tx.insert(Mail, {
+      id,
+      userId: to.id,
+      template: template.name,
+      recipient: to.email,
+      encryptedContent: this.encryption.encrypt(encryptedContentPlace(id), content),
+      expiresAt: expiresAt ?? null,
+    });
+    await this.jobs.enqueue(mailSend, { mailId: id }, {}, tx);
   }
 
-  /** False, and nothing is sent, where the person has had their share. The caller holds the lock of the user's row. */
-  async sendWithin(
-    limit: MailLimit,
-    template: MailTemplate,
-    to: Recipient,
+  /** Whether the user may get another mail of this template. Exact only if the caller has locked the user's row. */
+  async isWithinLimit(
+    { perMinute = Number.MAX_SAFE_INTEGER, perHour }: MailLimit,
+    template: Pick<MailTemplate, 'name'>,
+    userId: string,
     tx: EntityManager,
   ): Promise<boolean> {
-    const sentSince = (ms: number) =>
-      tx.countBy(Mail, { userId: to.id, template, createdAt: MoreThan(new Date(Date.now() - ms)) });
-    if (limit.perMinute !== undefined && (await sentSince(MINUTE_MS)) >= limit.perMinute) return false;
-    if ((await sentSince(HOUR_MS)) >= limit.perHour) return false;
-    await this.send(template, to, tx);
-    return true;
+    const [sent] = await tx.query<{ minute: number; hour: number }[]>(
+      `SELECT count(*) FILTER (WHERE created_at > now() - interval '1 minute')::int AS minute, count(*)::int AS hour
+       FROM mails WHERE user_id = $1 AND template = $2 AND created_at > now() - interval '1 hour'`,
+      [userId, template.name],
+    );
+    return sent!.minute < perMinute && sent!.hour < perHour;
+  }
+
+  /** Removes mails of these templates that were not sent yet, for example because their links were revoked. */
+  async cancelUnsent(userId: string, templates: readonly string[], tx: EntityManager): Promise<void> {
+    await tx.delete(Mail, { userId, template: In(templates), sentAt: IsNull() });
   }
 }

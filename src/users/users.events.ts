@@ -16,6 +16,14 @@ export const userUpdated = defineEvent({
   isPublic: true,
 });
 
+/** Emitted by auth. Listeners disable what somebody with the old password may have set up, such as webhook endpoints. */
+export const userAccessReset = defineEvent({
+  type: 'user.access-reset',
+  summary: 'The password of an account was reset by mail.',
+  data: z.object({ id: z.string() }),
+  isPublic: false,
+});
+
 /** The id alone: the rest is being forgotten. */
 export const userDeleted = defineEvent({
   type: 'user.deleted',

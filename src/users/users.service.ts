@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { InjectRepository } from '@nestjs/typeorm';
 import { randomUUID, randomUUIDv7 } from 'node:crypto';
-import { type EntityManager, IsNull, type Repository } from 'typeorm';
+import { type EntityManager, In, IsNull, Not, type Repository } from 'typeorm';
 import { AuditService } from '../audit/audit.service.ts';
 import { SessionsService } from '../auth/sessions/sessions.service.ts';
 import { DomainEvents } from '../platform/events/domain-events.ts';
@@ -83,7 +83,7 @@ export class UsersService {
   }
 
   updateMe(id: string, changes: UpdateMe, expectedVersion: number | undefined): Promise<User> {
-    return this.transaction((tx) => this.change(id, changes, expectedVersion, tx));
+    return this.transaction((tx) => this.change({ id, expectedVersion }, changes, tx));
   }
 
   /** A changed role or a suspension ends the sessions, since their tokens speak of what was before. */
@@ -92,13 +92,40 @@ export class UsersService {
       if (changes.role === 'user' || changes.status === 'suspended') await this.refuseLastAdmin(id, tx);
       const before = await this.findForUpdate(id, tx);
       if (!before) throw new NotFoundError();
-      const changed = await this.change(id, changes, expectedVersion, tx);
+      const changed = await this.change({ id, expectedVersion }, changes, tx);
       await this.recordAdminChange(before, changed, tx);
       const reason = endReason(before, changed);
       return { user: changed, ended: reason ? await this.sessions.endAllOf(id, reason, tx) : [] };
     });
     this.sessions.announceEnded(ended);
     return user;
+  }
+
+  /** Locks the rows in one order, so that two callers can't deadlock. */
+  lockAll(ids: string[], tx: EntityManager): Promise<User[]> {
+    return tx.find(User, {
+      where: { id: In(ids), deletedAt: IsNull() },
+      order: { id: 'ASC' },
+      lock: { mode: 'for_no_key_update' },
+    });
+  }
+
+  /** Deletes an account that was registered but never verified. Others stay, and so do imported ones. */
+  async deleteUnverified(id: string, tx: EntityManager): Promise<void> {
+    const { affected } = await tx.delete(User, {
+      id,
+      emailVerifiedAt: IsNull(),
+      passwordHash: Not(IsNull()),
+      importedByJobId: IsNull(),
+    });
+    if (affected) await this.events.emit(userDeleted, { userId: id, data: { id } }, tx);
+  }
+
+  /** Replaces the hash of the same password. False if the password was changed meanwhile. */
+  async replacePasswordHash({ id, passwordHash }: User, renewed: string): Promise<boolean> {
+    const where = { id, passwordHash: passwordHash ?? IsNull() };
+    const { affected } = await this.users.createQueryBuilder().update().set({ passwordHash: renewed, updatedAt: () => 'updated_at' }).where(where).execute();
+    return affected === 1;
   }
 
   /** Throws LAST_ADMIN where nobody would be left to administer. */
@@ -146,11 +173,10 @@ export class UsersService {
 
   /** Applies the changes to the version that the caller has seen, or to any where they named none. */
   async change(
-    id: string,
+    { id, expectedVersion }: { id: string; expectedVersion?: number | undefined },
     changes: Partial<
       Pick<User, 'email' | 'displayName' | 'role' | 'status' | 'emailVerifiedAt' | 'passwordHash'>
     >,
-    expectedVersion: number | undefined,
     tx: EntityManager,
   ): Promise<User> {
     const where = expectedVersion === undefined ? { id } : { id, version: expectedVersion };

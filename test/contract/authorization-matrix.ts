@@ -84,7 +84,7 @@ export const matrix: Record<string, Rule> = {
   auth_register: /*            */ rule([202, 202, 202, 202], {
     body: { email, password: PASSWORD, displayName: 'N' },
   }),
-  auth_verifyEmail: /*         */ rule([400, 400, 400, 400], { body: { token } }),
+  auth_verifyEmail: /*         */ rule([400, 400, 400, 400], { body: { token, password: PASSWORD } }),
   auth_resendVerification: /*  */ rule([202, 202, 202, 202], { body: { email } }),
   auth_login: /*               */ rule([401, 401, 401, 401], {
     body: { email, password: 'a wrong password' },
@@ -95,9 +95,9 @@ export const matrix: Record<string, Rule> = {
   sessions_list: /*            */ rule([401, 200, 200, 200]),
   sessions_end: /*             */ rule([401, 404, 204, 404], { of: 'session' }),
 
-  passwords_forgot: /*         */ rule([202, 202, 202, 202], { body: { email } }),
-  passwords_reset: /*          */ rule([400, 400, 400, 400], { body: { token, password: PASSWORD } }),
-  passwords_change: /*         */ rule([401, 204, 204, 204], {
+  passwords_forgotPassword: /* */ rule([202, 202, 202, 202], { body: { email } }),
+  passwords_resetPassword: /*  */ rule([400, 400, 400, 400], { body: { token, password: PASSWORD } }),
+  passwords_changePassword: /* */ rule([401, 204, 204, 204], {
     body: { currentPassword: PASSWORD, newPassword: 'a new one, and long' },
   }),
   emailChange_request: /*      */ rule([401, 202, 202, 202], {

@@ -90,7 +90,7 @@ describe('DELETE /v1/users/me', () => {
     await app
       .http()
       .post('/v1/auth/verify-email')
-      .send({ token: await app.mailbox.token(email) });
+      .send({ token: await app.mailbox.token(email), password: 'another password' });
     const { accessToken } = await login(app, email, 'another password');
 
     expect(decodeJwt(accessToken).sub).not.toBe(user.user.id);

@@ -32,7 +32,8 @@ describe('every refusal', () => {
     'the wrong role': () => user.get('/v1/users'),
     'wrong credentials': () => login('{"email":"nobody@example.com","password":"not the password"}'),
     'a refresh token that is none': () => app.http().post('/v1/auth/refresh').send({ refreshToken: 'x' }),
-    'a mailed token that is none': () => app.http().post('/v1/auth/verify-email').send({ token: 'x' }),
+    'an unknown email token': () =>
+      app.http().post('/v1/auth/verify-email').send({ token: 'x', password: 'x' }),
     'an id that nothing has': () => admin.get(`/v1/users/${UUID}`),
     'a cursor of nowhere': () => admin.get('/v1/users?cursor=abc.def'),
     'a stale version': () => user.patch('/v1/users/me', { displayName: 'New' }).set('if-match', '"999"'),

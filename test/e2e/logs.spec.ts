@@ -91,7 +91,7 @@ describe('the log of the API', () => {
         .send({ email: `${CANARY}@example.com`, password: CANARY }),
       app.http(api).post('/v1/auth/register').send({ password: CANARY, secret: CANARY }),
       app.http(api).post('/v1/auth/login').type('json').send(`{"password":"${CANARY}`),
-      app.http(api).post('/v1/auth/verify-email').send({ token: CANARY }),
+      app.http(api).post('/v1/auth/verify-email').send({ token: CANARY, password: CANARY }),
       app.http(api).post('/v1/auth/refresh').send({ refreshToken: CANARY }),
       app.http(api).get(`/v1/users/me?access_token=${CANARY}`).set('authorization', `Bearer ${accessToken}`),
       app.http(api).get(`/nothing/${CANARY}?token=${CANARY}`),

@@ -71,8 +71,8 @@ describe('the hourly purge', () => {
 
   it('removes what is left of a backlog larger than one batch', async () => {
     await app.db.query(
-      `INSERT INTO sign_in_throttles (account_hash, failures, updated_at)
-       SELECT sha256(n::text::bytea), 1, now() - interval '2 days' FROM generate_series(1, 12000) AS n`,
+      `INSERT INTO sign_in_throttles (key_hash, account_hash, failures, updated_at)
+       SELECT sha256(n::text::bytea), '', 1, now() - interval '2 days' FROM generate_series(1, 12000) AS n`,
     );
 
     const removed = await purge.purge();

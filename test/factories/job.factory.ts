@@ -49,3 +49,10 @@ export function untilJob(app: TestApp, id: string, ...statuses: Job['status'][])
     `job ${id} to be ${statuses.join(' or ')}`,
   );
 }
+
+/** Waits until no job is queued or active. */
+export const untilJobsFinished = (app: TestApp) =>
+  until(async () => {
+    const unfinished = await app.db.query(`SELECT 1 FROM jobs WHERE status IN ('queued', 'active') LIMIT 1`);
+    return unfinished.length === 0;
+  }, 'all jobs to finish');

@@ -106,7 +106,7 @@ export class Tab {
   }
 
   async showsSignIn(): Promise<boolean> {
-    return this.shows('Forgot the password');
+    return this.shows('Forgot password');
   }
 
   async message(): Promise<string | null> {

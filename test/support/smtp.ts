@@ -2,10 +2,10 @@ import { once } from 'node:events';
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
 
 /**
- * What the server does to the next mails: takes them, refuses the address, hangs up once it has them, or says nothing to
+ * What the server does to the next mails: takes them, refuses the address or any relaying, hangs up once it has them, or says nothing to
  * the address until `release`.
  */
-type Mood = 'takes' | 'refuses' | 'hangs up' | 'holds';
+type Mood = 'takes' | 'refuses' | 'denies relay' | 'hangs up' | 'holds';
 
 interface Held {
   address: string;
@@ -18,6 +18,8 @@ interface Held {
 export class SmtpServer {
   /** Every message it was sent in full, as it came, with soft line breaks undone. */
   readonly messages: string[] = [];
+  /** The names that clients gave in EHLO. */
+  readonly greetings: string[] = [];
   mood: Mood = 'takes';
   /** Mails whose sender waits. */
   held: Held[] = [];
@@ -75,13 +77,18 @@ export class SmtpServer {
       if (isData) this.take(complete, socket);
       else if (this.mood === 'holds' && /^RCPT/i.test(complete)) this.hold(complete, client, socket);
       else socket.write(this.reply(complete));
-      client = /^(?:EHLO|HELO) (.*)$/i.exec(complete)?.[1] ?? client;
+      const greeting = /^(?:EHLO|HELO) (.*)$/i.exec(complete)?.[1];
+      if (greeting) this.greetings.push(greeting);
+      client = greeting ?? client;
       isData = !isData && complete.toUpperCase() === 'DATA';
     });
   }
 
   private reply(command: string): string {
-    if (/^RCPT/i.test(command) && this.mood === 'refuses') return '550 no such user\r\n';
+    if (/^RCPT/i.test(command) && this.mood === 'refuses') return '550 5.1.1 no such user\r\n';
+    if (/^RCPT/i.test(command) && this.mood === 'denies relay') {
+      return `554 5.7.1 ${command.slice('RCPT TO:'.length)} relay denied\r\n`;
+    }
     return /^DATA/i.test(command) ? '354 go on\r\n' : '250 fine\r\n';
   }
 

@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import { MailService, type Recipient } from '../../mail/mail.service.ts';
+import { accountNoticeMails } from './account-notices.mails.ts';
 import { NotificationsService } from '../../notifications/notifications.service.ts';
 
 const NOTICES = {
@@ -37,6 +38,6 @@ export class AccountNoticesService {
   async tell(notice: keyof typeof NOTICES, user: Recipient, tx: EntityManager): Promise<void> {
     // First, for the lock of the user's row: whoever changes an account takes that before any other.
     await this.notifications.notify({ userId: user.id, type: notice, ...NOTICES[notice] }, tx);
-    await this.mail.send(notice, user, tx);
+    await this.mail.send({ template: accountNoticeMails[notice], to: user, data: {} }, tx);
   }
 }

@@ -48,7 +48,7 @@ export class AccountJoinService {
     const { displayName } = newUser;
     const ended = isNew ? [] : await this.open(user, { provider, isRelay: profile.isRelay, displayName }, tx);
     if (!user.emailVerifiedAt) {
-      await this.users.change(user.id, { emailVerifiedAt: new Date() }, undefined, tx);
+      await this.users.change({ id: user.id }, { emailVerifiedAt: new Date() }, tx);
     }
     if (!(await this.identities.add(user, provider, profile, tx))) throw new SubjectTakenMeanwhile();
     if (!isNew) await this.notices.tell('identity-linked', user, tx);
@@ -65,7 +65,7 @@ export class AccountJoinService {
     // Made by the provider for us alone: an account that has it already got it by another way than its owner.
     if (isRelay) throw new AccountExistsError();
     if (!user.emailVerifiedAt) {
-      await this.users.change(user.id, { passwordHash: null, displayName }, undefined, tx);
+      await this.users.change({ id: user.id }, { passwordHash: null, displayName }, tx);
       return this.strangersAccess.revoke(user.id, tx);
     }
     // Another subject of this provider has or had the address: not the same person, for all we know.

@@ -33,7 +33,6 @@ export class OAuthExchangeController {
   ) {
     const browserOf = (provider: Parameters<typeof browserSecret>[1]) => browserSecret(request, provider);
     const session = await this.signIns.exchange(code, browserOf, this.tokens.deviceOf(request));
-    await this.tokens.revokeCurrentSession(request);
-    return { data: await this.tokens.deliver(session, refreshTokenIn, reply) };
+    return { data: await this.tokens.deliverSignIn(session, refreshTokenIn, request, reply) };
   }
 }

@@ -4,9 +4,16 @@ import { AuditService } from '../../audit/audit.service.ts';
 import type { User } from '../../users/user.entity.ts';
 import { UsersService } from '../../users/users.service.ts';
 import { PasswordHasher } from './password-hasher.service.ts';
-import { SignInThrottle } from './sign-in-throttle.service.ts';
+import { type SignInSource, SignInThrottle } from './sign-in-throttle.service.ts';
 
-/** Whether a password is right: the one place where one is tried, so that every try is counted. */
+interface Account {
+  email: string;
+  /** Null for an email without an account. */
+  user: User | null;
+  passwordHash: string | null;
+}
+
+/** The only place that checks passwords, so that every attempt is counted. */
 @Injectable()
 export class CredentialsService {
   constructor(
@@ -17,35 +24,49 @@ export class CredentialsService {
     private readonly audit: AuditService,
   ) {}
 
-  /** The account, or null for a wrong password and an unknown address alike, after the same work. */
-  async verify(email: string, password: string): Promise<User | null> {
-    await this.throttle.attempt(email);
+  /** The account, or null for a wrong password and for an unknown email, after the same work. */
+  async verify(email: string, password: string, source: SignInSource): Promise<User | null> {
     const user = await this.users.findByEmail(email);
-    if (!(await this.hasher.matches(password, user?.passwordHash)) || !user) {
-      await this.audit.record({ type: 'sign-in-failed', userId: user?.id ?? null }, this.db.manager);
-      return null;
-    }
-    await this.throttle.clear(email);
-    if (user.passwordHash && this.hasher.isOutdated(user.passwordHash)) await this.renewHash(user, password);
+    const passwordHash = user?.passwordHash ?? null;
+    if (!(await this.check({ email, user, passwordHash }, password, source)) || !user) return null;
+    if (passwordHash && this.hasher.isOutdated(passwordHash)) await this.renewHash(user, password);
     return user;
   }
 
-  /** Parameters are raised over the years; a sign-in is the only time at which the password is at hand. */
+  /** Checks the password against the given hash. Throws RATE_LIMITED while the account or the source is blocked. */
+  async check(
+    { email, user, passwordHash }: Account,
+    password: string,
+    source: SignInSource,
+  ): Promise<boolean> {
+    const attempt = await this.throttle.countAttempt(email, source, user?.id);
+    const isRight = await this.hasher.matches(password, passwordHash).catch(async (error: unknown) => {
+      // The hasher was busy: nobody has looked at the password.
+      await this.throttle.undo(attempt);
+      throw error;
+    });
+    if (isRight) {
+      await this.throttle.recordSuccess(attempt);
+      return true;
+    }
+    const userId = user?.id ?? null;
+    await this.audit.record({ type: 'sign-in-failed', userId }, this.db.manager);
+    if (attempt.startsBlock) await this.audit.record({ type: 'sign-in-blocked', userId }, this.db.manager);
+    return false;
+  }
+
+  /** Hash parameters are raised over the years. Only a sign-in has the password that is needed for a new hash. */
   private async renewHash(user: User, password: string): Promise<void> {
     const renewed = await this.hasher.hash(password);
-    // Only over the hash that was verified: the password may have been changed meanwhile.
-    const [, affected] = await this.db.query<[unknown, number]>(
-      'UPDATE users SET password_hash = $3 WHERE id = $1 AND password_hash = $2',
-      [user.id, user.passwordHash, renewed],
-    );
-    // Callers compare it with the row to see whether the password is still the one that was verified.
-    if (affected === 1) user.passwordHash = renewed;
+    if (await this.users.replacePasswordHash(user, renewed)) user.passwordHash = renewed;
     else await this.adoptHash(user, password);
   }
 
-  /** Another sign-in may have been quicker to renew the hash. */
+  /** Another sign-in may have renewed the hash first. Callers compare the hash with the row to detect a changed password. */
   private async adoptHash(user: User, password: string): Promise<void> {
-    const now = await this.users.find(user.id);
-    if (now && (await this.hasher.matches(password, now.passwordHash))) user.passwordHash = now.passwordHash;
+    const current = await this.users.find(user.id);
+    if (current && (await this.hasher.matches(password, current.passwordHash))) {
+      user.passwordHash = current.passwordHash;
+    }
   }
 }

@@ -1,6 +1,8 @@
 import { Injectable } from '@nestjs/common';
-import type { EntityManager } from 'typeorm';
+import { DataSource, type EntityManager } from 'typeorm';
+import { DomainEvents } from '../../platform/events/domain-events.ts';
 import type { User } from '../../users/user.entity.ts';
+import { userAccessReset } from '../../users/users.events.ts';
 import { UsersService } from '../../users/users.service.ts';
 import { AccessRevocationService } from '../access-revocation.service.ts';
 import { PasswordHasher } from './password-hasher.service.ts';
@@ -8,31 +10,38 @@ import { PasswordHasher } from './password-hasher.service.ts';
 interface NewPassword {
   password: string;
   event: 'password-reset' | 'password-changed';
-  /** The session that may go on: the one in which the password was changed. */
+  /** The session in which the password was changed goes on. */
   keepSessionId?: string;
 }
 
-/** Everything that follows from a new password, however it came about. */
+/** Sets a password and does everything that follows, for a reset and for a change. */
 @Injectable()
 export class NewPasswordService {
   constructor(
+    private readonly db: DataSource,
     private readonly users: UsersService,
     private readonly hasher: PasswordHasher,
     private readonly access: AccessRevocationService,
+    private readonly events: DomainEvents,
   ) {}
 
-  /** `authorize` says, inside the transaction, whose password it is, or throws. */
+  /** `authorize` locks the user's row in the transaction, and throws if the password may not be set (any more). */
   async set(
     { password, event, keepSessionId }: NewPassword,
     authorize: (tx: EntityManager) => Promise<User>,
   ): Promise<void> {
-    // Before the transaction, which must not last as long as a hash.
+    // Before the transaction, which must not stay open for the duration of a hash.
     const passwordHash = await this.hasher.hash(password);
-    const ended = await this.users.transaction(async (tx) => {
+    const ended = await this.db.transaction(async (tx) => {
       const user = await authorize(tx);
-      const isProven = event === 'password-reset' && !user.emailVerifiedAt;
-      const changes = { passwordHash, ...(isProven && { emailVerifiedAt: new Date() }) };
-      await this.users.change(user.id, changes, undefined, tx);
+      const isReset = event === 'password-reset';
+      // The token of a reset came by mail, so it proves the email too.
+      const changes = {
+        passwordHash,
+        ...(isReset && !user.emailVerifiedAt && { emailVerifiedAt: new Date() }),
+      };
+      await this.users.change({ id: user.id }, changes, tx);
+      if (isReset) await this.events.emit(userAccessReset, { userId: user.id, data: { id: user.id } }, tx);
       return this.access.revokeAll(user, event, tx, keepSessionId);
     });
     this.access.announce(ended);

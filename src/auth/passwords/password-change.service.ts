@@ -4,7 +4,7 @@ import { UsersService } from '../../users/users.service.ts';
 import { WrongPasswordError } from '../auth.errors.ts';
 import { CredentialsService } from './credentials.service.ts';
 import { NewPasswordService } from './new-password.service.ts';
-import { refuseAddress } from './password.schema.ts';
+import { assertWithoutEmail } from './password.schema.ts';
 import type { ChangePassword } from './passwords.schemas.ts';
 
 @Injectable()
@@ -15,22 +15,22 @@ export class PasswordChangeService {
     private readonly newPasswords: NewPasswordService,
   ) {}
 
-  /** A wrong current password counts as a failed sign-in: a stolen session must not be a way to guess it. */
+  /** A wrong current password counts as a failed sign-in, so that a stolen session can't be used to guess it. */
   async change(
     { currentPassword, newPassword }: ChangePassword,
     { userId, sessionId }: Principal,
   ): Promise<void> {
     const { email } = await this.users.get(userId);
-    refuseAddress(newPassword, email, 'newPassword');
-    const user = await this.credentials.verify(email, currentPassword);
+    assertWithoutEmail(newPassword, email, 'newPassword');
+    const user = await this.credentials.verify(email, currentPassword, { sessionId });
     if (user?.id !== userId) throw new WrongPasswordError();
     await this.newPasswords.set(
       { password: newPassword, event: 'password-changed', keepSessionId: sessionId },
-      // Of two changes at once, the one that comes second was proven by a password that no longer holds.
+      // Of two parallel changes, the second was authorized by a password that is no longer valid.
       async (tx) => {
-        const now = await this.users.findForUpdate(userId, tx);
-        if (now?.passwordHash !== user.passwordHash) throw new WrongPasswordError();
-        return now;
+        const locked = await this.users.findForUpdate(userId, tx);
+        if (locked?.passwordHash !== user.passwordHash) throw new WrongPasswordError();
+        return locked;
       },
     );
   }

@@ -4,64 +4,69 @@ import { isCommonPassword } from './common-passwords.ts';
 
 const LENGTH_MIN = 12;
 const LENGTH_MAX = 128;
-/** In UTF-16 units, so that no more is normalised than could be a password. */
+/** In UTF-16 units. Bounds the text before it is normalised. */
 const RAW_MAX = 2 * LENGTH_MAX;
-/** Shorter parts of an address stand in too many good passwords. */
-const ADDRESS_NAME_MIN = 4;
+/** A shorter name part occurs in too many good passwords. */
+const EMAIL_NAME_MIN = 4;
 
-const refusal = (code: string, message: string) => ({ error: message, params: { code } });
-
-/** A password as someone types it in to sign in: bounded, and in the one form that is hashed (NFC). */
+/** A password to sign in with: bounded, and in the form that is hashed (NFC). */
 export const passwordSchema = z
   .string()
   .min(1)
   .max(RAW_MAX)
-  .refine((value) => value.isWellFormed() && !value.includes('\0'), refusal('INVALID_TEXT', 'Not a text.'))
+  .refine((value) => value.isWellFormed() && !value.includes('\0'), {
+    error: 'Must not contain NUL or half of a surrogate pair.',
+    params: { code: 'INVALID_TEXT' },
+  })
   .transform((value) => value.normalize('NFC'));
 
 const lengthOf = (text: string) => [...text].length;
 
-/** One that is to be set. Length in code points, no rules on what it is made of (NIST SP 800-63B-4, 3.1.1.2). */
+/** A new password. Its length counts code points; there are no composition rules (NIST SP 800-63B-4, 3.1.1.2). */
 export const newPasswordSchema = passwordSchema.superRefine((value, context) => {
   const length = lengthOf(value);
   if (length < LENGTH_MIN) {
     context.addIssue({
       code: 'custom',
-      message: `At least ${LENGTH_MIN} characters.`,
+      message: `Must have at least ${LENGTH_MIN} characters.`,
       params: { code: 'TOO_SHORT' },
     });
   } else if (length > LENGTH_MAX) {
     context.addIssue({
       code: 'custom',
-      message: `At most ${LENGTH_MAX} characters.`,
+      message: `Must have at most ${LENGTH_MAX} characters.`,
       params: { code: 'TOO_LONG' },
     });
   } else if (isCommonPassword(value)) {
-    context.addIssue({ code: 'custom', message: 'Too easy to guess.', params: { code: 'TOO_COMMON' } });
+    context.addIssue({
+      code: 'custom',
+      message: 'Is too easy to guess. Choose another password.',
+      params: { code: 'TOO_COMMON' },
+    });
   }
 });
 
-/** Whether it holds what anyone who knows the address would try first. */
-export function containsAddress(password: string, email: string): boolean {
-  // What follows a plus is a label of the same mailbox.
+/** Whether the password contains the name part of the email, which is easy to guess. */
+export function containsEmail(password: string, email: string): boolean {
+  // The part after a plus is a label of the same mailbox.
   const [name = ''] = email.split(/[@+]/);
-  return name.length >= ADDRESS_NAME_MIN && password.toLowerCase().includes(name);
+  return name.length >= EMAIL_NAME_MIN && password.toLowerCase().includes(name);
 }
 
-const CONTAINS_ADDRESS = { code: 'CONTAINS_EMAIL', message: 'Must not contain your address.' };
+const CONTAINS_EMAIL = { code: 'CONTAINS_EMAIL', message: 'Must not contain your email.' };
 
-/** For bodies that hold the address beside the password. */
-export function refuseAddressIn(
+/** For bodies that contain both email and password. */
+export function checkWithoutEmail(
   { email, password }: { email: string; password: string },
   context: z.core.$RefinementCtx,
 ): void {
-  if (!containsAddress(password, email)) return;
-  const { code, message } = CONTAINS_ADDRESS;
+  if (!containsEmail(password, email)) return;
+  const { code, message } = CONTAINS_EMAIL;
   context.addIssue({ code: 'custom', path: ['password'], message, params: { code } });
 }
 
-/** For routes that learn the address from elsewhere; `path` is where the password stands in the body. */
-export function refuseAddress(password: string, email: string, path: string): void {
-  if (containsAddress(password, email))
-    throw new ValidationFailedError({ details: [{ path, ...CONTAINS_ADDRESS }] });
+/** For bodies without the email. `path` is the property of the password. */
+export function assertWithoutEmail(password: string, email: string, path: string): void {
+  if (containsEmail(password, email))
+    throw new ValidationFailedError({ details: [{ path, ...CONTAINS_EMAIL }] });
 }

@@ -5,6 +5,7 @@ import { CurrentUser, Public } from '../../platform/security/access.decorators.t
 import type { Principal } from '../../platform/security/principal.ts';
 import { RateLimit } from '../../platform/security/rate-limit.decorator.ts';
 import { TokenInvalidError, WrongPasswordError } from '../auth.errors.ts';
+import { AccountLinkRequests } from '../account-links.service.ts';
 import { PasswordChangeService } from './password-change.service.ts';
 import { PasswordResetService } from './password-reset.service.ts';
 import {
@@ -19,37 +20,43 @@ import {
 @Controller({ path: 'auth', version: '1' })
 export class PasswordsController {
   constructor(
+    private readonly links: AccountLinkRequests,
     private readonly resets: PasswordResetService,
     private readonly changes: PasswordChangeService,
   ) {}
 
   @Post('forgot-password')
-  @Endpoint({ summary: 'Ask for a link to set a new password', status: 202, returns: item(acceptedSchema) })
+  @Endpoint({
+    summary: 'Request a password reset',
+    description: 'Sends a link to choose a new password, if the email has an account.',
+    status: 202,
+    returns: item(acceptedSchema),
+  })
   @Public()
   @RateLimit('mail')
-  async forgot(@Body({ schema: forgotPasswordSchema }) { email }: ForgotPassword) {
-    await this.resets.request(email);
+  async forgotPassword(@Body({ schema: forgotPasswordSchema }) { email }: ForgotPassword) {
+    await this.links.request('reset-password', email);
     return accepted;
   }
 
   @Post('reset-password')
   @Endpoint({
-    summary: 'Set a new password with the token of the mail',
-    description: 'Ends every session. Confirms the address, since the token was sent there.',
+    summary: 'Reset the password',
+    description: 'Uses the token from the mail. Verifies the email and revokes all sessions.',
     errors: [TokenInvalidError],
   })
   @Public()
-  async reset(@Body({ schema: resetPasswordSchema }) body: ResetPassword) {
+  async resetPassword(@Body({ schema: resetPasswordSchema }) body: ResetPassword) {
     await this.resets.reset(body);
   }
 
   @Post('change-password')
   @Endpoint({
-    summary: 'Change the own password',
-    description: 'Ends every other session.',
+    summary: 'Change the password',
+    description: 'Revokes all other sessions.',
     errors: [WrongPasswordError],
   })
-  async change(
+  async changePassword(
     @Body({ schema: changePasswordSchema }) body: ChangePassword,
     @CurrentUser() caller: Principal,
   ) {

@@ -3,55 +3,130 @@ import { createHash } from 'node:crypto';
 import { DataSource, type EntityManager } from 'typeorm';
 import { Config } from '../../platform/config/config.ts';
 import { RateLimitedError } from '../../platform/errors/platform.errors.ts';
+import { network } from '../../platform/security/rate-limiter.service.ts';
+import { KnownDevices } from './known-devices.service.ts';
 
+/** In a row, from one source or one known device. */
 const FAILURES_MAX = 10;
+/** From all unknown sources together, against guesses from many networks. */
+const FAILURES_MAX_PER_ACCOUNT = 100;
 const FIRST_BLOCK_SECONDS = 60;
 const LONGEST_BLOCK_SECONDS = 900;
 const FORGOTTEN_AFTER_HOURS = 24;
 
+/** Where an attempt comes from. A session or a device cookie of the account makes it a known device. */
+export interface SignInSource {
+  ipAddress?: string | null;
+  deviceCookie?: string | undefined;
+  sessionId?: string;
+}
+
+/** An attempt that was counted as a failure in advance. */
+export interface CountedAttempt {
+  /** The first belongs to the source or device alone. */
+  keys: Buffer[];
+  /** Whether this failure starts a block. */
+  startsBlock: boolean;
+}
+
+interface Counter {
+  key: Buffer;
+  failuresMax: number;
+}
+
 /**
- * Slows the guessing of one account's password, wherever the guesses come from. Kept in Postgres, so that it holds for
- * all instances; by a hash of the address, so that an unknown one is treated the same. Never stops a reset.
+ * Slows down password guessing per account and source. Known devices have their own counter, so that a stranger who
+ * guesses can't lock the owner out (OWASP: Slow Down Online Guessing Attacks with Device Cookies). Stored in PostgreSQL,
+ * so that it holds for all instances, by hashes, so that unknown emails are treated alike. Never blocks a reset.
  */
 @Injectable()
 export class SignInThrottle {
   constructor(
     private readonly db: DataSource,
     private readonly config: Config,
+    private readonly devices: KnownDevices,
   ) {}
 
   /**
-   * Counts an attempt before the password is looked at: of any number at once no more get through than are allowed.
-   * Throws RATE_LIMITED while the account is blocked.
+   * Counts the attempt before the password is checked: of many parallel attempts no more are checked than are allowed.
+   * Throws RATE_LIMITED while the source or the account is blocked.
    */
-  async attempt(email: string): Promise<void> {
-    const counted = await this.db.query<unknown[]>(
-      `INSERT INTO sign_in_throttles AS t (account_hash, failures) VALUES ($1, 1)
-       ON CONFLICT (account_hash) DO UPDATE SET
-         failures = CASE WHEN t.updated_at < now() - make_interval(hours => $3) THEN 1 ELSE t.failures + 1 END,
-         blocked_until = CASE WHEN t.failures + 1 >= $2 AND t.updated_at >= now() - make_interval(hours => $3)
-           THEN now() + make_interval(secs => least(${FIRST_BLOCK_SECONDS} * 2 ^ least(t.failures + 1 - $2, 10), ${LONGEST_BLOCK_SECONDS}))
-         END,
-         updated_at = now()
-       WHERE t.blocked_until IS NULL OR t.blocked_until <= now()
-       RETURNING failures`,
-      [hashOf(email), FAILURES_MAX * this.config.RATE_LIMIT_FACTOR, FORGOTTEN_AFTER_HOURS],
-    );
-    if (counted.length === 0) throw await this.refusal(email);
+  async countAttempt(email: string, source: SignInSource, userId?: string): Promise<CountedAttempt> {
+    const attempt: CountedAttempt = { keys: [], startsBlock: false };
+    for (const counter of this.countersOf(email, source, userId)) {
+      const blockedUntil = await this.count(hashOf(email), counter).catch(async (error: unknown) => {
+        await this.undo(attempt);
+        throw error;
+      });
+      attempt.keys.push(counter.key);
+      attempt.startsBlock ||= blockedUntil !== null;
+    }
+    return attempt;
   }
 
-  /** After a right password or a reset: failures count in a row only. */
-  async clear(email: string, tx: EntityManager = this.db.manager): Promise<void> {
+  /** For an attempt whose password was not checked. */
+  undo({ keys }: CountedAttempt): Promise<void> {
+    return this.uncount(keys);
+  }
+
+  /** Failures count in a row only. Those of other sources stay: the owner's sign-in must not help somebody who guesses. */
+  async recordSuccess({ keys: [own, ...shared] }: CountedAttempt): Promise<void> {
+    await this.db.query('DELETE FROM sign_in_throttles WHERE key_hash = $1', [own]);
+    await this.uncount(shared);
+  }
+
+  /** After a password reset, which proves who owns the account. */
+  async clear(email: string, tx: EntityManager): Promise<void> {
     await tx.query('DELETE FROM sign_in_throttles WHERE account_hash = $1', [hashOf(email)]);
   }
 
-  private async refusal(email: string): Promise<RateLimitedError> {
-    const [row] = await this.db.query<{ seconds: number }[]>(
-      `SELECT ceil(extract(epoch FROM blocked_until - now()))::int AS seconds FROM sign_in_throttles WHERE account_hash = $1`,
-      [hashOf(email)],
+  private countersOf(email: string, source: SignInSource, userId?: string): Counter[] {
+    const max = (failures: number) => Math.max(1, Math.round(failures * this.config.RATE_LIMIT_FACTOR));
+    const deviceId = source.sessionId ?? this.devices.idOf(source.deviceCookie, userId);
+    if (deviceId) return [{ key: hashOf(email, 'device', deviceId), failuresMax: max(FAILURES_MAX) }];
+    return [
+      { key: hashOf(email, 'source', network(source.ipAddress ?? '')), failuresMax: max(FAILURES_MAX) },
+      { key: hashOf(email, 'account'), failuresMax: max(FAILURES_MAX_PER_ACCOUNT) },
+    ];
+  }
+
+  /** Resolves to the end of the block that this attempt starts if it fails. */
+  private async count(accountHash: Buffer, { key, failuresMax }: Counter): Promise<Date | null> {
+    const [counted] = await this.db.query<{ blockedUntil: Date | null }[]>(
+      `INSERT INTO sign_in_throttles AS t (key_hash, account_hash, failures, blocked_until)
+       VALUES ($1, $2, 1, CASE WHEN $3 <= 1 THEN now() + make_interval(secs => ${FIRST_BLOCK_SECONDS}) END)
+       ON CONFLICT (key_hash) DO UPDATE SET
+         failures = CASE WHEN t.updated_at < now() - make_interval(hours => $4) THEN 1 ELSE t.failures + 1 END,
+         blocked_until = CASE WHEN t.failures + 1 >= $3 AND t.updated_at >= now() - make_interval(hours => $4)
+           THEN now() + make_interval(secs => least(${FIRST_BLOCK_SECONDS} * 2 ^ least(t.failures + 1 - $3, 10), ${LONGEST_BLOCK_SECONDS}))
+         END,
+         updated_at = now()
+       WHERE t.blocked_until IS NULL OR t.blocked_until <= now()
+       RETURNING blocked_until AS "blockedUntil"`,
+      [key, accountHash, failuresMax, FORGOTTEN_AFTER_HOURS],
     );
-    return new RateLimitedError({ headers: { 'retry-after': String(Math.max(1, row?.seconds ?? 1)) } });
+    if (!counted) throw await this.blockedError(key);
+    return counted.blockedUntil;
+  }
+
+  private async uncount(keys: Buffer[]): Promise<void> {
+    await this.db.query(
+      `UPDATE sign_in_throttles SET failures = greatest(failures - 1, 0), blocked_until = NULL WHERE key_hash = ANY($1)`,
+      [keys],
+    );
+  }
+
+  private async blockedError(key: Buffer): Promise<RateLimitedError> {
+    const [row] = await this.db.query<{ seconds: number }[]>(
+      `SELECT ceil(extract(epoch FROM blocked_until - now()))::int AS seconds FROM sign_in_throttles WHERE key_hash = $1`,
+      [key],
+    );
+    const seconds = Math.max(1, row?.seconds ?? 1);
+    return new RateLimitedError({
+      detail: `Too many wrong passwords. Try again in ${seconds} seconds, or reset the password.`,
+      headers: { 'retry-after': String(seconds) },
+    });
   }
 }
 
-const hashOf = (email: string): Buffer => createHash('sha256').update(email).digest();
+const hashOf = (...parts: string[]): Buffer => createHash('sha256').update(JSON.stringify(parts)).digest();

@@ -94,6 +94,11 @@ export async function signIn(email, password) {
   await startSession('/v1/auth/login', { email, password });
 }
 
+/** Verifies the email of a new account and signs in. `token` comes from the link in the mail. */
+export async function verifyEmail(token, password) {
+  await startSession('/v1/auth/verify-email', { token, password });
+}
+
 /** Completes a sign-in with a provider: `code` has come with the redirect. */
 export async function exchange(code) {
   await startSession('/v1/auth/oauth/exchange', { code });

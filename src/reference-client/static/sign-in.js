@@ -4,7 +4,7 @@ import { listProviders, nameOf, signInWith } from './providers.js';
 
 // The values of autocomplete are what password managers go by.
 const email = { label: 'E-mail', name: 'email', type: 'email', autocomplete: 'username' };
-const password = {
+export const password = {
   label: 'Password',
   name: 'password',
   type: 'password',
@@ -26,12 +26,12 @@ export async function showSignIn(signal) {
     ),
     form('Register', [displayName, email, newPassword], async (values) => {
       await publicRequest('POST', '/v1/auth/register', values);
-      // The same for every address: nobody learns here who has an account.
-      say('A mail is on its way: follow the link in it.');
+      // The same message for every email, so that nobody learns here who has an account.
+      say('We sent you a mail. Open the link in it and enter your password.');
     }),
-    form('Forgot the password', [email], async (values) => {
+    form('Forgot password', [email], async (values) => {
       await publicRequest('POST', '/v1/auth/forgot-password', values);
-      say('If the address has an account, a mail is on its way.');
+      say('If this email has an account, we sent you a mail.');
     }),
   );
 }

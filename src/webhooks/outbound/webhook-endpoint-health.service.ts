@@ -3,6 +3,7 @@ import type { EntityManager } from 'typeorm';
 import { MailService } from '../../mail/mail.service.ts';
 import { NotificationsService } from '../../notifications/notifications.service.ts';
 import { type DisabledReason, WebhookEndpoint } from './webhook-endpoint.entity.ts';
+import { endpointDisabledMail } from './webhooks.mails.ts';
 import type { WebhookAnswer } from './webhook-sender.ts';
 
 const FAILING_DAYS_MAX = 5;
@@ -49,7 +50,10 @@ export class WebhookEndpointHealth {
       tx,
     );
     const [owner] = await tx.query<{ email: string }[]>(`SELECT email FROM users WHERE id = $1`, [userId]);
-    if (owner) await this.mail.send('webhook-endpoint-disabled', { id: userId, email: owner.email }, tx);
+    if (owner) {
+      const to = { id: userId, email: owner.email };
+      await this.mail.send({ template: endpointDisabledMail, to, data: {} }, tx);
+    }
   }
 }
 

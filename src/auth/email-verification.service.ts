@@ -1,0 +1,62 @@
+import { Injectable } from '@nestjs/common';
+import { DataSource, type EntityManager } from 'typeorm';
+import { AuditService } from '../audit/audit.service.ts';
+import type { User } from '../users/user.entity.ts';
+import { UsersService } from '../users/users.service.ts';
+import { InvalidCredentialsError, TokenInvalidError } from './auth.errors.ts';
+import type { VerifyEmail } from './auth.schemas.ts';
+import { AuthService, type SignInDevice } from './auth.service.ts';
+import type { EmailToken } from './email-token.entity.ts';
+import { EmailTokensService } from './email-tokens.service.ts';
+import { CredentialsService } from './passwords/credentials.service.ts';
+import type { LiveSession } from './sessions/sessions.service.ts';
+
+@Injectable()
+export class EmailVerificationService {
+  constructor(
+    private readonly db: DataSource,
+    private readonly users: UsersService,
+    private readonly tokens: EmailTokensService,
+    private readonly credentials: CredentialsService,
+    private readonly auth: AuthService,
+    private readonly audit: AuditService,
+  ) {}
+
+  /**
+   * Verifies the email and signs in. The link alone is not enough: somebody else may have registered the email, and its
+   * owner would activate their password by a click (account pre-hijacking, docs/decisions/0027). A second use of the link
+   * signs in again, for an hour.
+   */
+  async verify({ token: secret, password }: VerifyEmail, device: SignInDevice): Promise<LiveSession> {
+    const token = await this.tokens.get('verify-email', secret);
+    const user = await this.users.find(token.userId);
+    if (user?.email !== token.email) throw new TokenInvalidError();
+    const passwordHash = token.consumedAt ? user.passwordHash : token.passwordHash;
+    if (!(await this.credentials.check({ email: user.email, user, passwordHash }, password, device))) {
+      throw new InvalidCredentialsError();
+    }
+    return this.db.transaction(async (tx) => {
+      const locked = await this.users.findForUpdate(user.id, tx);
+      if (locked?.email !== token.email) throw new TokenInvalidError();
+      return this.auth.startPasswordSession(await this.activate(locked, token, passwordHash, tx), device, tx);
+    });
+  }
+
+  private async activate(
+    user: User,
+    token: EmailToken,
+    checkedHash: string | null,
+    tx: EntityManager,
+  ): Promise<User> {
+    if (user.emailVerifiedAt) {
+      // The link was used before. A password that was changed since is not the one that was checked.
+      if (user.passwordHash !== checkedHash) throw new TokenInvalidError();
+      return user;
+    }
+    if (!(await this.tokens.consume(token, tx))) throw new TokenInvalidError();
+    const displayName = token.displayName ?? user.displayName;
+    const changes = { passwordHash: token.passwordHash, displayName, emailVerifiedAt: new Date() };
+    await this.audit.record({ type: 'email-verified', userId: user.id }, tx);
+    return this.users.change({ id: user.id }, changes, tx);
+  }
+}
