@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import { TestApp } from '../support/app.ts';
 import { until } from '../support/until.ts';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
@@ -46,6 +47,25 @@ describe('GET /health/ready', () => {
     ]);
     expect(answer.body).toMatchObject({ status: 'unavailable', checks: { migrations: 'pending' } });
     await until(async () => (await app.http().get('/health/ready')).status === 200, 'the API to be ready');
+  });
+
+  it('is 503 when the clock is more than a minute off, and a warning is logged from 5 s on', async () => {
+    const skewed = (ms: number) =>
+      app.startAnother({
+        NODE_OPTIONS: `--import ${join(import.meta.dirname, '../support/skewed-clock.js')}`,
+        CLOCK_SKEW_MS: String(ms),
+      });
+    const [slightly, far] = await Promise.all([skewed(10_000), skewed(-120_000)]);
+
+    const [usable, unusable] = await Promise.all([
+      app.http(slightly).get('/health/ready'),
+      app.http(far).get('/health/ready'),
+    ]);
+
+    expect(usable.status).toBe(200);
+    expect(slightly.output).toContain('The clock differs from that of Postgres');
+    expect(unusable.status).toBe(503);
+    expect(unusable.body).toMatchObject({ status: 'unavailable', checks: { clock: 'skewed' } });
   });
 
   it('makes no table by being asked', async () => {

@@ -2,12 +2,17 @@ import { type ExecutionContext, Injectable } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
 import { AuthGuard } from '@nestjs/passport';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { ForbiddenError, UnauthenticatedError } from '../../platform/errors/platform.errors.ts';
+import {
+  ForbiddenError,
+  UnauthenticatedError,
+  UnavailableError,
+} from '../../platform/errors/platform.errors.ts';
 import { contextOf } from '../../platform/http/request-hooks.ts';
 import { IS_PUBLIC, ROLES } from '../../platform/security/access.decorators.ts';
 import type { Principal } from '../../platform/security/principal.ts';
 import { RATE_LIMIT, type RateLimitName } from '../../platform/security/rate-limit.decorator.ts';
 import { RateLimiter } from '../../platform/security/rate-limiter.service.ts';
+import { SessionRevocations } from './session-revocations.service.ts';
 
 type Request = FastifyRequest & { user?: Principal };
 
@@ -17,6 +22,7 @@ export class AccessGuard extends AuthGuard('jwt') {
   constructor(
     private readonly reflector: Reflector,
     private readonly limiter: RateLimiter,
+    private readonly revocations: SessionRevocations,
   ) {
     super();
   }
@@ -41,6 +47,13 @@ export class AccessGuard extends AuthGuard('jwt') {
   }
 
   private async authenticate(context: ExecutionContext, request: Request): Promise<unknown> {
+    // Fail closed: a session may have been revoked since this instance last reached Postgres.
+    if (this.revocations.isStale) {
+      return new UnavailableError({
+        detail: 'The server can’t check sessions now. Try again in a few seconds.',
+        headers: { 'retry-after': '5' },
+      });
+    }
     try {
       await super.canActivate(context);
     } catch (error) {

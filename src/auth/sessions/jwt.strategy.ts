@@ -32,9 +32,9 @@ export class JwtStrategy extends PassportStrategy(Strategy, 'jwt') {
 
   /** Called with the claims of a token whose signature holds. What is false here is a 401. */
   validate(claims: Partial<AccessTokenClaims>): Principal | false {
-    const { sub, sid, roles, auth_time: authTime, exp, aud } = claims;
-    // The library takes a token that never expires, and one meant for others besides us.
-    if (!isSafeInteger(exp) || aud !== this.config.JWT_AUDIENCE) return false;
+    const { sub, sid, roles, auth_time: authTime, iat, exp, aud } = claims;
+    // The library accepts a token without `exp` or `iat` (RFC 9068 requires both), or with several audiences.
+    if (!isSafeInteger(exp) || !isSafeInteger(iat) || aud !== this.config.JWT_AUDIENCE) return false;
     if (typeof sub !== 'string' || typeof sid !== 'string' || typeof authTime !== 'number') return false;
     if (!Array.isArray(roles) || this.revocations.has(sid)) return false;
     const authenticatedAt = new Date(authTime * 1_000);

@@ -3,34 +3,40 @@ import { DataSource } from 'typeorm';
 import { Config } from '../../platform/config/config.ts';
 
 const POLL_MS = 400;
-/** A session ends at the start of its transaction but is seen at the commit: look back further than any should last. */
-const LOOK_BACK_SECONDS = 60;
-/** Tokens are still taken this long after they expired (clock tolerance). */
-const LEEWAY_SECONDS = 60;
+/** `revoked_at` is the start of its transaction, but other sessions see the row only at the commit. */
+const COMMIT_DELAY_SECONDS = 60;
+/** An expired token is still accepted for the clock tolerance, by a clock that may differ from its issuer's. */
+const EXPIRY_MARGIN_SECONDS = 150;
+/** Without a successful poll for this long, a session may have been revoked without this instance knowing. */
+const STALE_AFTER_MS = 30_000;
 
 /**
- * Which sessions have ended while access tokens of theirs may still live: what each request is checked against, in
- * memory. Every instance reads the short list of newly ended ones a few times a second, so an end holds everywhere
- * within a second with no bus that could fail (docs/decisions/0005).
+ * The sessions that were revoked while access tokens of theirs may still be valid. Each request is checked against this
+ * list in memory. Every instance polls Postgres for new entries, so that a revocation holds everywhere within a second
+ * (docs/decisions/0005).
  */
 @Injectable()
 export class SessionRevocations {
   private readonly logger = new Logger('SessionRevocations');
-  private readonly endedAt = new Map<string, number>();
+  /** When an entry may be dropped, on this process's monotonic clock in ms. */
+  private readonly keepUntil = new Map<string, number>();
   private readonly listeners: (() => void)[] = [];
+  /** The database's time at the last successful poll, as text: a Date would lose the microseconds. */
+  private readAt?: string;
+  private polledAt = -Infinity;
   private timer?: NodeJS.Timeout;
   private polling: Promise<void> = Promise.resolve();
   private isStopped = false;
-  private isBehind = false;
+  private hasWarned = false;
 
   constructor(
     private readonly db: DataSource,
     private readonly config: Config,
   ) {}
 
-  /** Resolves once the list is complete; from then on it is kept current. */
+  /** Resolves once the list is complete. From then on polling keeps it current. */
   async follow(): Promise<void> {
-    await this.load(this.config.ACCESS_TOKEN_SECONDS + LEEWAY_SECONDS);
+    await this.load();
     this.schedule();
   }
 
@@ -40,17 +46,23 @@ export class SessionRevocations {
     await this.polling;
   }
 
+  /** Applies on this instance at once, without waiting for the next poll. Call it after the commit. */
   add(sessionIds: string[]): void {
-    this.remember(sessionIds.map((id) => ({ id, revokedAt: new Date() })));
+    this.remember(sessionIds);
   }
 
-  /** Called whenever more sessions are known to have ended. */
+  /** Calls the listener whenever sessions are added to the list. */
   onEnded(listener: () => void): void {
     this.listeners.push(listener);
   }
 
   has(sessionId: string): boolean {
-    return this.endedAt.has(sessionId);
+    return this.keepUntil.has(sessionId);
+  }
+
+  /** True when the list is too old to trust: authenticated requests must then fail rather than be let in. */
+  get isStale(): boolean {
+    return performance.now() - this.polledAt > STALE_AFTER_MS;
   }
 
   private schedule(): void {
@@ -63,33 +75,40 @@ export class SessionRevocations {
 
   private async poll(): Promise<void> {
     try {
-      await this.load(LOOK_BACK_SECONDS);
-      this.forgetExpired();
-      this.isBehind = false;
+      await this.load();
+      this.dropExpired();
+      this.hasWarned = false;
     } catch (error) {
-      // What is known stays known; requests that need the database fail by themselves meanwhile.
-      if (!this.isBehind)
-        this.logger.warn({ msg: 'The list of ended sessions can’t be read now', err: error });
-      this.isBehind = true;
+      if (!this.hasWarned) this.logger.warn({ msg: 'Reading the revoked sessions failed', err: error });
+      this.hasWarned = true;
     }
   }
 
-  private async load(seconds: number): Promise<void> {
-    const rows = await this.db.query<{ id: string; revokedAt: Date }[]>(
-      `SELECT id, revoked_at AS "revokedAt" FROM sessions WHERE revoked_at > now() - make_interval(secs => $1)`,
-      [seconds],
+  /** Looks back to the last successful poll, however many failed since. All times are the database's. */
+  private async load(): Promise<void> {
+    const startedAt = performance.now();
+    const since = this.readAt
+      ? [this.readAt, COMMIT_DELAY_SECONDS]
+      : ['now', this.config.ACCESS_TOKEN_SECONDS + EXPIRY_MARGIN_SECONDS];
+    const [row] = await this.db.query<{ readAt: string; ids: string[] }[]>(
+      `SELECT now()::text AS "readAt", ARRAY(
+         SELECT id FROM sessions WHERE revoked_at > $1::timestamptz - make_interval(secs => $2)
+       ) AS ids`,
+      since,
     );
-    this.remember(rows);
+    this.remember(row!.ids);
+    this.readAt = row!.readAt;
+    this.polledAt = startedAt;
   }
 
-  private remember(ended: { id: string; revokedAt: Date }[]): void {
-    const knownBefore = this.endedAt.size;
-    for (const { id, revokedAt } of ended) this.endedAt.set(id, revokedAt.getTime());
-    if (this.endedAt.size > knownBefore) this.listeners.forEach((listener) => listener());
+  private remember(ids: string[]): void {
+    const lifeMs = (this.config.ACCESS_TOKEN_SECONDS + EXPIRY_MARGIN_SECONDS) * 1_000;
+    const added = ids.filter((id) => !this.keepUntil.has(id));
+    for (const id of added) this.keepUntil.set(id, performance.now() + lifeMs);
+    if (added.length > 0) this.listeners.forEach((listener) => listener());
   }
 
-  private forgetExpired(): void {
-    const oldest = Date.now() - (this.config.ACCESS_TOKEN_SECONDS + LEEWAY_SECONDS) * 1_000;
-    for (const [id, at] of this.endedAt) if (at < oldest) this.endedAt.delete(id);
+  private dropExpired(): void {
+    for (const [id, until] of this.keepUntil) if (until < performance.now()) this.keepUntil.delete(id);
   }
 }

@@ -14,6 +14,7 @@ const readySchema = z
       database: z.enum(['up', 'down']),
       migrations: z.enum(['current', 'pending', 'unknown']),
       redis: z.enum(['up', 'down', 'unused', 'unknown']),
+      clock: z.literal('skewed').optional(),
     }),
   })
   .meta({ id: 'Readiness' });

@@ -1,10 +1,14 @@
-import { Injectable } from '@nestjs/common';
+import { Injectable, Logger } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { QueueBackend } from '../queue/queue-backend.ts';
 import type { DependencyState } from '../queue/queue-connections.ts';
 
 const CHECK_TIMEOUT_MS = 1_000;
 const CACHE_MS = 500;
+/** Token lifetimes tolerate 30 s. Beyond a minute, instances reject each other's tokens. */
+const CLOCK_SKEW_MAX_MS = 60_000;
+const CLOCK_SKEW_WARN_MS = 5_000;
+const SKEW_WARNING_PAUSE_MS = 60_000;
 
 export interface Readiness {
   /** `degraded` still takes requests: work waits in the ledger until Redis is back. */
@@ -13,12 +17,16 @@ export interface Readiness {
     database: 'up' | 'down';
     migrations: 'current' | 'pending' | 'unknown';
     redis: DependencyState | 'unknown';
+    /** Present when the clock of this process differs from that of Postgres by more than a minute. */
+    clock?: 'skewed';
   };
 }
 
 @Injectable()
 export class HealthService {
+  private readonly logger = new Logger('Health');
   private draining = false;
+  private skewWarnedAt = -Infinity;
   private readonly drainListeners: (() => void)[] = [];
   private last?: { at: number; readiness: Promise<Readiness> };
 
@@ -51,13 +59,32 @@ export class HealthService {
   }
 
   private async check(): Promise<Readiness> {
-    const [migrations, redis] = await Promise.all([
+    const [migrations, redis, skewMs] = await Promise.all([
       withTimeout(this.pendingMigrations(), undefined),
       withTimeout(this.queues.redisState(), 'down' as const),
+      withTimeout(this.clockSkewMs(), 0),
     ]);
     const database = migrations === undefined ? 'down' : 'up';
-    const checks = { database, migrations: migrations ?? 'unknown', redis } as const;
+    const clock = skewMs > CLOCK_SKEW_MAX_MS && { clock: 'skewed' as const };
+    const checks = { database, migrations: migrations ?? 'unknown', redis, ...clock } as const;
     return { status: overall(checks), checks };
+  }
+
+  /** How far the clock of this process is from that of Postgres, which all instances share. */
+  private async clockSkewMs(): Promise<number> {
+    const askedAt = Date.now();
+    const [row] = await this.db.query<{ now: number }[]>(
+      'SELECT (extract(epoch FROM clock_timestamp()) * 1000)::float8 AS now',
+    );
+    const skewMs = Math.abs((askedAt + Date.now()) / 2 - row!.now);
+    if (skewMs > CLOCK_SKEW_WARN_MS && performance.now() - this.skewWarnedAt > SKEW_WARNING_PAUSE_MS) {
+      this.skewWarnedAt = performance.now();
+      this.logger.warn({
+        msg: 'The clock differs from that of Postgres: check NTP',
+        skewMs: Math.round(skewMs),
+      });
+    }
+    return skewMs;
   }
 
   /** Reads the table by hand: TypeORM's own check would create it. */
@@ -75,7 +102,7 @@ export class HealthService {
 }
 
 function overall(checks: Readiness['checks']): Readiness['status'] {
-  if (checks.database === 'down' || checks.migrations !== 'current') return 'unavailable';
+  if (checks.database === 'down' || checks.migrations !== 'current' || checks.clock) return 'unavailable';
   return checks.redis === 'down' ? 'degraded' : 'ok';
 }
 
