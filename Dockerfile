@@ -14,9 +14,9 @@ COPY src src
 COPY migrations migrations
 RUN npm run build
 
-# Stand-ins for Google, GitHub and Apple, and for a receiver of webhooks, for compose. A stage of its own: nothing of it
+# Fake providers for Google, GitHub and Apple, and for a receiver of webhooks, for compose. A stage of its own: nothing of it
 # gets into the image below.
-FROM build AS stand-ins
+FROM build AS fake-providers
 COPY test/support/providers test/support/providers
 COPY scripts/demo/webhook-receiver.ts scripts/demo/
 RUN install -d -o 1000 -g 1000 -m 700 /providers

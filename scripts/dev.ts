@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { watch } from 'chokidar';
 import { DEFAULT_PORT as WEBHOOK_RECEIVER_PORT } from './demo/webhook-receiver.ts';
 import { DevProcesses } from './dev-processes.ts';
-import { standInPorts, startStandIns } from './dev-providers.ts';
+import { fakeProviderPorts, startFakeProviders } from './dev-providers.ts';
 import { type EmbeddedPostgres, startEmbeddedPostgres } from './embedded-postgres.ts';
 import { becomesTrue, isPortFree, SetupError } from './processes.ts';
 
@@ -31,8 +31,8 @@ if (env.NODE_ENV !== 'production') {
   env.WEBHOOK_ALLOW_PRIVATE = [env.WEBHOOK_ALLOW_PRIVATE, receiver].filter(Boolean).join(',');
 }
 
-const STAND_IN_PORTS = standInPorts(env);
-let standInSettings: Record<string, string> = {};
+const FAKE_PROVIDER_PORTS = fakeProviderPorts(env);
+let fakeProviderSettings: Record<string, string> = {};
 
 const processes = new DevProcesses(env);
 let postgres: Promise<EmbeddedPostgres> | undefined;
@@ -47,7 +47,8 @@ async function start(): Promise<void> {
   await processes.run('build', ['--run', 'build']);
   await processes.run('migrate', ['dist/src/migrate.js']);
   await processes.run('seed', ['dist/src/seed.js']);
-  if (STAND_IN_PORTS.length > 0) standInSettings = await startStandIns(processes, onStandInsEnd);
+  if (FAKE_PROVIDER_PORTS.length > 0)
+    fakeProviderSettings = await startFakeProviders(processes, onFakeProvidersEnd);
   startApps();
   watchSources();
   await untilReady();
@@ -58,7 +59,7 @@ async function requirePorts(): Promise<void> {
   const ports = [
     { name: 'PORT', port: PORT, host: HOST },
     { name: 'METRICS_PORT', port: METRICS_PORT, host: '0.0.0.0' },
-    ...STAND_IN_PORTS.map((port) => ({ name: 'PROVIDER_STANDINS_PORT', port, host: '127.0.0.1' })),
+    ...FAKE_PROVIDER_PORTS.map((port) => ({ name: 'FAKE_PROVIDERS_PORT', port, host: '127.0.0.1' })),
   ];
   for (const { name, port, host } of ports) {
     // The processes of a bin/dev that was killed a moment ago are just ending.
@@ -81,9 +82,9 @@ async function startDatabase(): Promise<void> {
   });
 }
 
-function onStandInsEnd(how: string): void {
+function onFakeProvidersEnd(how: string): void {
   if (stopping) return;
-  console.error(`bin/dev stops: the provider stand-ins ended (${how}), for the reason above.`);
+  console.error(`bin/dev stops: the fake providers ended (${how}), for the reason above.`);
   void stop(1);
 }
 
@@ -92,7 +93,7 @@ function startApps(): void {
     {
       name: 'api',
       file: 'dist/src/main.js',
-      env: { ...standInSettings, METRICS_PORT: String(METRICS_PORT + 1) },
+      env: { ...fakeProviderSettings, METRICS_PORT: String(METRICS_PORT + 1) },
     },
     { name: 'worker', file: 'dist/src/worker.js', env: { METRICS_PORT: String(METRICS_PORT) } },
   ];
@@ -177,7 +178,7 @@ async function showBox(): Promise<void> {
     ['Mail', env.SMTP_URL ? 'sent through SMTP_URL' : env.MAIL_DIR || '.local/mail'],
     ['Sign in', `${admin} / ${adminPassword}`],
     ['', 'user@example.com / development-only-user'],
-    ...standInLines(),
+    ...fakeProviderLines(),
     ['Webhooks', `may go to ${receiver}, where bin/demo receives them`],
     ['Queue', env.REDIS_URL ? 'Redis, at REDIS_URL' : 'PostgreSQL (REDIS_URL is empty)'],
     ['Database', postgres ? `embedded, in ${shortened((await postgres).dir)}` : 'at DATABASE_URL'],
@@ -186,11 +187,11 @@ async function showBox(): Promise<void> {
   console.log([`┌${rule}`, ...lines, `└${rule}`, 'Changes restart it; Ctrl-C stops everything.'].join('\n'));
 }
 
-function standInLines(): string[][] {
-  const { GOOGLE_ISSUER, GITHUB_BASE_URL, APPLE_ISSUER } = standInSettings;
+function fakeProviderLines(): string[][] {
+  const { GOOGLE_ISSUER, GITHUB_BASE_URL, APPLE_ISSUER } = fakeProviderSettings;
   if (!GOOGLE_ISSUER) return [];
   const addresses = [GOOGLE_ISSUER, GITHUB_BASE_URL, APPLE_ISSUER].map((url = '') => new URL(url).host);
-  return [['Providers', `stand-ins of Google, GitHub, Apple at ${addresses.join(', ')}`]];
+  return [['Providers', `fake providers for Google, GitHub, Apple at ${addresses.join(', ')}`]];
 }
 
 function shortened(path: string): string {

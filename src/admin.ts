@@ -1,7 +1,7 @@
 import { DataSource } from 'typeorm';
 import { loadConfig } from './platform/config/config.ts';
 import { dataSourceOptions } from './platform/database/data-source.ts';
-import { RefusedToRun, start } from './platform/shutdown/start.ts';
+import { StartupError, start } from './platform/process/start.ts';
 import { User } from './users/user.entity.ts';
 
 const USAGE = 'Usage: node dist/src/admin.js grant <email>';
@@ -9,13 +9,13 @@ const USAGE = 'Usage: node dist/src/admin.js grant <email>';
 /** The first administrator of a new installation, who can then make others through the API. */
 await start(async () => {
   const [, , command, email] = process.argv;
-  if (command !== 'grant' || !email) throw new RefusedToRun(USAGE);
+  if (command !== 'grant' || !email) throw new StartupError(USAGE);
   const db = await new DataSource(dataSourceOptions(loadConfig(), 'migrate', [User])).initialize();
   try {
     const { affected } = await db
       .getRepository(User)
       .update({ email: email.toLowerCase() }, { role: 'admin', version: () => 'version + 1' });
-    if (!affected) throw new RefusedToRun('No account has this address: register it first.');
+    if (!affected) throw new StartupError('No account has this address: register it first.');
     // Tokens of the sessions before this say "user".
     await db.query(
       `UPDATE sessions SET revoked_at = now(), revoked_reason = 'role-changed'

@@ -15,6 +15,7 @@ import { EventsModule } from './platform/events/events.module.ts';
 import { HealthModule } from './platform/health/health.module.ts';
 import { HttpModule } from './platform/http/http.module.ts';
 import { LoggingModule } from './platform/logging/logging.module.ts';
+import { PaginationModule } from './platform/pagination/pagination.module.ts';
 import { QueueModule } from './platform/queue/queue.module.ts';
 import { SecurityModule } from './platform/security/security.module.ts';
 import { ReferenceClientModule } from './reference-client/reference-client.module.ts';
@@ -31,6 +32,7 @@ import { WebhooksModule } from './webhooks/outbound/webhooks.module.ts';
     BusModule,
     EventsModule,
     SecurityModule,
+    PaginationModule,
     HttpModule,
     HealthModule.forApi(),
     AccessModule,

@@ -1,21 +1,21 @@
 import { AppModule } from './app.module.ts';
 import { loadConfig } from './platform/config/config.ts';
-import { waitForDatabase } from './platform/database/wait-for-database.ts';
+import { waitForDatabase } from './platform/process/wait-for-database.ts';
 import { HealthService } from './platform/health/health.service.ts';
 import { createApp } from './platform/http/create-app.ts';
 import { AppLogger } from './platform/logging/logging.module.ts';
 import { loadKeys } from './platform/security/key-ring.ts';
-import { endOnSignals, exitOnSignalsWhileStarting } from './platform/shutdown/shutdown.ts';
-import { start } from './platform/shutdown/start.ts';
+import { shutDownOnSignals, exitOnSignalsDuringStart } from './platform/process/shutdown.ts';
+import { start } from './platform/process/start.ts';
 
 await start(async () => {
   const config = loadConfig(loadKeys);
-  const isStarted = exitOnSignalsWhileStarting();
+  const isStarted = exitOnSignalsDuringStart();
   const releasePort = await waitForDatabase(config, { port: config.PORT, host: config.HOST });
   const app = await createApp(AppModule.with(config), config);
   const health = app.get(HealthService);
   isStarted();
-  endOnSignals(app, { config, logger: app.get(AppLogger), drain: () => health.drain() });
+  shutDownOnSignals(app, { config, logger: app.get(AppLogger), drain: () => health.drain() });
   await releasePort();
   await app.listen(config.PORT, config.HOST);
   app.get(AppLogger).info({ url: config.PUBLIC_URL, port: config.PORT }, 'The API listens');

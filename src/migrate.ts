@@ -1,6 +1,6 @@
 import { loadConfig } from './platform/config/config.ts';
 import { migrate } from './platform/database/migrate.ts';
-import { start } from './platform/shutdown/start.ts';
+import { start } from './platform/process/start.ts';
 
 await start(async () => {
   const applied = await migrate(loadConfig());

@@ -4,14 +4,14 @@ import { PasswordHasher } from './auth/passwords/password-hasher.service.ts';
 import { loadConfig } from './platform/config/config.ts';
 import { dataSourceOptions } from './platform/database/data-source.ts';
 import { loadKeys } from './platform/security/key-ring.ts';
-import { RefusedToRun, start } from './platform/shutdown/start.ts';
+import { StartupError, start } from './platform/process/start.ts';
 import { User } from './users/user.entity.ts';
 
 /** Accounts to try things with. Running it again changes nothing. */
 await start(async () => {
   const config = loadConfig(loadKeys);
   if (config.NODE_ENV === 'production')
-    throw new RefusedToRun('Seeds are for development: production starts empty.');
+    throw new StartupError('Seeds are for development: production starts empty.');
   const db = await new DataSource(dataSourceOptions(config, 'migrate', [User])).initialize();
   const hasher = new PasswordHasher();
   const accounts = [

@@ -14,6 +14,7 @@ import { DatabaseModule } from './platform/database/database.module.ts';
 import { EventsModule } from './platform/events/events.module.ts';
 import { HealthModule } from './platform/health/health.module.ts';
 import { LoggingModule } from './platform/logging/logging.module.ts';
+import { PaginationModule } from './platform/pagination/pagination.module.ts';
 import { QueueModule } from './platform/queue/queue.module.ts';
 import { SecurityModule } from './platform/security/security.module.ts';
 import { UserEraseHandler } from './users/personal-data/user-erase.handler.ts';
@@ -35,6 +36,7 @@ import { WebhooksModule } from './webhooks/outbound/webhooks.module.ts';
     BusModule,
     EventsModule,
     SecurityModule,
+    PaginationModule,
     HealthModule.forWorker(),
     JobWorkerModule,
     AuthModule,

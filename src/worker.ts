@@ -1,18 +1,18 @@
 import { NestFactory } from '@nestjs/core';
 import { loadConfig } from './platform/config/config.ts';
-import { waitForDatabase } from './platform/database/wait-for-database.ts';
+import { waitForDatabase } from './platform/process/wait-for-database.ts';
 import { HealthService } from './platform/health/health.service.ts';
 import { createLogger } from './platform/logging/logger.ts';
 import { AppLogger } from './platform/logging/logging.module.ts';
 import { NestLogger } from './platform/logging/nest-logger.ts';
 import { loadKeys } from './platform/security/key-ring.ts';
-import { endOnSignals, exitOnSignalsWhileStarting } from './platform/shutdown/shutdown.ts';
-import { start } from './platform/shutdown/start.ts';
+import { shutDownOnSignals, exitOnSignalsDuringStart } from './platform/process/shutdown.ts';
+import { start } from './platform/process/start.ts';
 import { WorkerModule } from './worker.module.ts';
 
 await start(async () => {
   const config = loadConfig(loadKeys);
-  const isStarted = exitOnSignalsWhileStarting();
+  const isStarted = exitOnSignalsDuringStart();
   const releasePort = await waitForDatabase(config, { port: config.METRICS_PORT });
   await releasePort();
   const app = await NestFactory.createApplicationContext(WorkerModule.with(config), {
@@ -25,6 +25,6 @@ await start(async () => {
   isStarted();
   // No balancer sends anything here, so there is nothing to wait for.
   const withoutDrain = { ...config, SHUTDOWN_DRAIN_SECONDS: 0 };
-  endOnSignals(app, { config: withoutDrain, logger, drain: () => health.drain() });
+  shutDownOnSignals(app, { config: withoutDrain, logger, drain: () => health.drain() });
   logger.info('The worker runs');
 });

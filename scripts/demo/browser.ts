@@ -12,7 +12,7 @@ const TIMEOUT_MS = 15_000;
 export class Browser {
   private readonly cookies = new Map<string, Map<string, string>>();
 
-  /** Goes to the address and on, signing in as this person where a stand-in asks, until it is sent to `end`. */
+  /** Goes to the address and on, signing in as this person where a fake provider asks, until it is sent to `end`. */
   async travel(start: string, end: string, person: Person): Promise<URL> {
     let next: Request = { url: new URL(start) };
     for (let step = 0; step < STEPS_MAX; step += 1) {

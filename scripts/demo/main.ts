@@ -60,9 +60,9 @@ async function useProviders(
   { email, password, session }: Visitor,
 ): Promise<void> {
   const found = await terminal.step('Look for providers to sign in with', async (on) => {
-    const standIns = await providers.standIns(api);
-    on.note(standIns.map(({ provider }) => provider).join(', ') || 'no stand-ins here: left out');
-    return standIns;
+    const fakeProviders = await providers.fakeProviders(api);
+    on.note(fakeProviders.map(({ provider }) => provider).join(', ') || 'no fake providers here: left out');
+    return fakeProviders;
   });
   for (const provider of found) {
     await terminal.step(`Sign in with ${provider.provider}`, (on) =>

@@ -8,8 +8,8 @@ export interface Provider {
   url: string;
 }
 
-/** Those of the server that are stand-ins: a real provider wouldn't believe who we say we are. */
-export async function standIns(api: ApiClient): Promise<Provider[]> {
+/** Those of the server that are fake providers: a real provider wouldn't believe who we say we are. */
+export async function fakeProviders(api: ApiClient): Promise<Provider[]> {
   const { data: providers } = await api.call<Provider[]>('GET /v1/auth/oauth', 200);
   const found: Provider[] = [];
   for (const provider of providers) {

@@ -1,15 +1,15 @@
 import { Injectable, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
 import { Config } from '../platform/config/config.ts';
-import { Periodic } from '../platform/shutdown/periodic.ts';
+import { IntervalTask } from '../platform/process/interval-task.ts';
 import { JobHandOverService } from './job-hand-over.service.ts';
 
 /** Sweeps in every worker, by a plain timer: a schedule kept in the queue would be lost with the queue's data. */
 @Injectable()
 export class JobSweepService implements OnApplicationBootstrap, OnModuleDestroy {
-  private readonly rounds: Periodic;
+  private readonly rounds: IntervalTask;
 
   constructor(handOver: JobHandOverService, config: Config) {
-    this.rounds = new Periodic('JobSweep', () => handOver.sweep(), config.SWEEP_SECONDS * 1_000);
+    this.rounds = new IntervalTask('JobSweep', () => handOver.sweep(), config.SWEEP_SECONDS * 1_000);
   }
 
   onApplicationBootstrap(): void {

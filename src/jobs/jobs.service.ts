@@ -9,7 +9,7 @@ import {
   ValidationFailedError,
 } from '../platform/errors/platform.errors.ts';
 import { insertAll } from '../platform/database/insert-all.ts';
-import { Paginator } from '../platform/http/paginator.ts';
+import { Paginator } from '../platform/pagination/paginator.ts';
 import { fieldFailures } from '../platform/http/validation.pipe.ts';
 import { currentContext } from '../platform/logging/request-context.ts';
 import type { Principal } from '../platform/security/principal.ts';

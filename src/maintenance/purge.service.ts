@@ -6,7 +6,7 @@ import {
   type OnModuleDestroy,
 } from '@nestjs/common';
 import { DataSource } from 'typeorm';
-import { Periodic } from '../platform/shutdown/periodic.ts';
+import { IntervalTask } from '../platform/process/interval-task.ts';
 
 const HOUR_MS = 3_600_000;
 const BATCH_ROWS = 5_000;
@@ -36,7 +36,7 @@ const PURGES: Record<string, string> = {
 @Injectable()
 export class PurgeService implements OnApplicationBootstrap, OnModuleDestroy, BeforeApplicationShutdown {
   private readonly logger = new Logger('Purge');
-  private readonly rounds = new Periodic('Purge', () => this.purge(), HOUR_MS);
+  private readonly rounds = new IntervalTask('Purge', () => this.purge(), HOUR_MS);
 
   constructor(private readonly db: DataSource) {}
 

@@ -4,7 +4,7 @@ import { randomUUIDv7 } from 'node:crypto';
 import { DataSource, type EntityManager, IsNull, MoreThan, Not, type Repository } from 'typeorm';
 import { MessageBus } from '../platform/bus/message-bus.ts';
 import { NotFoundError } from '../platform/errors/platform.errors.ts';
-import { Paginator } from '../platform/http/paginator.ts';
+import { Paginator } from '../platform/pagination/paginator.ts';
 import type { Principal } from '../platform/security/principal.ts';
 import { Notification } from './notification.entity.ts';
 import type { NotificationsQuery } from './notifications.schemas.ts';

@@ -6,7 +6,7 @@ import { AuditService } from '../audit/audit.service.ts';
 import { SessionsService } from '../auth/sessions/sessions.service.ts';
 import { DomainEvents } from '../platform/events/domain-events.ts';
 import { NotFoundError, PreconditionFailedError } from '../platform/errors/platform.errors.ts';
-import { Paginator } from '../platform/http/paginator.ts';
+import { Paginator } from '../platform/pagination/paginator.ts';
 import { User } from './user.entity.ts';
 import { LastAdminError } from './users.errors.ts';
 import { userCreated, userDeleted, userUpdated } from './users.events.ts';

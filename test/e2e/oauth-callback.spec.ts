@@ -267,6 +267,6 @@ describe('What is written down of a sign-in', () => {
       expect(text).not.toContain(secret);
     }
     expect(text).toContain('A call to a provider failed');
-    expect(text).not.toMatch(/eyJ|gho_|Internal stand-in secret/);
+    expect(text).not.toMatch(/eyJ|gho_|Internal fake-provider secret/);
   });
 });

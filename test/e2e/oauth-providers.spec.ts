@@ -86,7 +86,7 @@ describe('GitHub', () => {
     oauth.person('github', person);
     const before = await new Browser(app).signIn('github');
 
-    // The stand-in makes the login of the address.
+    // The fake provider makes the login of the address.
     oauth.person('github', { ...person, email: `renamed-${person.email}` });
     const after = await new Browser(app).signIn('github');
 

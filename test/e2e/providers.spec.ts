@@ -14,7 +14,7 @@ import type { Person } from '../support/providers/person.ts';
 import { type Providers, startProviders } from '../support/providers/providers.ts';
 import { visit } from '../support/providers/visit.ts';
 
-// The stand-ins are what the tests of sign-in believe, so they are tested themselves: with openid-client alone.
+// The fake providers are what the tests of sign-in believe, so they are tested themselves: with openid-client alone.
 
 let providers: Providers;
 
@@ -48,7 +48,7 @@ const reasons: Record<(typeof ID_TOKEN_MODES)[number], RegExp> = {
 const reasonOf = (error: unknown): string =>
   error instanceof Error ? `${error.message} ${reasonOf(error.cause)}` : '';
 
-describe('the stand-in of Google', () => {
+describe('fake Google', () => {
   it('signs in whom the test names, and tells what the scopes ask for', async () => {
     providers.control.person('google', { ...ada, hostedDomain: 'example.com' });
     const attempt = await beginGoogle(providers);
@@ -119,7 +119,7 @@ describe('the stand-in of Google', () => {
   });
 });
 
-describe('the stand-in of Apple', () => {
+describe('fake Apple', () => {
   it('posts the name at the first consent only, and writes booleans as strings', async () => {
     providers.control.person('apple', { ...ada, email: 'x1@privaterelay.appleid.com' });
     const first = await beginApple(providers);
@@ -173,7 +173,7 @@ describe('the stand-in of Apple', () => {
   });
 });
 
-describe('the stand-in of GitHub', () => {
+describe('fake GitHub', () => {
   it('gives a token for the API, which tells scopes and addresses', async () => {
     providers.control.person('github', ada);
     const attempt = await beginGithub(providers);
@@ -223,9 +223,9 @@ describe('the stand-in of GitHub', () => {
   });
 });
 
-describe('the stand-ins as a program', () => {
+describe('the fake providers as a program', () => {
   it('does not start in production', () => {
-    const env = { PATH: process.env.PATH, NODE_ENV: 'production', PROVIDER_STANDINS_PORT: '9591' };
+    const env = { PATH: process.env.PATH, NODE_ENV: 'production', FAKE_PROVIDERS_PORT: '9591' };
     const { status, stderr } = spawnSync(process.execPath, ['test/support/providers/main.ts'], {
       env,
       encoding: 'utf8',

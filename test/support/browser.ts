@@ -38,7 +38,7 @@ export class Browser {
     return this.send(http.post(url.pathname).type('form').send(fields.toString()), 'foreign form');
   }
 
-  /** The whole way, as whoever the stand-in was told to take: resolves to where it ends. */
+  /** The whole way, as whoever the fake provider was told to take: resolves to where it ends. */
   async goThrough(provider: ProviderName, query: object = {}, instance?: Program): Promise<URL> {
     const begun = await this.begin(provider, query, instance);
     const answer = await this.comeBack(await visit(locationOf(begun)), instance);

@@ -12,7 +12,7 @@ export interface OAuthApp {
   stop: () => Promise<void>;
 }
 
-/** The application with all three providers, which are stand-ins. */
+/** The application with all three providers, which are fake providers. */
 export async function startOAuthApp(options: TestAppOptions = {}): Promise<OAuthApp> {
   const providers = await startProviders();
   const app = await TestApp.start({

@@ -6,7 +6,7 @@ import {
   RateLimitedError,
   RecentSignInRequiredError,
 } from '../../platform/errors/platform.errors.ts';
-import { FORM, Takes } from '../../platform/http/takes.decorator.ts';
+import { Consumes, FORM } from '../../platform/http/consumes.decorator.ts';
 import { item, list } from '../../platform/http/schemas.ts';
 import { Endpoint } from '../../platform/openapi/endpoint.decorator.ts';
 import { CurrentUser, Public } from '../../platform/security/access.decorators.ts';
@@ -123,7 +123,7 @@ export class OAuthController {
   @Post(':provider/callback')
   @Endpoint({ ...cameBack, summary: 'The same for a provider that posts a form: Apple' })
   @Public()
-  @Takes(FORM)
+  @Consumes(FORM)
   async comeBackByForm(
     @Param('provider', { schema: providerNameSchema }) name: ProviderName,
     @Body({ schema: callbackFormSchema }) callback: OAuthCallback,

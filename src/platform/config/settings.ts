@@ -54,8 +54,8 @@ export const settingsSchema = z.object({
   REFERENCE_CLIENT: optional(flag).describe(
     'Serve the reference browser client at /reference-client/. Default: on, off in production.',
   ),
-  PROVIDER_STANDINS: optional(flag).describe(
-    'bin/dev starts stand-ins for Google, GitHub and Apple unless credentials of one are set. Default: on; refused in production.',
+  FAKE_PROVIDERS: optional(flag).describe(
+    'bin/dev starts fake providers for Google, GitHub and Apple unless credentials of one are set. Default: on; refused in production.',
   ),
 
   DATABASE_URL: postgresUrl.describe(
@@ -165,7 +165,7 @@ export function combinedFaults(settings: Parsed): string[] {
   if (settings.SECRET_KEYS?.some(isDevelopmentSecret)) {
     faults.push('SECRET_KEYS: holds a development secret');
   }
-  if (settings.PROVIDER_STANDINS) faults.push('PROVIDER_STANDINS: is for development only');
+  if (settings.FAKE_PROVIDERS) faults.push('FAKE_PROVIDERS: is for development only');
   return faults;
 }
 

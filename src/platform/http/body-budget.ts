@@ -2,7 +2,7 @@ import type { FastifyInstance } from 'fastify';
 import { Transform } from 'node:stream';
 import { UnavailableError } from '../errors/platform.errors.ts';
 import { network } from '../security/rate-limiter.service.ts';
-import type { TakesConfig } from './takes.decorator.ts';
+import type { BodyConfig } from './consumes.decorator.ts';
 
 const MEBIBYTE = 1024 * 1024;
 export const BODIES_MAX_BYTES = 64 * MEBIBYTE;
@@ -27,7 +27,7 @@ export function limitBodyMemory(fastify: FastifyInstance): void {
   };
 
   fastify.addHook('preParsing', (request, reply, payload, done) => {
-    const { rawMaxBytes } = (request.routeOptions.config ?? {}) as TakesConfig;
+    const { rawMaxBytes } = (request.routeOptions.config ?? {}) as BodyConfig;
     if (rawMaxBytes === undefined) return done();
     const source = network(request.ip);
     let own = 0;

@@ -5,24 +5,24 @@ import {
   PayloadTooLargeError,
   UnsupportedMediaTypeError,
 } from '../errors/platform.errors.ts';
-import { CSV, FORM, type TakesConfig } from './takes.decorator.ts';
+import { CSV, FORM, type BodyConfig } from './consumes.decorator.ts';
 
 const FORM_MAX_BYTES = 32 * 1024;
 
 const DEPTH_MAX = 20;
 const NODES_MAX = 10_000;
 
-/** JSON everywhere; another type only on the routes that are marked for it with `@Takes`. */
+/** JSON everywhere; another type only on the routes that are marked for it with `@Consumes`. */
 export function addBodyParsers(fastify: FastifyInstance): void {
   fastify.addHook('onRoute', (route) => {
-    const { rawMaxBytes } = (route.config ?? {}) as TakesConfig;
+    const { rawMaxBytes } = (route.config ?? {}) as BodyConfig;
     if (rawMaxBytes !== undefined) route.bodyLimit = rawMaxBytes;
   });
   fastify.removeAllContentTypeParsers();
   for (const type of ['application/json', 'application/merge-patch+json']) {
     fastify.addContentTypeParser(type, { parseAs: 'buffer' }, (request: FastifyRequest, body, done) => {
       try {
-        const { rawMaxBytes } = request.routeOptions.config as TakesConfig;
+        const { rawMaxBytes } = request.routeOptions.config as BodyConfig;
         done(null, rawMaxBytes === undefined ? parseJson(body as Buffer) : body);
       } catch (error) {
         done(error as Error);
@@ -38,7 +38,7 @@ export function addBodyParsers(fastify: FastifyInstance): void {
 }
 
 function refuseUnlessTaken(mediaType: string, { routeOptions }: FastifyRequest): void {
-  if ((routeOptions.config as TakesConfig).takes !== mediaType) throw new UnsupportedMediaTypeError();
+  if ((routeOptions.config as BodyConfig).consumes !== mediaType) throw new UnsupportedMediaTypeError();
 }
 
 /** A field that comes twice becomes an array. */

@@ -1,8 +1,8 @@
 import { Global, Module } from '@nestjs/common';
 import { APP_FILTER, APP_INTERCEPTOR, APP_PIPE, Reflector } from '@nestjs/core';
 import { StandardSchemaSerializerInterceptor } from '@nestjs/common';
-import { ProblemFilter } from '../errors/problem.filter.ts';
-import { ProblemsController } from '../errors/problems.controller.ts';
+import { ProblemFilter } from './problem.filter.ts';
+import { ProblemsController } from './problems.controller.ts';
 import { RootController } from './root.controller.ts';
 import { RouteMethods } from './route-methods.ts';
 import { UnknownQueryInterceptor } from './unknown-query.interceptor.ts';

@@ -1,5 +1,4 @@
 import { Global, Module } from '@nestjs/common';
-import { Paginator } from '../http/paginator.ts';
 import { EncryptionService } from './encryption.service.ts';
 import { KeyRing } from './key-ring.ts';
 import { RateLimiter } from './rate-limiter.service.ts';
@@ -7,7 +6,7 @@ import { MacService } from './mac.service.ts';
 
 @Global()
 @Module({
-  providers: [MacService, EncryptionService, KeyRing, Paginator, RateLimiter],
-  exports: [MacService, EncryptionService, KeyRing, Paginator, RateLimiter],
+  providers: [MacService, EncryptionService, KeyRing, RateLimiter],
+  exports: [MacService, EncryptionService, KeyRing, RateLimiter],
 })
 export class SecurityModule {}

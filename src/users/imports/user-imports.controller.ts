@@ -8,7 +8,7 @@ import {
   UnsupportedMediaTypeError,
 } from '../../platform/errors/platform.errors.ts';
 import { item } from '../../platform/http/schemas.ts';
-import { CSV, Takes } from '../../platform/http/takes.decorator.ts';
+import { Consumes, CSV } from '../../platform/http/consumes.decorator.ts';
 import { Endpoint } from '../../platform/openapi/endpoint.decorator.ts';
 import { CurrentUser, Roles } from '../../platform/security/access.decorators.ts';
 import type { Principal } from '../../platform/security/principal.ts';
@@ -30,7 +30,7 @@ export class UserImportsController {
     errors: [ImportFileInvalidError, LimitReachedError, PayloadTooLargeError, UnsupportedMediaTypeError],
   })
   @Roles('admin')
-  @Takes(CSV)
+  @Consumes(CSV)
   async start(
     @Body() body: unknown,
     @Headers('content-length') contentLength: string | undefined,

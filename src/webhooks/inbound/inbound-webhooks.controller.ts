@@ -2,7 +2,7 @@ import { Body, Controller, Param, Post, Req } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { item, text } from '../../platform/http/schemas.ts';
-import { TakesRaw } from '../../platform/http/takes.decorator.ts';
+import { RawBody } from '../../platform/http/consumes.decorator.ts';
 import { Endpoint } from '../../platform/openapi/endpoint.decorator.ts';
 import { Public } from '../../platform/security/access.decorators.ts';
 import { RateLimit } from '../../platform/security/rate-limit.decorator.ts';
@@ -30,7 +30,7 @@ export class InboundWebhooksController {
   })
   @Public()
   @RateLimit('webhook')
-  @TakesRaw(BODY_MAX_BYTES)
+  @RawBody(BODY_MAX_BYTES)
   async receive(
     @Param('source', { schema: text({ min: 1, max: SOURCE_MAX }) }) source: string,
     @Body() body: unknown,

@@ -7,7 +7,7 @@ import { JobsService } from '../../jobs/jobs.service.ts';
 import { insertAll } from '../../platform/database/insert-all.ts';
 import type { DomainEvent } from '../../platform/events/domain-events.ts';
 import { ConflictError, LimitReachedError, NotFoundError } from '../../platform/errors/platform.errors.ts';
-import { Paginator } from '../../platform/http/paginator.ts';
+import { Paginator } from '../../platform/pagination/paginator.ts';
 import type { Principal } from '../../platform/security/principal.ts';
 import { WebhookAttempt } from './webhook-attempt.entity.ts';
 import { webhookDeliver } from './webhook-deliver.job.ts';

@@ -11,7 +11,7 @@ import {
   PreconditionFailedError,
   ValidationFailedError,
 } from '../../platform/errors/platform.errors.ts';
-import { Paginator } from '../../platform/http/paginator.ts';
+import { Paginator } from '../../platform/pagination/paginator.ts';
 import type { Principal } from '../../platform/security/principal.ts';
 import { WebhookEndpoint } from './webhook-endpoint.entity.ts';
 import type {

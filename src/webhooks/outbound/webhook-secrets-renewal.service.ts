@@ -1,7 +1,7 @@
 import { Injectable, Logger, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
 import { DataSource, type EntityManager } from 'typeorm';
 import { EncryptionService } from '../../platform/security/encryption.service.ts';
-import { Periodic } from '../../platform/shutdown/periodic.ts';
+import { IntervalTask } from '../../platform/process/interval-task.ts';
 import { type EncryptedSecrets, WebhookSecrets } from './webhook-secrets.service.ts';
 
 const PAUSE_MS = 10 * 60_000;
@@ -13,7 +13,7 @@ const FIRST_ID = '00000000-0000-0000-0000-000000000000';
 @Injectable()
 export class WebhookSecretsRenewal implements OnApplicationBootstrap, OnModuleDestroy {
   private readonly logger = new Logger('WebhookSecretsRenewal');
-  private readonly rounds = new Periodic('WebhookSecretsRenewal', () => this.renew(), PAUSE_MS);
+  private readonly rounds = new IntervalTask('WebhookSecretsRenewal', () => this.renew(), PAUSE_MS);
 
   constructor(
     private readonly db: DataSource,

@@ -4,7 +4,7 @@ import type { ProviderState } from './control.ts';
 import { createOidcProvider } from './oidc.ts';
 import { listen, type ProviderServer } from './server.ts';
 
-export interface AppleStandIn {
+export interface FakeApple {
   issuer: string;
   clientId: string;
   teamId: string;

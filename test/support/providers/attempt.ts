@@ -1,12 +1,12 @@
 import { importPKCS8, SignJWT } from 'jose';
 import * as oauth from 'openid-client';
-import type { AppleStandIn } from './apple.ts';
+import type { FakeApple } from './apple.ts';
 import type { Providers } from './providers.ts';
 import type { Callback } from './visit.ts';
 
 export const redirectUri = (name: string) => `http://localhost:3000/v1/auth/oauth/${name}/callback`;
 
-/** A sign-in at a stand-in by openid-client alone, up to the redirect. */
+/** A sign-in at a fake provider by openid-client alone, up to the redirect. */
 export interface Attempt {
   config: oauth.Configuration;
   url: URL;
@@ -57,7 +57,7 @@ export async function beginApple(providers: Providers, secret?: string): Promise
 }
 
 export async function appleSecret(
-  apple: AppleStandIn,
+  apple: FakeApple,
   { kid = apple.keyId, team = apple.teamId, audience = apple.issuer, life = '5m' } = {},
 ) {
   return new SignJWT()

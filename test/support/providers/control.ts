@@ -40,7 +40,7 @@ export type Endpoint = 'discovery' | 'jwks' | 'authorize' | 'token' | 'api';
 
 const GITHUB_ONLY: HostileMode[] = ['scope-removed', 'api-500', 'api-hang'];
 
-/** What one stand-in is to do, and what was asked of it. */
+/** What one fake provider is to do, and what was asked of it. */
 export class ProviderState {
   readonly name: ProviderName;
   /** Who signs in without being asked; undefined: the sign-in page asks. */
@@ -75,7 +75,7 @@ const noRequests = (): Record<Endpoint, number> => ({
   api: 0,
 });
 
-/** What a test tells the stand-ins. */
+/** What a test tells the fake providers. */
 export class Control {
   private readonly states: Record<ProviderName, ProviderState>;
 

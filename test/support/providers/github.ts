@@ -6,7 +6,7 @@ import type { Person } from './person.ts';
 import { listen, type ProviderServer } from './server.ts';
 import { postedPerson, signInPage } from './sign-in-page.ts';
 
-export interface GithubStandIn {
+export interface FakeGithub {
   baseUrl: string;
   apiUrl: string;
   clientId: string;
@@ -28,7 +28,7 @@ export async function startGithub(
   state: ProviderState,
   address: { port: number; host: string },
   client: GithubClient,
-): Promise<{ github: GithubStandIn; server: ProviderServer }> {
+): Promise<{ github: FakeGithub; server: ProviderServer }> {
   const server = await listen(state, PATH, address);
   const github = new Github(state, client);
   server.handle((request, response) => {

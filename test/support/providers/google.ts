@@ -2,7 +2,7 @@ import type { ProviderState } from './control.ts';
 import { createOidcProvider } from './oidc.ts';
 import { listen, type ProviderServer } from './server.ts';
 
-export interface GoogleStandIn {
+export interface FakeGoogle {
   issuer: string;
   clientId: string;
   clientSecret: string;
@@ -19,7 +19,7 @@ export async function startGoogle(
   state: ProviderState,
   address: { port: number; host: string },
   client: { clientId: string; clientSecret: string; redirectUri: string },
-): Promise<{ google: GoogleStandIn; server: ProviderServer }> {
+): Promise<{ google: FakeGoogle; server: ProviderServer }> {
   const server = await listen(state, PATH, address);
   const { clientId, clientSecret, redirectUri } = client;
   const { provider } = await createOidcProvider({

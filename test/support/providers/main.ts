@@ -2,22 +2,24 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { parseEnv } from 'node:util';
 import { type Credentials, newCredentials, startProviders } from './providers.ts';
 
-// Stand-ins of Google, GitHub and Apple as a program, for development: bin/dev and compose run it.
-//   PROVIDER_STANDINS_PORT  the first of three ports in a row (9501)
-//   PROVIDER_STANDINS_HOST  the address to listen on (127.0.0.1)
-//   PROVIDER_STANDINS_FILE  where the settings for the application are kept from start to start, as a .env file
+// Fake providers: Google, GitHub and Apple as a program, for development: bin/dev and compose run it.
+//   FAKE_PROVIDERS_PORT  the first of three ports in a row (9501)
+//   FAKE_PROVIDERS_HOST  the address to listen on (127.0.0.1)
+//   FAKE_PROVIDERS_FILE  where the settings for the application are kept from start to start, as a .env file
 //   PUBLIC_URL              where the application is
 // With --settings it only writes that file, for an application that has to start first.
 
 const { env } = process;
 
 if (env.NODE_ENV === 'production') {
-  console.error('The stand-ins believe whoever signs in: they do not start where NODE_ENV is production.');
+  console.error(
+    'The fake providers believe whoever signs in: they do not start where NODE_ENV is production.',
+  );
   process.exit(1);
 }
 
-const file = env.PROVIDER_STANDINS_FILE;
-const firstPort = Number(env.PROVIDER_STANDINS_PORT || 9501);
+const file = env.FAKE_PROVIDERS_FILE;
+const firstPort = Number(env.FAKE_PROVIDERS_PORT || 9501);
 const publicUrl = env.PUBLIC_URL || `http://localhost:${env.PORT || 3000}`;
 const credentials =
   file && existsSync(file) ? (parseEnv(readFileSync(file, 'utf8')) as Credentials) : newCredentials();
@@ -26,7 +28,7 @@ const providers = await startProviders({
   ports: { google: firstPort, github: firstPort + 1, apple: firstPort + 2 },
   publicUrl: publicUrl.replace(/\/+$/, ''),
   credentials,
-  ...(env.PROVIDER_STANDINS_HOST && { host: env.PROVIDER_STANDINS_HOST }),
+  ...(env.FAKE_PROVIDERS_HOST && { host: env.FAKE_PROVIDERS_HOST }),
 });
 
 const settings = Object.entries(providers.settings)
@@ -38,7 +40,7 @@ if (process.argv.includes('--settings')) {
   await providers.stop();
 } else {
   const { google, github, apple } = providers;
-  console.log(`Stand-ins: Google ${google.issuer}, GitHub ${github.baseUrl}, Apple ${apple.issuer}`);
+  console.log(`Fake providers: Google ${google.issuer}, GitHub ${github.baseUrl}, Apple ${apple.issuer}`);
   // A parent gets the settings without their passing through a terminal.
   if (process.send) process.send({ settings: providers.settings });
   else if (!file) console.log(settings);

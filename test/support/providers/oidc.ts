@@ -29,13 +29,13 @@ export interface OidcOptions {
   onAnswer?: (ctx: KoaContextWithOIDC) => void;
 }
 
-export interface OidcStandIn {
+export interface FakeOidc {
   provider: Provider;
   signer: IdTokenSigner;
 }
 
 /** A real OpenID provider that believes whoever signs in: what Google and Apple have in common. */
-export async function createOidcProvider(options: OidcOptions): Promise<OidcStandIn> {
+export async function createOidcProvider(options: OidcOptions): Promise<FakeOidc> {
   const { issuer, state, client } = options;
   const { privateKey } = await generateKeyPair('RS256', { extractable: true });
   const signer = { key: privateKey, kid: `${state.name}-key`, clientSecret: client.client_secret };
@@ -69,7 +69,7 @@ function configuration({ state, client, claims, scopes, routes }: OidcOptions, j
     pkce: { required: () => true },
     responseTypes: ['code'],
     features: { devInteractions: { enabled: false } },
-    // Cookies know no ports: without names of their own, two stand-ins on one host would overwrite each other's.
+    // Cookies know no ports: without names of their own, two fake providers on one host would overwrite each other's.
     cookies: {
       keys: [randomBytes(32).toString('hex')],
       names: {

@@ -1,8 +1,8 @@
 import { createPublicKey, generateKeyPairSync, randomBytes } from 'node:crypto';
-import { type AppleStandIn, type SignAppleEvent, startApple } from './apple.ts';
+import { type FakeApple, type SignAppleEvent, startApple } from './apple.ts';
 import { Control, ProviderState } from './control.ts';
-import { type GithubStandIn, startGithub } from './github.ts';
-import { type GoogleStandIn, startGoogle } from './google.ts';
+import { type FakeGithub, startGithub } from './github.ts';
+import { type FakeGoogle, startGoogle } from './google.ts';
 import type { ProviderName } from './person.ts';
 
 export interface ProvidersOptions {
@@ -30,9 +30,9 @@ export type Credentials = Record<
 >;
 
 export interface Providers {
-  google: GoogleStandIn;
-  github: GithubStandIn;
-  apple: AppleStandIn;
+  google: FakeGoogle;
+  github: FakeGithub;
+  apple: FakeApple;
   /** The environment that makes the application use them. */
   settings: Record<string, string>;
   control: Control;
@@ -42,7 +42,7 @@ export interface Providers {
 
 const ANY_PORT: Record<ProviderName, number> = { google: 0, github: 0, apple: 0 };
 
-/** Stand-ins of Google, GitHub and Apple, each on a port of its own. */
+/** Fake providers: Google, GitHub and Apple, each on a port of its own. */
 export async function startProviders(options: ProvidersOptions = {}): Promise<Providers> {
   const { ports = ANY_PORT, host = '127.0.0.1', publicUrl = 'http://localhost:3000' } = options;
   const given = options.credentials ?? newCredentials();
@@ -108,9 +108,9 @@ export async function startProviders(options: ProvidersOptions = {}): Promise<Pr
 export function newCredentials(): Credentials {
   const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
   return {
-    GOOGLE_CLIENT_ID: 'stand-in.apps.googleusercontent.com',
+    GOOGLE_CLIENT_ID: 'fake.apps.googleusercontent.com',
     GOOGLE_CLIENT_SECRET: randomBytes(24).toString('base64url'),
-    GITHUB_CLIENT_ID: 'Iv1.standin',
+    GITHUB_CLIENT_ID: 'Iv1.fake',
     GITHUB_CLIENT_SECRET: randomBytes(20).toString('hex'),
     APPLE_CLIENT_ID: 'com.example.reference',
     APPLE_TEAM_ID: 'STANDIN123',

@@ -63,11 +63,11 @@ function answerHostile(
   switch (`${endpoint} ${state.hostile}`) {
     case 'token token-500':
     case 'api api-500':
-      response.writeHead(500, { 'content-type': 'text/html' }).end('<h1>Internal stand-in secret</h1>');
+      response.writeHead(500, { 'content-type': 'text/html' }).end('<h1>Internal fake-provider secret</h1>');
       return true;
     case 'token token-hang':
     case 'api api-hang':
-      // Left open until the client gives up or the stand-in stops.
+      // Left open until the client gives up or the fake provider stops.
       return true;
     case 'token token-huge':
       response.writeHead(200, { 'content-type': 'application/json' });

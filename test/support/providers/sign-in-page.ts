@@ -28,9 +28,9 @@ export function signInPage(
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width">
 <link rel="icon" href="data:,">
-<title>${TITLES[provider]} (stand-in)</title>
+<title>${TITLES[provider]} (fake provider)</title>
 <style>body { font: 1rem/1.5 system-ui; max-width: 30rem; margin: 3rem auto } form { margin: 0.5rem 0 } label { display: block }</style>
-<h1>${TITLES[provider]} (stand-in)</h1>
+<h1>${TITLES[provider]} (fake provider)</h1>
 <p>This is not ${TITLES[provider]}: it is for development, and believes whatever you say.</p>
 <h2>Sign in as</h2>
 ${presets}

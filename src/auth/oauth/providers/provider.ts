@@ -25,7 +25,7 @@ export interface ProviderProfile {
   email: string | null;
   /** Whether the provider says that the address is theirs. */
   emailVerified: boolean;
-  /** A stand-in that forwards, made by the provider for us alone. */
+  /** A fake provider that forwards, made by the provider for us alone. */
   isRelay: boolean;
   displayName: string | null;
 }

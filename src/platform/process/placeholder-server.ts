@@ -4,12 +4,12 @@ import type { Config } from '../config/config.ts';
 import { version } from '../config/version.ts';
 import { UnavailableError } from '../errors/platform.errors.ts';
 import { PROBLEM_MEDIA_TYPE, problemBody } from '../errors/problem-body.ts';
-import type { Readiness } from './health.service.ts';
+import type { Readiness } from '../health/health.service.ts';
 
 const RETRY_AFTER_SECONDS = 2;
 
 /** Holds the port of a program that waits for its database: alive, not ready, and asking everybody to come back. */
-export function startWaitingServer(config: Config, address: { port: number; host?: string }): Server {
+export function startPlaceholderServer(config: Config, address: { port: number; host?: string }): Server {
   const server = createServer((request, response) => answer(request.url ?? '/', response, config));
   // A port that is taken is told by whoever wants it in the end.
   return server.on('error', () => undefined).listen(address);

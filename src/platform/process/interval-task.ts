@@ -2,7 +2,7 @@ import { Logger } from '@nestjs/common';
 import { setTimeout as pause } from 'node:timers/promises';
 
 /** Repeats work with a pause in between until it is stopped. A failure is told and doesn't end it. */
-export class Periodic {
+export class IntervalTask {
   private readonly stopping = new AbortController();
   private running: Promise<void> = Promise.resolve();
   private readonly logger: Logger;

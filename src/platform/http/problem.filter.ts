@@ -9,9 +9,9 @@ import {
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Config } from '../config/config.ts';
 import { isDatabaseUnavailable, isIntegrityViolation } from '../database/postgres-errors.ts';
-import { RouteMethods } from '../http/route-methods.ts';
+import { RouteMethods } from './route-methods.ts';
 import { RateLimiter } from '../security/rate-limiter.service.ts';
-import { AppError, type AppErrorClass } from './app-error.ts';
+import { AppError, type AppErrorClass } from '../errors/app-error.ts';
 import {
   ConflictError,
   ForbiddenError,
@@ -25,8 +25,8 @@ import {
   UnavailableError,
   UnsupportedMediaTypeError,
   UriTooLongError,
-} from './platform.errors.ts';
-import { PROBLEM_MEDIA_TYPE, problemBody } from './problem-body.ts';
+} from '../errors/platform.errors.ts';
+import { PROBLEM_MEDIA_TYPE, problemBody } from '../errors/problem-body.ts';
 
 const RETRY_AFTER_SECONDS = 5;
 

@@ -1,10 +1,10 @@
 import { Controller, Get, Param } from '@nestjs/common';
 import { z } from 'zod';
-import { item, list } from '../http/schemas.ts';
+import { item, list } from './schemas.ts';
 import { Endpoint } from '../openapi/endpoint.decorator.ts';
 import { Public } from '../security/access.decorators.ts';
-import { allProblems } from './app-error.ts';
-import { NotFoundError } from './platform.errors.ts';
+import { allProblems } from '../errors/app-error.ts';
+import { NotFoundError } from '../errors/platform.errors.ts';
 
 const catalogueEntrySchema = z
   .object({ code: z.string(), status: z.int(), title: z.string() })

@@ -15,7 +15,7 @@ interface Options {
  * signal, or the deadline, ends it at once. Nest's own signal handling closes without a drain and ends by sending
  * itself the signal again, which a process that is PID 1 never receives; so it isn't used.
  */
-export function endOnSignals(app: INestApplicationContext, options: Options): void {
+export function shutDownOnSignals(app: INestApplicationContext, options: Options): void {
   let ending = false;
   const end = (signal: NodeJS.Signals) => {
     if (ending) {
@@ -27,7 +27,7 @@ export function endOnSignals(app: INestApplicationContext, options: Options): vo
   };
   process.on('SIGTERM', end);
   process.on('SIGINT', end);
-  dieOnStrayErrors(options.logger);
+  exitOnUncaughtError(options.logger);
 }
 
 async function shutDown(
@@ -54,7 +54,7 @@ async function shutDown(
 }
 
 /** After an error that nobody caught the state of the process is unknown: say so and let the supervisor start anew. */
-function dieOnStrayErrors(logger: Logger): void {
+function exitOnUncaughtError(logger: Logger): void {
   const die = (error: unknown) => {
     logger.fatal({ err: error }, 'An error that nobody caught');
     process.exit(1);
@@ -64,7 +64,7 @@ function dieOnStrayErrors(logger: Logger): void {
 }
 
 /** For the time before the application stands: an orchestrator may stop what it has just started. */
-export function exitOnSignalsWhileStarting(): () => void {
+export function exitOnSignalsDuringStart(): () => void {
   const exit = () => process.exit(0);
   process.once('SIGTERM', exit);
   process.once('SIGINT', exit);

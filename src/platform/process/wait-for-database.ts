@@ -1,9 +1,9 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import pg from 'pg';
 import type { Config } from '../config/config.ts';
-import { startWaitingServer } from '../health/waiting-server.ts';
+import { startPlaceholderServer } from './placeholder-server.ts';
 import { createLogger } from '../logging/logger.ts';
-import { RefusedToRun } from '../shutdown/start.ts';
+import { StartupError } from './start.ts';
 
 const PAUSE_MS = 1_000;
 const CONNECT_TIMEOUT_MS = 5_000;
@@ -23,11 +23,11 @@ export async function waitForDatabase(
   let fault = await faultOfDatabase(config);
   if (!fault) return async () => undefined;
   const logger = createLogger(config.LOG_LEVEL);
-  const server = startWaitingServer(config, address);
+  const server = startPlaceholderServer(config, address);
   let told: { code: string | undefined; at: number } | undefined;
   while (fault) {
     const { code, message } = fault;
-    if (FINAL.test(code ?? '')) throw new RefusedToRun(`Postgres refuses DATABASE_URL: ${message}.`);
+    if (FINAL.test(code ?? '')) throw new StartupError(`Postgres refuses DATABASE_URL: ${message}.`);
     if (!told || told.code !== code || Date.now() - told.at >= TOLD_AGAIN_MS) {
       logger.warn({ err: fault }, 'Postgres does not answer: waiting for it');
       told = { code, at: Date.now() };
