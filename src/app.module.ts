@@ -17,6 +17,7 @@ import { HttpModule } from './platform/http/http.module.ts';
 import { LoggingModule } from './platform/logging/logging.module.ts';
 import { PaginationModule } from './platform/pagination/pagination.module.ts';
 import { QueueModule } from './platform/queue/queue.module.ts';
+import { RedisModule } from './platform/redis/redis.module.ts';
 import { SecurityModule } from './platform/security/security.module.ts';
 import { ReferenceClientModule } from './reference-client/reference-client.module.ts';
 import { UsersModule } from './users/users.module.ts';
@@ -28,6 +29,7 @@ import { WebhooksModule } from './webhooks/outbound/webhooks.module.ts';
   imports: [
     LoggingModule,
     DatabaseModule.for('api'),
+    RedisModule,
     QueueModule,
     BusModule,
     EventsModule,

@@ -16,6 +16,7 @@ import { HealthModule } from './platform/health/health.module.ts';
 import { LoggingModule } from './platform/logging/logging.module.ts';
 import { PaginationModule } from './platform/pagination/pagination.module.ts';
 import { QueueModule } from './platform/queue/queue.module.ts';
+import { RedisModule } from './platform/redis/redis.module.ts';
 import { SecurityModule } from './platform/security/security.module.ts';
 import { UserEraseHandler } from './users/personal-data/user-erase.handler.ts';
 import { UserExportHandler } from './users/personal-data/user-export.handler.ts';
@@ -32,6 +33,7 @@ import { WebhooksModule } from './webhooks/outbound/webhooks.module.ts';
   imports: [
     LoggingModule,
     DatabaseModule.for('worker'),
+    RedisModule,
     QueueModule,
     BusModule,
     EventsModule,

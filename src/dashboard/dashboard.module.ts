@@ -4,7 +4,7 @@ import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from
 import { SessionsModule } from '../auth/sessions/sessions.module.ts';
 import { AppError } from '../platform/errors/app-error.ts';
 import { UnavailableError } from '../platform/errors/platform.errors.ts';
-import { QueueBackend } from '../platform/queue/queue-backend.ts';
+import { RedisConnections } from '../platform/redis/redis-connections.ts';
 import { UsersModule } from '../users/users.module.ts';
 import { DashboardAccess } from './dashboard-access.service.ts';
 import { DashboardBoard } from './dashboard-board.service.ts';
@@ -28,7 +28,7 @@ export class DashboardModule implements OnModuleInit {
     private readonly adapterHost: HttpAdapterHost,
     private readonly access: DashboardAccess,
     private readonly board: DashboardBoard,
-    private readonly queues: QueueBackend,
+    private readonly redis: RedisConnections,
   ) {}
 
   /** Without a controller: the board is no part of the API, and of its description. */
@@ -75,7 +75,7 @@ export class DashboardModule implements OnModuleInit {
   private async explain(error: FastifyError): Promise<FastifyError> {
     // What has a status says what it is; the errors of a queue don't.
     if (error instanceof AppError || error.statusCode) return error;
-    if ((await this.queues.redisState()) !== 'down') return error;
+    if ((await this.redis.state()) !== 'down') return error;
     return new UnavailableError({ headers: { 'retry-after': '5' } }) as Error as FastifyError;
   }
 

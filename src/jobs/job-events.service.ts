@@ -21,22 +21,22 @@ export class JobEventsService {
     private readonly bus: MessageBus,
   ) {}
 
-  async begin(id: string, caller: Principal, reply: FastifyReply): Promise<EventStream> {
+  async open(id: string, caller: Principal, reply: FastifyReply): Promise<EventStream> {
     // Refused before anything is sent, where the caller may not know of the job.
     await this.jobs.get(id, caller);
-    const stream = this.streams.begin('job', caller, reply);
-    let told = '';
+    const stream = this.streams.open('job', caller, reply);
+    let lastSent = '';
     stream.follow({
       pollMs: POLL_MS,
-      subscribe: (nudge) => this.bus.subscribe(jobChannelOf(id), nudge),
-      catchUp: async () => {
+      subscribe: (wake) => this.bus.subscribe(jobChannelOf(id), wake),
+      poll: async () => {
         const job = await this.jobs.get(id, caller).catch(nullWhereGone);
-        if (!job) return stream.end('deleted');
+        if (!job) return stream.close('deleted');
         const data = jobSchema.parse(jobView(job));
         const state = JSON.stringify(data);
-        if (state !== told) await stream.send({ event: 'progress', data });
-        told = state;
-        if (hasEnded(job)) stream.end(job.status);
+        if (state !== lastSent) await stream.send({ event: 'progress', data });
+        lastSent = state;
+        if (hasEnded(job)) stream.close(job.status);
       },
     });
     return stream;

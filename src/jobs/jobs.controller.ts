@@ -116,7 +116,7 @@ export class JobsController {
     @CurrentUser() caller: Principal,
     @Res({ passthrough: true }) reply: FastifyReply,
   ) {
-    return (await this.events.begin(id, caller, reply)).answer;
+    return (await this.events.open(id, caller, reply)).responseBody;
   }
 
   @Get(':id/result')

@@ -23,16 +23,16 @@ export class NotificationStreamService {
     private readonly bus: MessageBus,
   ) {}
 
-  async begin(caller: Principal, lastEventId: unknown, reply: FastifyReply): Promise<EventStream> {
+  async open(caller: Principal, lastEventId: unknown, reply: FastifyReply): Promise<EventStream> {
     const { userId } = caller;
     // What we never sent as an id can't be gone on from.
     const lastSeen = notificationIdSchema.safeParse(lastEventId);
     let position = await this.notifications.positionAfter(userId, lastSeen.data);
-    const stream = this.streams.begin('notifications', caller, reply);
+    const stream = this.streams.open('notifications', caller, reply);
     stream.follow({
       pollMs: POLL_MS,
-      subscribe: (nudge) => this.bus.subscribe(channelOf(userId), nudge),
-      catchUp: async () => {
+      subscribe: (wake) => this.bus.subscribe(channelOf(userId), wake),
+      poll: async () => {
         for (let isMore = true; isMore && stream.isOpen;) {
           const batch = await this.notifications.listAfter(userId, position, BATCH);
           for (const notification of batch) {

@@ -56,6 +56,6 @@ export class NotificationsController {
     @Headers('last-event-id') lastEventId: string | undefined,
     @Res({ passthrough: true }) reply: FastifyReply,
   ) {
-    return (await this.streams.begin(caller, lastEventId, reply)).answer;
+    return (await this.streams.open(caller, lastEventId, reply)).responseBody;
   }
 }

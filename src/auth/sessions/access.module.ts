@@ -24,8 +24,8 @@ export class AccessModule implements OnModuleInit, OnApplicationShutdown {
 
   /** No request is taken before the list is there: an ended session must not come back by a restart. */
   onModuleInit(): Promise<void> {
-    this.streams.endWhere(({ sessionId }) => this.revocations.has(sessionId));
-    this.revocations.onEnded(() => this.streams.endRevoked());
+    this.streams.closeWhen(({ sessionId }) => this.revocations.has(sessionId));
+    this.revocations.onEnded(() => this.streams.closeRevoked());
     return this.revocations.follow();
   }
 

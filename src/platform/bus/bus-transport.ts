@@ -1,12 +1,12 @@
-/** How messages get from one process to the others. */
+/** Carries messages from one process to all others. */
 export interface BusTransport {
-  /** Rejects where the message could not be sent; it may be lost all the same. */
+  /** Rejects when the message could not be sent. A message that was sent may still be lost. */
   publish(message: string): Promise<unknown>;
-  /** Listens until `close`. `onConnected` is called each time that messages begin, or begin again, to arrive. */
+  /** Listens until `close`. Calls `onConnected` each time that messages start to arrive, so also after a reconnect. */
   listen(onMessage: (message: string) => void, onConnected: () => void): void;
   close(): Promise<void>;
 }
 
-export type ReportFault = (error: unknown) => void;
+export type WarnOfError = (error: unknown) => void;
 
 export const RECONNECT_MS = { min: 200, max: 3_000 } as const;

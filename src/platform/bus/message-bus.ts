@@ -2,15 +2,15 @@ import { Injectable, Logger, type OnApplicationShutdown } from '@nestjs/common';
 import { DataSource, type EntityManager } from 'typeorm';
 import { Config } from '../config/config.ts';
 import { AfterCommit } from '../database/after-commit.ts';
-import { QueueBackend } from '../queue/queue-backend.ts';
+import { RedisConnections } from '../redis/redis-connections.ts';
 import type { BusTransport } from './bus-transport.ts';
 import { PostgresTransport } from './postgres-transport.ts';
 import { RedisTransport } from './redis-transport.ts';
 
-/** Ids only: what is to be told is in Postgres, and NOTIFY carries less than 8,000 bytes. */
+/** Ids only. The data is in PostgreSQL, and NOTIFY carries less than 8,000 bytes. */
 export type BusPayload = Record<string, string>;
 
-/** Called without a payload when messages may have been missed: look for what is new. */
+/** Called without a payload when messages may have been missed: read what is new from PostgreSQL. */
 export type BusListener = (payload?: BusPayload) => void;
 
 interface Message {
@@ -18,27 +18,27 @@ interface Message {
   payload: BusPayload;
 }
 
-const REPORT_PAUSE_MS = 10_000;
+const WARNING_INTERVAL_MS = 10_000;
 
 /**
- * Tells every process that something has happened, on Redis or else on PostgreSQL. A hint, not a record: a message may
- * be lost, so whoever listens reads what is new from Postgres (docs/decisions/0013).
+ * Wakes listeners in every process, through Redis or else PostgreSQL. A message is a hint and may be lost: listeners read
+ * the data from PostgreSQL, and also poll it (docs/decisions/0013).
  */
 @Injectable()
 export class MessageBus implements OnApplicationShutdown {
   private readonly logger = new Logger('MessageBus');
   private readonly transport: BusTransport;
-  private readonly committed: AfterCommit<Message>;
+  private readonly afterCommit: AfterCommit<Message>;
   private readonly listeners = new Map<string, Set<BusListener>>();
   private isListening = false;
-  private reportedAt = -Infinity;
+  private warnedAt = -Infinity;
 
-  constructor(config: Config, db: DataSource, queues: QueueBackend) {
-    const report = (error: unknown) => this.report(error);
-    this.transport = queues.redis
-      ? new RedisTransport(queues.redis, report)
-      : new PostgresTransport(config.DATABASE_DIRECT_URL, db, report);
-    this.committed = new AfterCommit(db, (messages) => messages.forEach((message) => this.send(message)));
+  constructor(config: Config, db: DataSource, redis: RedisConnections) {
+    const warn = (error: unknown) => this.warn(error);
+    this.transport = redis.counters
+      ? new RedisTransport(redis.counters, warn)
+      : new PostgresTransport(config.DATABASE_DIRECT_URL, db, warn);
+    this.afterCommit = new AfterCommit(db, (messages) => messages.forEach((message) => this.send(message)));
   }
 
   /** Returns at once and never throws: no request waits for the bus or fails with it. */
@@ -46,14 +46,14 @@ export class MessageBus implements OnApplicationShutdown {
     this.send({ channel, payload });
   }
 
-  /** The same once the transaction has committed, and never when it rolls back. */
+  /** Publishes once the transaction has committed. Publishes nothing when it rolls back. */
   publishAfterCommit(tx: EntityManager, channel: string, payload: BusPayload = {}): void {
-    this.committed.add(tx, { channel, payload });
+    this.afterCommit.add(tx, { channel, payload });
   }
 
-  /** Returns what ends the subscription. The listener must not throw. */
+  /** Returns the function that ends the subscription. The listener must not throw. */
   subscribe(channel: string, listener: BusListener): () => void {
-    this.listenOnce();
+    this.startListening();
     const listeners = this.listeners.get(channel) ?? new Set();
     this.listeners.set(channel, listeners.add(listener));
     return () => {
@@ -67,11 +67,11 @@ export class MessageBus implements OnApplicationShutdown {
   }
 
   private send(message: Message): void {
-    this.transport.publish(JSON.stringify(message)).catch((error: unknown) => this.report(error));
+    this.transport.publish(JSON.stringify(message)).catch((error: unknown) => this.warn(error));
   }
 
-  /** Only a process in which somebody listens keeps a connection for it. */
-  private listenOnce(): void {
+  /** Only a process with a subscription opens a connection for it. */
+  private startListening(): void {
     if (this.isListening) return;
     this.isListening = true;
     this.transport.listen(
@@ -80,20 +80,20 @@ export class MessageBus implements OnApplicationShutdown {
     );
   }
 
-  /** Never throws: anybody who may connect can send what is none of ours, and the error would end the process. */
+  /** Never throws. Anybody with access to Redis can send a malformed message, and the error would end the process. */
   private deliver(text: string): void {
     try {
       const { channel, payload } = JSON.parse(text) as Message;
       this.listeners.get(channel)?.forEach((listener) => listener(payload));
     } catch (error) {
-      this.report(error);
+      this.warn(error);
     }
   }
 
-  /** A connection that is down repeats itself many times a second. */
-  private report(error: unknown): void {
-    if (performance.now() - this.reportedAt < REPORT_PAUSE_MS) return;
-    this.reportedAt = performance.now();
-    this.logger.warn({ msg: 'The message bus reports a fault', err: error });
+  /** A broken connection repeats its error many times a second. */
+  private warn(error: unknown): void {
+    if (performance.now() - this.warnedAt < WARNING_INTERVAL_MS) return;
+    this.warnedAt = performance.now();
+    this.logger.warn({ msg: 'Message bus error', err: error });
   }
 }

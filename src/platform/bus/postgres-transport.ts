@@ -1,12 +1,12 @@
 import pg from 'pg';
 import type { DataSource } from 'typeorm';
-import { type BusTransport, RECONNECT_MS, type ReportFault } from './bus-transport.ts';
+import { type BusTransport, RECONNECT_MS, type WarnOfError } from './bus-transport.ts';
 
-/** One for all messages: PostgreSQL keeps the channels of each database apart. */
+/** One channel for all messages. PostgreSQL separates the channels of each database. */
 const CHANNEL = 'bus';
 const CONNECT_TIMEOUT_MS = 5_000;
 
-/** LISTEN and NOTIFY, on one connection a process that goes past any pooler: LISTEN belongs to a session. */
+/** LISTEN and NOTIFY, on one direct connection per process: LISTEN belongs to a session, which a pooler may change. */
 export class PostgresTransport implements BusTransport {
   private client: pg.Client | undefined;
   private retry?: NodeJS.Timeout;
@@ -16,7 +16,7 @@ export class PostgresTransport implements BusTransport {
   constructor(
     private readonly directUrl: string,
     private readonly db: DataSource,
-    private readonly report: ReportFault,
+    private readonly warn: WarnOfError,
   ) {}
 
   publish(message: string): Promise<unknown> {
@@ -41,7 +41,7 @@ export class PostgresTransport implements BusTransport {
       application_name: 'reference-bus',
     });
     this.client = client;
-    client.on('error', this.report);
+    client.on('error', this.warn);
     client.once('end', () => this.connectLater(onMessage, onConnected));
     client.on('notification', ({ payload }) => onMessage(payload ?? ''));
     try {
@@ -50,7 +50,7 @@ export class PostgresTransport implements BusTransport {
       this.pauseMs = RECONNECT_MS.min;
       onConnected();
     } catch (error) {
-      this.report(error);
+      this.warn(error);
       client.end().catch(() => undefined);
     }
   }

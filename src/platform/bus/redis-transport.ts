@@ -1,16 +1,16 @@
 import type { Redis } from 'ioredis';
-import { type BusTransport, RECONNECT_MS, type ReportFault } from './bus-transport.ts';
+import { type BusTransport, RECONNECT_MS, type WarnOfError } from './bus-transport.ts';
 
-/** Publish/subscribe of Redis: one connection that listens; messages go out on the one that all of the process shares. */
+/** Redis publish/subscribe: one connection that listens. Messages are sent on the shared connection of the process. */
 export class RedisTransport implements BusTransport {
   private readonly channel: string;
   private subscriber?: Redis;
 
   constructor(
     private readonly publisher: Redis,
-    private readonly report: ReportFault,
+    private readonly warn: WarnOfError,
   ) {
-    // All that use a Redis share its channels, whatever the number of their database: so both are part of the name.
+    // All databases of a Redis share its channels, so the database number is part of the name.
     this.channel = `reference-bus:${publisher.options.db ?? 0}`;
   }
 
@@ -21,14 +21,14 @@ export class RedisTransport implements BusTransport {
   listen(onMessage: (message: string) => void, onConnected: () => void): void {
     const subscriber = this.publisher.duplicate({
       autoResubscribe: false,
-      // It waits for Redis for as long as it takes, and nobody waits for it.
+      // Nothing waits for this connection, so it may wait for Redis without a limit.
       maxRetriesPerRequest: null,
       retryStrategy: (attempt: number) => Math.min(attempt * RECONNECT_MS.min, RECONNECT_MS.max),
     });
     this.subscriber = subscriber;
-    subscriber.on('error', this.report);
+    subscriber.on('error', this.warn);
     subscriber.on('message', (_channel, message) => onMessage(message));
-    subscriber.on('ready', () => void subscriber.subscribe(this.channel).then(onConnected, this.report));
+    subscriber.on('ready', () => void subscriber.subscribe(this.channel).then(onConnected, this.warn));
   }
 
   async close(): Promise<void> {

@@ -119,7 +119,10 @@ export const settingsSchema = z.object({
     'How often each worker looks for jobs that no queue knows.',
   ),
   STREAM_HEARTBEAT_SECONDS: withDefault(whole(1, 60), 15).describe(
-    'How often an event stream that has nothing to tell shows that it lives. A reader that takes nothing for as long is cut off.',
+    'Interval of the comments that keep an idle event stream open.',
+  ),
+  RESPONSE_STALL_SECONDS: withDefault(whole(1, 600), 30).describe(
+    'A client that reads nothing of a waiting response for this long is disconnected.',
   ),
   METRICS_PORT: withDefault(whole(1, 65_535), 9464).describe(
     'Port of the worker’s health answers. Never make it public.',

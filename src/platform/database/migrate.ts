@@ -3,7 +3,7 @@ import pg from 'pg';
 import { runMigrations as runQueueMigrations } from 'bullmq';
 import { DataSource, type MixedList } from 'typeorm';
 import type { Config } from '../config/config.ts';
-import { QUEUE_SCHEMA } from '../queue/queue-connections.ts';
+import { QUEUE_SCHEMA } from '../queue/queue-backend.ts';
 import { dataSourceOptions, timeouts } from './data-source.ts';
 import { isLockContention } from './postgres-errors.ts';
 import { applySessionSettings } from './session-settings.ts';

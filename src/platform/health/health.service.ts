@@ -1,7 +1,6 @@
 import { Injectable, Logger } from '@nestjs/common';
 import { DataSource } from 'typeorm';
-import { QueueBackend } from '../queue/queue-backend.ts';
-import type { DependencyState } from '../queue/queue-connections.ts';
+import { RedisConnections, type RedisState } from '../redis/redis-connections.ts';
 
 const CHECK_TIMEOUT_MS = 1_000;
 const CACHE_MS = 500;
@@ -16,7 +15,7 @@ export interface Readiness {
   checks: {
     database: 'up' | 'down';
     migrations: 'current' | 'pending' | 'unknown';
-    redis: DependencyState | 'unknown';
+    redis: RedisState | 'unknown';
     /** Present when the clock of this process differs from that of Postgres by more than a minute. */
     clock?: 'skewed';
   };
@@ -32,7 +31,7 @@ export class HealthService {
 
   constructor(
     private readonly db: DataSource,
-    private readonly queues: QueueBackend,
+    private readonly redis: RedisConnections,
   ) {}
 
   /** From now on balancers are told to send nothing more. */
@@ -61,7 +60,7 @@ export class HealthService {
   private async check(): Promise<Readiness> {
     const [migrations, redis, skewMs] = await Promise.all([
       withTimeout(this.pendingMigrations(), undefined),
-      withTimeout(this.queues.redisState(), 'down' as const),
+      withTimeout(this.redis.state(), 'down' as const),
       withTimeout(this.clockSkewMs(), 0),
     ]);
     const database = migrations === undefined ? 'down' : 'up';

@@ -1,67 +1,72 @@
 import { Logger, StreamableFile } from '@nestjs/common';
 import type { ServerResponse } from 'node:http';
 import { Readable } from 'node:stream';
-import { setTimeout as pause } from 'node:timers/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
 
 export interface StreamEvent {
   event: string;
-  /** Comes back as Last-Event-ID. */
+  /** The client sends it back as Last-Event-ID. */
   id?: string;
   data: object;
 }
 
+/** Called with a message when there is something new, without one when messages may have been missed. */
+export type Wake = (message?: object) => void;
+
 export interface EventSource {
-  /** Calls `nudge` when there may be something new, until the returned function is called. */
-  subscribe(nudge: () => void): () => void;
-  /** Sends what has not been sent yet. Called at the start and after each nudge, never twice at a time. */
-  catchUp(): Promise<void>;
-  /** How often to look without a nudge, since one may get lost. */
+  /** Calls `wake` until the returned function is called. */
+  subscribe(wake: Wake): () => void;
+  /** Sends what is new. Called at the start and after each wake, never twice at a time. */
+  poll(): Promise<void>;
+  /** How often to poll without a wake, because one may get lost. */
   pollMs: number;
 }
 
-/** What may wait in memory for a reader; the rest stays where it is read from. */
+/** Events that wait in memory for a slow reader. The rest stays in the database. */
 const BUFFER_BYTES = 16 * 1024;
-const RETRY_AFTER_FAILURE_MS = 1_000;
-/** What a reader may take for the last words of an ended stream. */
-const LAST_WORDS_MS = 2_000;
-/** Clients come back at different times after an instance has ended, not all at once. */
-const RECONNECT_MS = { min: 1_000, spread: 6_000 } as const;
+const RETRY_MS = 1_000;
+/** How long a reader may take to receive the last event of a closed stream. */
+const CLOSE_TIMEOUT_MS = 2_000;
+/** Clients reconnect at different times after an instance has stopped. */
+const CLIENT_RECONNECT_MS = { min: 1_000, spread: 6_000 } as const;
+/** Streams poll at different times after the message bus has reconnected. */
+const BUS_RECONNECT_SPREAD_MS = 2_000;
 
 /**
- * One answer as Server-Sent Events (WHATWG HTML, section 9.2). It holds at most BUFFER_BYTES and one event: a source
- * waits for room before it reads on, and a reader that takes nothing between two heartbeats is cut off.
+ * One response as Server-Sent Events (WHATWG HTML, section 9.2). It holds at most BUFFER_BYTES and one event in memory: a
+ * source waits for the reader before it reads more. See docs/decisions/0022.
  */
 export class EventStream {
   private readonly logger = new Logger('EventStream');
   private readonly closing = new AbortController();
   private readonly body: Readable;
   private readonly heartbeat: NodeJS.Timeout;
-  private room = Promise.withResolvers<void>();
+  private drained = Promise.withResolvers<void>();
   private hasRoom = true;
-  private isBehind = false;
-  private sentBytes = 0;
-  private takenBytes = 0;
+  private hasFailed = false;
 
   constructor(
     private readonly response: ServerResponse,
     heartbeatMs: number,
   ) {
-    this.body = new Readable({ highWaterMark: BUFFER_BYTES, read: () => this.makeRoom() });
-    response.once('close', () => this.close());
-    // Destroyed with a response whose client has gone before it began.
-    this.body.once('close', () => this.close());
-    this.heartbeat = setInterval(() => this.beat(), heartbeatMs);
+    this.body = new Readable({ highWaterMark: BUFFER_BYTES, read: () => this.resume() });
+    response.once('close', () => this.dispose());
+    // The body closes alone when the client disconnects before the response has started.
+    this.body.once('close', () => this.dispose());
+    this.heartbeat = setInterval(() => this.sendHeartbeat(), heartbeatMs);
     this.heartbeat.unref();
-    // Written at once, so that the client gets the headers before the first event.
-    this.push(`retry: ${RECONNECT_MS.min + Math.floor(Math.random() * RECONNECT_MS.spread)}\n\n`);
+    // Written at once, so that the client receives the headers before the first event.
+    this.push(
+      `retry: ${CLIENT_RECONNECT_MS.min + Math.floor(Math.random() * CLIENT_RECONNECT_MS.spread)}\n\n`,
+    );
   }
 
   /** For the controller to return. */
-  get answer(): StreamableFile {
+  get responseBody(): StreamableFile {
     return new StreamableFile(this.body, { type: 'text/event-stream; charset=utf-8' });
   }
 
-  /** Aborts when the stream has ended, from whichever side. */
+  /** Aborts when either side has closed the stream. */
   get signal(): AbortSignal {
     return this.closing.signal;
   }
@@ -70,91 +75,90 @@ export class EventStream {
     return !this.signal.aborted;
   }
 
-  /** Resolves once there is room for more, or the stream has ended. */
+  /** Resolves when the reader can take more, or when the stream is closed. */
   async send({ event, id, data }: StreamEvent): Promise<void> {
     this.push(`event: ${event}\n${id ? `id: ${id}\n` : ''}data: ${JSON.stringify(data)}\n\n`);
-    if (!this.hasRoom) await this.room.promise;
+    if (!this.hasRoom) await this.drained.promise;
   }
 
-  /** Says why, and closes. */
-  end(reason: string): void {
+  /** Sends the reason as the event `end`, then closes. */
+  close(reason: string): void {
     if (!this.isOpen) return;
     this.push(`event: end\ndata: ${JSON.stringify({ reason })}\n\n`);
     this.body.push(null);
-    this.close();
-    // A reader that doesn't read must not keep the server from closing.
-    setTimeout(() => this.cut(), LAST_WORDS_MS).unref();
+    this.dispose();
+    // A stalled reader must not keep the server from stopping.
+    setTimeout(() => this.disconnect(), CLOSE_TIMEOUT_MS).unref();
   }
 
   /** Sends what the source has, now and for as long as the stream is open. */
   follow(source: EventSource): void {
-    let isNew = true;
-    let wake = Promise.withResolvers<void>();
-    const nudge = () => {
-      isNew = true;
-      wake.resolve();
+    let isStale = true;
+    let woken = Promise.withResolvers<void>();
+    const wakeNow = () => {
+      isStale = true;
+      woken.resolve();
     };
-    const unsubscribe = source.subscribe(nudge);
-    const poll = setInterval(nudge, source.pollMs);
-    this.signal.addEventListener('abort', nudge);
+    const wake: Wake = (message) => {
+      if (message) wakeNow();
+      else setTimeout(wakeNow, Math.random() * BUS_RECONNECT_SPREAD_MS).unref();
+    };
+    const unsubscribe = source.subscribe(wake);
+    const interval = setInterval(wakeNow, source.pollMs);
+    this.signal.addEventListener('abort', wakeNow);
     const run = async () => {
       while (this.isOpen) {
-        if (isNew) {
-          isNew = false;
-          if (!(await this.catchUp(source))) isNew = true;
+        if (isStale) {
+          isStale = false;
+          if (!(await this.poll(source))) isStale = true;
         } else {
-          await wake.promise;
-          wake = Promise.withResolvers<void>();
+          await woken.promise;
+          woken = Promise.withResolvers<void>();
         }
       }
-      clearInterval(poll);
+      clearInterval(interval);
       unsubscribe();
     };
     void run();
   }
 
-  private async catchUp(source: EventSource): Promise<boolean> {
+  private async poll(source: EventSource): Promise<boolean> {
     try {
-      await source.catchUp();
-      this.isBehind = false;
+      await source.poll();
+      this.hasFailed = false;
       return true;
     } catch (error) {
-      if (!this.isBehind) this.logger.warn({ msg: 'A stream can’t catch up now', err: error });
-      this.isBehind = true;
-      await pause(RETRY_AFTER_FAILURE_MS, undefined, { signal: this.signal }).catch(() => undefined);
+      if (!this.hasFailed) this.logger.warn({ msg: 'Stream poll failed: retrying', err: error });
+      this.hasFailed = true;
+      await sleep(RETRY_MS, undefined, { signal: this.signal }).catch(() => undefined);
       return false;
     }
   }
 
   private push(text: string): void {
     if (!this.isOpen) return;
-    this.sentBytes += Buffer.byteLength(text);
     this.hasRoom = this.body.push(text);
-    if (!this.hasRoom) this.room = Promise.withResolvers<void>();
+    if (!this.hasRoom) this.drained = Promise.withResolvers<void>();
   }
 
-  private makeRoom(): void {
+  private resume(): void {
     this.hasRoom = true;
-    this.room.resolve();
+    this.drained.resolve();
   }
 
-  /** A comment keeps proxies from closing a silent connection, and finds readers that have stopped reading. */
-  private beat(): void {
-    const waitingBytes = this.body.readableLength + this.response.writableLength;
-    if (waitingBytes === 0) return this.push(': still here\n\n');
-    const takenBytes = this.sentBytes - waitingBytes;
-    if (takenBytes <= this.takenBytes) this.cut();
-    this.takenBytes = takenBytes;
+  /** A comment keeps proxies from closing a silent connection. None is queued behind data that a reader hasn't taken. */
+  private sendHeartbeat(): void {
+    if (this.body.readableLength + this.response.writableLength === 0) this.push(': heartbeat\n\n');
   }
 
-  private cut(): void {
-    // One that has finished may have left its connection to the next request.
+  private disconnect(): void {
+    // The connection of a finished response may already serve the next request.
     if (!this.response.writableFinished) this.response.destroy();
   }
 
-  private close(): void {
+  private dispose(): void {
     clearInterval(this.heartbeat);
     this.closing.abort();
-    this.room.resolve();
+    this.drained.resolve();
   }
 }

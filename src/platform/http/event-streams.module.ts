@@ -1,6 +1,5 @@
 import { Module } from '@nestjs/common';
 import { EventStreams } from './event-streams.service.ts';
-import { StreamPlaces } from './stream-places.service.ts';
 
-@Module({ providers: [EventStreams, StreamPlaces], exports: [EventStreams] })
+@Module({ providers: [EventStreams], exports: [EventStreams] })
 export class EventStreamsModule {}

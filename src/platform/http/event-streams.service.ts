@@ -4,65 +4,85 @@ import { Config } from '../config/config.ts';
 import { HealthService } from '../health/health.service.ts';
 import type { Principal } from '../security/principal.ts';
 import { EventStream } from './event-stream.ts';
-import { StreamPlaces } from './stream-places.service.ts';
+
+/** Of one kind and user, on one instance. */
+const STREAMS_PER_USER_MAX = 5;
+
+/**
+ * Proxies must send each event at once: nginx buffers unless `X-Accel-Buffering` is off, and Fly's proxy and many others
+ * compress (and so buffer) unless the response already names an encoding or forbids transformation.
+ */
+const STREAM_HEADERS = {
+  'cache-control': 'no-store, no-transform',
+  'content-encoding': 'none',
+  'x-accel-buffering': 'no',
+};
 
 interface OpenStream {
+  kind: string;
   caller: Principal;
   stream: EventStream;
 }
 
-/** The streams that are open on this instance, each for as long as its caller may listen and the instance stays. */
+/** The open streams of this instance. Each closes with its caller's session or access token, or when the instance drains. */
 @Injectable()
 export class EventStreams implements OnModuleDestroy {
-  private readonly open = new Set<OpenStream>();
+  /** Oldest first. */
+  private readonly openStreams = new Set<OpenStream>();
   private isRevoked: (caller: Principal) => boolean = () => false;
-  private isEnding = false;
+  private isDraining = false;
 
   constructor(
     private readonly config: Config,
-    private readonly places: StreamPlaces,
     health: HealthService,
   ) {
-    health.onDrain(() => this.endAll());
+    health.onDrain(() => this.closeAll());
   }
 
-  /** Who is asked, when a stream begins and by `endRevoked`, whether its caller may no longer listen. */
-  endWhere(isRevoked: (caller: Principal) => boolean): void {
+  /** Sets the check that closes streams: at `open`, and for all open streams at `closeRevoked`. */
+  closeWhen(isRevoked: (caller: Principal) => boolean): void {
     this.isRevoked = isRevoked;
   }
 
-  endRevoked(): void {
-    for (const { caller, stream } of this.open) if (this.isRevoked(caller)) stream.end('session-ended');
+  closeRevoked(): void {
+    for (const { caller, stream } of this.openStreams) {
+      if (this.isRevoked(caller)) stream.close('session-ended');
+    }
   }
 
-  /** The answer of a route that has nothing else to say. It may have ended already. */
-  begin(kind: string, caller: Principal, reply: FastifyReply): EventStream {
-    // Some proxies hold an answer back until it is whole (nginx, "X-Accel-Buffering").
-    void reply.header('x-accel-buffering', 'no');
+  /** The returned stream may already be closed. A sixth stream of a kind and user closes the oldest of them. */
+  open(kind: string, caller: Principal, reply: FastifyReply): EventStream {
+    void reply.headers(STREAM_HEADERS);
     const stream = new EventStream(reply.raw, this.config.STREAM_HEARTBEAT_SECONDS * 1_000);
-    const entry = { caller, stream };
-    this.open.add(entry);
+    const entry = { kind, caller, stream };
+    this.openStreams.add(entry);
     const lifeMs = Math.max(0, caller.expiresAt.getTime() - Date.now());
-    const expiry = setTimeout(() => stream.end('token-expired'), lifeMs);
+    const expiry = setTimeout(() => stream.close('token-expired'), lifeMs);
     stream.signal.addEventListener('abort', () => {
       clearTimeout(expiry);
-      this.open.delete(entry);
+      this.openStreams.delete(entry);
     });
-    // Those of one kind make room for each other.
-    this.places.take(`${kind}:${caller.userId}`, stream);
-    // What has happened since the guard let the caller in.
-    if (this.isEnding) stream.end('server-draining');
-    if (this.isRevoked(caller)) stream.end('session-ended');
+    this.closeExcess(kind, caller.userId);
+    // What has changed since the guard accepted the caller.
+    if (this.isDraining) stream.close('server-draining');
+    if (this.isRevoked(caller)) stream.close('session-ended');
     return stream;
   }
 
-  /** Before the HTTP server closes, which waits for answers that are under way. */
+  /** Before the HTTP server closes, which waits for open responses. */
   onModuleDestroy(): void {
-    this.endAll();
+    this.closeAll();
   }
 
-  private endAll(): void {
-    this.isEnding = true;
-    for (const { stream } of this.open) stream.end('server-draining');
+  private closeExcess(kind: string, userId: string): void {
+    const ofUser = [...this.openStreams].filter(
+      (entry) => entry.kind === kind && entry.caller.userId === userId,
+    );
+    for (const { stream } of ofUser.slice(0, -STREAMS_PER_USER_MAX)) stream.close('too-many-streams');
+  }
+
+  private closeAll(): void {
+    this.isDraining = true;
+    for (const { stream } of this.openStreams) stream.close('server-draining');
   }
 }

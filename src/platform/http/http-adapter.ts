@@ -16,6 +16,7 @@ import { limitBodyTime } from './body-deadline.ts';
 import { addBodyParsers } from './body-parsers.ts';
 import { answerBrokenHttp } from './broken-http.ts';
 import { addRequestHooks } from './request-hooks.ts';
+import { disconnectStalledReaders } from './stalled-readers.ts';
 import { trustedProxies } from './trusted-proxies.ts';
 
 export const JSON_BODY_MAX_BYTES = 100 * 1024;
@@ -58,6 +59,7 @@ export function createHttpAdapter(config: Config): FastifyAdapter {
     },
   } as FastifyServerOptions);
   const fastify: FastifyInstance = adapter.getInstance();
+  disconnectStalledReaders(fastify, config.RESPONSE_STALL_SECONDS * 1_000);
   limitBodyTime(fastify);
   limitBodyMemory(fastify);
   addBodyParsers(fastify);

@@ -1,121 +1,128 @@
 import { Injectable, Logger, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
-import { type JobsOptions, type Processor, Queue, type WorkerOptions } from 'bullmq';
-import type { Redis } from 'ioredis';
-import { Config } from '../config/config.ts';
 import {
-  type DependencyState,
-  postgresConnections,
-  type QueueConnections,
-  redisConnections,
-} from './queue-connections.ts';
+  createPostgresBackend,
+  createRedisBackend,
+  DEFAULT_SCHEMA,
+  type JobsOptions,
+  type Processor,
+  Queue,
+  type WorkerOptions,
+} from 'bullmq';
+import pg from 'pg';
+import { Config } from '../config/config.ts';
+import { prepareConnection } from '../database/session-settings.ts';
+import { RedisConnections } from '../redis/redis-connections.ts';
 import { QueueWorker } from './queue-worker.ts';
+
+/** The PostgreSQL schema of the queue. BullMQ's default, because it accepts no other name together with a pool. */
+export const QUEUE_SCHEMA = DEFAULT_SCHEMA;
 
 export type WorkerTuning = Pick<
   WorkerOptions,
   'concurrency' | 'lockDuration' | 'stalledInterval' | 'maxStalledCount'
 >;
 
-/** Only for the ledger of jobs, which keeps the history: the queue holds what is still to be done. */
+/** The queue holds only the ids of jobs that are still to run. The jobs table keeps their history. */
 const JOB_OPTIONS: JobsOptions = {
   removeOnComplete: true,
   removeOnFail: true,
-  // The ledger counts attempts. These are for a run that couldn't even write to it.
+  // The jobs table counts attempts. These are for a worker that could not even write to it.
   attempts: 1_000_000,
   backoff: { type: 'fixed', delay: 3_000 },
 };
 
-/** BullMQ's own 15 s after each lost connection would be most of what a restart costs. */
+/** BullMQ waits 15 s after each lost connection by default, which would dominate the time of a restart. */
 const FETCH_RETRY_MS = 2_000;
-const REPORT_PAUSE_MS = 10_000;
-/** No wait for news is as long, and no job of any size keeps a worker from asking while it has room for another. */
+const WARNING_INTERVAL_MS = 10_000;
+/** Longer than any wait for a job: a worker with free capacity polls more often than this. */
 const SILENCE_MAX_MS = 60_000;
+const POSTGRES_RESPONSE_TIMEOUT_MS = 15_000;
+/** Each worker keeps one connection for LISTEN. */
+const POSTGRES_POOL_MAX = 20;
 
-/** BullMQ on Redis, or on PostgreSQL when REDIS_URL is empty. Nothing outside of queue-connections.ts knows which. */
+/** BullMQ on Redis, or on PostgreSQL when REDIS_URL is empty. Nothing outside of this class knows which. */
 @Injectable()
 export class QueueBackend implements OnApplicationBootstrap, OnApplicationShutdown {
   private readonly logger = new Logger('Queue');
   private readonly queues = new Map<string, Queue>();
   private readonly workers: QueueWorker[] = [];
-  private readonly connections: QueueConnections;
-  private readonly isProduction: boolean;
-  private reportedAt = -Infinity;
+  private readonly pool: pg.Pool | undefined;
+  private warnedAt = -Infinity;
 
-  constructor(config: Config) {
-    this.isProduction = config.NODE_ENV === 'production';
-    this.connections = config.REDIS_URL
-      ? redisConnections(config.REDIS_URL, (error) => this.report(error))
-      : postgresConnections(config.DATABASE_DIRECT_URL, (error) => this.report(error));
+  constructor(
+    private readonly config: Config,
+    private readonly redis: RedisConnections,
+  ) {
+    if (!redis.commands) this.pool = this.createPool(config.DATABASE_DIRECT_URL);
   }
 
   queue(name: string): Queue {
     const existing = this.queues.get(name);
     if (existing) return existing;
-    const { producer, factory } = this.connections;
     const queue = new Queue(
       name,
-      { connection: producer, defaultJobOptions: JOB_OPTIONS, skipWaitingForReady: true },
-      factory as never,
+      {
+        connection: (this.pool ?? this.redis.commands) as object,
+        defaultJobOptions: JOB_OPTIONS,
+        skipWaitingForReady: true,
+      },
+      this.factory,
     );
-    queue.on('error', (error) => this.report(error));
+    queue.on('error', (error) => this.warn(error));
     this.queues.set(name, queue);
-    // BullMQ keeps the failure of a first connection for good: a queue that was made during an outage is thrown away.
+    // BullMQ keeps the failure of a first connection forever: discard a queue that was created during an outage.
     queue.waitUntilReady().catch(() => this.discard(name, queue));
     return queue;
   }
 
   worker(name: string, processor: Processor, tuning: WorkerTuning): QueueWorker {
-    const { consumer, factory } = this.connections;
     const worker = new QueueWorker(
       name,
       processor,
-      { ...tuning, connection: consumer(), runRetryDelay: FETCH_RETRY_MS },
-      factory as never,
+      { ...tuning, connection: this.pool ?? this.redis.forWorkers, runRetryDelay: FETCH_RETRY_MS },
+      this.factory,
     );
-    worker.on('error', (error) => this.report(error));
+    worker.on('error', (error) => this.warn(error));
     this.workers.push(worker);
     return worker;
   }
 
-  /** The queues whose worker here asks for no work any more, though it could take some. */
+  /** The queues whose worker in this process has stopped polling although it has free capacity. */
   silentWorkers(forMs = SILENCE_MAX_MS): string[] {
     return this.workers.filter(({ silentMs }) => silentMs > forMs).map(({ name }) => name);
   }
 
-  /** The connection for counters that all instances share; undefined where there is no Redis. */
-  get redis(): Redis | undefined {
-    return this.connections.counters;
-  }
-
-  redisState(): Promise<DependencyState> {
-    return this.connections.redisState();
-  }
-
   onApplicationBootstrap(): void {
-    if (this.redis?.status === 'ready') void this.warnOfEviction(this.redis);
-    else if (this.redis) this.redis.once('ready', () => void this.warnOfEviction(this.redis!));
-    else if (this.isProduction) {
-      this.logger.warn(
-        'There is no REDIS_URL: the queue lives in PostgreSQL, which carries far fewer jobs a second',
-      );
+    if (this.pool && this.config.NODE_ENV === 'production') {
+      this.logger.warn('REDIS_URL is empty: the queue runs on PostgreSQL, with far fewer jobs per second');
     }
   }
 
-  /** A Redis that evicts forgets jobs. The ledger hands them over again, but late. */
-  private async warnOfEviction(redis: Redis): Promise<void> {
-    // A managed Redis may refuse CONFIG, and one that is away is told of elsewhere.
-    const [, policy] = await redis.config('GET', 'maxmemory-policy').catch((): unknown[] => []);
-    if (policy && policy !== 'noeviction') {
-      this.logger.warn({
-        msg: 'Redis evicts keys under pressure: set maxmemory-policy to noeviction',
-        policy,
-      });
-    }
-  }
-
-  /** After the HTTP server and the workers: a request in flight may still hand over a job. */
+  /** After the HTTP server and the workers, because a request in flight may still dispatch a job. */
   async onApplicationShutdown(): Promise<void> {
     await Promise.allSettled([...this.queues.values()].map((queue) => queue.close()));
-    await this.connections.close();
+    await this.pool?.end();
+  }
+
+  /** BullMQ declares the factory of its default backend only. */
+  private get factory(): never {
+    return (this.pool ? createPostgresBackend : createRedisBackend) as never;
+  }
+
+  private createPool(connectionString: string): pg.Pool {
+    const pool = new pg.Pool({
+      connectionString,
+      max: POSTGRES_POOL_MAX,
+      keepAlive: true,
+      onConnect: prepareConnection({ search_path: QUEUE_SCHEMA }),
+      connectionTimeoutMillis: 5_000,
+      query_timeout: POSTGRES_RESPONSE_TIMEOUT_MS,
+      idleTimeoutMillis: 30_000,
+      application_name: 'reference-queue',
+    });
+    pool.on('error', (error) => this.warn(error));
+    // Every queue and worker adds an error listener.
+    return pool.setMaxListeners(0);
   }
 
   private discard(name: string, queue: Queue): void {
@@ -123,10 +130,10 @@ export class QueueBackend implements OnApplicationBootstrap, OnApplicationShutdo
     void queue.close().catch(() => undefined);
   }
 
-  /** A connection that is down repeats itself many times a second. */
-  private report(error: Error): void {
-    if (performance.now() - this.reportedAt < REPORT_PAUSE_MS) return;
-    this.reportedAt = performance.now();
-    this.logger.warn({ msg: 'The queue reports a fault', err: error });
+  /** A broken connection repeats its error many times a second. */
+  private warn(error: Error): void {
+    if (performance.now() - this.warnedAt < WARNING_INTERVAL_MS) return;
+    this.warnedAt = performance.now();
+    this.logger.warn({ msg: 'Queue error', err: error });
   }
 }

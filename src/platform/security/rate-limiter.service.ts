@@ -11,7 +11,7 @@ import {
 import { DataSource } from 'typeorm';
 import { Config } from '../config/config.ts';
 import { RateLimitedError } from '../errors/platform.errors.ts';
-import { QueueBackend } from '../queue/queue-backend.ts';
+import { RedisConnections } from '../redis/redis-connections.ts';
 import type { RateLimitName } from './rate-limit.decorator.ts';
 
 const WINDOW_SECONDS = 60;
@@ -30,7 +30,7 @@ const LIMITS: Record<RateLimitName, { points: number; by: 'caller' | 'address' }
 export class RateLimiter {
   private readonly limiters = new Map<string, RateLimiterAbstract>();
 
-  constructor(config: Config, db: DataSource, queues: QueueBackend) {
+  constructor(config: Config, db: DataSource, redis: RedisConnections) {
     for (const [name, { points }] of Object.entries(LIMITS)) {
       const options = {
         keyPrefix: name,
@@ -38,11 +38,10 @@ export class RateLimiter {
         duration: WINDOW_SECONDS,
       };
       const insuranceLimiter = new RateLimiterMemory(options);
-      const { redis } = queues;
       this.limiters.set(
         name,
-        redis
-          ? new RateLimiterRedis({ ...options, insuranceLimiter, storeClient: redis })
+        redis.counters
+          ? new RateLimiterRedis({ ...options, insuranceLimiter, storeClient: redis.counters })
           : new RateLimiterPostgres({
               ...options,
               insuranceLimiter,

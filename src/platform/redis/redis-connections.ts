@@ -1,0 +1,100 @@
+import { Injectable, Logger, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
+import { Redis, type RedisOptions } from 'ioredis';
+import { Config } from '../config/config.ts';
+
+const COMMAND_TIMEOUT_MS = 2_000;
+/** A request may wait for two counters, so a Redis that hangs must not make it slow. */
+const COUNTER_TIMEOUT_MS = 500;
+const RECONNECT_MAX_MS = 5_000;
+/**
+ * Closes a connection on which no response arrives for this long. TCP alone notices a silent failure minutes later.
+ * Longer than any blocking wait for a job.
+ */
+const SOCKET_TIMEOUT_MS = 15_000;
+const WARNING_INTERVAL_MS = 10_000;
+
+export type RedisState = 'up' | 'down' | 'unused';
+
+/** The Redis connections of this process. There are none when REDIS_URL is empty. */
+@Injectable()
+export class RedisConnections implements OnApplicationBootstrap, OnApplicationShutdown {
+  /** Fails fast: a request never waits for Redis. */
+  readonly commands: Redis | undefined;
+  /** For rate limits and messages, which fail even faster. */
+  readonly counters: Redis | undefined;
+  private blocking: Redis | undefined;
+  private readonly logger = new Logger('Redis');
+  private readonly url: string | undefined;
+  private readonly options: RedisOptions;
+  private warnedAt = -Infinity;
+
+  constructor(config: Config) {
+    this.url = config.REDIS_URL || undefined;
+    this.options = {
+      // Short and capped, so that work resumes within seconds after Redis is back.
+      retryStrategy: (attempt) => Math.min(attempt * 200, RECONNECT_MAX_MS),
+      connectTimeout: 5_000,
+      socketTimeout: SOCKET_TIMEOUT_MS,
+    };
+    if (!this.url) return;
+    this.commands = this.connect({
+      enableOfflineQueue: false,
+      maxRetriesPerRequest: 1,
+      commandTimeout: COMMAND_TIMEOUT_MS,
+    });
+    this.counters = this.connect({
+      enableOfflineQueue: false,
+      maxRetriesPerRequest: 1,
+      commandTimeout: COUNTER_TIMEOUT_MS,
+    });
+  }
+
+  /**
+   * For the blocking commands of queue workers, which wait for Redis without a limit (BullMQ, "Going to production").
+   * Created on first use, because the API has no workers. Never `lazyConnect`: BullMQ would open such a connection itself
+   * and give up the worker when Redis is down.
+   */
+  get forWorkers(): Redis {
+    this.blocking ??= this.connect({ maxRetriesPerRequest: null });
+    return this.blocking;
+  }
+
+  async state(): Promise<RedisState> {
+    if (!this.commands) return 'unused';
+    try {
+      return (await this.commands.ping()) === 'PONG' ? 'up' : 'down';
+    } catch {
+      return 'down';
+    }
+  }
+
+  onApplicationBootstrap(): void {
+    const { commands } = this;
+    if (commands?.status === 'ready') void this.warnOfEviction(commands);
+    else commands?.once('ready', () => void this.warnOfEviction(commands));
+  }
+
+  onApplicationShutdown(): void {
+    for (const redis of [this.commands, this.counters, this.blocking]) redis?.disconnect();
+  }
+
+  private connect(options: RedisOptions): Redis {
+    return new Redis(this.url!, { ...this.options, ...options }).on('error', (error) => this.warn(error));
+  }
+
+  /** A Redis that evicts keys loses queued jobs. They are dispatched again from the jobs table, but late. */
+  private async warnOfEviction(redis: Redis): Promise<void> {
+    // A managed Redis may reject CONFIG. An unreachable Redis is reported elsewhere.
+    const [, policy] = await redis.config('GET', 'maxmemory-policy').catch((): unknown[] => []);
+    if (policy && policy !== 'noeviction') {
+      this.logger.warn({ msg: 'Redis may evict queued jobs: set maxmemory-policy to noeviction', policy });
+    }
+  }
+
+  /** A broken connection repeats its error many times a second. */
+  private warn(error: Error): void {
+    if (performance.now() - this.warnedAt < WARNING_INTERVAL_MS) return;
+    this.warnedAt = performance.now();
+    this.logger.warn({ msg: 'Redis connection failed', err: error });
+  }
+}
