@@ -23,9 +23,8 @@ function wrapped(text: string): string {
 const entries = Object.entries(settingsSchema.shape).map(([name, schema]) => {
   const result = schema.safeParse(undefined);
   const value = result.success && result.data !== undefined ? String(result.data) : '';
-  const line = /\s/.test(value) ? `${name}="${value}"` : `${name}=${value}`;
-  // Commented out, so that a copied file changes nothing until a line is opened.
-  return `${wrapped(schema.description ?? '')}\n#${line}\n`;
+  // Without quotes, which docker --env-file would keep. Commented out, so that a copied file changes nothing at first.
+  return `${wrapped(schema.description ?? '')}\n#${name}=${value}\n`;
 });
 
 const text = `${HEAD}\n${entries.join('\n')}`;

@@ -27,13 +27,16 @@ export class MailTransport implements OnApplicationShutdown {
 
   constructor(private readonly config: Config) {
     const smtpUrl = config.SMTP_URL ? new URL(config.SMTP_URL) : undefined;
+    const requireTLS = config.NODE_ENV === 'production' && Boolean(smtpUrl?.username);
+    // Options in the URL would take precedence.
+    for (const name of requireTLS ? ['requireTLS', 'ignoreTLS'] : []) smtpUrl?.searchParams.delete(name);
     this.transporter = smtpUrl
       ? createTransport({
           url: smtpUrl.href,
           // Name of the EHLO greeting. Some servers reject nodemailer's default, "[127.0.0.1]".
           name: smtpUrl.searchParams.get('name') ?? this.hostname,
           // Credentials never travel in clear text, even if the server doesn't offer STARTTLS.
-          requireTLS: config.NODE_ENV === 'production' && smtpUrl.username !== '',
+          requireTLS,
           connectionTimeout: SMTP_TIMEOUT_MS,
           greetingTimeout: SMTP_TIMEOUT_MS,
           socketTimeout: SMTP_TIMEOUT_MS,

@@ -3,7 +3,6 @@ import { Job } from '../../src/jobs/job.entity.ts';
 import { Mail } from '../../src/mail/mail.entity.ts';
 import { MailService } from '../../src/mail/mail.service.ts';
 import { mailSend } from '../../src/mail/mail-send.job.ts';
-import { MailTransport } from '../../src/mail/mail.transport.ts';
 import type { MailTemplate } from '../../src/mail/mail-template.ts';
 import { enqueue, jobRow, untilJob } from '../factories/job.factory.ts';
 import { createUser } from '../factories/user.factory.ts';
@@ -181,27 +180,15 @@ describe.each(backends)('mail by SMTP, with the queue on %s', (backend) => {
     expect(await mailRow(mail.id)).toMatchObject({ encryptedContent: null, sentAt: expect.any(Date) });
   });
 
-  it('is tried again if the server rejects something else than the recipient, without the email in the error', async () => {
+  it('is tried again if the server rejects something else than the recipient', async () => {
     smtp.mood = 'denies relay';
     const { email, job } = await mailTo();
     await until(async () => (await jobRow(app, job.id)).attempts > 0, 'the first run');
-    const message = { id: 'x', to: email, correlationId: 'x', subject: 'x', text: 'x', html: 'x' };
-    const error = await app.api.get(MailTransport).send(message).catch(String);
     smtp.mood = 'takes';
 
     await untilJob(app, job.id, 'completed');
 
     expect(smtp.to(email)).toHaveLength(1);
-    expect(error).toContain('relay denied');
-    expect(error).not.toContain(email);
-  });
-
-  it('greets the server with the host name of PUBLIC_URL', async () => {
-    const { job } = await mailTo();
-
-    await untilJob(app, job.id, 'completed');
-
-    expect(smtp.greetings.at(-1)).toBe('localhost');
   });
 
   it('fails at once if the recipient does not exist', async () => {

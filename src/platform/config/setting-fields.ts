@@ -1,3 +1,4 @@
+import addressparser from 'nodemailer/lib/addressparser';
 import { z } from 'zod';
 
 /** A setting that is left out and one that is empty mean the same. */
@@ -26,6 +27,12 @@ export const origins = list.pipe(
       .refine((url) => new URL(url).origin === url, 'must be an origin: scheme://host[:port]'),
   ),
 );
+
+/** One sender of mail, checked here because a broken one would only show in the mails. */
+export const mailbox = z.string().refine((text) => {
+  const [sender, ...others] = addressparser(text);
+  return sender && others.length === 0 && /^[^\s<>"@,;]+@[^\s<>"@,;]+$/.test(sender.address ?? '');
+}, 'must be an email or Name <name@example.com>, without quotes around the whole');
 
 export const isLoopback = (url: string): boolean =>
   ['localhost', '127.0.0.1', '[::1]'].includes(new URL(url).hostname);

@@ -6,6 +6,7 @@ import {
   httpUrl,
   isLoopback,
   list,
+  mailbox,
   optional,
   origins,
   postgresUrl,
@@ -103,10 +104,10 @@ export const settingsSchema = z.object({
   ),
 
   SMTP_URL: optional(z.url({ protocol: /^smtps?$/ })).describe(
-    'Mail server; required in production. Empty: each mail is written as a file to MAIL_DIR.',
+    'Mail server, smtps:// or smtp://; required in production. With credentials, production requires TLS. Empty: each mail is written as a file to MAIL_DIR.',
   ),
-  MAIL_FROM: withDefault(z.string().min(3), 'Reference <no-reply@example.com>').describe(
-    'Sender of every mail.',
+  MAIL_FROM: withDefault(mailbox, 'Reference <no-reply@example.com>').describe(
+    'Sender of every mail: an email, or a name and an email.',
   ),
   MAIL_DIR: withDefault(z.string(), '.local/mail').describe(
     'Where mails are written when there is no SMTP_URL.',

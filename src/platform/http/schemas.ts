@@ -28,11 +28,21 @@ export const idSchema = z.guid().transform((id) => id.toLowerCase());
 
 const EMAIL_MAX = 254;
 
-/** ASCII only, so that look-alikes and their normal forms can't make two accounts of one address; kept in lower case. */
+const EMAIL_LOCAL = "[a-zA-Z0-9!#$%&'*+/=?^_`{|}~-]+";
+const DOMAIN_LABEL = '[a-zA-Z0-9](?:[a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?';
+/**
+ * Each character that RFC 5322 allows without quotes, at most 64 before the @ (RFC 5321), and a top-level domain in letters
+ * or Punycode.
+ */
+const EMAIL = new RegExp(
+  `^(?=[^@]{1,64}@)${EMAIL_LOCAL}(?:\\.${EMAIL_LOCAL})*@(?:${DOMAIN_LABEL}\\.)+(?:[a-zA-Z]{2,63}|[xX][nN]--[a-zA-Z0-9-]{1,58}[a-zA-Z0-9])$`,
+);
+
+/** ASCII only, so that look-alikes and their normal forms can't create two accounts for one email. In lower case. */
 export const emailSchema = z
   .string()
   .max(EMAIL_MAX)
-  .pipe(z.email())
+  .pipe(z.email({ pattern: EMAIL }))
   .transform((email) => email.toLowerCase())
   .pipe(z.string())
   .meta({ format: 'email' });
