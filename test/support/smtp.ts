@@ -89,6 +89,7 @@ export class SmtpServer {
     if (/^RCPT/i.test(command) && this.mood === 'denies relay') {
       return `554 5.7.1 ${command.slice('RCPT TO:'.length)} relay denied\r\n`;
     }
+    if (/^STARTTLS/i.test(command)) return '502 no TLS here\r\n';
     return /^DATA/i.test(command) ? '354 go on\r\n' : '250 fine\r\n';
   }
 
