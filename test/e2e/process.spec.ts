@@ -123,7 +123,7 @@ describe('a Postgres that can not be used', () => {
     const program = await Program.start('main', { ...env, NODE_ENV: 'development', DATABASE_URL: url });
 
     expect(await program.exited).toEqual({ code: 1, signal: null });
-    expect(program.output).toContain('Postgres refuses DATABASE_URL');
+    expect(program.output).toContain('Postgres rejects the connection of DATABASE_URL');
     expect(program.output).toContain(told);
     expect(program.output).not.toContain('hunter2');
     expect(program.output).not.toMatch(/\n +at /);

@@ -145,6 +145,8 @@ describe('faults of the environment', () => {
     ['PORT', 'http'],
     ['DATABASE_URL', 'mysql://app:hunter2@db/app'],
     ['DATABASE_URL', 'hunter2'],
+    ['DATABASE_URL', 'postgres://app:hunter2@db/app?sslmode=prefer'],
+    ['DATABASE_URL', 'postgres://app:hunter2@db/app?sslmode=verify-ca'],
     ['REDIS_URL', 'https://:hunter2@redis'],
     ['SMTP_URL', 'http://mailer:hunter2@mail'],
     ['MAIL_FROM', 'hunter2'],

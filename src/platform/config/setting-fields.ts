@@ -13,7 +13,11 @@ export const withDefault = <T extends z.ZodType>(
 export const whole = (min: number, max: number) => z.coerce.number().int().min(min).max(max);
 export const flag = z.stringbool();
 export const httpUrl = z.url({ protocol: /^https?$/ }).transform((url) => url.replace(/\/+$/, ''));
-export const postgresUrl = z.url({ protocol: /^postgres(ql)?$/ });
+export const postgresUrl = z
+  .url({ protocol: /^postgres(ql)?$/, abort: true })
+  .refine(hasKnownSslMode, 'sslmode must be disable, require, verify-ca or verify-full')
+  .refine(hasItsCa, 'sslmode=verify-ca needs sslrootcert, the file of the CA')
+  .transform(withLibpqMeaning);
 export const list = z.string().transform((text) =>
   text
     .split(',')
@@ -36,3 +40,21 @@ export const mailbox = z.string().refine((text) => {
 
 export const isLoopback = (url: string): boolean =>
   ['localhost', '127.0.0.1', '[::1]'].includes(new URL(url).hostname);
+
+function hasKnownSslMode(text: string): boolean {
+  const mode = new URL(text).searchParams.get('sslmode');
+  return mode === null || ['disable', 'require', 'verify-ca', 'verify-full'].includes(mode);
+}
+
+function hasItsCa(text: string): boolean {
+  const { searchParams } = new URL(text);
+  return searchParams.get('sslmode') !== 'verify-ca' || searchParams.has('sslrootcert');
+}
+
+/** Without this, pg treats every sslmode but `disable` as `verify-full`; in libpq, `require` verifies nothing. */
+function withLibpqMeaning(text: string): string {
+  const url = new URL(text);
+  if (!url.searchParams.has('sslmode') || url.searchParams.has('uselibpqcompat')) return text;
+  url.searchParams.set('uselibpqcompat', 'true');
+  return url.href;
+}

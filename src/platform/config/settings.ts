@@ -60,7 +60,7 @@ export const settingsSchema = z.object({
   ),
 
   DATABASE_URL: postgresUrl.describe(
-    'PostgreSQL, 15 or newer. bin/dev starts one of its own when this is empty.',
+    'PostgreSQL, 15 or newer. bin/dev starts one when this is empty. TLS as in libpq: sslmode=disable (default), require (encrypts, verifies nothing), verify-ca or verify-full, with sslrootcert=<file of the CA>.',
   ),
   DATABASE_DIRECT_URL: optional(postgresUrl).describe(
     'The same database past any pooler, for migrations and LISTEN. Default: DATABASE_URL.',

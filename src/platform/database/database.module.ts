@@ -1,6 +1,7 @@
 import { type DynamicModule, Module } from '@nestjs/common';
 import { TypeOrmModule } from '@nestjs/typeorm';
 import { Config } from '../config/config.ts';
+import { describePermanentFault } from './connection-faults.ts';
 import { dataSourceOptions, type ProcessRole } from './data-source.ts';
 import { RetryingDataSource } from './retrying-data-source.ts';
 
@@ -19,6 +20,7 @@ export class DatabaseModule {
             // Postgres may start later: keep trying, because a crash loop would only be slower.
             retryAttempts: config.NODE_ENV === 'test' ? 0 : 300,
             retryDelay: 1_000,
+            toRetry: (error: Error) => describePermanentFault(error) === undefined,
           }),
           dataSourceFactory: async (options) => new RetryingDataSource(options!),
         }),

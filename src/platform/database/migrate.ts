@@ -1,9 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
-import { runMigrations as runQueueMigrations } from 'bullmq';
+import { DEFAULT_SCHEMA, runMigrations as runQueueMigrations } from 'bullmq';
 import { DataSource, type MixedList } from 'typeorm';
 import type { Config } from '../config/config.ts';
-import { QUEUE_SCHEMA } from '../queue/queue-backend.ts';
+import { StartupError } from '../process/start.ts';
+import { describePermanentFault } from './connection-faults.ts';
 import { dataSourceOptions, timeouts } from './data-source.ts';
 import { isLockContention } from './postgres-errors.ts';
 import { applySessionSettings } from './session-settings.ts';
@@ -12,6 +13,7 @@ export type MigrationClasses = MixedList<new () => object>;
 
 /** Any number, the same for every process that migrates this database. */
 const ADVISORY_LOCK = 7_236_411_905;
+const CONNECT_TIMEOUT_MS = 10_000;
 const POLL_MS = 250;
 const OTHERS_MAX_MS = 240_000;
 const ATTEMPTS_MAX = 60;
@@ -22,17 +24,30 @@ const RETRY_MS = { min: 500, max: 3_000 };
  * wait. Resolves to the names of the migrations that this process applied.
  */
 export async function migrate(config: Config, classes?: MigrationClasses): Promise<string[]> {
-  // The direct URL, because an advisory lock belongs to the session and a pooler may change the session.
-  const lock = new pg.Client({ connectionString: config.DATABASE_DIRECT_URL });
-  await lock.connect();
+  const lock = await connect(config);
   try {
     await applySessionSettings(lock, timeouts(config, 'migrate'));
     await acquireLock(lock);
     const applied = await applyMigrations(config, classes);
-    if (!config.REDIS_URL) await runQueueMigrations(lock, QUEUE_SCHEMA);
+    if (!config.REDIS_URL) await runQueueMigrations(lock, DEFAULT_SCHEMA);
     return applied;
   } finally {
     await lock.end();
+  }
+}
+
+/** Past any pooler, because an advisory lock belongs to a session of Postgres. */
+async function connect(config: Config): Promise<pg.Client> {
+  try {
+    const client = new pg.Client({
+      connectionString: config.DATABASE_DIRECT_URL,
+      connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+    });
+    await client.connect();
+    return client;
+  } catch (error) {
+    const sentence = describePermanentFault(error);
+    throw new StartupError(sentence ?? `Postgres can't be reached: ${describe(error)}`, { cause: error });
   }
 }
 
@@ -44,7 +59,7 @@ async function acquireLock(client: pg.Client): Promise<void> {
       ADVISORY_LOCK,
     ]);
     if (rows[0]?.ok) return;
-    if (Date.now() > deadline) throw new Error('Another process has been migrating for four minutes');
+    if (Date.now() > deadline) throw new StartupError('Another process has been migrating for four minutes.');
     await sleep(POLL_MS);
   }
 }
@@ -71,10 +86,24 @@ async function runWithRetries(db: DataSource): Promise<void> {
       await db.runMigrations({ transaction: 'each' });
       return;
     } catch (error) {
-      if (!isLockContention(error) || attempt === ATTEMPTS_MAX) throw error;
+      if (!isLockContention(error) || attempt === ATTEMPTS_MAX) throw await failure(db, error);
       await sleep(Math.min(RETRY_MS.min * attempt, RETRY_MS.max));
     }
   }
+}
+
+async function failure(db: DataSource, error: unknown): Promise<Error> {
+  const applied = await appliedNames(db);
+  const name = db.migrations.map((migration) => migration.name).find((each) => !applied.includes(each ?? ''));
+  return new StartupError(`Migration ${name} failed: ${describe(error)}. Those before it stay applied.`, {
+    cause: error,
+  });
+}
+
+/** An AggregateError, as of a host with two addresses, has no message of its own. */
+function describe(error: unknown): string {
+  const { message, code } = error as NodeJS.ErrnoException;
+  return message || code || String(error);
 }
 
 async function appliedNames(db: DataSource): Promise<string[]> {

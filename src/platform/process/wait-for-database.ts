@@ -1,41 +1,43 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import pg from 'pg';
 import type { Config } from '../config/config.ts';
-import { startPlaceholderServer } from './placeholder-server.ts';
+import { describePermanentFault } from '../database/connection-faults.ts';
+import { timeouts } from '../database/data-source.ts';
+import { applySessionSettings } from '../database/session-settings.ts';
 import { createLogger } from '../logging/logger.ts';
+import { startPlaceholderServer } from './placeholder-server.ts';
 import { StartupError } from './start.ts';
 
 const PAUSE_MS = 1_000;
 const CONNECT_TIMEOUT_MS = 5_000;
-const TOLD_AGAIN_MS = 60_000;
-/** Refused credentials (class 28), and a database that does not exist: waiting mends neither. */
-const FINAL = /^(28...|3D000)$/;
+const LOG_AGAIN_MS = 60_000;
 
 /**
- * Resolves once Postgres answers, which at a usual start is at once. Until then the port is held by a server that is
- * alive and not ready, since a program that ended, or didn't listen, would be restarted over and over. Resolves to what
- * gives the port back. Where Postgres answers, and refuses us for good, the program ends.
+ * Resolves once Postgres accepts connections, to a function that releases the port. Until then a placeholder server on
+ * the port reports "alive, not ready": a process that exited or didn't listen would be restarted again and again. Throws
+ * if waiting can't repair the fault.
  */
 export async function waitForDatabase(
   config: Config,
   address: { port: number; host?: string },
 ): Promise<() => Promise<void>> {
-  let fault = await faultOfDatabase(config);
+  let fault = await connectionFault(config);
   if (!fault) return async () => undefined;
   const logger = createLogger(config.LOG_LEVEL);
   const server = startPlaceholderServer(config, address);
-  let told: { code: string | undefined; at: number } | undefined;
+  let logged: { code: string | undefined; at: number } | undefined;
   while (fault) {
-    const { code, message } = fault;
-    if (FINAL.test(code ?? '')) throw new StartupError(`Postgres refuses DATABASE_URL: ${message}.`);
-    if (!told || told.code !== code || Date.now() - told.at >= TOLD_AGAIN_MS) {
-      logger.warn({ err: fault }, 'Postgres does not answer: waiting for it');
-      told = { code, at: Date.now() };
+    const { code } = fault;
+    const permanent = describePermanentFault(fault);
+    if (permanent) throw new StartupError(permanent);
+    if (!logged || logged.code !== code || Date.now() - logged.at >= LOG_AGAIN_MS) {
+      logger.warn({ err: fault }, 'Postgres is unavailable: waiting for it');
+      logged = { code, at: Date.now() };
     }
     await pause(PAUSE_MS);
-    fault = await faultOfDatabase(config);
+    fault = await connectionFault(config);
   }
-  logger.info('Postgres answers');
+  logger.info('Postgres is available');
   return () =>
     new Promise((resolve) => {
       server.close(() => resolve());
@@ -43,19 +45,23 @@ export async function waitForDatabase(
     });
 }
 
-async function faultOfDatabase(config: Config): Promise<NodeJS.ErrnoException | undefined> {
-  const client = new pg.Client({
-    connectionString: config.DATABASE_URL,
-    connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
-  });
-  // A connection that breaks while it is being closed.
-  client.on('error', () => undefined);
+/** Connects as the pool does, so that the pool succeeds if this does. */
+async function connectionFault(config: Config): Promise<NodeJS.ErrnoException | undefined> {
+  let client: pg.Client | undefined;
   try {
+    client = new pg.Client({
+      connectionString: config.DATABASE_URL,
+      connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+      query_timeout: CONNECT_TIMEOUT_MS,
+    });
+    // The connection may break while it closes.
+    client.on('error', () => undefined);
     await client.connect();
+    await applySessionSettings(client, timeouts(config, 'api'));
     return undefined;
   } catch (error) {
     return error as NodeJS.ErrnoException;
   } finally {
-    await client.end().catch(() => undefined);
+    await client?.end().catch(() => undefined);
   }
 }

@@ -1,0 +1,35 @@
+const CERTIFICATE_CODES = new Set([
+  'CERT_HAS_EXPIRED',
+  'CERT_NOT_YET_VALID',
+  'DEPTH_ZERO_SELF_SIGNED_CERT',
+  'ERR_TLS_CERT_ALTNAME_INVALID',
+  'SELF_SIGNED_CERT_IN_CHAIN',
+  'UNABLE_TO_GET_ISSUER_CERT',
+  'UNABLE_TO_GET_ISSUER_CERT_LOCALLY',
+  'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
+]);
+
+/**
+ * SQLSTATE codes that a later attempt gets again: wrong user, password or pg_hba.conf entry (28), missing database
+ * (3D000), missing right to connect (42501), and a pooler that rejects a parameter of the connection (08P01).
+ */
+const REJECTED = /^(28...|3D000|42501|08P01)$/;
+
+/**
+ * One sentence for a fault that waiting doesn't repair, with what to change; undefined if Postgres may accept the
+ * connection later.
+ */
+export function describePermanentFault(error: unknown): string | undefined {
+  const { code = '', message = '' } = error as Partial<NodeJS.ErrnoException>;
+  if (CERTIFICATE_CODES.has(code)) {
+    return `The certificate of Postgres can't be verified (${message}). Set sslrootcert in DATABASE_URL to the file of its CA, or use sslmode=require, which encrypts without verifying.`;
+  }
+  if (message.includes('does not support SSL')) {
+    return 'Postgres offers no TLS. Enable it on the server, or use sslmode=disable in DATABASE_URL.';
+  }
+  if (code === 'ENOENT' || code === 'EACCES') {
+    return `A certificate file in DATABASE_URL can't be read: ${message}.`;
+  }
+  if (REJECTED.test(code)) return `Postgres rejects the connection of DATABASE_URL: ${message}.`;
+  return undefined;
+}
