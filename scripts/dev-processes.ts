@@ -2,14 +2,14 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { becomesTrue, SetupError } from './processes.ts';
 import { showLines } from './dev-log.ts';
 
-/** Ends the process when the channel to us breaks, so that nothing is left running when we are killed. */
-const END_WITH_US = `data:text/javascript,${encodeURIComponent(
+/** Kills the process when its channel to bin/dev breaks, so that nothing keeps running after bin/dev was killed. */
+const EXIT_WITH_PARENT = `data:text/javascript,${encodeURIComponent(
   `process.on('disconnect', () => process.kill(process.pid, 'SIGKILL')); process.channel?.unref();`,
 )}`;
 
 /**
- * The programs that bin/dev runs. Each gets a process group of its own: a Ctrl-C then reaches only us, and we end
- * them in order, once.
+ * The programs that bin/dev runs. Each has its own process group, so that Ctrl-C reaches only bin/dev, which stops
+ * them in order.
  */
 export class DevProcesses {
   private readonly running = new Set<ChildProcess>();
@@ -20,21 +20,21 @@ export class DevProcesses {
     this.env = env;
   }
 
-  /** Runs a program to its end. */
+  /** Runs a program and waits for its exit. */
   async run(name: string, args: string[]): Promise<void> {
     const child = this.launch(name, args, 'ignore', {});
     const code = await new Promise((resolve) => child.once('close', resolve));
-    if (code !== 0) throw new SetupError(`bin/dev stops: ${name} failed, for the reason above.`);
+    if (code !== 0) throw new SetupError(`bin/dev stops: ${name} failed. See the error above.`);
   }
 
-  /** Starts a program that is to go on running; `onExit` hears of its end unless we asked for it. */
+  /** Starts a long-running program. `onExit` is called when it exits without a request from bin/dev. */
   start(
     name: string,
     file: string,
     extraEnv: NodeJS.ProcessEnv,
     onExit: (how: string) => void,
   ): ChildProcess {
-    const args = ['--enable-source-maps', '--import', END_WITH_US, file];
+    const args = ['--enable-source-maps', '--import', EXIT_WITH_PARENT, file];
     const child = this.launch(name, args, 'ipc', extraEnv);
     child.once('close', (code, signal) => {
       if (!child.killed) onExit(signal ?? `exit code ${code}`);
@@ -42,17 +42,17 @@ export class DevProcesses {
     return child;
   }
 
-  async end(child: ChildProcess, patienceMs: number): Promise<void> {
+  async stop(child: ChildProcess, timeoutMs: number): Promise<void> {
     child.kill('SIGTERM');
-    if (await becomesTrue(() => hasEnded(child), patienceMs)) return;
+    if (await becomesTrue(() => hasEnded(child), timeoutMs)) return;
     killGroup(child);
     await becomesTrue(() => hasEnded(child), 2_000);
   }
 
-  /** Nothing can be started after this. */
-  async endAll(patienceMs: number): Promise<void> {
+  /** Nothing can be started afterwards. */
+  async stopAll(timeoutMs: number): Promise<void> {
     this.isClosed = true;
-    await Promise.all([...this.running].map((child) => this.end(child, patienceMs)));
+    await Promise.all([...this.running].map((child) => this.stop(child, timeoutMs)));
   }
 
   killAll(): void {
@@ -88,6 +88,6 @@ function killGroup(child: ChildProcess): void {
   try {
     if (child.pid !== undefined) process.kill(-child.pid, 'SIGKILL');
   } catch {
-    // It ended by itself in the meantime.
+    // It has already exited.
   }
 }

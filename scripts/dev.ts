@@ -5,34 +5,32 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { watch } from 'chokidar';
 import { DEFAULT_PORT as WEBHOOK_RECEIVER_PORT } from './demo/webhook-receiver.ts';
 import { DevProcesses } from './dev-processes.ts';
-import { fakeProviderPorts, startFakeProviders } from './dev-providers.ts';
+import { reservePorts } from './dev-ports.ts';
+import { usesFakeProviders, startFakeProviders } from './dev-providers.ts';
 import { type EmbeddedPostgres, startEmbeddedPostgres } from './embedded-postgres.ts';
-import { becomesTrue, isPortFree, SetupError } from './processes.ts';
+import { becomesTrue, removePostgresSettings, SetupError } from './processes.ts';
 
 const root = dirname(import.meta.dirname);
 process.chdir(root);
 if (existsSync('.env')) process.loadEnvFile('.env');
-process.env.NODE_ENV ??= 'development';
+// Whatever the shell has exported: tests and production have their own programs.
+process.env.NODE_ENV = 'development';
 
 const { env } = process;
 const HOST = env.HOST || 'localhost';
-const PORT = Number(env.PORT || 3000);
-const METRICS_PORT = Number(env.METRICS_PORT || 9464);
 const READY_TIMEOUT_MS = 60_000;
-const RESTART_PATIENCE_MS = 5_000;
-/** A little more than the processes give themselves. */
-const STOP_PATIENCE_MS = (Number(env.SHUTDOWN_DEADLINE_SECONDS || 25) + 3) * 1000;
-/** Under `npm run dev` one Ctrl-C reaches us twice: from the terminal and passed on by npm. */
+const RESTART_TIMEOUT_MS = 5_000;
+/** Slightly longer than the deadline of the processes themselves. */
+const STOP_TIMEOUT_MS = (Number(env.SHUTDOWN_DEADLINE_SECONDS || 25) + 3) * 1000;
+/** Under `npm run dev` one Ctrl-C arrives twice: from the terminal and from npm. */
 const SAME_CTRL_C_MS = 500;
 
-// Where bin/demo starts a receiver of webhooks, which the worker would take for a private address and refuse.
+// bin/demo starts its webhook receiver here. The worker rejects private addresses unless they are allowed.
 const receiver = `127.0.0.1:${env.WEBHOOK_RECEIVER_PORT || WEBHOOK_RECEIVER_PORT}`;
-if (env.NODE_ENV !== 'production') {
-  env.WEBHOOK_ALLOW_PRIVATE = [env.WEBHOOK_ALLOW_PRIVATE, receiver].filter(Boolean).join(',');
-}
+env.WEBHOOK_ALLOW_PRIVATE = [env.WEBHOOK_ALLOW_PRIVATE, receiver].filter(Boolean).join(',');
 
-const FAKE_PROVIDER_PORTS = fakeProviderPorts(env);
-let fakeProviderSettings: Record<string, string> = {};
+let ports = { api: 0, metrics: 0 };
+let providerSettings: Record<string, string> = {};
 
 const processes = new DevProcesses(env);
 let postgres: Promise<EmbeddedPostgres> | undefined;
@@ -41,50 +39,57 @@ let codeHasChanged = false;
 let stopping: { since: number; done: Promise<never> } | undefined;
 
 async function start(): Promise<void> {
-  await requirePorts();
+  ports = await choosePorts();
   await startDatabase();
   rmSync('dist', { recursive: true, force: true });
   await processes.run('build', ['--run', 'build']);
   await processes.run('migrate', ['dist/src/migrate.js']);
   await processes.run('seed', ['dist/src/seed.js']);
-  if (FAKE_PROVIDER_PORTS.length > 0)
-    fakeProviderSettings = await startFakeProviders(processes, onFakeProvidersEnd);
+  if (usesFakeProviders(env)) providerSettings = await startFakeProviders(processes, onProvidersExit);
   startApps();
   watchSources();
   await untilReady();
   if (!stopping) await showBox();
 }
 
-async function requirePorts(): Promise<void> {
-  const ports = [
-    { name: 'PORT', port: PORT, host: HOST },
-    { name: 'METRICS_PORT', port: METRICS_PORT, host: '0.0.0.0' },
-    ...FAKE_PROVIDER_PORTS.map((port) => ({ name: 'FAKE_PROVIDERS_PORT', port, host: '127.0.0.1' })),
-  ];
-  for (const { name, port, host } of ports) {
-    // The processes of a bin/dev that was killed a moment ago are just ending.
-    if (await becomesTrue(() => isPortFree(port, host), 1_500)) continue;
-    throw new SetupError(
-      `Port ${port} is in use: stop what listens there, or choose another, as in: ${name}=${port + 10} bin/dev`,
-    );
+/** Sets the chosen ports in the environment, so that all programs derive the same URLs from them. */
+async function choosePorts(): Promise<{ api: number; metrics: number }> {
+  const { PORT, METRICS_PORT, FAKE_PROVIDERS_PORT } = env;
+  const api = await reservePorts({ name: 'PORT', value: PORT, fallback: 3000, host: HOST, count: 1 });
+  const metrics = await reservePorts({
+    name: 'METRICS_PORT',
+    value: METRICS_PORT,
+    fallback: 9464,
+    host: '0.0.0.0',
+    count: 2,
+  });
+  env.PORT = String(api);
+  env.METRICS_PORT = String(metrics);
+  if (usesFakeProviders(env)) {
+    const name = 'FAKE_PROVIDERS_PORT';
+    const fallback = 9501;
+    const providers = { name, value: FAKE_PROVIDERS_PORT, fallback, host: '127.0.0.1', count: 3 };
+    env.FAKE_PROVIDERS_PORT = String(await reservePorts(providers));
   }
+  return { api, metrics };
 }
 
 async function startDatabase(): Promise<void> {
   if (env.DATABASE_URL) return;
+  removePostgresSettings(env);
   postgres = startEmbeddedPostgres({ dir: join(root, '.local/postgres') });
   const { url, dir, exited } = await postgres;
   env.DATABASE_URL = url;
   void exited.then(() => {
     if (stopping) return;
-    console.error(`bin/dev stops: PostgreSQL has ended by itself; see ${dir}/postgres.log.`);
+    console.error(`bin/dev stops: PostgreSQL exited. See ${dir}/postgres.log.`);
     void stop(1);
   });
 }
 
-function onFakeProvidersEnd(how: string): void {
+function onProvidersExit(how: string): void {
   if (stopping) return;
-  console.error(`bin/dev stops: the fake providers ended (${how}), for the reason above.`);
+  console.error(`bin/dev stops: the fake providers exited (${how}). See the error above.`);
   void stop(1);
 }
 
@@ -93,16 +98,15 @@ function startApps(): void {
     {
       name: 'api',
       file: 'dist/src/main.js',
-      env: { ...fakeProviderSettings, METRICS_PORT: String(METRICS_PORT + 1) },
+      env: { ...providerSettings, METRICS_PORT: String(ports.metrics + 1) },
     },
-    { name: 'worker', file: 'dist/src/worker.js', env: { METRICS_PORT: String(METRICS_PORT) } },
+    { name: 'worker', file: 'dist/src/worker.js', env: { METRICS_PORT: String(ports.metrics) } },
   ];
   apps = programs.map(({ name, file, env: extra }) =>
     processes.start(name, file, extra, (how) => {
       if (stopping) return;
-      if (codeHasChanged)
-        return console.error(`${name} ended (${how}); the next change of the code starts it again.`);
-      console.error(`bin/dev stops: ${name} ended (${how}), for the reason above.`);
+      if (codeHasChanged) return console.error(`${name} exited (${how}). The next code change restarts it.`);
+      console.error(`bin/dev stops: ${name} exited (${how}). See the error above.`);
       void stop(1);
     }),
   );
@@ -114,7 +118,7 @@ function watchSources(): void {
   let changed: string[] = [];
   const restartSoon = (): void => {
     clearTimeout(timer);
-    // Editors and git write several files in one go.
+    // Editors and git write several files at once.
     timer = setTimeout(() => {
       const paths = changed;
       changed = [];
@@ -126,7 +130,7 @@ function watchSources(): void {
       changed.push(path);
       restartSoon();
     })
-    .on('error', (error) => console.error(`Changes are not noticed any more: ${String(error)}`));
+    .on('error', (error) => console.error(`Can't watch for changes any more: ${String(error)}`));
 }
 
 async function restart(changed: string[]): Promise<void> {
@@ -137,22 +141,21 @@ async function restart(changed: string[]): Promise<void> {
     rmSync(join('dist', path.replace(/\.ts$/, '.js')), { recursive: true, force: true });
   try {
     await processes.run('build', ['--run', 'build']);
-    if (changed.some((path) => path.startsWith('migrations'))) {
-      await processes.run('migrate', ['dist/src/migrate.js']);
-    }
+    // Always: a migration can be pending because it was added to the list after its file was saved.
+    await processes.run('migrate', ['dist/src/migrate.js']);
   } catch {
-    if (!stopping) console.error('Not restarted: what ran before still runs.');
+    if (!stopping) console.error('Not restarted. The previous version is still running.');
     return;
   }
   if (stopping) return;
-  await Promise.all(apps.map((app) => processes.end(app, RESTART_PATIENCE_MS)));
+  await Promise.all(apps.map((app) => processes.stop(app, RESTART_TIMEOUT_MS)));
   if (!stopping) startApps();
 }
 
 async function untilReady(): Promise<void> {
-  // An address that means "all of them" can be listened on, but not called.
+  // A server can listen on a wildcard address, but clients can't call it.
   const host = { '0.0.0.0': '127.0.0.1', '::': '[::1]' }[HOST] ?? HOST;
-  const urls = [`http://${host}:${PORT}/health/ready`, `http://127.0.0.1:${METRICS_PORT}/health/ready`];
+  const urls = [`http://${host}:${ports.api}/health/ready`, `http://127.0.0.1:${ports.metrics}/health/ready`];
   const areReady = async (): Promise<boolean> => {
     if (stopping) return true;
     await sleep(100);
@@ -161,12 +164,12 @@ async function untilReady(): Promise<void> {
   };
   if (await becomesTrue(areReady, READY_TIMEOUT_MS)) return;
   throw new SetupError(
-    `bin/dev stops: the API and the worker were not ready within ${READY_TIMEOUT_MS / 1000} s; ask ${urls.join(' and ')} why.`,
+    `bin/dev stops: the API and the worker were not ready within ${READY_TIMEOUT_MS / 1000} s. For the reason, open ${urls.join(' and ')}.`,
   );
 }
 
 async function showBox(): Promise<void> {
-  const url = env.PUBLIC_URL || `http://localhost:${PORT}`;
+  const url = env.PUBLIC_URL || `http://localhost:${ports.api}`;
   const admin = env.ADMIN_EMAIL || 'admin@example.com';
   const adminPassword = env.ADMIN_PASSWORD ? '(ADMIN_PASSWORD)' : 'development-only-admin';
   const lines = [
@@ -175,37 +178,39 @@ async function showBox(): Promise<void> {
     ['Client', `${url}/reference-client/`],
     ['Queues', `${url}/admin/queues`],
     ['Health', `${url}/health/ready`],
-    ['Mail', env.SMTP_URL ? 'sent through SMTP_URL' : env.MAIL_DIR || '.local/mail'],
+    ['Emails', env.SMTP_URL ? 'sent through SMTP_URL' : env.MAIL_DIR || '.local/mail'],
     ['Sign in', `${admin} / ${adminPassword}`],
     ['', 'user@example.com / development-only-user'],
-    ...fakeProviderLines(),
-    ['Webhooks', `may go to ${receiver}, where bin/demo receives them`],
+    ...providerLines(),
+    ['Webhooks', `allowed to ${receiver}, where bin/demo receives them`],
     ['Queue', env.REDIS_URL ? 'Redis, at REDIS_URL' : 'PostgreSQL (REDIS_URL is empty)'],
     ['Database', postgres ? `embedded, in ${shortened((await postgres).dir)}` : 'at DATABASE_URL'],
   ].map(([name, value]) => `│ ${name?.padEnd(9)} ${value}`);
   const rule = '─'.repeat(58);
-  console.log([`┌${rule}`, ...lines, `└${rule}`, 'Changes restart it; Ctrl-C stops everything.'].join('\n'));
+  console.log(
+    [`┌${rule}`, ...lines, `└${rule}`, 'Code changes restart it. Ctrl-C stops everything.'].join('\n'),
+  );
 }
 
-function fakeProviderLines(): string[][] {
-  const { GOOGLE_ISSUER, GITHUB_BASE_URL, APPLE_ISSUER } = fakeProviderSettings;
+function providerLines(): string[][] {
+  const { GOOGLE_ISSUER, GITHUB_BASE_URL, APPLE_ISSUER } = providerSettings;
   if (!GOOGLE_ISSUER) return [];
-  const addresses = [GOOGLE_ISSUER, GITHUB_BASE_URL, APPLE_ISSUER].map((url = '') => new URL(url).host);
-  return [['Providers', `fake providers for Google, GitHub, Apple at ${addresses.join(', ')}`]];
+  const hosts = [GOOGLE_ISSUER, GITHUB_BASE_URL, APPLE_ISSUER].map((url = '') => new URL(url).host);
+  return [['Providers', `fake Google, GitHub and Apple at ${hosts.join(', ')}`]];
 }
 
 function shortened(path: string): string {
   return path.startsWith(root) ? relative(root, path) : path;
 }
 
-/** Ends what was started in the opposite order: the database last, when nobody needs it any more. */
+/** Stops everything in reverse order: the database last. */
 function stop(code: number): Promise<never> {
   stopping ??= { since: Date.now(), done: stopAll(code) };
   return stopping.done;
 }
 
 async function stopAll(code: number): Promise<never> {
-  await processes.endAll(STOP_PATIENCE_MS);
+  await processes.stopAll(STOP_TIMEOUT_MS);
   const server = await postgres?.catch(() => undefined);
   await server?.stop();
   process.exit(code);
@@ -213,7 +218,7 @@ async function stopAll(code: number): Promise<never> {
 
 function onSignal(): void {
   if (!stopping) {
-    console.log('Stopping (again to stop at once).');
+    console.log('Stopping. Press Ctrl-C again to stop immediately.');
     void stop(0);
   } else if (Date.now() - stopping.since > SAME_CTRL_C_MS) {
     processes.killAll();
@@ -222,7 +227,7 @@ function onSignal(): void {
   }
 }
 
-// A terminal that was closed can't be written to, which is no reason to end before the others have.
+// Writing to a closed terminal fails. Ignore that, so that the child processes are still stopped in order.
 for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, onSignal);
 

@@ -3,10 +3,10 @@ import { existsSync, readFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-/** Something the person at the keyboard can put right: shown as one line, without a stack. */
+/** A problem that the user can fix: printed as one line, without a stack. */
 export class SetupError extends Error {}
 
-/** A zombie counts as ended: in a container whose first process reaps nothing it would stay for ever. */
+/** A zombie counts as exited: in a container without an init process it stays forever. */
 export function isAlive(pid: number): boolean {
   try {
     process.kill(pid, 0);
@@ -16,9 +16,9 @@ export function isAlive(pid: number): boolean {
   return commandOf(pid) !== '';
 }
 
-/** Tells a process we left behind from a stranger that was given its number later. Empty when it has ended. */
+/** The command line, to recognise our own processes, because process ids are reused. Empty when the process has exited. */
 export function commandOf(pid: number): string {
-  // Slim images have no `ps`, macOS has no /proc.
+  // Slim images have no `ps`. macOS has no /proc.
   if (existsSync('/proc/self/cmdline')) {
     try {
       return readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ');
@@ -29,20 +29,20 @@ export function commandOf(pid: number): string {
   return spawnSync('ps', ['-o', 'args=', '-p', String(pid)], { encoding: 'utf8' }).stdout ?? '';
 }
 
-/** Sends the signals one after the other until the process has ended, giving each the same time. */
-export async function endProcess(pid: number, signals: NodeJS.Signals[], patienceMs: number): Promise<void> {
+/** Sends the signals one after the other until the process has exited. Waits the same time after each. */
+export async function endProcess(pid: number, signals: NodeJS.Signals[], timeoutMs: number): Promise<void> {
   for (const signal of signals) {
     if (!isAlive(pid)) return;
     process.kill(pid, signal);
-    if (await becomesTrue(() => !isAlive(pid), patienceMs)) return;
+    if (await becomesTrue(() => !isAlive(pid), timeoutMs)) return;
   }
 }
 
 export async function becomesTrue(
   condition: () => boolean | Promise<boolean>,
-  patienceMs: number,
+  timeoutMs: number,
 ): Promise<boolean> {
-  const end = Date.now() + patienceMs;
+  const end = Date.now() + timeoutMs;
   for (;;) {
     if (await condition()) return true;
     if (Date.now() >= end) return false;
@@ -50,10 +50,15 @@ export async function becomesTrue(
   }
 }
 
+/** Removes libpq's settings (PGSSLMODE, PGOPTIONS, …), which would also apply to the embedded server. */
+export function removePostgresSettings(env: NodeJS.ProcessEnv): void {
+  for (const name of Object.keys(env)) if (/^PG[A-Z]+$/.test(name)) delete env[name];
+}
+
 export function isPortFree(port: number, host: string): Promise<boolean> {
   return new Promise((resolve) => {
     const server = createServer();
-    // Any other fault, a host name that isn't ours for one, is the server's own to report.
+    // Other errors, such as an unknown host, are reported by the server itself.
     server.once('error', (error: NodeJS.ErrnoException) => resolve(error.code !== 'EADDRINUSE'));
     server.listen(port, host, () => server.close(() => resolve(true)));
   });

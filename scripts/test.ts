@@ -3,6 +3,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { removeDeadRuns } from '../test/support/test-run.ts';
+import { removePostgresSettings } from './processes.ts';
 import { readOutcomes, REPORT, strayFaults, writeReport } from './reliability-report.ts';
 
 /** Far above what any run takes: it is there for the test that hangs. */
@@ -16,6 +17,8 @@ interface Counts {
 }
 
 process.chdir(dirname(import.meta.dirname));
+// The tests start their own PostgreSQL.
+if (!process.env.DATABASE_URL) removePostgresSettings(process.env);
 const OWN_ARGUMENTS = ['--faults', '--report'];
 const jestArguments = process.argv.slice(2).filter((argument) => !OWN_ARGUMENTS.includes(argument));
 const runsFaults = process.argv.includes('--faults');
