@@ -71,7 +71,8 @@ acquire_lock() {
   until ln -s $$ "$lock" 2>/dev/null; do
     holder=$(readlink "$lock") || continue
     if kill -0 "$holder" 2>/dev/null; then
-      echo "Waiting for process $holder, which installs packages. If it does not, remove $lock." >&2
+      [ "${waited:-}" ] || echo "Waiting for process $holder, which installs packages. If it does not, remove $lock." >&2
+      waited=yes
       sleep 2
     else
       rm -f "$lock"

@@ -7,15 +7,17 @@ mkdirSync('.local/check', { recursive: true });
 
 const bin = (name: string): string => join('node_modules/.bin', name);
 
-/** Each is a Node program and its arguments. */
+/** Each is a Node program with its arguments. */
 const checks: Record<string, string[]> = {
   types: [bin('tsc'), '--noEmit', '--incremental', '--tsBuildInfoFile', '.local/check/tsc.json'],
   lint: [bin('oxlint'), '--type-aware', '--deny-warnings', '--report-unused-disable-directives'],
   format: [bin('prettier'), '--check', '.', '--cache', '--cache-location', '.local/check/prettier.json'],
   imports: [bin('depcruise'), 'src', 'migrations', 'test', 'scripts', '--config', '.dependency-cruiser.js'],
+  words: ['scripts/check-words.ts'],
+  links: ['scripts/check-docs.ts'],
   parameters: ['scripts/check-parameters.ts'],
   migrations: ['scripts/check-migrations.ts'],
-  // Written from the built code, so this builds first.
+  // Generated from the built code, so this builds first.
   'openapi.json': ['--run', 'openapi', '--', '--check'],
   '.env.example': ['scripts/env-example.ts', '--check'],
 };
