@@ -113,8 +113,8 @@ export function newCredentials(): Credentials {
     GITHUB_CLIENT_ID: 'Iv1.fake',
     GITHUB_CLIENT_SECRET: randomBytes(20).toString('hex'),
     APPLE_CLIENT_ID: 'com.example.reference',
-    APPLE_TEAM_ID: 'STANDIN123',
-    APPLE_KEY_ID: 'STANDINKEY',
+    APPLE_TEAM_ID: 'FAKETEAM12',
+    APPLE_KEY_ID: 'FAKEKEY123',
     APPLE_PRIVATE_KEY: privateKey.export({ type: 'pkcs8', format: 'pem' }) as string,
   };
 }
