@@ -7,7 +7,7 @@
 import { createPrivateKey, createPublicKey, generateKeyPairSync } from 'node:crypto';
 import { mkdirSync, readFileSync, renameSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { keyFiles, thumbprint } from '../src/platform/security/key-files.ts';
+import { keyFiles, thumbprint } from '../src/auth/keys/key-files.ts';
 
 const USAGE = `Usage: npm run keys -- <command> [--force]
   make      adds a key as "next": published, but not yet used

@@ -4,7 +4,7 @@ import { waitForDatabase } from './platform/process/wait-for-database.ts';
 import { HealthService } from './platform/health/health.service.ts';
 import { createApp } from './platform/http/create-app.ts';
 import { AppLogger } from './platform/logging/logging.module.ts';
-import { loadKeys } from './platform/security/key-ring.ts';
+import { loadKeys } from './auth/keys/key-ring.ts';
 import { shutDownOnSignals, exitOnSignalsDuringStart } from './platform/process/shutdown.ts';
 import { start } from './platform/process/start.ts';
 

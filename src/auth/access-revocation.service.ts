@@ -3,7 +3,7 @@ import type { EntityManager } from 'typeorm';
 import { AuditService } from '../audit/audit.service.ts';
 import type { Recipient } from '../mail/mail.service.ts';
 import { EmailTokensService } from './email-tokens.service.ts';
-import { AccountNoticesService } from './notices/account-notices.service.ts';
+import { SecurityAlertsService } from './sessions/security-alerts.service.ts';
 import { SessionsService } from './sessions/sessions.service.ts';
 
 /** What changes who can get into an account. */
@@ -23,26 +23,19 @@ export class AccessRevocationService {
     private readonly sessions: SessionsService,
     private readonly tokens: EmailTokensService,
     private readonly audit: AuditService,
-    private readonly notices: AccountNoticesService,
+    private readonly alerts: SecurityAlertsService,
   ) {}
 
-  /**
-   * Takes all of it away, but for one session where that is given, and tells the user at the address given. Resolves to
-   * what `announce` is told after the commit.
-   */
+  /** Revokes all of it, except for one session where that is given, and alerts the user at the given email. */
   async revokeAll(
     user: Recipient,
     event: AccessEvent,
     tx: EntityManager,
     keepSessionId?: string,
-  ): Promise<string[]> {
-    await this.notices.tell(NOTICE_OF[event], user, tx);
+  ): Promise<void> {
+    await this.alerts.send(NOTICE_OF[event], user, tx);
     await this.tokens.revokeAllOf(user.id, tx);
     await this.audit.record({ type: event, userId: user.id }, tx);
-    return this.sessions.endAllOf(user.id, event, tx, keepSessionId);
-  }
-
-  announce(endedSessionIds: string[]): void {
-    this.sessions.announceEnded(endedSessionIds);
+    await this.sessions.revokeAllSessions(user.id, event, tx, keepSessionId);
   }
 }

@@ -31,6 +31,7 @@ import { clearRefreshCookie } from './sessions/refresh-cookie.ts';
 import { RefreshTokenTransport } from './refresh-token-transport.service.ts';
 import { EmailVerificationService } from './email-verification.service.ts';
 import { RegistrationService } from './registration.service.ts';
+import { SessionRefreshService } from './sessions/session-refresh.service.ts';
 import { RefreshTokenInvalidError, RefreshTokenReusedError } from './sessions/sessions.errors.ts';
 
 @Controller({ path: 'auth', version: '1' })
@@ -41,6 +42,7 @@ export class AuthController {
     private readonly verification: EmailVerificationService,
     private readonly links: AccountLinkRequests,
     private readonly tokens: RefreshTokenTransport,
+    private readonly refreshes: SessionRefreshService,
   ) {}
 
   @Post('register')
@@ -128,7 +130,8 @@ export class AuthController {
     @Res({ passthrough: true }) reply: FastifyReply,
   ) {
     const { token, into } = this.tokens.readRefreshToken(request, body.refreshToken, body.refreshTokenIn);
-    return { data: await this.tokens.deliver(await this.auth.refresh(token), into, reply) };
+    const session = await this.refreshes.rotateRefreshToken(token);
+    return { data: await this.tokens.deliver(session, into, reply) };
   }
 
   @Post('logout')

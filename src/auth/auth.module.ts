@@ -9,7 +9,6 @@ import { AuthController } from './auth.controller.ts';
 import { AuthService } from './auth.service.ts';
 import { EmailToken } from './email-token.entity.ts';
 import { EmailTokensService } from './email-tokens.service.ts';
-import { AccountNoticesModule } from './notices/account-notices.module.ts';
 import { CredentialsService } from './passwords/credentials.service.ts';
 import { NewPasswordService } from './passwords/new-password.service.ts';
 import { PasswordChangeService } from './passwords/password-change.service.ts';
@@ -34,7 +33,6 @@ import { SessionsModule } from './sessions/sessions.module.ts';
     UsersModule,
     MailModule,
     JobsModule,
-    AccountNoticesModule,
   ],
   controllers: [AuthController, PasswordsController, EmailChangeController],
   providers: [

@@ -7,8 +7,7 @@ import { UsersService } from '../users/users.service.ts';
 import { AccountSuspendedError, EmailNotVerifiedError, InvalidCredentialsError } from './auth.errors.ts';
 import type { Login } from './auth.schemas.ts';
 import { CredentialsService } from './passwords/credentials.service.ts';
-import { SessionRefreshService } from './sessions/session-refresh.service.ts';
-import { type Device, type LiveSession, SessionsService } from './sessions/sessions.service.ts';
+import { type Device, type ActiveSession, SessionsService } from './sessions/sessions.service.ts';
 
 /** The device of a sign-in, with its cookie if it has signed in before. */
 export interface SignInDevice extends Device {
@@ -22,12 +21,11 @@ export class AuthService {
     private readonly users: UsersService,
     private readonly credentials: CredentialsService,
     private readonly sessions: SessionsService,
-    private readonly refreshes: SessionRefreshService,
     private readonly audit: AuditService,
   ) {}
 
   /** Only a caller who knows the password learns that an account is unverified or suspended. */
-  async login({ email, password }: Login, device: SignInDevice): Promise<LiveSession> {
+  async login({ email, password }: Login, device: SignInDevice): Promise<ActiveSession> {
     const verified = await this.credentials.verify(email, password, device);
     if (!verified) throw new InvalidCredentialsError();
     return this.db.transaction(async (tx) => {
@@ -39,30 +37,24 @@ export class AuthService {
   }
 
   /** The caller has checked the password and locked the user's row. */
-  async startPasswordSession(user: User, device: SignInDevice, tx: EntityManager): Promise<LiveSession> {
+  async startPasswordSession(user: User, device: SignInDevice, tx: EntityManager): Promise<ActiveSession> {
     if (!user.emailVerifiedAt) throw new EmailNotVerifiedError();
     if (user.status === 'suspended') throw new AccountSuspendedError();
     await this.audit.record({ type: 'sign-in', userId: user.id, data: { method: 'password' } }, tx);
-    return this.sessions.begin(user, device, tx);
-  }
-
-  refresh(refreshToken: string): Promise<LiveSession> {
-    return this.refreshes.refresh(refreshToken);
+    return this.sessions.createSession(user, device, tx);
   }
 
   async logout({ sessionId, userId }: Principal): Promise<void> {
     await this.db.transaction(async (tx) => {
-      await this.sessions.end(sessionId, 'logout', tx);
+      await this.sessions.revokeSession(sessionId, 'logout', tx);
       await this.audit.record({ type: 'sign-out', userId }, tx);
     });
-    this.sessions.announceEnded([sessionId]);
   }
 
   async logoutAll({ userId }: Principal): Promise<void> {
-    const ended = await this.db.transaction(async (tx) => {
+    await this.db.transaction(async (tx) => {
       await this.audit.record({ type: 'sign-out', userId, data: { sessions: 'all' } }, tx);
-      return this.sessions.endAllOf(userId, 'logout', tx);
+      await this.sessions.revokeAllSessions(userId, 'logout', tx);
     });
-    this.sessions.announceEnded(ended);
   }
 }

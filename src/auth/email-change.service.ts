@@ -46,12 +46,11 @@ export class EmailChangeService {
   async confirm(secret: string): Promise<void> {
     const token = await this.tokens.get('confirm-email-change', secret);
     const found = await this.users.findByEmail(token.email);
-    const ended = await this.db.transaction(async (tx) => {
+    await this.db.transaction(async (tx) => {
       const { locked, other } = await this.lockBoth(token.userId, found?.id, tx);
       if (!locked) throw new TokenInvalidError();
-      return this.changeEmail(locked, token, other, tx);
+      await this.changeEmail(locked, token, other, tx);
     });
-    this.access.announce(ended);
   }
 
   private async changeEmail(
@@ -59,18 +58,18 @@ export class EmailChangeService {
     token: EmailToken,
     other: User | undefined,
     tx: EntityManager,
-  ): Promise<string[]> {
+  ): Promise<void> {
     const { email } = token;
     if (!(await this.tokens.consume(token, tx))) {
       // Used before, or by a parallel request: revoked tokens are deleted.
-      if (before.email === email && (await this.tokens.exists(token, tx))) return [];
+      if (before.email === email && (await this.tokens.exists(token, tx))) return;
       throw new TokenInvalidError();
     }
     // Whoever confirms has proven that the email is theirs. An unverified account there has proven nothing.
     if (other) await this.users.deleteUnverified(other.id, tx);
     const changes = { email, emailVerifiedAt: new Date() };
     await this.users.change({ id: before.id }, changes, tx).catch(throwEmailTaken);
-    return this.access.revokeAll(before, 'email-changed', tx);
+    await this.access.revokeAll(before, 'email-changed', tx);
   }
 
   private async lockBoth(userId: string, otherId: string | undefined, tx: EntityManager) {

@@ -9,7 +9,7 @@ import { AuthService, type SignInDevice } from './auth.service.ts';
 import type { EmailToken } from './email-token.entity.ts';
 import { EmailTokensService } from './email-tokens.service.ts';
 import { CredentialsService } from './passwords/credentials.service.ts';
-import type { LiveSession } from './sessions/sessions.service.ts';
+import type { ActiveSession } from './sessions/sessions.service.ts';
 
 @Injectable()
 export class EmailVerificationService {
@@ -27,7 +27,7 @@ export class EmailVerificationService {
    * owner would activate their password by a click (account pre-hijacking, docs/decisions/0027). A second use of the link
    * signs in again, for an hour.
    */
-  async verify({ token: secret, password }: VerifyEmail, device: SignInDevice): Promise<LiveSession> {
+  async verify({ token: secret, password }: VerifyEmail, device: SignInDevice): Promise<ActiveSession> {
     const token = await this.tokens.get('verify-email', secret);
     const user = await this.users.find(token.userId);
     if (user?.email !== token.email) throw new TokenInvalidError();

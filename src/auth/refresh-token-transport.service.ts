@@ -8,7 +8,7 @@ import { AccessTokensService, type TokenPair } from './sessions/access-tokens.se
 import { peekRefreshCookie, readRefreshCookie, setRefreshCookie } from './sessions/refresh-cookie.ts';
 import { SessionRefreshService } from './sessions/session-refresh.service.ts';
 import { RefreshTokenInvalidError } from './sessions/sessions.errors.ts';
-import { type LiveSession, SessionsService } from './sessions/sessions.service.ts';
+import type { ActiveSession } from './sessions/sessions.service.ts';
 
 export type RefreshTokenIn = 'body' | 'cookie' | undefined;
 
@@ -18,15 +18,13 @@ export class RefreshTokenTransport {
   constructor(
     private readonly config: Config,
     private readonly accessTokens: AccessTokensService,
-    private readonly sessions: SessionsService,
     private readonly refreshes: SessionRefreshService,
-    private readonly db: DataSource,
     private readonly devices: KnownDevices,
   ) {}
 
   /** The end of every sign-in. A session that the browser already has ends (OWASP ASVS 5.0, 7.2.4). */
   async deliverSignIn(
-    session: LiveSession,
+    session: ActiveSession,
     refreshTokenIn: RefreshTokenIn,
     request: FastifyRequest,
     reply: FastifyReply,
@@ -37,7 +35,7 @@ export class RefreshTokenTransport {
   }
 
   async deliver(
-    session: LiveSession,
+    session: ActiveSession,
     refreshTokenIn: RefreshTokenIn,
     reply: FastifyReply,
   ): Promise<Partial<TokenPair>> {
@@ -65,9 +63,6 @@ export class RefreshTokenTransport {
 
   private async revokeCurrentSession(request: FastifyRequest): Promise<void> {
     const token = peekRefreshCookie(request);
-    const sessionId = token === undefined ? null : await this.refreshes.sessionOf(token);
-    if (!sessionId) return;
-    await this.sessions.end(sessionId, 'replaced', this.db.manager);
-    this.sessions.announceEnded([sessionId]);
+    if (token !== undefined) await this.refreshes.revokeReplacedSession(token);
   }
 }

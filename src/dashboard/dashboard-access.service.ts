@@ -40,8 +40,9 @@ export class DashboardAccess {
   async check(request: FastifyRequest): Promise<void> {
     const sessionId = this.sessionIn(request.cookies[NAME]);
     // In the database: the list of ended sessions in memory is kept for as long as access tokens live, not for longer.
-    const userId = sessionId && (await this.sessions.ownerOfLive(sessionId, this.db.manager));
-    if (!userId) throw new UnauthenticatedError();
+    const session = sessionId && (await this.sessions.findActive(sessionId, this.db.manager));
+    if (!session) throw new UnauthenticatedError();
+    const { userId } = session;
     Object.assign(contextOf(request) ?? {}, { userId, sessionId });
     const user = await this.users.find(userId);
     if (user?.role !== 'admin' || user.status !== 'active') throw new ForbiddenError();

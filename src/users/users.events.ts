@@ -24,6 +24,20 @@ export const userAccessReset = defineEvent({
   isPublic: false,
 });
 
+export const userRoleChanged = defineEvent({
+  type: 'user.role-changed',
+  summary: 'An administrator changed the role of a user.',
+  data: z.object({ id: z.string(), from: z.string(), to: z.string() }),
+  isPublic: false,
+});
+
+export const userSuspended = defineEvent({
+  type: 'user.suspended',
+  summary: 'An administrator suspended a user.',
+  data: z.object({ id: z.string() }),
+  isPublic: false,
+});
+
 /** The id alone: the rest is being forgotten. */
 export const userDeleted = defineEvent({
   type: 'user.deleted',

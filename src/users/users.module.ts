@@ -1,7 +1,6 @@
 import { Module } from '@nestjs/common';
 import { TypeOrmModule } from '@nestjs/typeorm';
 import { AuditModule } from '../audit/audit.module.ts';
-import { SessionsModule } from '../auth/sessions/sessions.module.ts';
 import { JobsModule } from '../jobs/jobs.module.ts';
 import { UserImportsController } from './imports/user-imports.controller.ts';
 import { UserImportsService } from './imports/user-imports.service.ts';
@@ -14,7 +13,7 @@ import { UsersController } from './users.controller.ts';
 import { UsersService } from './users.service.ts';
 
 @Module({
-  imports: [TypeOrmModule.forFeature([User]), AuditModule, SessionsModule, JobsModule],
+  imports: [TypeOrmModule.forFeature([User]), AuditModule, JobsModule],
   // Imports first: /v1/users/imports must not be taken for an account's id.
   controllers: [UserImportsController, UsersController],
   providers: [UsersService, UserImportsService, AccountDeletionService],

@@ -3,13 +3,12 @@ import { InjectRepository } from '@nestjs/typeorm';
 import { randomUUID, randomUUIDv7 } from 'node:crypto';
 import { type EntityManager, In, IsNull, Not, type Repository } from 'typeorm';
 import { AuditService } from '../audit/audit.service.ts';
-import { SessionsService } from '../auth/sessions/sessions.service.ts';
 import { DomainEvents } from '../platform/events/domain-events.ts';
 import { NotFoundError, PreconditionFailedError } from '../platform/errors/platform.errors.ts';
 import { Paginator } from '../platform/pagination/paginator.ts';
 import { User } from './user.entity.ts';
 import { LastAdminError } from './users.errors.ts';
-import { userCreated, userDeleted, userUpdated } from './users.events.ts';
+import { userCreated, userDeleted, userRoleChanged, userSuspended, userUpdated } from './users.events.ts';
 import { type UpdateMe, type UpdateUser, type UsersQuery, userView } from './users.schemas.ts';
 
 export type NewUser = Pick<User, 'email' | 'passwordHash' | 'displayName'>;
@@ -18,7 +17,6 @@ export type NewUser = Pick<User, 'email' | 'passwordHash' | 'displayName'>;
 export class UsersService {
   constructor(
     @InjectRepository(User) private readonly users: Repository<User>,
-    private readonly sessions: SessionsService,
     private readonly audit: AuditService,
     private readonly paginator: Paginator,
     private readonly events: DomainEvents,
@@ -86,19 +84,15 @@ export class UsersService {
     return this.transaction((tx) => this.change({ id, expectedVersion }, changes, tx));
   }
 
-  /** A changed role or a suspension ends the sessions, since their tokens speak of what was before. */
   async updateByAdmin(id: string, changes: UpdateUser, expectedVersion: number | undefined): Promise<User> {
-    const { user, ended } = await this.transaction(async (tx) => {
+    return this.transaction(async (tx) => {
       if (changes.role === 'user' || changes.status === 'suspended') await this.refuseLastAdmin(id, tx);
       const before = await this.findForUpdate(id, tx);
       if (!before) throw new NotFoundError();
       const changed = await this.change({ id, expectedVersion }, changes, tx);
       await this.recordAdminChange(before, changed, tx);
-      const reason = endReason(before, changed);
-      return { user: changed, ended: reason ? await this.sessions.endAllOf(id, reason, tx) : [] };
+      return changed;
     });
-    this.sessions.announceEnded(ended);
-    return user;
   }
 
   /** Locks the rows in one order, so that two callers can't deadlock. */
@@ -124,7 +118,12 @@ export class UsersService {
   /** Replaces the hash of the same password. False if the password was changed meanwhile. */
   async replacePasswordHash({ id, passwordHash }: User, renewed: string): Promise<boolean> {
     const where = { id, passwordHash: passwordHash ?? IsNull() };
-    const { affected } = await this.users.createQueryBuilder().update().set({ passwordHash: renewed, updatedAt: () => 'updated_at' }).where(where).execute();
+    const { affected } = await this.users
+      .createQueryBuilder()
+      .update()
+      .set({ passwordHash: renewed, updatedAt: () => 'updated_at' })
+      .where(where)
+      .execute();
     return affected === 1;
   }
 
@@ -162,12 +161,17 @@ export class UsersService {
         { type: 'role-changed', userId, data: { from: before.role, to: after.role } },
         tx,
       );
+      const data = { id: userId, from: before.role, to: after.role };
+      await this.events.emit(userRoleChanged, { userId, data }, tx);
     }
     if (before.status !== after.status) {
       await this.audit.record(
         { type: 'status-changed', userId, data: { from: before.status, to: after.status } },
         tx,
       );
+      if (after.status === 'suspended') {
+        await this.events.emit(userSuspended, { userId, data: { id: userId } }, tx);
+      }
     }
   }
 
@@ -199,17 +203,12 @@ export class UsersService {
 /** A new password is nobody's news. */
 const isShown = (property: string): boolean => property !== 'passwordHash';
 
-/** Locked together and in one order, so that two administrators can't demote each other at once. */
+/** Locks all admins in one order, so that two admins can't demote each other at the same time. */
 async function lockActiveAdmins(tx: EntityManager): Promise<string[]> {
   const rows = await tx.query<{ id: string }[]>(
     `SELECT id FROM users WHERE role = 'admin' AND status = 'active' AND deleted_at IS NULL ORDER BY id FOR NO KEY UPDATE`,
   );
   return rows.map(({ id }) => id);
-}
-
-function endReason(before: User, after: User) {
-  if (after.status === 'suspended' && before.status !== 'suspended') return 'suspended';
-  return after.role === before.role ? null : 'role-changed';
 }
 
 const escapeLike = (text: string): string => text.replace(/[\\%_]/g, '\\$&');

@@ -1,4 +1,4 @@
-import { KeyRing } from '../../src/platform/security/key-ring.ts';
+import { KeyRing } from '../../src/auth/keys/key-ring.ts';
 import { TestApp } from '../support/app.ts';
 import { type SignedIn, signedIn } from '../support/client.ts';
 import { times } from '../support/until.ts';

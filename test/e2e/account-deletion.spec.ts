@@ -1,7 +1,7 @@
 import { userErase } from '../../src/users/personal-data/user-erase.job.ts';
 import { createJob, enqueue, jobRow } from '../factories/job.factory.ts';
 import { QueueBackend } from '../../src/platform/queue/queue-backend.ts';
-import { KeyRing } from '../../src/platform/security/key-ring.ts';
+import { KeyRing } from '../../src/auth/keys/key-ring.ts';
 import { createUser } from '../factories/user.factory.ts';
 import { TestApp } from '../support/app.ts';
 import { login, SignedIn, signedIn } from '../support/client.ts';

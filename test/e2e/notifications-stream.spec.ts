@@ -3,7 +3,7 @@ import { decodeJwt, SignJWT } from 'jose';
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import type { Socket } from 'node:net';
-import { KeyRing } from '../../src/platform/security/key-ring.ts';
+import { KeyRing } from '../../src/auth/keys/key-ring.ts';
 import { notify } from '../factories/notification.factory.ts';
 import { TestApp } from '../support/app.ts';
 import { SignedIn, signedIn } from '../support/client.ts';

@@ -1,4 +1,4 @@
-import { thumbprint } from '../../src/platform/security/key-files.ts';
+import { thumbprint } from '../../src/auth/keys/key-files.ts';
 import { TestApp } from '../support/app.ts';
 import { type SignedIn, signedIn } from '../support/client.ts';
 import {

@@ -3,7 +3,7 @@ import type { EntityManager } from 'typeorm';
 import type { User } from '../../users/user.entity.ts';
 import { displayNameSchema } from '../../users/users.schemas.ts';
 import { type NewUser, UsersService } from '../../users/users.service.ts';
-import { AccountNoticesService } from '../notices/account-notices.service.ts';
+import { SecurityAlertsService } from '../sessions/security-alerts.service.ts';
 import { IdentitiesService } from './identities.service.ts';
 import type { ProviderName } from './identity.entity.ts';
 import { AccessDeniedError, AccountExistsError, EmailUnverifiedError } from './oauth.errors.ts';
@@ -26,33 +26,28 @@ export class AccountJoinService {
     private readonly users: UsersService,
     private readonly identities: IdentitiesService,
     private readonly strangersAccess: StrangersAccessService,
-    private readonly notices: AccountNoticesService,
+    private readonly alerts: SecurityAlertsService,
   ) {}
 
   /**
-   * Resolves with the user’s row locked, and with the sessions that ended, to be announced after the commit. Throws
-   * ACCESS_DENIED, EMAIL_UNVERIFIED or ACCOUNT_EXISTS; SubjectTakenMeanwhile where the same once more will do.
+   * Resolves with the user's row locked. Throws ACCESS_DENIED, EMAIL_UNVERIFIED or ACCOUNT_EXISTS; SubjectTakenMeanwhile where the same once more will do.
    */
-  async accountFor(
-    provider: ProviderName,
-    profile: ProviderProfile,
-    tx: EntityManager,
-  ): Promise<{ user: User; ended: string[] }> {
+  async accountFor(provider: ProviderName, profile: ProviderProfile, tx: EntityManager): Promise<User> {
     const known = await this.identities.ownerForUpdate(provider, profile, tx);
-    if (known) return { user: admitted(known), ended: [] };
+    if (known) return assertActive(known);
     const newUser = newUserFrom(profile);
     const { user, isNew } = await this.users.createUnlessTaken(newUser, tx);
     // Of many at once another may have been first, while this one waited for the row.
     const meanwhile = isNew ? null : await this.identities.ownerForUpdate(provider, profile, tx);
-    if (meanwhile) return { user: admitted(meanwhile), ended: [] };
+    if (meanwhile) return assertActive(meanwhile);
     const { displayName } = newUser;
-    const ended = isNew ? [] : await this.open(user, { provider, isRelay: profile.isRelay, displayName }, tx);
+    if (!isNew) await this.open(user, { provider, isRelay: profile.isRelay, displayName }, tx);
     if (!user.emailVerifiedAt) {
       await this.users.change({ id: user.id }, { emailVerifiedAt: new Date() }, tx);
     }
     if (!(await this.identities.add(user, provider, profile, tx))) throw new SubjectTakenMeanwhile();
-    if (!isNew) await this.notices.tell('identity-linked', user, tx);
-    return { user, ended };
+    if (!isNew) await this.alerts.send('identity-linked', user, tx);
+    return user;
   }
 
   /** Makes an account that has the address already ready to be joined, or refuses. */
@@ -60,21 +55,21 @@ export class AccountJoinService {
     user: User,
     { provider, isRelay, displayName }: { provider: ProviderName; isRelay: boolean; displayName: string },
     tx: EntityManager,
-  ): Promise<string[]> {
-    admitted(user);
+  ): Promise<void> {
+    assertActive(user);
     // Made by the provider for us alone: an account that has it already got it by another way than its owner.
     if (isRelay) throw new AccountExistsError();
     if (!user.emailVerifiedAt) {
       await this.users.change({ id: user.id }, { passwordHash: null, displayName }, tx);
-      return this.strangersAccess.revoke(user.id, tx);
+      await this.strangersAccess.revoke(user.id, tx);
+      return;
     }
     // Another subject of this provider has or had the address: not the same person, for all we know.
     if (await this.identities.has(user.id, provider, tx)) throw new AccountExistsError();
-    return [];
   }
 }
 
-function admitted(user: User): User {
+function assertActive(user: User): User {
   if (user.status !== 'active' || user.deletedAt) throw new AccessDeniedError();
   return user;
 }

@@ -5,7 +5,7 @@ import { AccountDeletionService } from '../../users/personal-data/account-deleti
 import type { User } from '../../users/user.entity.ts';
 import { LastAdminError } from '../../users/users.errors.ts';
 import { UsersService } from '../../users/users.service.ts';
-import { AccountNoticesService } from '../notices/account-notices.service.ts';
+import { SecurityAlertsService } from '../sessions/security-alerts.service.ts';
 import { SessionsService } from '../sessions/sessions.service.ts';
 import type { AppleEvent } from './apple-event-tokens.service.ts';
 import { Identity } from './identity.entity.ts';
@@ -22,7 +22,7 @@ export class AppleEventsService {
     private readonly sessions: SessionsService,
     private readonly deletion: AccountDeletionService,
     private readonly audit: AuditService,
-    private readonly notices: AccountNoticesService,
+    private readonly alerts: SecurityAlertsService,
   ) {}
 
   /** Resolves to whether the event is of a type that we act upon. Sessions that end are noticed by every API process. */
@@ -48,10 +48,10 @@ export class AppleEventsService {
     const found = await this.find(event, tx);
     if (!found) return;
     const { identity, user } = found;
-    await this.notices.tell('identity-unlinked', user, tx);
+    await this.alerts.send('identity-unlinked', user, tx);
     await tx.delete(Identity, { id: identity.id });
     await this.audit.record({ type: 'identity-unlinked', userId: user.id, data: { provider } }, tx);
-    await this.sessions.endAllOf(user.id, 'identity-changed', tx);
+    await this.sessions.revokeAllSessions(user.id, 'identity-changed', tx);
   }
 
   private async delete(event: AppleEvent, tx: EntityManager): Promise<void> {

@@ -6,7 +6,7 @@ import { NotFoundError } from '../../platform/errors/platform.errors.ts';
 import type { Principal } from '../../platform/security/principal.ts';
 import type { User } from '../../users/user.entity.ts';
 import { UsersService } from '../../users/users.service.ts';
-import { AccountNoticesService } from '../notices/account-notices.service.ts';
+import { SecurityAlertsService } from '../sessions/security-alerts.service.ts';
 import { SessionsService } from '../sessions/sessions.service.ts';
 import { Identity, type ProviderName } from './identity.entity.ts';
 import { IdentityConflictError, LastSignInMethodError, OAuthStateInvalidError } from './oauth.errors.ts';
@@ -21,7 +21,7 @@ export class IdentitiesService {
     private readonly sessions: SessionsService,
     private readonly providers: ProvidersService,
     private readonly audit: AuditService,
-    private readonly notices: AccountNoticesService,
+    private readonly alerts: SecurityAlertsService,
   ) {}
 
   list(userId: string): Promise<Identity[]> {
@@ -86,32 +86,31 @@ export class IdentitiesService {
   /** Links within the session that asked for it, if that still lives; linking the same once more changes nothing. */
   async link(sessionId: string, provider: ProviderName, profile: ProviderProfile): Promise<void> {
     await this.users.transaction(async (tx) => {
-      const userId = await this.sessions.ownerOfLive(sessionId, tx);
-      const user = userId === null ? null : await this.users.findForUpdate(userId, tx);
-      // Asked again under the lock, which whoever throws everybody out takes first.
-      if (user?.status !== 'active' || !(await this.sessions.ownerOfLive(sessionId, tx)))
-        throw new OAuthStateInvalidError();
+      const owner = await this.sessions.findActive(sessionId, tx);
+      const user = owner && (await this.users.findForUpdate(owner.userId, tx));
+      // Checked again under the lock: a revocation of all sessions takes the same lock first.
+      const session = await this.sessions.findActive(sessionId, tx);
+      if (user?.status !== 'active' || !session) throw new OAuthStateInvalidError();
       const { subject } = profile;
       if (await tx.existsBy(Identity, { provider, subject, userId: user.id })) return;
       const isFree = await this.add(user, provider, profile, tx);
       if (!isFree) throw new IdentityConflictError();
-      await this.notices.tell('identity-linked', user, tx);
+      await this.alerts.send('identity-linked', user, tx);
     });
   }
 
   /** Ends the other sessions, since one of them may have come by way of the provider. */
   async unlink(provider: ProviderName, { userId, sessionId }: Principal): Promise<void> {
-    const ended = await this.users.transaction(async (tx) => {
+    await this.users.transaction(async (tx) => {
       const user = await this.users.findForUpdate(userId, tx);
       const identity = user && (await tx.findOneBy(Identity, { userId, provider }));
       if (!identity) throw new NotFoundError();
       // Asked under the lock: of two that would each leave the other, the second finds it gone.
       if (!user.passwordHash && !(await this.hasOtherThan(identity, tx))) throw new LastSignInMethodError();
       await this.remove(identity, tx);
-      await this.notices.tell('identity-unlinked', user, tx);
-      return this.sessions.endAllOf(userId, 'identity-changed', tx, sessionId);
+      await this.alerts.send('identity-unlinked', user, tx);
+      await this.sessions.revokeAllSessions(userId, 'identity-changed', tx, sessionId);
     });
-    this.sessions.announceEnded(ended);
   }
 
   /** One that can be used, that is: a provider may have lost its credentials. */

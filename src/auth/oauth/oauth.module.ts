@@ -3,7 +3,6 @@ import { TypeOrmModule } from '@nestjs/typeorm';
 import { AuditModule } from '../../audit/audit.module.ts';
 import { UsersModule } from '../../users/users.module.ts';
 import { AuthModule } from '../auth.module.ts';
-import { AccountNoticesModule } from '../notices/account-notices.module.ts';
 import { SessionsModule } from '../sessions/sessions.module.ts';
 import { AccountJoinService } from './account-join.service.ts';
 import { AppleEventTokens } from './apple-event-tokens.service.ts';
@@ -30,7 +29,6 @@ import { StrangersAccessService } from './strangers-access.service.ts';
     SessionsModule,
     UsersModule,
     AuditModule,
-    AccountNoticesModule,
   ],
   controllers: [OAuthController, OAuthExchangeController, IdentitiesController],
   providers: [

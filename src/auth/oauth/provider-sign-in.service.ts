@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { AuditService } from '../../audit/audit.service.ts';
 import { UsersService } from '../../users/users.service.ts';
 import { TokenInvalidError } from '../auth.errors.ts';
-import { type Device, type LiveSession, SessionsService } from '../sessions/sessions.service.ts';
+import { type Device, type ActiveSession, SessionsService } from '../sessions/sessions.service.ts';
 import { AccountJoinService, SubjectTakenMeanwhile } from './account-join.service.ts';
 import type { ProviderName } from './identity.entity.ts';
 import { type BrowserSecretOf, OAuthCodesService } from './oauth-codes.service.ts';
@@ -23,25 +23,23 @@ export class ProviderSignInService {
   async complete(provider: ProviderName, profile: ProviderProfile, browser: string): Promise<string> {
     const join = () =>
       this.users.transaction(async (tx) => {
-        const { user, ended } = await this.accounts.accountFor(provider, profile, tx);
-        return { code: await this.codes.issue(user.id, provider, browser, tx), ended };
+        const user = await this.accounts.accountFor(provider, profile, tx);
+        return this.codes.issue(user.id, provider, browser, tx);
       });
-    const { code, ended } = await join().catch((error: unknown) => {
+    return join().catch((error: unknown) => {
       if (error instanceof SubjectTakenMeanwhile) return join();
       throw error;
     });
-    this.sessions.announceEnded(ended);
-    return code;
   }
 
-  async exchange(code: string, browserOf: BrowserSecretOf, device: Device): Promise<LiveSession> {
+  async exchange(code: string, browserOf: BrowserSecretOf, device: Device): Promise<ActiveSession> {
     const session = await this.users.transaction(async (tx) => {
       const spent = await this.codes.spend(code, browserOf, tx);
       // Told after the commit: a code that is refused is burnt all the same.
       if (!spent) return null;
       const { user, provider } = spent;
       await this.audit.record({ type: 'sign-in', userId: user.id, data: { method: provider } }, tx);
-      return this.sessions.begin(user, device, tx);
+      return this.sessions.createSession(user, device, tx);
     });
     if (!session) throw new TokenInvalidError();
     return session;

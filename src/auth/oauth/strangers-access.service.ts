@@ -15,10 +15,10 @@ export class StrangersAccessService {
     private readonly audit: AuditService,
   ) {}
 
-  async revoke(userId: string, tx: EntityManager): Promise<string[]> {
+  async revoke(userId: string, tx: EntityManager): Promise<void> {
     await this.identities.removeAllOf(userId, tx);
     await this.tokens.revokeAllOf(userId, tx);
     await this.audit.record({ type: 'email-verified', userId }, tx);
-    return this.sessions.endAllOf(userId, 'identity-changed', tx);
+    await this.sessions.revokeAllSessions(userId, 'identity-changed', tx);
   }
 }

@@ -32,7 +32,7 @@ export class NewPasswordService {
   ): Promise<void> {
     // Before the transaction, which must not stay open for the duration of a hash.
     const passwordHash = await this.hasher.hash(password);
-    const ended = await this.db.transaction(async (tx) => {
+    await this.db.transaction(async (tx) => {
       const user = await authorize(tx);
       const isReset = event === 'password-reset';
       // The token of a reset came by mail, so it proves the email too.
@@ -42,8 +42,7 @@ export class NewPasswordService {
       };
       await this.users.change({ id: user.id }, changes, tx);
       if (isReset) await this.events.emit(userAccessReset, { userId: user.id, data: { id: user.id } }, tx);
-      return this.access.revokeAll(user, event, tx, keepSessionId);
+      await this.access.revokeAll(user, event, tx, keepSessionId);
     });
-    this.access.announce(ended);
   }
 }

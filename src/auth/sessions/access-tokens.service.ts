@@ -2,8 +2,8 @@ import { Injectable } from '@nestjs/common';
 import { randomUUID } from 'node:crypto';
 import { SignJWT } from 'jose';
 import { Config } from '../../platform/config/config.ts';
-import { KeyRing } from '../../platform/security/key-ring.ts';
-import type { LiveSession } from './sessions.service.ts';
+import { KeyRing } from '../keys/key-ring.ts';
+import type { ActiveSession } from './sessions.service.ts';
 
 /** The only client there is: the product's own applications (RFC 9068 asks for the claim). */
 const CLIENT_ID = 'first-party';
@@ -36,14 +36,14 @@ export class AccessTokensService {
     private readonly config: Config,
   ) {}
 
-  async pair(session: LiveSession): Promise<TokenPair> {
+  async pair(session: ActiveSession): Promise<TokenPair> {
     const accessToken = await this.sign(session);
     const { ACCESS_TOKEN_SECONDS: expiresIn } = this.config;
     return { accessToken, refreshToken: session.refreshToken, tokenType: 'Bearer', expiresIn };
   }
 
   /** A JWT access token (RFC 9068). Holds no address and no name: tokens travel and get logged by others. */
-  private sign(session: LiveSession): Promise<string> {
+  private sign(session: ActiveSession): Promise<string> {
     const { kid, privateKey } = this.keys.active;
     const now = Math.floor(Date.now() / 1_000);
     const claims: AccessTokenClaims = {

@@ -16,7 +16,7 @@ import { SessionRevocations } from './session-revocations.service.ts';
 
 type Request = FastifyRequest & { user?: Principal };
 
-/** Global: a route is for signed-in users unless it says otherwise, so that a forgotten mark closes and never opens. */
+/** Global: every route needs a signed-in user unless it is marked `@Public()`, so that a forgotten mark is safe. */
 @Injectable()
 export class AccessGuard extends AuthGuard('jwt') {
   constructor(
@@ -28,19 +28,19 @@ export class AccessGuard extends AuthGuard('jwt') {
   }
 
   override async canActivate(context: ExecutionContext): Promise<boolean> {
-    const isPublic = this.read(IS_PUBLIC, context) === true;
+    const isPublic = this.metadata(IS_PUBLIC, context) === true;
     const http = context.switchToHttp();
     const request = http.getRequest<Request>();
-    const refusal = isPublic ? undefined : await this.authenticate(context, request);
-    // Before the refusal is told: tokens that are not valid are counted too, by where they come from.
+    const rejection = isPublic ? undefined : await this.authenticate(context, request);
+    // Before the rejection, so that requests with invalid tokens are counted too, by IP address.
     await this.limit(context, request, http.getResponse());
-    if (refusal) throw refusal;
-    const roles = this.read(ROLES, context) as string[] | undefined;
+    if (rejection) throw rejection;
+    const roles = this.metadata(ROLES, context) as string[] | undefined;
     if (roles && !roles.some((role) => request.user?.roles.includes(role))) throw new ForbiddenError();
     return true;
   }
 
-  /** Passport’s reasons are for whoever debugs a client; the client learns only that it was refused. */
+  /** Hides the reasons that Passport gives, so that a client can't probe them. */
   override handleRequest<T>(error: unknown, user: T | false): T {
     if (error || !user) throw new UnauthenticatedError();
     return user;
@@ -65,13 +65,13 @@ export class AccessGuard extends AuthGuard('jwt') {
   }
 
   private async limit(context: ExecutionContext, request: Request, reply: FastifyReply): Promise<void> {
-    // Health, keys and documents are asked for by machines that must not be turned away.
+    // Health checks, keys and documents are requested by machines that must not be rejected.
     if (!request.routeOptions.url?.startsWith('/v1/')) return;
-    const name = (this.read(RATE_LIMIT, context) as RateLimitName | undefined) ?? 'default';
+    const name = (this.metadata(RATE_LIMIT, context) as RateLimitName | undefined) ?? 'default';
     await this.limiter.count(name, { userId: request.user?.userId, ip: request.ip }, reply);
   }
 
-  private read(key: string, context: ExecutionContext): unknown {
+  private metadata(key: string, context: ExecutionContext): unknown {
     return this.reflector.getAllAndOverride<unknown>(key, [context.getHandler(), context.getClass()]);
   }
 }

@@ -4,15 +4,16 @@ import { PassportModule } from '@nestjs/passport';
 import { EventStreamsModule } from '../../platform/http/event-streams.module.ts';
 import { EventStreams } from '../../platform/http/event-streams.service.ts';
 import { AccessGuard } from './access.guard.ts';
-import { JwksController } from './jwks.controller.ts';
+import { JwksController } from '../keys/jwks.controller.ts';
+import { KeysModule } from '../keys/keys.module.ts';
 import { JwtStrategy } from './jwt.strategy.ts';
 import { SessionsController } from './sessions.controller.ts';
 import { SessionRevocations } from './session-revocations.service.ts';
 import { SessionsModule } from './sessions.module.ts';
 
-/** Who may come in: imported by the HTTP process alone, since a worker has no callers. */
+/** Authentication of requests. Only the API imports it. */
 @Module({
-  imports: [SessionsModule, PassportModule, EventStreamsModule],
+  imports: [SessionsModule, KeysModule, PassportModule, EventStreamsModule],
   controllers: [JwksController, SessionsController],
   providers: [JwtStrategy, { provide: APP_GUARD, useClass: AccessGuard }],
 })
@@ -22,10 +23,10 @@ export class AccessModule implements OnModuleInit, OnApplicationShutdown {
     private readonly streams: EventStreams,
   ) {}
 
-  /** No request is taken before the list is there: an ended session must not come back by a restart. */
+  /** Loads the list before the first request, so that a restart doesn't accept the tokens of revoked sessions. */
   onModuleInit(): Promise<void> {
     this.streams.closeWhen(({ sessionId }) => this.revocations.has(sessionId));
-    this.revocations.onEnded(() => this.streams.closeRevoked());
+    this.revocations.onRevoked(() => this.streams.closeRevoked());
     return this.revocations.follow();
   }
 

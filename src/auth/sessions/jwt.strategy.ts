@@ -2,16 +2,16 @@ import { Injectable } from '@nestjs/common';
 import { PassportStrategy } from '@nestjs/passport';
 import { ExtractJwt, type SecretOrKeyProvider, Strategy } from 'passport-jwt';
 import { Config } from '../../platform/config/config.ts';
-import { KeyRing } from '../../platform/security/key-ring.ts';
+import { KeyRing } from '../keys/key-ring.ts';
 import type { Principal } from '../../platform/security/principal.ts';
 import type { AccessTokenClaims } from './access-tokens.service.ts';
 import { SessionRevocations } from './session-revocations.service.ts';
 
 const CLOCK_TOLERANCE_SECONDS = 30;
-/** Headers by which a token would choose its own key (RFC 8725, section 3.10). */
+/** Headers with which a token would choose its own key (RFC 8725, section 3.10). */
 const KEY_HEADERS = ['jku', 'jwk', 'x5u', 'x5c', 'crit'];
 
-/** Accepts our own access tokens and nothing else that is a JWT (RFC 9068, section 4). */
+/** Accepts our own access tokens and no other JWT (RFC 9068, section 4). */
 @Injectable()
 export class JwtStrategy extends PassportStrategy(Strategy, 'jwt') {
   constructor(
@@ -30,7 +30,7 @@ export class JwtStrategy extends PassportStrategy(Strategy, 'jwt') {
     });
   }
 
-  /** Called with the claims of a token whose signature holds. What is false here is a 401. */
+  /** Called with the claims of a token whose signature is valid. False becomes a 401. */
   validate(claims: Partial<AccessTokenClaims>): Principal | false {
     const { sub, sid, roles, auth_time: authTime, iat, exp, aud } = claims;
     // The library accepts a token without `exp` or `iat` (RFC 9068 requires both), or with several audiences.
@@ -44,7 +44,7 @@ export class JwtStrategy extends PassportStrategy(Strategy, 'jwt') {
 
 const isSafeInteger = (value: unknown): value is number => Number.isSafeInteger(value);
 
-/** Picks the key among our own. The token is unverified here: nothing of it is used but to look the key up. */
+/** Finds the key by `kid` among our own keys. The token is unverified here, so nothing else of it is used. */
 function keyProvider(keys: KeyRing): SecretOrKeyProvider {
   return (_request, token: string, done) => {
     const header = readHeader(token);

@@ -1,8 +1,11 @@
 import { Injectable, Logger } from '@nestjs/common';
-import { DataSource } from 'typeorm';
+import { DataSource, type EntityManager } from 'typeorm';
 import { Config } from '../../platform/config/config.ts';
+import { AfterCommit } from '../../platform/database/after-commit.ts';
 
 const POLL_MS = 400;
+/** A poll that hangs on a dead connection is given up, so that the next one can use another connection. */
+const POLL_TIMEOUT_MS = 5_000;
 /** `revoked_at` is the start of its transaction, but other sessions see the row only at the commit. */
 const COMMIT_DELAY_SECONDS = 60;
 /** An expired token is still accepted for the clock tolerance, by a clock that may differ from its issuer's. */
@@ -24,6 +27,7 @@ export class SessionRevocations {
   /** The database's time at the last successful poll, as text: a Date would lose the microseconds. */
   private readAt?: string;
   private polledAt = -Infinity;
+  private readonly revoked: AfterCommit<string>;
   private timer?: NodeJS.Timeout;
   private polling: Promise<void> = Promise.resolve();
   private isStopped = false;
@@ -32,7 +36,9 @@ export class SessionRevocations {
   constructor(
     private readonly db: DataSource,
     private readonly config: Config,
-  ) {}
+  ) {
+    this.revoked = new AfterCommit(db, (ids) => this.add(ids));
+  }
 
   /** Resolves once the list is complete. From then on polling keeps it current. */
   async follow(): Promise<void> {
@@ -46,13 +52,13 @@ export class SessionRevocations {
     await this.polling;
   }
 
-  /** Applies on this instance at once, without waiting for the next poll. Call it after the commit. */
-  add(sessionIds: string[]): void {
-    this.remember(sessionIds);
+  /** Applies on this instance from the commit on, without waiting for the next poll. */
+  addAfterCommit(sessionIds: string[], tx: EntityManager): void {
+    for (const id of sessionIds) this.revoked.add(tx, id);
   }
 
   /** Calls the listener whenever sessions are added to the list. */
-  onEnded(listener: () => void): void {
+  onRevoked(listener: () => void): void {
     this.listeners.push(listener);
   }
 
@@ -63,6 +69,11 @@ export class SessionRevocations {
   /** True when the list is too old to trust: authenticated requests must then fail rather than be let in. */
   get isStale(): boolean {
     return performance.now() - this.polledAt > STALE_AFTER_MS;
+  }
+
+  private add(sessionIds: string[]): void {
+    // A worker accepts no tokens and never polls: there the list would only grow.
+    if (this.readAt !== undefined) this.remember(sessionIds);
   }
 
   private schedule(): void {
@@ -90,12 +101,13 @@ export class SessionRevocations {
     const since = this.readAt
       ? [this.readAt, COMMIT_DELAY_SECONDS]
       : ['now', this.config.ACCESS_TOKEN_SECONDS + EXPIRY_MARGIN_SECONDS];
-    const [row] = await this.db.query<{ readAt: string; ids: string[] }[]>(
+    const query = this.db.query<{ readAt: string; ids: string[] }[]>(
       `SELECT now()::text AS "readAt", ARRAY(
          SELECT id FROM sessions WHERE revoked_at > $1::timestamptz - make_interval(secs => $2)
        ) AS ids`,
       since,
     );
+    const [row] = await withTimeout(query);
     this.remember(row!.ids);
     this.readAt = row!.readAt;
     this.polledAt = startedAt;
@@ -111,4 +123,12 @@ export class SessionRevocations {
   private dropExpired(): void {
     for (const [id, until] of this.keepUntil) if (until < performance.now()) this.keepUntil.delete(id);
   }
+}
+
+async function withTimeout<T>(query: Promise<T>): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error('Postgres did not respond in time')), POLL_TIMEOUT_MS);
+  });
+  return Promise.race([query, late]).finally(() => clearTimeout(timer));
 }

@@ -1,12 +1,12 @@
 import { Column, CreateDateColumn, Entity, Index, JoinColumn, ManyToOne, PrimaryColumn } from 'typeorm';
 import { User } from '../../users/user.entity.ts';
 
-/** Why a session ended before its time. */
+/** Why a session was revoked. */
 export type RevokedReason =
   | 'logout'
   | 'ended-by-user'
   | 'replaced'
-  | 'surplus'
+  | 'excess'
   | 'reuse'
   | 'password-changed'
   | 'password-reset'
@@ -16,7 +16,7 @@ export type RevokedReason =
   | 'suspended'
   | 'deleted';
 
-/** One sign-in. Its refresh tokens are derived from `salt` and `rotationCounter`, so none is stored. */
+/** One sign-in. Its refresh tokens are derived from `salt` and `rotationCounter`, so no token is stored. */
 @Entity('sessions')
 @Index('sessions_user_id_idx', ['userId'])
 @Index('sessions_active_idx', ['userId', 'createdAt', 'id'], { where: 'revoked_at IS NULL' })
@@ -42,7 +42,7 @@ export class Session {
   @Column('bytea')
   salt!: Buffer;
 
-  /** How often the refresh token was exchanged: the current token carries this number. */
+  /** How often the refresh token was rotated. The current token contains this number. */
   @Column('integer', { default: 0 })
   rotationCounter!: number;
 
@@ -55,7 +55,7 @@ export class Session {
   @Column({ type: 'timestamptz', precision: 3, default: () => 'now()' })
   lastUsedAt!: Date;
 
-  /** The absolute end; rotation never moves it. */
+  /** Absolute expiry. Rotation does not extend it. */
   @Column({ type: 'timestamptz', precision: 3 })
   expiresAt!: Date;
 

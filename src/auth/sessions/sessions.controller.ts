@@ -11,15 +11,25 @@ export class SessionsController {
   constructor(private readonly sessions: SessionsService) {}
 
   @Get()
-  @Endpoint({ summary: 'Where the own account is signed in', returns: list(sessionSchema) })
+  @Endpoint({
+    summary: 'List your sessions',
+    description: 'Lists the sessions that can still be refreshed.',
+    returns: list(sessionSchema),
+  })
   async list(@CurrentUser() { userId, sessionId }: Principal) {
-    const sessions = await this.sessions.listLive(userId);
+    const sessions = await this.sessions.listActive(userId);
     return { data: sessions.map((session) => ({ ...session, current: session.id === sessionId })) };
   }
 
   @Delete(':id')
-  @Endpoint({ summary: 'End one of the own sessions', description: 'However often it is asked for.' })
-  async end(@Param('id', { schema: sessionIdSchema }) id: string, @CurrentUser() caller: Principal) {
-    await this.sessions.endOwn(id, caller);
+  @Endpoint({
+    summary: 'Revoke a session',
+    description: 'Signs out one of your own sessions. Repeating the request succeeds.',
+  })
+  async revokeSession(
+    @Param('id', { schema: sessionIdSchema }) id: string,
+    @CurrentUser() caller: Principal,
+  ) {
+    await this.sessions.revokeOwnSession(id, caller);
   }
 }

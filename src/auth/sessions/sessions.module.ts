@@ -1,16 +1,33 @@
 import { Module } from '@nestjs/common';
 import { TypeOrmModule } from '@nestjs/typeorm';
 import { AuditModule } from '../../audit/audit.module.ts';
-import { AccountNoticesModule } from '../notices/account-notices.module.ts';
+import { MailModule } from '../../mail/mail.module.ts';
+import { NotificationsModule } from '../../notifications/notifications.module.ts';
+import { KeysModule } from '../keys/keys.module.ts';
 import { AccessTokensService } from './access-tokens.service.ts';
-import { ReuseAlarm, SessionRefreshService } from './session-refresh.service.ts';
+import { RevokeOnUserChanges } from './revoke-on-user-changes.service.ts';
+import { SecurityAlertsService } from './security-alerts.service.ts';
 import { Session } from './session.entity.ts';
+import { SessionRefreshService } from './session-refresh.service.ts';
 import { SessionRevocations } from './session-revocations.service.ts';
 import { SessionsService } from './sessions.service.ts';
 
 @Module({
-  imports: [TypeOrmModule.forFeature([Session]), AuditModule, AccountNoticesModule],
-  providers: [SessionsService, SessionRefreshService, ReuseAlarm, SessionRevocations, AccessTokensService],
-  exports: [SessionsService, SessionRefreshService, SessionRevocations, AccessTokensService],
+  imports: [TypeOrmModule.forFeature([Session]), AuditModule, KeysModule, MailModule, NotificationsModule],
+  providers: [
+    SessionsService,
+    SessionRefreshService,
+    SessionRevocations,
+    AccessTokensService,
+    SecurityAlertsService,
+    RevokeOnUserChanges,
+  ],
+  exports: [
+    SessionsService,
+    SessionRefreshService,
+    SessionRevocations,
+    AccessTokensService,
+    SecurityAlertsService,
+  ],
 })
 export class SessionsModule {}

@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { randomBytes, randomUUIDv7 } from 'node:crypto';
-import { DataSource, type EntityManager, IsNull, MoreThan, type Repository } from 'typeorm';
+import { DataSource, type EntityManager, IsNull, type Repository } from 'typeorm';
 import { AuditService } from '../../audit/audit.service.ts';
 import { Config } from '../../platform/config/config.ts';
 import { NotFoundError } from '../../platform/errors/platform.errors.ts';
@@ -15,8 +15,8 @@ export interface Device {
   ipAddress: string | null;
 }
 
-/** A session in the state that its next access token is made from. */
-export interface LiveSession {
+/** What the next token pair of a session is made from. */
+export interface ActiveSession {
   id: string;
   userId: string;
   role: string;
@@ -26,11 +26,10 @@ export interface LiveSession {
 
 const SALT_BYTES = 32;
 const USER_AGENT_MAX = 400;
-const DAY_MS = 86_400_000;
-/** More would be a leak rather than a person; the oldest gives way. */
+/** A new session beyond this limit revokes the oldest one. */
 const SESSIONS_PER_USER_MAX = 20;
 
-/** Sign-ins: begun, shown and ended. */
+/** Creates, lists and revokes sessions. All times are taken from the database, so that instances can't disagree. */
 @Injectable()
 export class SessionsService {
   constructor(
@@ -45,92 +44,94 @@ export class SessionsService {
     return this.db.getRepository(Session);
   }
 
-  async begin(user: { id: string; role: string }, device: Device, tx: EntityManager): Promise<LiveSession> {
-    const session = this.sessions.create({
-      id: randomUUIDv7(),
-      userId: user.id,
-      userAgent: device.userAgent?.slice(0, USER_AGENT_MAX) ?? null,
-      ipAddress: device.ipAddress,
-      salt: randomBytes(SALT_BYTES),
-      rotationCounter: 0,
-      createdAt: new Date(),
-      expiresAt: new Date(Date.now() + this.config.SESSION_MAX_DAYS * DAY_MS),
-    });
-    await tx.insert(Session, session);
-    await this.endSurplus(user.id, tx);
-    const refreshToken = makeRefreshToken({ sessionId: session.id, counter: 0 }, session.salt, this.macs);
-    return { id: session.id, userId: user.id, role: user.role, createdAt: session.createdAt, refreshToken };
+  /** The caller holds the lock of the user's row, so that a revocation of all sessions can't miss this one. */
+  async createSession(
+    user: { id: string; role: string },
+    device: Device,
+    tx: EntityManager,
+  ): Promise<ActiveSession> {
+    const id = randomUUIDv7();
+    const salt = randomBytes(SALT_BYTES);
+    const userAgent = device.userAgent?.slice(0, USER_AGENT_MAX) ?? null;
+    const [row] = await tx.query<{ createdAt: Date }[]>(
+      `INSERT INTO sessions (id, user_id, user_agent, ip_address, salt, expires_at)
+       VALUES ($1, $2, $3, $4, $5, now() + make_interval(days => $6)) RETURNING created_at AS "createdAt"`,
+      [id, user.id, userAgent, device.ipAddress, salt, this.config.SESSION_MAX_DAYS],
+    );
+    await this.revokeExcess(user.id, tx);
+    const refreshToken = makeRefreshToken({ sessionId: id, counter: 0 }, salt, this.macs);
+    return { id, userId: user.id, role: user.role, createdAt: row!.createdAt, refreshToken };
   }
 
-  /** Those that can still be refreshed, newest use first. */
-  listLive(userId: string): Promise<Session[]> {
-    const idleSince = new Date(Date.now() - this.config.SESSION_IDLE_DAYS * DAY_MS);
-    return this.sessions.find({
-      where: {
-        userId,
-        revokedAt: IsNull(),
-        expiresAt: MoreThan(new Date()),
-        lastUsedAt: MoreThan(idleSince),
-      },
-      order: { lastUsedAt: 'DESC' },
-    });
+  /** Sessions that can still be refreshed, most recently used first. */
+  listActive(userId: string): Promise<Session[]> {
+    return this.sessions
+      .createQueryBuilder('session')
+      .where({ userId, revokedAt: IsNull() })
+      .andWhere('session.expiresAt > now()')
+      .andWhere('session.lastUsedAt > now() - make_interval(days => :idleDays)', {
+        idleDays: this.config.SESSION_IDLE_DAYS,
+      })
+      .orderBy('session.lastUsedAt', 'DESC')
+      .getMany();
   }
 
-  /** Ends one of the caller's own; ending it again changes nothing. */
-  async endOwn(id: string, { userId }: Principal): Promise<void> {
+  /** Revokes one of the caller's own sessions. Revoking it again changes nothing. */
+  async revokeOwnSession(id: string, { userId }: Principal): Promise<void> {
     if (!(await this.sessions.existsBy({ id, userId }))) throw new NotFoundError();
     await this.db.transaction(async (tx) => {
-      if (!(await this.end(id, 'ended-by-user', tx))) return;
+      if (!(await this.revokeSession(id, 'ended-by-user', tx))) return;
       await this.audit.record({ type: 'session-ended', userId, data: { sessionId: id } }, tx);
     });
-    this.announceEnded([id]);
   }
 
-  /** False where it had ended before. To be announced once the transaction has committed. */
-  async end(id: string, reason: RevokedReason, tx: EntityManager): Promise<boolean> {
+  /** False if it was revoked before. */
+  async revokeSession(id: string, reason: RevokedReason, tx: EntityManager): Promise<boolean> {
     const { affected } = await tx.update(
       Session,
       { id, revokedAt: IsNull() },
       { revokedAt: () => 'now()', revokedReason: reason },
     );
+    if (affected === 1) this.revocations.addAfterCommit([id], tx);
     return affected === 1;
   }
 
-  /** Resolves to the ids of the ended sessions, to be announced once the transaction has committed. */
-  async endAllOf(
+  /** Revokes every session of the user, except for one where that is given. */
+  async revokeAllSessions(
     userId: string,
     reason: RevokedReason,
     tx: EntityManager,
     exceptId?: string,
-  ): Promise<string[]> {
-    // A provider sign-in that was not exchanged yet is a session to come.
+  ): Promise<void> {
+    // A one-time code of a provider sign-in would become a session later.
     await tx.query(`DELETE FROM oauth_codes WHERE user_id = $1`, [userId]);
     const [rows] = await tx.query<[{ id: string }[], number]>(
       `UPDATE sessions SET revoked_at = now(), revoked_reason = $2
        WHERE user_id = $1 AND revoked_at IS NULL AND id IS DISTINCT FROM $3 RETURNING id`,
       [userId, reason, exceptId ?? null],
     );
-    return rows.map(({ id }) => id);
+    this.revocations.addAfterCommit(idsOf(rows), tx);
   }
 
-  /** Refuses their access tokens on this instance at once; the others learn of it from the database. */
-  announceEnded(ids: string[]): void {
-    this.revocations.add(ids);
+  /** Null for a session that is unknown, revoked or expired. */
+  async findActive(id: string, tx: EntityManager): Promise<Pick<Session, 'userId' | 'createdAt'> | null> {
+    return tx
+      .createQueryBuilder(Session, 'session')
+      .where({ id, revokedAt: IsNull() })
+      .andWhere('session.expiresAt > now()')
+      .getOne();
   }
 
-  /** Whose session it is, if it has not ended; null otherwise. */
-  async ownerOfLive(id: string, tx: EntityManager): Promise<string | null> {
-    const session = await tx.findOneBy(Session, { id, revokedAt: IsNull(), expiresAt: MoreThan(new Date()) });
-    return session?.userId ?? null;
-  }
-
-  private async endSurplus(userId: string, tx: EntityManager): Promise<void> {
-    await tx.query(
-      `UPDATE sessions SET revoked_at = now(), revoked_reason = 'surplus' WHERE id IN (
+  private async revokeExcess(userId: string, tx: EntityManager): Promise<void> {
+    const [rows] = await tx.query<[{ id: string }[], number]>(
+      `UPDATE sessions SET revoked_at = now(), revoked_reason = 'excess' WHERE id IN (
          SELECT id FROM sessions WHERE user_id = $1 AND revoked_at IS NULL AND expires_at > now()
          ORDER BY created_at DESC, id DESC OFFSET ${SESSIONS_PER_USER_MAX}
-       )`,
+       ) RETURNING id`,
       [userId],
     );
+    this.revocations.addAfterCommit(idsOf(rows), tx);
   }
 }
+
+const idsOf = (rows: { id: string }[]): string[] => rows.map(({ id }) => id);

@@ -2,7 +2,6 @@ import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import { AuditService } from '../../audit/audit.service.ts';
 import { requireRecentSignIn } from '../../platform/security/recent-sign-in.ts';
-import { SessionsService } from '../../auth/sessions/sessions.service.ts';
 import { JobsService } from '../../jobs/jobs.service.ts';
 import { Config } from '../../platform/config/config.ts';
 import type { Principal } from '../../platform/security/principal.ts';
@@ -16,7 +15,6 @@ const ERASE_MARGIN_SECONDS = 120;
 export class AccountDeletionService {
   constructor(
     private readonly users: UsersService,
-    private readonly sessions: SessionsService,
     private readonly jobs: JobsService,
     private readonly audit: AuditService,
     private readonly config: Config,
@@ -28,12 +26,11 @@ export class AccountDeletionService {
    */
   async delete(caller: Principal): Promise<void> {
     requireRecentSignIn(caller);
-    const ended = await this.users.transaction((tx) => this.deleteWithin(caller.userId, tx));
-    this.sessions.announceEnded(ended);
+    await this.users.transaction((tx) => this.deleteWithin(caller.userId, tx));
   }
 
-  /** The same for who may decide it elsewhere. Resolves to the sessions to announce as ended after the commit. */
-  async deleteWithin(userId: string, tx: EntityManager): Promise<string[]> {
+  /** The same for who may decide it elsewhere. */
+  async deleteWithin(userId: string, tx: EntityManager): Promise<void> {
     // Jobs before the account: in this order a run that ends its job takes the locks, too.
     await stopJobsOf(userId, tx);
     await this.users.refuseLastAdmin(userId, tx);
@@ -43,7 +40,6 @@ export class AccountDeletionService {
       Date.now() + (this.config.ACCESS_TOKEN_SECONDS + ERASE_MARGIN_SECONDS) * 1_000,
     );
     await this.jobs.enqueue(userErase, { userId }, { availableAt }, tx);
-    return this.sessions.endAllOf(userId, 'deleted', tx);
   }
 }
 

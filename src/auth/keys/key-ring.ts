@@ -1,8 +1,8 @@
 import { Injectable, Logger, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
-import { createPrivateKey, createPublicKey, type JsonWebKey, type KeyObject } from 'node:crypto';
+import { createHash, createPrivateKey, createPublicKey, type JsonWebKey, type KeyObject } from 'node:crypto';
 import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { Config, ConfigError } from '../config/config.ts';
+import { Config, ConfigError } from '../../platform/config/config.ts';
 import { isDevelopmentKey, makeDevelopmentKey } from './development-key.ts';
 import { KEY_FILE, keyFiles, type KeyState, thumbprint } from './key-files.ts';
 
@@ -19,23 +19,26 @@ export interface RingKey {
 const MODULUS_BITS_MIN = 2048;
 const WORLD_READABLE = 0o004;
 
-/** How soon a key that was added, activated or withdrawn in the folder is noticed. */
+/** How soon a key that was added, activated or removed in the folder is noticed. */
 const RELOAD_MS = 2_000;
 
 /**
- * The RSA keys of access tokens: one signs, and all of them verify, so that a rotation signs nobody out. Parsed once,
- * since parsing a PEM costs more than verifying a token, and again when the files of the folder have changed.
+ * The RSA keys of access tokens. One signs and all verify, so a rotation signs out no user. Keys are parsed once, because
+ * parsing a PEM costs more than verifying a token, and again when a file of the folder has changed.
  */
 @Injectable()
 export class KeyRing implements OnApplicationBootstrap, OnApplicationShutdown {
   private readonly logger = new Logger('KeyRing');
   private keys: RingKey[];
-  private names: string;
+  /** Digest of the files that `keys` was loaded from. */
+  private loadedDigest: string;
+  /** Digest of files that could not be loaded, so that the error is logged once. */
+  private rejectedDigest?: string;
   private timer?: NodeJS.Timeout;
 
   constructor(private readonly config: Config) {
+    this.loadedDigest = digestOfFolder(config.JWT_KEYS_DIR);
     this.keys = loadKeys(config);
-    this.names = this.fileNames();
   }
 
   get active(): RingKey {
@@ -60,28 +63,46 @@ export class KeyRing implements OnApplicationBootstrap, OnApplicationShutdown {
     clearInterval(this.timer);
   }
 
-  /** The names say it all: they hold state and kid. A ring with a fault is not taken, and told once. */
-  private reloadIfChanged(): void {
-    const names = this.fileNames();
-    if (names === this.names) return;
-    this.names = names;
+  /**
+   * Loads the folder again when a name or content has changed. When the folder has a fault, for example a file that is
+   * still being written, the loaded keys stay in use and the next check tries again.
+   */
+  reloadIfChanged(): void {
+    // Taken before loading: a file that changes during the load differs from this digest at the next check.
+    const digest = digestOfFolder(this.config.JWT_KEYS_DIR);
+    if (digest === this.loadedDigest) return;
     try {
       this.keys = loadKeys(this.config);
-      this.logger.log({
-        msg: 'The key ring was read anew',
-        keys: this.keys.map(({ kid, state }) => `${state} ${kid}`),
-      });
+      this.loadedDigest = digest;
+      const keys = this.keys.map(({ kid, state }) => `${state} ${kid}`);
+      this.logger.log({ msg: 'Signing keys reloaded', keys });
     } catch (error) {
-      this.logger.error({ msg: 'The key ring has a fault; the one before stays in use', err: error });
+      if (digest === this.rejectedDigest) return;
+      this.rejectedDigest = digest;
+      this.logger.error({ msg: 'Signing keys not reloaded: the loaded keys stay in use', err: error });
     }
-  }
-
-  private fileNames(): string {
-    return keyFiles(this.config.JWT_KEYS_DIR).toSorted().join();
   }
 }
 
-/** Throws a ConfigError that names every fault of the ring; never a part of a key. */
+/** Changes whenever a key file is added, removed, renamed or written. */
+function digestOfFolder(folder: string): string {
+  const hash = createHash('sha256');
+  for (const name of keyFiles(folder).toSorted()) {
+    hash.update(`${name}\n`).update(readIfPresent(join(folder, name)));
+  }
+  return hash.digest('base64url');
+}
+
+function readIfPresent(path: string): Buffer {
+  try {
+    return readFileSync(path);
+  } catch {
+    // Renamed or removed after the folder was listed.
+    return Buffer.alloc(0);
+  }
+}
+
+/** Throws a ConfigError that lists every fault of the key ring, and never shows a part of a key. */
 export function loadKeys(config: Config): RingKey[] {
   const faults: string[] = [];
   const files = config.JWT_KEYS ? keysFromSetting(config.JWT_KEYS, faults) : keysFromFolder(config, faults);
@@ -102,7 +123,7 @@ function keysFromSetting(json: string, faults: string[]): NamedPem[] {
   try {
     return Object.entries(JSON.parse(json) as Record<string, string>).map(([name, pem]) => [name, pem]);
   } catch {
-    faults.push('JWT_KEYS: is not a JSON object from file name to PEM');
+    faults.push('JWT_KEYS: must be a JSON object that maps file names to PEM texts');
     return [];
   }
 }
@@ -113,7 +134,7 @@ function keysFromFolder(config: Config, faults: string[]): NamedPem[] {
   return keyFiles(folder).flatMap((name): NamedPem[] => {
     const path = join(folder, name);
     if (statSync(path).mode & WORLD_READABLE) {
-      faults.push(`JWT_KEYS_DIR: ${name} can be read by everyone; chmod 600 it`);
+      faults.push(`JWT_KEYS_DIR: ${name} can be read by everyone; run chmod 600 on it`);
       return [];
     }
     return [[name, readFileSync(path, 'utf8')]];

@@ -2,7 +2,7 @@ import { Controller, Get, Header } from '@nestjs/common';
 import { z } from 'zod';
 import { Endpoint } from '../../platform/openapi/endpoint.decorator.ts';
 import { Public } from '../../platform/security/access.decorators.ts';
-import { KeyRing } from '../../platform/security/key-ring.ts';
+import { KeyRing } from './key-ring.ts';
 
 const jwksSchema = z
   .object({

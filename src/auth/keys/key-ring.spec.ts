@@ -1,4 +1,4 @@
-import { loadConfig } from '../config/config.ts';
+import { loadConfig } from '../../platform/config/config.ts';
 import { KeyRing, loadKeys } from './key-ring.ts';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { createPublicKey, generateKeyPairSync, type KeyObject } from 'node:crypto';
