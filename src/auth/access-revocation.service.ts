@@ -6,17 +6,17 @@ import { EmailTokensService } from './email-tokens.service.ts';
 import { SecurityAlertsService } from './sessions/security-alerts.service.ts';
 import { SessionsService } from './sessions/sessions.service.ts';
 
-/** What changes who can get into an account. */
+/** Events after which earlier sign-ins lose access. */
 export type AccessEvent = 'password-changed' | 'password-reset' | 'email-changed';
 
-/** To the owner of the account a password is as new however it came about. */
-const NOTICE_OF = {
+/** A reset and a change of the password send the same alert. */
+const ALERT_OF = {
   'password-changed': 'password-changed',
   'password-reset': 'password-changed',
   'email-changed': 'email-changed',
 } as const;
 
-/** Everything by which somebody may have a hold on an account: its sessions, and the links in mails. */
+/** Revokes everything that gives access to an account: its sessions and the links in emails. */
 @Injectable()
 export class AccessRevocationService {
   constructor(
@@ -33,7 +33,7 @@ export class AccessRevocationService {
     tx: EntityManager,
     keepSessionId?: string,
   ): Promise<void> {
-    await this.alerts.send(NOTICE_OF[event], user, tx);
+    await this.alerts.send(ALERT_OF[event], user, tx);
     await this.tokens.revokeAllOf(user.id, tx);
     await this.audit.record({ type: event, userId: user.id }, tx);
     await this.sessions.revokeAllSessions(user.id, event, tx, keepSessionId);
