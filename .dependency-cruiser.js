@@ -36,6 +36,13 @@ export default {
       to: { path: FEATURE, pathNot: ['^src/$1/', ...PUBLIC_FILES], dependencyTypesNot: TYPE_ONLY },
     },
     {
+      name: 'users-knows-no-auth',
+      comment: 'auth reacts to the domain events of users.',
+      severity: 'error',
+      from: { path: '^src/users/', pathNot: SPEC },
+      to: { path: '^src/auth/' },
+    },
+    {
       name: 'no-cycles',
       severity: 'error',
       from: { path: '^(src|migrations)/' },
