@@ -1,6 +1,5 @@
 import { Injectable } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { DataSource } from 'typeorm';
 import { Config } from '../platform/config/config.ts';
 import type { SignInDevice } from './auth.service.ts';
 import { KnownDevices } from './passwords/known-devices.service.ts';
