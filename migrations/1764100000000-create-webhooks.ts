@@ -24,7 +24,7 @@ export class CreateWebhooks1764100000000 implements MigrationInterface {
         CONSTRAINT webhook_endpoints_pkey PRIMARY KEY (id),
         CONSTRAINT webhook_endpoints_user_id_fkey FOREIGN KEY (user_id) REFERENCES users (id) ON DELETE CASCADE,
         CONSTRAINT webhook_endpoints_scope_check CHECK (scope IN ('own', 'all')),
-        CONSTRAINT webhook_endpoints_disabled_reason_check CHECK (disabled_reason IN ('gone', 'failing'))
+        CONSTRAINT webhook_endpoints_disabled_reason_check CHECK (disabled_reason IN ('gone', 'failing', 'access-reset'))
       )`);
     await db.query(
       `CREATE INDEX webhook_endpoints_user_id_idx ON webhook_endpoints (user_id, created_at, id)`,

@@ -17,6 +17,10 @@ const BATCH_ROWS = 5_000;
  */
 const PURGES: Record<string, string> = {
   email_tokens: `expires_at < now()`,
+  // Registered, but never verified. A link of the last day may still be used.
+  users: `email_verified_at IS NULL AND password_hash IS NOT NULL AND imported_by_job_id IS NULL
+    AND created_at < now() - interval '7 days'
+    AND NOT EXISTS (SELECT 1 FROM email_tokens WHERE user_id = users.id AND expires_at > now())`,
   oauth_attempts: `expires_at < now()`,
   oauth_codes: `expires_at < now()`,
   sign_in_throttles: `updated_at < now() - interval '1 day'`,

@@ -35,6 +35,30 @@ describe('the hourly purge', () => {
     expect(await app.db.query('SELECT user_id FROM sessions')).toEqual([{ user_id: live.user.id }]);
   });
 
+  it('removes accounts that were registered a week ago and never verified, and no others', async () => {
+    const [abandoned, recent, verified, imported, mailed] = await Promise.all([
+      createUser(app, { emailVerifiedAt: null }),
+      createUser(app, { emailVerifiedAt: null }),
+      createUser(app),
+      createUser(app, { emailVerifiedAt: null }),
+      createUser(app, { emailVerifiedAt: null }),
+    ]);
+    await app.http().post('/v1/auth/register').send({
+      email: mailed.user.email,
+      password: 'a long enough password',
+      displayName: 'Again',
+    });
+    const old = [abandoned, verified, imported, mailed].map(({ user }) => user.id);
+    await app.db.query(`UPDATE users SET created_at = now() - interval '8 days' WHERE id = ANY($1)`, [old]);
+    await app.db.query('UPDATE users SET password_hash = NULL WHERE id = $1', [imported.user.id]);
+
+    await purge.purge();
+
+    const ids = [abandoned, recent, verified, imported, mailed].map(({ user }) => user.id);
+    const left = await app.db.query<{ id: string }[]>('SELECT id FROM users WHERE id = ANY($1)', [ids]);
+    expect(left.map(({ id }) => id).toSorted()).toEqual(ids.slice(1).toSorted());
+  });
+
   it('removes files that no job has a day after they were stored, and keeps those of jobs', async () => {
     const someone = await signedIn(app);
     const { body } = await someone.post('/v1/jobs', { type: 'user-export' });

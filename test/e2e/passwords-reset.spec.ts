@@ -1,3 +1,4 @@
+import { createEndpoint } from '../factories/webhook.factory.ts';
 import { createUser } from '../factories/user.factory.ts';
 import { TestApp } from '../support/app.ts';
 import { login, signedIn } from '../support/client.ts';
@@ -80,6 +81,36 @@ describe('POST /v1/auth/reset-password', () => {
 
     expect(newer).not.toBe(older);
     expect(responses.map(({ status }) => status)).toEqual([204, 400, 400]);
+  });
+
+  it('disables the webhook endpoints of the account', async () => {
+    const user = await signedIn(app);
+    await createEndpoint(user, 'https://receiver.example.com/');
+
+    await reset(await tokenFor(user.user.email));
+
+    const endpoints = await app.db.query(
+      'SELECT enabled, disabled_reason FROM webhook_endpoints WHERE user_id = $1',
+      [user.user.id],
+    );
+    expect(endpoints).toEqual([{ enabled: false, disabled_reason: 'access-reset' }]);
+  });
+
+  it('lists the linked identities in a mail', async () => {
+    const { user } = await createUser(app);
+    await app.db.query(
+      `INSERT INTO identities (id, user_id, provider, subject) VALUES (gen_random_uuid(), $1, 'github', $2)`,
+      [user.id, randomUUID()],
+    );
+
+    await reset(await tokenFor(user.email));
+
+    const mails = await until(async () => {
+      const received = await app.mailbox.to(user.email);
+      return received.length === 3 ? received : undefined;
+    }, 'three mails');
+    const mail = mails.find(({ subject }) => subject === 'Check how your account can be used to sign in');
+    expect(mail?.raw).toContain('GitHub');
   });
 
   it('hashes no password for an invalid token', async () => {

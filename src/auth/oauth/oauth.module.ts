@@ -1,6 +1,7 @@
 import { Module } from '@nestjs/common';
 import { TypeOrmModule } from '@nestjs/typeorm';
 import { AuditModule } from '../../audit/audit.module.ts';
+import { MailModule } from '../../mail/mail.module.ts';
 import { UsersModule } from '../../users/users.module.ts';
 import { AuthModule } from '../auth.module.ts';
 import { SessionsModule } from '../sessions/sessions.module.ts';
@@ -10,6 +11,7 @@ import { AppleEventsService } from './apple-events.service.ts';
 import { IdentitiesController } from './identities.controller.ts';
 import { IdentitiesService } from './identities.service.ts';
 import { Identity } from './identity.entity.ts';
+import { LinkedIdentitiesReminder } from './linked-identities-reminder.service.ts';
 import { OAuthAttempt } from './oauth-attempt.entity.ts';
 import { OAuthAttemptsService } from './oauth-attempts.service.ts';
 import { OAuthCode } from './oauth-code.entity.ts';
@@ -26,6 +28,7 @@ import { StrangersAccessService } from './strangers-access.service.ts';
   imports: [
     TypeOrmModule.forFeature([Identity, OAuthAttempt, OAuthCode]),
     AuthModule,
+    MailModule,
     SessionsModule,
     UsersModule,
     AuditModule,
@@ -40,6 +43,7 @@ import { StrangersAccessService } from './strangers-access.service.ts';
     AccountJoinService,
     StrangersAccessService,
     IdentitiesService,
+    LinkedIdentitiesReminder,
     AppleEventTokens,
     AppleEventsService,
   ],

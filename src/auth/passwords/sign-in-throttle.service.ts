@@ -114,6 +114,7 @@ export class SignInThrottle {
       `UPDATE sign_in_throttles SET failures = greatest(failures - 1, 0), blocked_until = NULL WHERE key_hash = ANY($1)`,
       [keys],
     );
+    await this.db.query('DELETE FROM sign_in_throttles WHERE key_hash = ANY($1) AND failures = 0', [keys]);
   }
 
   private async blockedError(key: Buffer): Promise<RateLimitedError> {

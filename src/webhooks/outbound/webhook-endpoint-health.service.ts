@@ -9,7 +9,9 @@ import type { WebhookAnswer } from './webhook-sender.ts';
 const FAILING_DAYS_MAX = 5;
 const HTTP_GONE = 410;
 
-const NOTICES: Record<DisabledReason, { title: string; body: string }> = {
+type FailureReason = Exclude<DisabledReason, 'access-reset'>;
+
+const NOTICES: Record<FailureReason, { title: string; body: string }> = {
   gone: { title: 'A webhook endpoint was switched off', body: 'Its receiver answers that it is gone.' },
   failing: { title: 'A webhook endpoint was switched off', body: 'Its receiver has failed for five days.' },
 };
@@ -37,7 +39,7 @@ export class WebhookEndpointHealth {
 
   private async disable(
     { id, userId }: WebhookEndpoint,
-    reason: DisabledReason,
+    reason: FailureReason,
     tx: EntityManager,
   ): Promise<void> {
     await tx.update(
@@ -57,7 +59,7 @@ export class WebhookEndpointHealth {
   }
 }
 
-function reasonToStop({ failingSince }: WebhookEndpoint, statusCode: number | null): DisabledReason | null {
+function reasonToStop({ failingSince }: WebhookEndpoint, statusCode: number | null): FailureReason | null {
   if (statusCode === HTTP_GONE) return 'gone';
   const days = failingSince ? (Date.now() - failingSince.getTime()) / 86_400_000 : 0;
   return days >= FAILING_DAYS_MAX ? 'failing' : null;

@@ -16,13 +16,13 @@ export const webhookScopes = ['own', 'all'] as const;
 export type WebhookScope = (typeof webhookScopes)[number];
 
 /** Why we stopped: the receiver said that it is gone, or has failed for days. */
-export const disabledReasons = ['gone', 'failing'] as const;
+export const disabledReasons = ['gone', 'failing', 'access-reset'] as const;
 export type DisabledReason = (typeof disabledReasons)[number];
 
 /** Where somebody wants to be told of events. */
 @Entity('webhook_endpoints')
 @Check('webhook_endpoints_scope_check', `scope IN ('own', 'all')`)
-@Check('webhook_endpoints_disabled_reason_check', `disabled_reason IN ('gone', 'failing')`)
+@Check('webhook_endpoints_disabled_reason_check', `disabled_reason IN ('gone', 'failing', 'access-reset')`)
 @Index('webhook_endpoints_user_id_idx', ['userId', 'createdAt', 'id'])
 @Index('webhook_endpoints_scope_idx', ['id'], { where: `scope = 'all'` })
 export class WebhookEndpoint {

@@ -4,6 +4,7 @@ import { AuditModule } from '../../audit/audit.module.ts';
 import { JobsModule } from '../../jobs/jobs.module.ts';
 import { MailModule } from '../../mail/mail.module.ts';
 import { NotificationsModule } from '../../notifications/notifications.module.ts';
+import { DisableEndpointsService } from './disable-endpoints.service.ts';
 import { WebhookAttempt } from './webhook-attempt.entity.ts';
 import { WebhookAttemptsService } from './webhook-attempts.service.ts';
 import { WebhookDeliveriesController } from './webhook-deliveries.controller.ts';
@@ -34,6 +35,7 @@ import { WebhookUrlRules } from './webhook-url-rules.service.ts';
     WebhookEventsService,
     WebhookAttemptsService,
     WebhookEndpointHealth,
+    DisableEndpointsService,
     WebhookSecrets,
     WebhookUrlRules,
     {
