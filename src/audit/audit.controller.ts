@@ -1,10 +1,12 @@
 import { Controller, Get, Query } from '@nestjs/common';
+import { ApiTags } from '@nestjs/swagger';
 import { page } from '../platform/http/schemas.ts';
 import { Endpoint } from '../platform/openapi/endpoint.decorator.ts';
 import { Roles } from '../platform/security/access.decorators.ts';
 import { auditEventSchema, auditEventsQuerySchema, type AuditEventsQuery } from './audit.schemas.ts';
 import { AuditService } from './audit.service.ts';
 
+@ApiTags('Audit')
 @Controller({ path: 'audit-events', version: '1' })
 export class AuditController {
   constructor(private readonly audit: AuditService) {}
@@ -12,7 +14,7 @@ export class AuditController {
   @Get()
   @Endpoint({ summary: 'Who did what', returns: page(auditEventSchema) })
   @Roles('admin')
-  list(@Query({ schema: auditEventsQuerySchema }) query: AuditEventsQuery) {
+  listAuditEvents(@Query({ schema: auditEventsQuerySchema }) query: AuditEventsQuery) {
     return this.audit.list(query);
   }
 }

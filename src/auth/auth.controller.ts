@@ -1,4 +1,5 @@
 import { Body, Controller, Post, Req, Res } from '@nestjs/common';
+import { ApiTags } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { ForbiddenError } from '../platform/errors/platform.errors.ts';
 import { accepted, acceptedSchema, item } from '../platform/http/schemas.ts';
@@ -34,6 +35,7 @@ import { RegistrationService } from './registration.service.ts';
 import { SessionRefreshService } from './sessions/session-refresh.service.ts';
 import { RefreshTokenInvalidError, RefreshTokenReusedError } from './sessions/sessions.errors.ts';
 
+@ApiTags('Authentication')
 @Controller({ path: 'auth', version: '1' })
 export class AuthController {
   constructor(
@@ -90,7 +92,7 @@ export class AuthController {
   })
   @Public()
   @RateLimit('mail')
-  async resendVerification(@Body({ schema: resendVerificationSchema }) { email }: ResendVerification) {
+  async resendVerificationEmail(@Body({ schema: resendVerificationSchema }) { email }: ResendVerification) {
     await this.links.request('verify-email', email);
     return accepted;
   }
@@ -124,7 +126,7 @@ export class AuthController {
     errors: [RefreshTokenInvalidError, RefreshTokenReusedError, ForbiddenError],
   })
   @Public()
-  async refresh(
+  async refreshTokens(
     @Body({ schema: refreshSchema.default({}) }) body: Refresh,
     @Req() request: FastifyRequest,
     @Res({ passthrough: true }) reply: FastifyReply,

@@ -1,4 +1,5 @@
 import { Body, Controller, Post } from '@nestjs/common';
+import { ApiTags } from '@nestjs/swagger';
 import { accepted, acceptedSchema, item } from '../platform/http/schemas.ts';
 import { Endpoint } from '../platform/openapi/endpoint.decorator.ts';
 import { CurrentUser, Public } from '../platform/security/access.decorators.ts';
@@ -14,6 +15,7 @@ import {
 import { EmailChangeService } from './email-change.service.ts';
 import { RecentSignInRequiredError } from '../platform/errors/platform.errors.ts';
 
+@ApiTags('Authentication')
 @Controller({ version: '1' })
 export class EmailChangeController {
   constructor(private readonly emailChanges: EmailChangeService) {}
@@ -27,7 +29,10 @@ export class EmailChangeController {
     errors: [WrongPasswordError, RecentSignInRequiredError],
   })
   @RateLimit('mail')
-  async request(@Body({ schema: changeEmailSchema }) body: ChangeEmail, @CurrentUser() caller: Principal) {
+  async requestEmailChange(
+    @Body({ schema: changeEmailSchema }) body: ChangeEmail,
+    @CurrentUser() caller: Principal,
+  ) {
     await this.emailChanges.request(body, caller);
     return accepted;
   }
@@ -39,7 +44,7 @@ export class EmailChangeController {
     errors: [TokenInvalidError, EmailTakenError],
   })
   @Public()
-  async confirm(@Body({ schema: confirmEmailChangeSchema }) { token }: ConfirmEmailChange) {
+  async confirmEmailChange(@Body({ schema: confirmEmailChangeSchema }) { token }: ConfirmEmailChange) {
     await this.emailChanges.confirm(token);
   }
 }

@@ -1,4 +1,5 @@
 import { Controller, Delete, Post, Req, Res } from '@nestjs/common';
+import { ApiTags } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { ForbiddenError } from '../platform/errors/platform.errors.ts';
 import { Endpoint } from '../platform/openapi/endpoint.decorator.ts';
@@ -6,6 +7,7 @@ import { CurrentUser, Public, Roles } from '../platform/security/access.decorato
 import type { Principal } from '../platform/security/principal.ts';
 import { DashboardAccess } from './dashboard-access.service.ts';
 
+@ApiTags('System')
 @Controller({ path: 'admin/queues/session', version: '1' })
 export class DashboardSessionController {
   constructor(private readonly access: DashboardAccess) {}
@@ -18,7 +20,10 @@ export class DashboardSessionController {
     status: 204,
   })
   @Roles('admin')
-  begin(@CurrentUser() { sessionId }: Principal, @Res({ passthrough: true }) reply: FastifyReply): void {
+  openDashboardSession(
+    @CurrentUser() { sessionId }: Principal,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): void {
     this.access.grant(reply, sessionId);
   }
 
@@ -32,7 +37,10 @@ export class DashboardSessionController {
   })
   // Another account may have signed in in this browser since, or none may be left.
   @Public()
-  end(@Req() request: FastifyRequest, @Res({ passthrough: true }) reply: FastifyReply): void {
+  closeDashboardSession(
+    @Req() request: FastifyRequest,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): void {
     this.access.requireOwnPage(request);
     this.access.withdraw(reply);
   }

@@ -1,4 +1,5 @@
 import { Body, Controller, Get, Param, Post, Query, Res, StreamableFile } from '@nestjs/common';
+import { ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import { Readable } from 'node:stream';
 import { LimitReachedError, NotFoundError } from '../platform/errors/platform.errors.ts';
@@ -24,6 +25,7 @@ import {
 } from './jobs.schemas.ts';
 import { JobsService } from './jobs.service.ts';
 
+@ApiTags('Jobs')
 @Controller({ path: 'jobs', version: '1' })
 export class JobsController {
   constructor(
@@ -43,7 +45,7 @@ export class JobsController {
     returns: item(jobSchema),
     errors: [LimitReachedError],
   })
-  async start(
+  async startJob(
     @Body({ schema: startJobSchema }) body: StartJob,
     @CurrentUser() caller: Principal,
     @Res({ passthrough: true }) reply: FastifyReply,
@@ -55,7 +57,7 @@ export class JobsController {
 
   @Get()
   @Endpoint({ summary: 'List own jobs; an administrator sees all', returns: page(jobSchema) })
-  async list(@Query({ schema: jobsQuerySchema }) query: JobsQuery, @CurrentUser() caller: Principal) {
+  async listJobs(@Query({ schema: jobsQuerySchema }) query: JobsQuery, @CurrentUser() caller: Principal) {
     const { data, meta } = await this.jobs.list(query, caller);
     return { data: data.map(jobView), meta };
   }
@@ -70,13 +72,13 @@ export class JobsController {
     returns: item(redrivenJobsSchema),
   })
   @Roles('admin')
-  async redrive(@Body({ schema: redriveJobsSchema }) body: RedriveJobs) {
+  async retryFailedJobs(@Body({ schema: redriveJobsSchema }) body: RedriveJobs) {
     return { data: await this.redrives.redrive(body) };
   }
 
   @Get(':id')
   @Endpoint({ summary: 'What has become of a job', returns: item(jobSchema) })
-  async get(@Param('id', { schema: jobIdSchema }) id: string, @CurrentUser() caller: Principal) {
+  async getJob(@Param('id', { schema: jobIdSchema }) id: string, @CurrentUser() caller: Principal) {
     return { data: jobView(await this.jobs.get(id, caller)) };
   }
 
@@ -87,7 +89,7 @@ export class JobsController {
     returns: item(jobSchema),
     errors: [JobNotCancellableError],
   })
-  async cancel(@Param('id', { schema: jobIdSchema }) id: string, @CurrentUser() caller: Principal) {
+  async cancelJob(@Param('id', { schema: jobIdSchema }) id: string, @CurrentUser() caller: Principal) {
     return { data: jobView(await this.jobs.cancel(id, caller)) };
   }
 
@@ -98,7 +100,7 @@ export class JobsController {
     returns: item(jobSchema),
     errors: [JobNotRetryableError, LimitReachedError],
   })
-  async retry(@Param('id', { schema: jobIdSchema }) id: string, @CurrentUser() caller: Principal) {
+  async retryJob(@Param('id', { schema: jobIdSchema }) id: string, @CurrentUser() caller: Principal) {
     return { data: jobView(await this.jobs.retry(id, caller)) };
   }
 
@@ -111,7 +113,7 @@ export class JobsController {
       '`server-draining`, `too-many-streams` (five are open at most) or `deleted`.',
     produces: 'text/event-stream',
   })
-  async watch(
+  async watchJob(
     @Param('id', { schema: jobIdSchema }) id: string,
     @CurrentUser() caller: Principal,
     @Res({ passthrough: true }) reply: FastifyReply,
@@ -125,7 +127,10 @@ export class JobsController {
     produces: 'application/octet-stream',
     errors: [JobNotFinishedError, NotFoundError],
   })
-  async result(@Param('id', { schema: jobIdSchema }) id: string, @CurrentUser() caller: Principal) {
+  async downloadJobResult(
+    @Param('id', { schema: jobIdSchema }) id: string,
+    @CurrentUser() caller: Principal,
+  ) {
     const job = await this.jobs.get(id, caller);
     if (job.status === 'queued' || job.status === 'active') throw new JobNotFinishedError();
     // A job that was cancelled or failed has what it had got to, which is no result.

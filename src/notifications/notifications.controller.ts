@@ -1,4 +1,5 @@
 import { Controller, Get, Headers, Param, Post, Query, Res } from '@nestjs/common';
+import { ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import { page } from '../platform/http/schemas.ts';
 import { Endpoint } from '../platform/openapi/endpoint.decorator.ts';
@@ -14,6 +15,7 @@ import {
 } from './notifications.schemas.ts';
 import { NotificationsService } from './notifications.service.ts';
 
+@ApiTags('Notifications')
 @Controller({ path: 'notifications', version: '1' })
 export class NotificationsController {
   constructor(
@@ -23,7 +25,7 @@ export class NotificationsController {
 
   @Get()
   @Endpoint({ summary: 'List own notifications', returns: page(notificationSchema, unreadMeta) })
-  list(
+  listNotifications(
     @Query({ schema: notificationsQuerySchema }) query: NotificationsQuery,
     @CurrentUser() caller: Principal,
   ) {
@@ -32,13 +34,16 @@ export class NotificationsController {
 
   @Post('read-all')
   @Endpoint({ summary: 'Mark all own notifications as read' })
-  async readAll(@CurrentUser() caller: Principal) {
+  async markAllNotificationsRead(@CurrentUser() caller: Principal) {
     await this.notifications.markAllRead(caller);
   }
 
   @Post(':id/read')
   @Endpoint({ summary: 'Mark a notification as read' })
-  async read(@Param('id', { schema: notificationIdSchema }) id: string, @CurrentUser() caller: Principal) {
+  async markNotificationRead(
+    @Param('id', { schema: notificationIdSchema }) id: string,
+    @CurrentUser() caller: Principal,
+  ) {
     await this.notifications.markRead(id, caller);
   }
 
@@ -51,7 +56,7 @@ export class NotificationsController {
       '`session-ended`, `token-expired`, `server-draining` or `too-many-streams` (five are open at most).',
     produces: 'text/event-stream',
   })
-  async stream(
+  async streamNotifications(
     @CurrentUser() caller: Principal,
     @Headers('last-event-id') lastEventId: string | undefined,
     @Res({ passthrough: true }) reply: FastifyReply,

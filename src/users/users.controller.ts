@@ -1,4 +1,5 @@
 import { Body, Controller, Delete, Get, Headers, Param, Patch, Query, Res } from '@nestjs/common';
+import { ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import { PreconditionFailedError } from '../platform/errors/platform.errors.ts';
 import { expectedVersion, setEtag } from '../platform/http/etag.ts';
@@ -22,6 +23,7 @@ import {
 } from './users.schemas.ts';
 import { UsersService } from './users.service.ts';
 
+@ApiTags('Users')
 @Controller({ path: 'users', version: '1' })
 export class UsersController {
   constructor(
@@ -31,7 +33,7 @@ export class UsersController {
 
   @Get('me')
   @Endpoint({ summary: 'Read the own profile', returns: item(userSchema) })
-  async me(@CurrentUser() { userId }: Principal, @Res({ passthrough: true }) reply: FastifyReply) {
+  async getMe(@CurrentUser() { userId }: Principal, @Res({ passthrough: true }) reply: FastifyReply) {
     const user = await this.users.get(userId);
     setEtag(reply, user.version);
     return { data: userView(user) };
@@ -68,7 +70,7 @@ export class UsersController {
   @Get()
   @Endpoint({ summary: 'List accounts', returns: page(userSchema) })
   @Roles('admin')
-  async list(@Query({ schema: usersQuerySchema }) query: UsersQuery) {
+  async listUsers(@Query({ schema: usersQuerySchema }) query: UsersQuery) {
     const { data, meta } = await this.users.list(query);
     return { data: data.map(userView), meta };
   }
@@ -76,7 +78,7 @@ export class UsersController {
   @Get(':id')
   @Endpoint({ summary: 'Read an account', returns: item(userSchema) })
   @Roles('admin')
-  async get(
+  async getUser(
     @Param('id', { schema: userIdSchema }) id: string,
     @Res({ passthrough: true }) reply: FastifyReply,
   ) {
@@ -93,7 +95,7 @@ export class UsersController {
     errors: [LastAdminError, PreconditionFailedError],
   })
   @Roles('admin')
-  async update(
+  async updateUser(
     @Param('id', { schema: userIdSchema }) id: string,
     @Body({ schema: updateUserSchema }) body: UpdateUser,
     @Headers('if-match') ifMatch: string | undefined,

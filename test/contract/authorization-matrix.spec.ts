@@ -155,7 +155,7 @@ async function call(operation: Operation, someone: People, caller: Caller, extra
       ? app.http()[operation.method](address)
       : as(someone[caller], operation.method, address);
   void request.set(headers);
-  if (operation.operationId === 'userImports_start') return request.type('text/csv').send('');
+  if (operation.operationId === 'importUsers') return request.type('text/csv').send('');
   return body ? request.send({ ...body, ...extra }) : request;
 }
 

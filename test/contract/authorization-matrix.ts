@@ -73,99 +73,103 @@ const returnTo = 'http://localhost:3000/';
 
 /** What each caller is answered, by operation: who adds one to the API says here who it is for. */
 export const matrix: Record<string, Rule> = {
-  //                              nobody stranger owner admin
-  root_describe: /*            */ rule([200, 200, 200, 200]),
-  problems_list: /*            */ rule([200, 200, 200, 200]),
-  problems_get: /*             */ rule([404, 404, 404, 404]),
-  health_live: /*              */ rule([200, 200, 200, 200]),
-  health_ready: /*             */ rule([200, 200, 200, 200]),
-  jwks_jwks: /*                */ rule([200, 200, 200, 200]),
+  //                                        nobody stranger owner admin
+  getApiInfo: /*                   */ rule([200, 200, 200, 200]),
+  listProblems: /*                 */ rule([200, 200, 200, 200]),
+  getProblem: /*                   */ rule([404, 404, 404, 404]),
+  checkLiveness: /*                */ rule([200, 200, 200, 200]),
+  checkReadiness: /*               */ rule([200, 200, 200, 200]),
+  getSigningKeys: /*               */ rule([200, 200, 200, 200]),
 
-  auth_register: /*            */ rule([202, 202, 202, 202], {
+  register: /*                     */ rule([202, 202, 202, 202], {
     body: { email, password: PASSWORD, displayName: 'N' },
   }),
-  auth_verifyEmail: /*         */ rule([400, 400, 400, 400], { body: { token, password: PASSWORD } }),
-  auth_resendVerification: /*  */ rule([202, 202, 202, 202], { body: { email } }),
-  auth_login: /*               */ rule([401, 401, 401, 401], {
+  verifyEmail: /*                  */ rule([400, 400, 400, 400], { body: { token, password: PASSWORD } }),
+  resendVerificationEmail: /*      */ rule([202, 202, 202, 202], { body: { email } }),
+  login: /*                        */ rule([401, 401, 401, 401], {
     body: { email, password: 'a wrong password' },
   }),
-  auth_refresh: /*             */ rule([401, 401, 401, 401], { body: { refreshToken: token } }),
-  auth_logout: /*              */ rule([401, 204, 204, 204]),
-  auth_logoutAll: /*           */ rule([401, 204, 204, 204]),
-  sessions_list: /*            */ rule([401, 200, 200, 200]),
-  sessions_end: /*             */ rule([401, 404, 204, 404], { of: 'session' }),
+  refreshTokens: /*                */ rule([401, 401, 401, 401], { body: { refreshToken: token } }),
+  logout: /*                       */ rule([401, 204, 204, 204]),
+  logoutAll: /*                    */ rule([401, 204, 204, 204]),
+  listSessions: /*                 */ rule([401, 200, 200, 200]),
+  revokeSession: /*                */ rule([401, 404, 204, 404], { of: 'session' }),
 
-  passwords_forgotPassword: /* */ rule([202, 202, 202, 202], { body: { email } }),
-  passwords_resetPassword: /*  */ rule([400, 400, 400, 400], { body: { token, password: PASSWORD } }),
-  passwords_changePassword: /* */ rule([401, 204, 204, 204], {
+  forgotPassword: /*               */ rule([202, 202, 202, 202], { body: { email } }),
+  resetPassword: /*                */ rule([400, 400, 400, 400], { body: { token, password: PASSWORD } }),
+  changePassword: /*               */ rule([401, 204, 204, 204], {
     body: { currentPassword: PASSWORD, newPassword: 'a new one, and long' },
   }),
-  emailChange_request: /*      */ rule([401, 202, 202, 202], {
+  requestEmailChange: /*           */ rule([401, 202, 202, 202], {
     body: { newEmail: email, password: PASSWORD },
   }),
-  emailChange_confirm: /*      */ rule([400, 400, 400, 400], { body: { token } }),
+  confirmEmailChange: /*           */ rule([400, 400, 400, 400], { body: { token } }),
 
-  oAuth_list: /*               */ rule([200, 200, 200, 200]),
+  listProviders: /*                */ rule([200, 200, 200, 200]),
   // No provider is configured here, and one that is not is absent.
-  oAuth_begin: /*              */ rule([404, 404, 404, 404]),
-  oAuth_beginLink: /*          */ rule([401, 404, 404, 404], { body: { returnTo } }),
-  oAuth_comeBack: /*           */ rule([404, 404, 404, 404]),
-  oAuth_comeBackByForm: /*     */ rule([422, 422, 422, 422]),
-  oAuthExchange_exchange: /*   */ rule([400, 400, 400, 400], { body: { code: token } }),
-  identities_list: /*          */ rule([401, 200, 200, 200]),
-  identities_unlink: /*        */ rule([401, 404, 404, 404]),
+  startProviderSignIn: /*          */ rule([404, 404, 404, 404]),
+  startProviderLink: /*            */ rule([401, 404, 404, 404], { body: { returnTo } }),
+  handleProviderCallback: /*       */ rule([404, 404, 404, 404]),
+  handleProviderFormCallback: /*   */ rule([422, 422, 422, 422]),
+  exchangeCode: /*                 */ rule([400, 400, 400, 400], { body: { code: token } }),
+  listIdentities: /*               */ rule([401, 200, 200, 200]),
+  unlinkIdentity: /*               */ rule([401, 404, 404, 404]),
 
-  users_me: /*                 */ rule([401, 200, 200, 200]),
-  users_updateMe: /*           */ rule([401, 200, 200, 200], { body: { displayName: 'New' } }),
-  users_deleteMe: /*           */ rule([401, 204, 204, 204]),
-  users_list: /*               */ rule([401, 403, 403, 200]),
-  users_get: /*                */ rule([401, 403, 403, 200], { of: 'account' }),
-  users_update: /*             */ rule([401, 403, 403, 200], {
+  getMe: /*                        */ rule([401, 200, 200, 200]),
+  updateMe: /*                     */ rule([401, 200, 200, 200], { body: { displayName: 'New' } }),
+  deleteMe: /*                     */ rule([401, 204, 204, 204]),
+  listUsers: /*                    */ rule([401, 403, 403, 200]),
+  getUser: /*                      */ rule([401, 403, 403, 200], { of: 'account' }),
+  updateUser: /*                   */ rule([401, 403, 403, 200], {
     of: 'account',
     body: { status: 'suspended' },
   }),
-  userImports_start: /*        */ rule([401, 403, 403, 422]),
-  audit_list: /*               */ rule([401, 403, 403, 200]),
+  importUsers: /*                  */ rule([401, 403, 403, 422]),
+  listAuditEvents: /*              */ rule([401, 403, 403, 200]),
 
-  jobs_start: /*               */ rule([401, 202, 202, 202], { body: { type: 'user-export', input: {} } }),
-  jobs_list: /*                */ rule([401, 200, 200, 200]),
-  jobs_get: /*                 */ rule([401, 404, 200, 200], { of: 'queued job' }),
-  jobs_cancel: /*              */ rule([401, 404, 200, 200], { of: 'queued job' }),
-  jobs_retry: /*               */ rule([401, 404, 202, 202], { of: 'failed job' }),
-  jobs_redrive: /*             */ rule([401, 403, 403, 202], { body: { type: 'user-export' } }),
-  jobs_result: /*              */ rule([401, 404, 200, 200], { of: 'finished export' }),
+  startJob: /*                     */ rule([401, 202, 202, 202], {
+    body: { type: 'user-export', input: {} },
+  }),
+  listJobs: /*                     */ rule([401, 200, 200, 200]),
+  getJob: /*                       */ rule([401, 404, 200, 200], { of: 'queued job' }),
+  cancelJob: /*                    */ rule([401, 404, 200, 200], { of: 'queued job' }),
+  retryJob: /*                     */ rule([401, 404, 202, 202], { of: 'failed job' }),
+  retryFailedJobs: /*              */ rule([401, 403, 403, 202], { body: { type: 'user-export' } }),
+  downloadJobResult: /*            */ rule([401, 404, 200, 200], { of: 'finished export' }),
   // Of one that has ended, since the answer ends with it.
-  jobs_watch: /*               */ rule([401, 404, 200, 200], { of: 'failed job' }),
+  watchJob: /*                     */ rule([401, 404, 200, 200], { of: 'failed job' }),
 
-  dashboardSession_begin: /*   */ rule([401, 403, 403, 204]),
-  dashboardSession_end: /*     */ rule([204, 204, 204, 204], {
+  openDashboardSession: /*         */ rule([401, 403, 403, 204]),
+  closeDashboardSession: /*        */ rule([204, 204, 204, 204], {
     headers: { 'sec-fetch-site': 'same-origin' },
   }),
 
-  notifications_list: /*       */ rule([401, 200, 200, 200]),
-  notifications_read: /*       */ rule([401, 404, 204, 404], { of: 'notification' }),
-  notifications_readAll: /*    */ rule([401, 204, 204, 204]),
-  webhookEndpoints_list: /*    */ rule([401, 200, 200, 200]),
-  webhookEndpoints_create: /*  */ rule([401, 201, 201, 201], { body: { url: HOOK, eventTypes: ['ping'] } }),
-  webhookEndpoints_get: /*     */ rule([401, 404, 200, 404], { of: 'webhook endpoint' }),
-  webhookEndpoints_update: /*  */ rule([401, 404, 200, 404], {
+  listNotifications: /*            */ rule([401, 200, 200, 200]),
+  markNotificationRead: /*         */ rule([401, 404, 204, 404], { of: 'notification' }),
+  markAllNotificationsRead: /*     */ rule([401, 204, 204, 204]),
+  listWebhookEndpoints: /*         */ rule([401, 200, 200, 200]),
+  createWebhookEndpoint: /*        */ rule([401, 201, 201, 201], {
+    body: { url: HOOK, eventTypes: ['ping'] },
+  }),
+  getWebhookEndpoint: /*           */ rule([401, 404, 200, 404], { of: 'webhook endpoint' }),
+  updateWebhookEndpoint: /*        */ rule([401, 404, 200, 404], {
     of: 'webhook endpoint',
     body: { description: 'New' },
   }),
-  webhookEndpoints_delete: /*  */ rule([401, 404, 204, 404], { of: 'webhook endpoint' }),
-  webhookEndpoints_rotateSecret: rule([401, 404, 200, 404], { of: 'webhook endpoint' }),
-  webhookEndpoints_ping: /*    */ rule([401, 404, 202, 404], { of: 'webhook endpoint' }),
-  webhookDeliveries_list: /*   */ rule([401, 404, 200, 404], { of: 'webhook endpoint' }),
-  webhookDeliveries_listAttempts: rule([401, 404, 200, 404], { of: 'webhook delivery' }),
-  webhookDeliveries_redeliverMany: rule([401, 404, 202, 404], {
+  deleteWebhookEndpoint: /*        */ rule([401, 404, 204, 404], { of: 'webhook endpoint' }),
+  rotateWebhookSecret: rule([401, 404, 200, 404], { of: 'webhook endpoint' }),
+  pingWebhookEndpoint: /*          */ rule([401, 404, 202, 404], { of: 'webhook endpoint' }),
+  listWebhookDeliveries: /*        */ rule([401, 404, 200, 404], { of: 'webhook endpoint' }),
+  listDeliveryAttempts: rule([401, 404, 200, 404], { of: 'webhook delivery' }),
+  redeliverWebhookDeliveries: rule([401, 404, 202, 404], {
     of: 'webhook endpoint',
     body: { from: '2026-01-01T00:00:00Z', to: '2026-01-02T00:00:00Z' },
   }),
-  webhookDeliveries_redeliver: rule([401, 404, 202, 404], { of: 'webhook delivery' }),
+  redeliverWebhookDelivery: rule([401, 404, 202, 404], { of: 'webhook delivery' }),
   // No source is configured here, and a signature is asked for before anything else.
-  inboundWebhooks_receive: /*  */ rule([404, 404, 404, 404]),
+  receiveWebhook: /*               */ rule([404, 404, 404, 404]),
 
-  notifications_stream: /*     */ rule([401, 200, 200, 200], { isEndless: true }),
+  streamNotifications: /*          */ rule([401, 200, 200, 200], { isEndless: true }),
 };
 
 export type People = Record<Exclude<Caller, 'nobody'>, SignedIn>;

@@ -11,6 +11,7 @@ export interface Operation {
   method: 'get' | 'post' | 'put' | 'patch' | 'delete';
   path: string;
   summary?: string;
+  tags: string[];
   security?: object[];
   parameters?: { name: string; in: string; required?: boolean; schema: Record<string, unknown> }[];
   requestBody?: { content: Record<string, Content> };
@@ -20,6 +21,7 @@ export interface Operation {
 /** The document in the repository; that it is what the API serves is a test of its own. */
 export const openapi = JSON.parse(readFileSync(new URL('../../openapi.json', import.meta.url), 'utf8')) as {
   openapi: string;
+  tags: { name: string }[];
   paths: Record<string, Record<string, Operation>>;
   webhooks: Record<string, { post: { requestBody: { content: Record<string, Content> } } }>;
   components: { schemas: Record<string, Record<string, unknown>> };

@@ -1,4 +1,5 @@
 import { Controller, Get, Header } from '@nestjs/common';
+import { ApiTags } from '@nestjs/swagger';
 import { z } from 'zod';
 import { Endpoint } from '../../platform/openapi/endpoint.decorator.ts';
 import { Public } from '../../platform/security/access.decorators.ts';
@@ -19,6 +20,7 @@ const jwksSchema = z
   })
   .meta({ id: 'Jwks' });
 
+@ApiTags('Authentication')
 @Controller('.well-known')
 export class JwksController {
   constructor(private readonly keys: KeyRing) {}
@@ -30,7 +32,7 @@ export class JwksController {
   })
   @Public()
   @Header('cache-control', 'public, max-age=300')
-  jwks() {
+  getSigningKeys() {
     return { keys: this.keys.jwks() };
   }
 }

@@ -1,4 +1,5 @@
 import { Controller, Delete, Get, Param } from '@nestjs/common';
+import { ApiTags } from '@nestjs/swagger';
 import { list } from '../../platform/http/schemas.ts';
 import { Endpoint } from '../../platform/openapi/endpoint.decorator.ts';
 import { CurrentUser } from '../../platform/security/access.decorators.ts';
@@ -10,13 +11,14 @@ import type { ProviderName } from './identity.entity.ts';
 import { LastSignInMethodError } from './oauth.errors.ts';
 import { identitySchema, identityView, providerNameSchema } from './oauth.schemas.ts';
 
+@ApiTags('Authentication')
 @Controller({ path: 'users/me/identities', version: '1' })
 export class IdentitiesController {
   constructor(private readonly identities: IdentitiesService) {}
 
   @Get()
   @Endpoint({ summary: 'The providers linked to the own account', returns: list(identitySchema) })
-  async list(@CurrentUser() { userId }: Principal) {
+  async listIdentities(@CurrentUser() { userId }: Principal) {
     return { data: (await this.identities.list(userId)).map(identityView) };
   }
 
@@ -26,7 +28,7 @@ export class IdentitiesController {
     description: 'Needs a session that has just begun, and ends the others. The last way in stays.',
     errors: [LastSignInMethodError, RecentSignInRequiredError],
   })
-  async unlink(
+  async unlinkIdentity(
     @Param('provider', { schema: providerNameSchema }) provider: ProviderName,
     @CurrentUser() caller: Principal,
   ) {

@@ -1,4 +1,5 @@
 import { Body, Controller, Post, Req, Res } from '@nestjs/common';
+import { ApiTags } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { item } from '../../platform/http/schemas.ts';
 import { Endpoint } from '../../platform/openapi/endpoint.decorator.ts';
@@ -10,6 +11,7 @@ import { browserSecret } from './browser-cookie.ts';
 import { type Exchange, exchangeSchema } from './oauth.schemas.ts';
 import { ProviderSignInService } from './provider-sign-in.service.ts';
 
+@ApiTags('Authentication')
 @Controller({ path: 'auth/oauth', version: '1' })
 export class OAuthExchangeController {
   constructor(
@@ -26,7 +28,7 @@ export class OAuthExchangeController {
     errors: [TokenInvalidError],
   })
   @Public()
-  async exchange(
+  async exchangeCode(
     @Body({ schema: exchangeSchema }) { code, refreshTokenIn }: Exchange,
     @Req() request: FastifyRequest,
     @Res({ passthrough: true }) reply: FastifyReply,

@@ -1,4 +1,5 @@
 import { Body, Controller, Get, Param, Post, Query, Res } from '@nestjs/common';
+import { ApiTags } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Config } from '../../platform/config/config.ts';
 import {
@@ -15,7 +16,12 @@ import { RateLimit } from '../../platform/security/rate-limit.decorator.ts';
 import { requireRecentSignIn } from '../../platform/security/recent-sign-in.ts';
 import { bindBrowser, browserSecret } from './browser-cookie.ts';
 import type { ProviderName } from './identity.entity.ts';
-import { OAuthStateInvalidError, ProviderUnavailableError, ReturnToNotAllowedError } from './oauth.errors.ts';
+import {
+  OAuthStateInvalidError,
+  ProviderUnavailableError,
+  REDIRECT_ERRORS,
+  ReturnToNotAllowedError,
+} from './oauth.errors.ts';
 import {
   authorizationUrlSchema,
   type BeginLink,
@@ -45,8 +51,10 @@ const cameBack = {
   status: 302,
   headers: location,
   errors: [OAuthStateInvalidError],
+  redirectErrors: REDIRECT_ERRORS,
 };
 
+@ApiTags('Authentication')
 @Controller({ path: 'auth/oauth', version: '1' })
 export class OAuthController {
   constructor(
@@ -58,7 +66,7 @@ export class OAuthController {
   @Get()
   @Endpoint({ summary: 'The providers one can sign in with', returns: list(providerSchema) })
   @Public()
-  list() {
+  listProviders() {
     const url = (provider: ProviderName) => `${this.config.PUBLIC_URL}/v1/auth/oauth/${provider}`;
     return { data: this.providers.names().map((provider) => ({ provider, url: url(provider) })) };
   }
@@ -74,7 +82,7 @@ export class OAuthController {
   })
   @Public()
   @RateLimit('sign-in')
-  async begin(
+  async startProviderSignIn(
     @Param('provider', { schema: providerNameSchema }) name: ProviderName,
     @Query({ schema: beginQuerySchema }) { returnTo }: BeginQuery,
     @Res({ passthrough: true }) reply: FastifyReply,
@@ -94,7 +102,7 @@ export class OAuthController {
     returns: item(authorizationUrlSchema),
     errors: [ReturnToNotAllowedError, ProviderUnavailableError, RecentSignInRequiredError],
   })
-  async beginLink(
+  async startProviderLink(
     @Param('provider', { schema: providerNameSchema }) name: ProviderName,
     @Body({ schema: beginLinkSchema }) { returnTo }: BeginLink,
     @CurrentUser() caller: Principal,
@@ -112,7 +120,7 @@ export class OAuthController {
   @Get(':provider/callback')
   @Endpoint(cameBack)
   @Public()
-  async comeBack(
+  async handleProviderCallback(
     @Param('provider', { schema: providerNameSchema }) name: ProviderName,
     @Query({ schema: callbackQuerySchema }) callback: OAuthCallback,
     @Res({ passthrough: true }) reply: FastifyReply,
@@ -124,7 +132,7 @@ export class OAuthController {
   @Endpoint({ ...cameBack, summary: 'The same for a provider that posts a form: Apple' })
   @Public()
   @Consumes(FORM)
-  async comeBackByForm(
+  async handleProviderFormCallback(
     @Param('provider', { schema: providerNameSchema }) name: ProviderName,
     @Body({ schema: callbackFormSchema }) callback: OAuthCallback,
     @Res({ passthrough: true }) reply: FastifyReply,

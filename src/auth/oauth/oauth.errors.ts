@@ -48,7 +48,7 @@ export class ProviderUnavailableError extends defineProblem(
 ) {}
 
 /** What a browser that comes back from a provider is told by `error=` rather than by a problem document. */
-const SHOWN_IN_BROWSER = [
+export const REDIRECT_ERRORS = [
   AccessDeniedError,
   EmailUnverifiedError,
   AccountExistsError,
@@ -59,6 +59,6 @@ const SHOWN_IN_BROWSER = [
 
 /** The value of `error=`, for those of our errors that have one. */
 export function browserErrorOf(error: unknown): string | undefined {
-  const isShown = SHOWN_IN_BROWSER.some((type) => error instanceof type);
+  const isShown = REDIRECT_ERRORS.some((type) => error instanceof type);
   return isShown ? (error as AppError).problem.code.toLowerCase() : undefined;
 }

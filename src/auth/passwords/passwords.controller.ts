@@ -1,4 +1,5 @@
 import { Body, Controller, Post } from '@nestjs/common';
+import { ApiTags } from '@nestjs/swagger';
 import { accepted, acceptedSchema, item } from '../../platform/http/schemas.ts';
 import { Endpoint } from '../../platform/openapi/endpoint.decorator.ts';
 import { CurrentUser, Public } from '../../platform/security/access.decorators.ts';
@@ -17,6 +18,7 @@ import {
   resetPasswordSchema,
 } from './passwords.schemas.ts';
 
+@ApiTags('Authentication')
 @Controller({ path: 'auth', version: '1' })
 export class PasswordsController {
   constructor(

@@ -10,7 +10,11 @@ import {
 import { contextOf } from '../../platform/http/request-hooks.ts';
 import { IS_PUBLIC, ROLES } from '../../platform/security/access.decorators.ts';
 import type { Principal } from '../../platform/security/principal.ts';
-import { RATE_LIMIT, type RateLimitName } from '../../platform/security/rate-limit.decorator.ts';
+import {
+  isExemptFromRateLimits,
+  RATE_LIMIT,
+  type RateLimitName,
+} from '../../platform/security/rate-limit.decorator.ts';
 import { RateLimiter } from '../../platform/security/rate-limiter.service.ts';
 import { SessionRevocations } from './session-revocations.service.ts';
 
@@ -65,8 +69,7 @@ export class AccessGuard extends AuthGuard('jwt') {
   }
 
   private async limit(context: ExecutionContext, request: Request, reply: FastifyReply): Promise<void> {
-    // Health checks, keys and documents are requested by machines that must not be rejected.
-    if (!request.routeOptions.url?.startsWith('/v1/')) return;
+    if (isExemptFromRateLimits(request.url)) return;
     const name = (this.metadata(RATE_LIMIT, context) as RateLimitName | undefined) ?? 'default';
     await this.limiter.count(name, { userId: request.user?.userId, ip: request.ip }, reply);
   }

@@ -1,4 +1,5 @@
 import { Controller, Delete, Get, Param } from '@nestjs/common';
+import { ApiTags } from '@nestjs/swagger';
 import { list } from '../../platform/http/schemas.ts';
 import { Endpoint } from '../../platform/openapi/endpoint.decorator.ts';
 import { CurrentUser } from '../../platform/security/access.decorators.ts';
@@ -6,6 +7,7 @@ import type { Principal } from '../../platform/security/principal.ts';
 import { sessionIdSchema, sessionSchema } from './sessions.schemas.ts';
 import { SessionsService } from './sessions.service.ts';
 
+@ApiTags('Authentication')
 @Controller({ path: 'auth/sessions', version: '1' })
 export class SessionsController {
   constructor(private readonly sessions: SessionsService) {}
@@ -16,7 +18,7 @@ export class SessionsController {
     description: 'Lists the sessions that can still be refreshed.',
     returns: list(sessionSchema),
   })
-  async list(@CurrentUser() { userId, sessionId }: Principal) {
+  async listSessions(@CurrentUser() { userId, sessionId }: Principal) {
     const sessions = await this.sessions.listActive(userId);
     return { data: sessions.map((session) => ({ ...session, current: session.id === sessionId })) };
   }

@@ -1,16 +1,18 @@
-/** One thing that can be refused, as the catalogue at /problems shows it. */
+/** One kind of error, as the catalogue at /problems lists it. */
 export interface Problem {
-  /** Stable, UPPER_SNAKE: what clients switch on. */
+  /** Stable, UPPER_SNAKE: clients tell errors apart by it. */
   code: string;
   status: number;
-  /** One sentence for people; the same for every occurrence (RFC 9457, section 3.1.3). */
+  /** Short, and always the same for one code (RFC 9457, section 3.1.3). */
   title: string;
+  /** What is wrong and what to do next. A throw may pass a more specific one. */
+  detail: string;
 }
 
 export interface ProblemExtras {
-  /** What is particular to this occurrence. Sent to the client: no internals. */
+  /** What is wrong in this case and what to do next. Sent to the client: no internals. */
   detail?: string;
-  /** Failures of single fields. */
+  /** One entry per invalid field. */
   details?: FieldFailure[];
   headers?: Record<string, string>;
 }
@@ -22,43 +24,34 @@ export interface FieldFailure {
   message: string;
 }
 
-/** An expected refusal. Both the REST filter and other transports read code and status from it. */
+/** An expected error. REST and other transports read code, status and detail from it. */
 export class AppError extends Error {
   constructor(
     readonly problem: Problem,
     readonly extras: ProblemExtras = {},
   ) {
-    // A refusal is an answer, not a fault: capturing its stack would double the price of a bad request.
+    // An expected error needs no stack, and capturing one would double the cost of a bad request.
     const { stackTraceLimit } = Error;
     Error.stackTraceLimit = 0;
-    super(extras.detail);
+    super(extras.detail ?? problem.detail);
     Error.stackTraceLimit = stackTraceLimit;
   }
 }
 
 export type AppErrorClass = (new (extras?: ProblemExtras) => AppError) & { readonly problem: Problem };
 
-const catalogue = new Map<string, Problem>();
-
-/** Everything that can be refused, by code. */
-export function allProblems(): Problem[] {
-  return [...catalogue.values()].toSorted((a, b) => a.code.localeCompare(b.code));
-}
-
 /**
  * Makes the base of an error class: `class EmailTakenError extends defineProblem(409, 'EMAIL_TAKEN', 'Email taken', '…') {}`.
  * `title` is short and fixed. `detail` says what is wrong and what to do next; a throw may pass a more specific one.
  */
 export function defineProblem(status: number, code: string, title: string, detail?: string): AppErrorClass {
-  const entry = { code, status, title };
-  if (catalogue.has(code)) throw new Error(`The code ${code} is listed twice`);
-  catalogue.set(code, entry);
+  const problem: Problem = { code, status, title, detail: detail ?? title };
   return class extends AppError {
-    static readonly problem = entry;
+    static readonly problem = problem;
     override readonly name = code;
 
     constructor(extras?: ProblemExtras) {
-      super(entry, { ...(detail && { detail }), ...extras });
+      super(problem, extras);
     }
   };
 }

@@ -3,78 +3,108 @@ import { defineProblem } from './app-error.ts';
 export class MalformedRequestError extends defineProblem(
   400,
   'MALFORMED_REQUEST',
-  'The request could not be read.',
+  'Malformed request',
+  'The request could not be read. Check its URL, headers and encoding.',
 ) {}
-export class MalformedJsonError extends defineProblem(400, 'MALFORMED_JSON', 'The body is not valid JSON.') {}
+export class MalformedJsonError extends defineProblem(
+  400,
+  'MALFORMED_JSON',
+  'Malformed JSON',
+  'The body is not valid JSON in UTF-8. Correct it and send it again.',
+) {}
 export class InvalidCursorError extends defineProblem(
   400,
   'INVALID_CURSOR',
-  'The cursor does not belong to this list.',
+  'Invalid cursor',
+  'The cursor does not belong to this list, sort and filter. Start again without a cursor.',
 ) {}
 export class UnauthenticatedError extends defineProblem(
   401,
   'UNAUTHENTICATED',
-  'A valid access token is needed.',
+  'Authentication required',
+  'The access token is missing, invalid or expired. Sign in or refresh it, and send it as a Bearer token.',
 ) {}
-export class ForbiddenError extends defineProblem(403, 'FORBIDDEN', 'You may not do this.') {}
+export class ForbiddenError extends defineProblem(
+  403,
+  'FORBIDDEN',
+  'Not allowed',
+  'Your account does not have the role that this request needs.',
+) {}
 export class RecentSignInRequiredError extends defineProblem(
   403,
   'RECENT_SIGN_IN_REQUIRED',
-  'Sign in again first: this needs a session that has just begun.',
+  'Recent sign-in required',
+  'This request needs a session that started a few minutes ago at most. Sign in again and repeat it.',
 ) {}
 export class NotFoundError extends defineProblem(
   404,
   'NOT_FOUND',
-  'There is nothing here that you may see.',
+  'Resource not found',
+  'There is no such resource, or you may not see it. Check the path and the id.',
 ) {}
 export class MethodNotAllowedError extends defineProblem(
   405,
   'METHOD_NOT_ALLOWED',
-  'The resource does not support this method.',
+  'Method not allowed',
+  'The resource does not support this method. The Allow header lists those that it supports.',
 ) {}
 export class ConflictError extends defineProblem(
   409,
   'CONFLICT',
-  'The change contradicts the present state.',
+  'Conflict',
+  'The change conflicts with the current state of the resource. Get it again and repeat the change.',
 ) {}
 export class LimitReachedError extends defineProblem(
   409,
   'LIMIT_REACHED',
-  'You have as many of these as one user may have.',
+  'Limit reached',
+  'You have reached the maximum number of these resources. Delete one, or wait until one is finished.',
 ) {}
 export class PreconditionFailedError extends defineProblem(
   412,
   'PRECONDITION_FAILED',
-  'The resource was changed in the meantime.',
+  'Precondition failed',
+  'The resource has changed since the version in If-Match. Get it again and repeat the change.',
 ) {}
 export class PayloadTooLargeError extends defineProblem(
   413,
   'PAYLOAD_TOO_LARGE',
-  'The body is larger than is taken here.',
+  'Payload too large',
+  'The body is larger than this route accepts. Send a smaller one.',
 ) {}
 export class UriTooLongError extends defineProblem(
   414,
   'URI_TOO_LONG',
-  'The address is longer than is taken here.',
+  'URI too long',
+  'The URL is longer than the server accepts. Send a shorter one.',
 ) {}
 export class UnsupportedMediaTypeError extends defineProblem(
   415,
   'UNSUPPORTED_MEDIA_TYPE',
-  'The body is of a type that is not taken here.',
+  'Unsupported media type',
+  'This route does not accept the Content-Type or Content-Encoding of the body. Most routes accept only uncompressed application/json.',
 ) {}
 export class ValidationFailedError extends defineProblem(
   422,
   'VALIDATION_FAILED',
-  'Some of what was sent is not valid.',
+  'Validation failed',
+  'Some fields or parameters are not valid. Correct those that `details` lists.',
 ) {}
 export class RateLimitedError extends defineProblem(
   429,
   'RATE_LIMITED',
-  'Too many requests; try again later.',
+  'Too many requests',
+  'You sent too many requests. Wait for the number of seconds in the Retry-After header.',
 ) {}
-export class InternalError extends defineProblem(500, 'INTERNAL', 'Something went wrong on our side.') {}
+export class InternalError extends defineProblem(
+  500,
+  'INTERNAL',
+  'Internal error',
+  'Something went wrong on our side. If it happens again, report the correlationId.',
+) {}
 export class UnavailableError extends defineProblem(
   503,
   'UNAVAILABLE',
-  'A part of the service is not available; try again soon.',
+  'Service unavailable',
+  'A part of the service is not available at the moment. Wait for the number of seconds in the Retry-After header and try again.',
 ) {}

@@ -20,7 +20,7 @@ export function problemBody(
     title,
     status,
     code,
-    detail: extras.detail,
+    detail: extras.detail ?? problem.detail,
     instance: url.split('?')[0],
     correlationId,
     details: extras.details,

@@ -1,4 +1,5 @@
 import { Controller, Get, Res } from '@nestjs/common';
+import { ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import { z } from 'zod';
 import { version } from '../config/version.ts';
@@ -19,6 +20,7 @@ const readySchema = z
   })
   .meta({ id: 'Readiness' });
 
+@ApiTags('System')
 @Controller('health')
 export class HealthController {
   constructor(private readonly health: HealthService) {}
@@ -30,7 +32,7 @@ export class HealthController {
     returns: liveSchema,
   })
   @Public()
-  live() {
+  checkLiveness() {
     return { status: 'ok', version };
   }
 
@@ -41,7 +43,7 @@ export class HealthController {
     returns: readySchema,
   })
   @Public()
-  async ready(@Res({ passthrough: true }) reply: FastifyReply) {
+  async checkReadiness(@Res({ passthrough: true }) reply: FastifyReply) {
     const readiness = await this.health.readiness();
     if (readiness.status === 'unavailable' || readiness.status === 'draining') void reply.code(503);
     return readiness;

@@ -10,6 +10,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Config } from '../config/config.ts';
 import { isDatabaseUnavailable, isIntegrityViolation } from '../database/postgres-errors.ts';
 import { RouteMethods } from './route-methods.ts';
+import { isExemptFromRateLimits } from '../security/rate-limit.decorator.ts';
 import { RateLimiter } from '../security/rate-limiter.service.ts';
 import { AppError, type AppErrorClass } from '../errors/app-error.ts';
 import {
@@ -123,7 +124,7 @@ export class ProblemFilter implements ExceptionFilter {
 }
 
 const isCounted = (request: FastifyRequest, reply: FastifyReply): boolean =>
-  !request.url.startsWith('/v1/') || reply.hasHeader('ratelimit-limit');
+  isExemptFromRateLimits(request.url) || reply.hasHeader('ratelimit-limit');
 
 /** RFC 6750, section 3: the error is named only where a token was sent. */
 function challenge(request: FastifyRequest): string {

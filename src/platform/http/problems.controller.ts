@@ -1,30 +1,40 @@
 import { Controller, Get, Param } from '@nestjs/common';
+import { ModulesContainer } from '@nestjs/core';
+import { ApiTags } from '@nestjs/swagger';
 import { z } from 'zod';
-import { item, list } from './schemas.ts';
-import { Endpoint } from '../openapi/endpoint.decorator.ts';
-import { Public } from '../security/access.decorators.ts';
-import { allProblems } from '../errors/app-error.ts';
+import type { Problem } from '../errors/app-error.ts';
 import { NotFoundError } from '../errors/platform.errors.ts';
+import { Endpoint } from '../openapi/endpoint.decorator.ts';
+import { listProblems } from '../openapi/endpoints.ts';
+import { Public } from '../security/access.decorators.ts';
+import { item, list } from './schemas.ts';
 
-const catalogueEntrySchema = z
-  .object({ code: z.string(), status: z.int(), title: z.string() })
+const problemTypeSchema = z
+  .object({ code: z.string(), status: z.int(), title: z.string(), detail: z.string() })
   .meta({ id: 'ProblemType' });
 
-/** What the `type` of a problem leads to. */
+/** The documentation of error codes: where the `type` of a problem document points. */
+@ApiTags('System')
 @Controller('problems')
 export class ProblemsController {
+  private readonly problems: Problem[];
+
+  constructor(modules: ModulesContainer) {
+    this.problems = listProblems(modules);
+  }
+
   @Get()
-  @Endpoint({ summary: 'Every error code there is', returns: list(catalogueEntrySchema) })
+  @Endpoint({ summary: 'List error codes', returns: list(problemTypeSchema) })
   @Public()
-  list() {
-    return { data: allProblems() };
+  listProblems() {
+    return { data: this.problems };
   }
 
   @Get(':code')
-  @Endpoint({ summary: 'What one error code means', returns: item(catalogueEntrySchema) })
+  @Endpoint({ summary: 'Get an error code', returns: item(problemTypeSchema) })
   @Public()
-  get(@Param('code', { schema: z.string().max(64) }) code: string) {
-    const problem = allProblems().find((entry) => entry.code === code);
+  getProblem(@Param('code', { schema: z.string().max(64) }) code: string) {
+    const problem = this.problems.find((entry) => entry.code === code);
     if (!problem) throw new NotFoundError();
     return { data: problem };
   }

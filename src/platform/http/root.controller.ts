@@ -1,4 +1,5 @@
 import { Controller, Get } from '@nestjs/common';
+import { ApiTags } from '@nestjs/swagger';
 import { z } from 'zod';
 import { Config } from '../config/config.ts';
 import { version } from '../config/version.ts';
@@ -10,6 +11,7 @@ const rootSchema = z
   .object({ name: z.string(), version: z.string(), links: z.record(z.string(), z.string()) })
   .meta({ id: 'Root' });
 
+@ApiTags('System')
 @Controller()
 export class RootController {
   constructor(private readonly config: Config) {}
@@ -17,7 +19,7 @@ export class RootController {
   @Get()
   @Endpoint({ summary: 'What this is, and where to go from here', returns: item(rootSchema) })
   @Public()
-  describe() {
+  getApiInfo() {
     const links = {
       ...(this.config.API_DOCS && { docs: '/docs', openapi: '/openapi.json' }),
       problems: '/problems',

@@ -1,59 +1,109 @@
 import type { INestApplication } from '@nestjs/common';
+import { ModulesContainer } from '@nestjs/core';
 import { DocumentBuilder, type OpenAPIObject, SwaggerModule } from '@nestjs/swagger';
 import { z } from 'zod';
 import { version } from '../config/version.ts';
-import { RateLimitedError } from '../errors/platform.errors.ts';
+import type { AppErrorClass } from '../errors/app-error.ts';
+import {
+  ForbiddenError,
+  InternalError,
+  InvalidCursorError,
+  MalformedJsonError,
+  NotFoundError,
+  PayloadTooLargeError,
+  RateLimitedError,
+  UnauthenticatedError,
+  UnavailableError,
+  UnsupportedMediaTypeError,
+  ValidationFailedError,
+} from '../errors/platform.errors.ts';
+import { isExemptFromRateLimits } from '../security/rate-limit.decorator.ts';
+import { isPaged } from './endpoint.decorator.ts';
+import { type EndpointEntry, findEndpoints } from './endpoints.ts';
+import { problemResponse, problemSchema } from './problem-response.ts';
 import { describeEvents } from './webhook-events.ts';
-import { problemResponse } from './problem-response.ts';
-import { problemSchema } from './problem.schema.ts';
 
-/** Schemas that no route declares as its own answer but that every route refers to. */
-const SHARED_SCHEMAS = [problemSchema];
+/** In the order in which the documentation shows them. */
+const TAGS = {
+  Authentication: 'Accounts, sessions, passwords and sign-in with Google, GitHub and Apple.',
+  Users: 'Profiles and user administration.',
+  Jobs: 'Work in the background, its progress and its results.',
+  Notifications: 'Messages to the signed-in user.',
+  Webhooks: 'Events sent to your servers, and events received from others.',
+  Audit: 'Who did what, and when.',
+  System: 'Health, error codes and entry points.',
+};
+
+interface Operation {
+  operationId: string;
+  parameters?: { in: string }[];
+  requestBody?: { content: Record<string, object> };
+  responses: Record<string, object>;
+  security?: object[];
+}
 
 export function createDocument(app: INestApplication): OpenAPIObject {
-  const description = 'The conventions that hold for every route are in docs/architecture.md of the source.';
   const options = new DocumentBuilder()
     .setOpenAPIVersion('3.1.0')
     .setTitle('Reference API')
-    .setDescription(description)
+    .setDescription('The conventions of every route are in docs/architecture.md of the source code.')
     .setVersion(version)
-    .addBearerAuth()
-    .build();
-  const document = SwaggerModule.createDocument(app, options, {
-    operationIdFactory: (controller, method) => {
-      const feature = controller.replace(/Controller$/, '');
-      return `${feature[0]?.toLowerCase()}${feature.slice(1)}_${method}`;
-    },
+    .addBearerAuth();
+  for (const [name, description] of Object.entries(TAGS)) options.addTag(name, description);
+  const document = SwaggerModule.createDocument(app, options.build(), {
+    operationIdFactory: (_controller, method) => method,
     standardSchemaConverter: convert as never,
   });
-  for (const schema of SHARED_SCHEMAS) {
-    document.components!.schemas![String(schema.meta()?.id)] = convert(schema, { schemaType: 'output' })
-      .schema as never;
+  // No route returns a problem document as its success, so no route declares the schema.
+  document.components!.schemas!['Problem'] = convert(problemSchema, { schemaType: 'output' }).schema as never;
+  const endpoints = findEndpoints(app.get(ModulesContainer));
+  for (const [path, operations] of Object.entries(document.paths)) {
+    for (const operation of Object.values(operations as Record<string, Operation>)) {
+      describeOperation(operation, path, endpoints.get(operation.operationId));
+    }
   }
-  describeRateLimits(document);
   describeEvents(document, (schema) => convert(schema, { schemaType: 'output' }));
   return document;
 }
 
-/** Counted in the guard of every route under /v1, so no route has to say it. */
-function describeRateLimits({ paths }: OpenAPIObject): void {
-  for (const [path, operations] of Object.entries(paths)) {
-    if (!path.startsWith('/v1/')) continue;
-    for (const { responses } of Object.values(
-      operations as Record<string, { responses: Record<string, object> }>,
-    )) {
-      responses['429'] = problemResponse([RateLimitedError.problem]);
-    }
+/** Adds what follows from the kind of a route, so that no route has to repeat it: security and errors. */
+function describeOperation(operation: Operation, path: string, endpoint: EndpointEntry | undefined): void {
+  if (!endpoint) return;
+  if (!endpoint.isPublic) operation.security = [{ bearer: [] }];
+  const errors = [...(endpoint.options.errors ?? []), ...impliedErrors(operation, endpoint)];
+  if (!isExemptFromRateLimits(path)) errors.push(RateLimitedError);
+  const problems = [...new Set(errors)].map(({ problem }) => problem);
+  for (const [status, entries] of Map.groupBy(problems, (problem) => problem.status)) {
+    operation.responses[status] = problemResponse(entries);
   }
 }
 
-/** Zod's own conversion to the JSON Schema of OpenAPI 3.1; a schema with an id becomes a named component. */
+function impliedErrors(
+  { parameters = [], requestBody }: Operation,
+  endpoint: EndpointEntry,
+): AppErrorClass[] {
+  const errors: AppErrorClass[] = [ValidationFailedError, InternalError, UnavailableError];
+  if (!endpoint.isPublic) errors.push(UnauthenticatedError);
+  if (endpoint.hasRoles) errors.push(ForbiddenError);
+  if (isPaged(endpoint.options.returns)) errors.push(InvalidCursorError);
+  if (requestBody) errors.push(PayloadTooLargeError, UnsupportedMediaTypeError);
+  if (requestBody?.content['application/json']) errors.push(MalformedJsonError);
+  if (parameters.some((parameter) => parameter.in === 'path')) errors.push(NotFoundError);
+  return errors;
+}
+
+/** Zod's own conversion to the JSON Schema of OpenAPI 3.1. A schema with an id becomes a component. */
 function convert(schema: z.ZodType, { schemaType }: { schemaType: 'input' | 'output' }) {
   const {
     $schema,
     $defs = {},
     ...rest
-  } = z.toJSONSchema(schema, { io: schemaType, target: 'draft-2020-12' });
+  } = pointToComponents(z.toJSONSchema(schema, { io: schemaType, target: 'draft-2020-12' }));
   void $schema;
   return { schema: rest, components: $defs };
+}
+
+/** Zod refers to `$defs` of the schema; in the document these are components. */
+function pointToComponents<T extends object>(schema: T): T {
+  return JSON.parse(JSON.stringify(schema).replaceAll('"#/$defs/', '"#/components/schemas/')) as T;
 }

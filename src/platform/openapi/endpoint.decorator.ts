@@ -1,72 +1,52 @@
-import { applyDecorators, HttpCode, SerializeOptions } from '@nestjs/common';
-import { ROUTE_ARGS_METADATA } from '@nestjs/common/constants.js';
-import { RouteParamtypes } from '@nestjs/common/enums/route-paramtypes.enum.js';
-import { ApiBearerAuth, ApiOperation, ApiResponse } from '@nestjs/swagger';
+import { applyDecorators, HttpCode, SerializeOptions, SetMetadata } from '@nestjs/common';
+import { ApiOperation, ApiResponse } from '@nestjs/swagger';
 import { z } from 'zod';
 import type { AppErrorClass } from '../errors/app-error.ts';
-import {
-  ForbiddenError,
-  InternalError,
-  InvalidCursorError,
-  MalformedJsonError,
-  NotFoundError,
-  PayloadTooLargeError,
-  UnauthenticatedError,
-  UnavailableError,
-  UnsupportedMediaTypeError,
-  ValidationFailedError,
-} from '../errors/platform.errors.ts';
-import { IS_PUBLIC, ROLES } from '../security/access.decorators.ts';
-import { TAKES_QUERY } from '../http/unknown-query.interceptor.ts';
-import { problemResponse } from './problem-response.ts';
 
 export interface EndpointOptions {
+  /** Verb and noun: "List jobs". */
   summary: string;
   description?: string;
-  /** Of the success; 200 unless given, 204 where nothing is returned. */
+  /** Status of the success; default 200, or 204 without a body. */
   status?: number;
-  /** What leaves the server, and nothing besides: `item(…)`, `list(…)` or `page(…)`. Left out: no body. */
+  /** Response schema: `item(…)`, `list(…)` or `page(…)`. Other properties are removed. Left out: no body. */
   returns?: z.ZodType;
-  /** Sent instead of JSON, for example `text/csv`. */
+  /** Media type of a response that is not JSON, for example `text/csv`. */
   produces?: string;
-  /** What this route may refuse, beyond what any route of its kind may. */
+  /** Errors of this route, in addition to those that follow from its kind (see document.ts). */
   errors?: AppErrorClass[];
+  /** Errors that the client gets as `error=` in the query of a redirect. */
+  redirectErrors?: AppErrorClass[];
   headers?: Record<string, { description: string; schema: { type: 'string' } }>;
 }
 
+export const ENDPOINT = 'openapi:endpoint';
+
 /**
- * Everything a client may know about a route, in one place: the whitelist of its answer and its OpenAPI description.
- * Written above `@Public()` and `@Roles()`, which it reads.
+ * Describes a route in one place: its response schema and its OpenAPI operation. The operationId is the name of the
+ * handler method. Errors, security and rate limits are added when the document is built, so decorators may be in any order.
  */
 export function Endpoint(options: EndpointOptions): MethodDecorator {
-  return (target, key, descriptor) => {
-    const handler = descriptor.value as object;
-    const status = options.status ?? (options.returns || options.produces ? 200 : 204);
-    const args = Object.keys(
-      (Reflect.getMetadata(ROUTE_ARGS_METADATA, target.constructor, key) as object | undefined) ?? {},
-    ).map((name) => Number(name.split(':')[0]) as RouteParamtypes);
-    Reflect.defineMetadata(TAKES_QUERY, args.includes(RouteParamtypes.QUERY), handler);
-    const errors = [...(options.errors ?? []), ...impliedErrors(handler, args)];
-    if (isPaged(options.returns)) errors.push(InvalidCursorError);
-    applyDecorators(
-      HttpCode(status),
-      ApiOperation({
-        summary: options.summary,
-        ...(options.description && { description: options.description }),
-      }),
-      ...success(status, options),
-      ...problems(errors),
-      ...(Reflect.getMetadata(IS_PUBLIC, handler) ? [] : [ApiBearerAuth()]),
-    )(target, key, descriptor);
-  };
+  const { summary, description } = options;
+  return applyDecorators(
+    SetMetadata(ENDPOINT, options),
+    HttpCode(successStatus(options)),
+    ApiOperation({ summary, ...(description && { description }) }),
+    ...describeSuccess(options),
+  );
 }
 
+const successStatus = ({ status, returns, produces }: EndpointOptions): number =>
+  status ?? (returns || produces ? 200 : 204);
+
 const DESCRIPTIONS: Record<number, string> = {
-  204: 'Done; there is nothing to say.',
-  302: 'It goes on elsewhere: see Location.',
+  204: 'Success, without a body.',
+  302: 'Redirect to the URL in `Location`.',
 };
 
-function success(status: number, { returns, produces, headers }: EndpointOptions) {
+function describeSuccess(options: EndpointOptions) {
+  const { returns, produces, headers } = options;
+  const status = successStatus(options);
   const description = DESCRIPTIONS[status] ?? 'Success.';
   if (produces) {
     const content = { [produces]: { schema: { type: 'string' as const, format: 'binary' } } };
@@ -79,26 +59,6 @@ function success(status: number, { returns, produces, headers }: EndpointOptions
   ];
 }
 
-/** Whether it is a `page(…)`. */
-const isPaged = (returns: z.ZodType | undefined): boolean =>
+/** Whether a response schema was made by `page(…)`. */
+export const isPaged = (returns: z.ZodType | undefined): boolean =>
   returns instanceof z.ZodObject && 'meta' in returns.shape;
-
-/** What every route of this kind may answer, whatever it does. */
-function impliedErrors(handler: object, args: RouteParamtypes[]): AppErrorClass[] {
-  const errors: AppErrorClass[] = [ValidationFailedError, InternalError, UnavailableError];
-  if (!Reflect.getMetadata(IS_PUBLIC, handler)) errors.push(UnauthenticatedError);
-  if (Reflect.getMetadata(ROLES, handler)) errors.push(ForbiddenError);
-  if (args.includes(RouteParamtypes.BODY)) {
-    errors.push(MalformedJsonError, PayloadTooLargeError, UnsupportedMediaTypeError);
-  }
-  if (args.includes(RouteParamtypes.PARAM)) errors.push(NotFoundError);
-  return errors;
-}
-
-function problems(errors: AppErrorClass[]) {
-  const byStatus = Map.groupBy(
-    [...new Set(errors)].map((error) => error.problem),
-    (problem) => problem.status,
-  );
-  return [...byStatus].map(([status, entries]) => ApiResponse({ status, ...problemResponse(entries) }));
-}

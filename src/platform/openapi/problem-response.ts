@@ -1,7 +1,24 @@
+import { z } from 'zod';
 import type { Problem } from '../errors/app-error.ts';
-import { problemSchema } from './problem.schema.ts';
 
-/** What may be refused with one status: OpenAPI has room for one response a status, so its examples are the codes. */
+/** The body of every error (RFC 9457). */
+export const problemSchema = z
+  .object({
+    type: z.string().describe('A URL that documents the code.'),
+    title: z.string().describe('Short, and always the same for one code.'),
+    status: z.int(),
+    code: z.string().describe('Stable: use it to tell errors apart.'),
+    detail: z.string().describe('What is wrong in this case, and what to do next.'),
+    instance: z.string().optional().describe('Path of the request.'),
+    correlationId: z.string().optional().describe('Identifies this request in the logs.'),
+    details: z
+      .array(z.object({ path: z.string(), code: z.string(), message: z.string() }))
+      .optional()
+      .describe('One entry per invalid field, at most 50.'),
+  })
+  .meta({ id: 'Problem' });
+
+/** The errors of one status. OpenAPI allows one response per status, so each code is an example. */
 export function problemResponse(problems: Problem[]) {
   return {
     description: problems.map(({ code, title }) => `\`${code}\`: ${title}`).join('  \n'),
@@ -9,7 +26,10 @@ export function problemResponse(problems: Problem[]) {
       'application/problem+json': {
         schema: { $ref: `#/components/schemas/${problemSchema.meta()?.id}` },
         examples: Object.fromEntries(
-          problems.map(({ code, status, title }) => [code, { value: { code, status, title } }]),
+          problems.map(({ code, status, title, detail }) => [
+            code,
+            { value: { code, status, title, detail } },
+          ]),
         ),
       },
     },

@@ -1,4 +1,5 @@
 import { Body, Controller, Headers, Post, Res } from '@nestjs/common';
+import { ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import { Readable } from 'node:stream';
 import { jobSchema, jobView } from '../../jobs/jobs.schemas.ts';
@@ -15,6 +16,7 @@ import type { Principal } from '../../platform/security/principal.ts';
 import { ImportFileInvalidError } from '../users.errors.ts';
 import { UserImportsService } from './user-imports.service.ts';
 
+@ApiTags('Users')
 @Controller({ path: 'users/imports', version: '1' })
 export class UserImportsController {
   constructor(private readonly imports: UserImportsService) {}
@@ -31,7 +33,7 @@ export class UserImportsController {
   })
   @Roles('admin')
   @Consumes(CSV)
-  async start(
+  async importUsers(
     @Body() body: unknown,
     @Headers('content-length') contentLength: string | undefined,
     @CurrentUser() { userId }: Principal,

@@ -1,4 +1,5 @@
 import { Body, Controller, Param, Post, Req } from '@nestjs/common';
+import { ApiTags } from '@nestjs/swagger';
 import type { FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { item, text } from '../../platform/http/schemas.ts';
@@ -16,6 +17,7 @@ const acceptedWebhookSchema = z
   .object({ status: z.literal('accepted') })
   .meta({ id: 'AcceptedWebhook', description: 'The same answer for an event that was sent before.' });
 
+@ApiTags('Webhooks')
 @Controller({ path: 'webhooks', version: '1' })
 export class InboundWebhooksController {
   constructor(private readonly webhooks: InboundWebhooksService) {}
@@ -31,7 +33,7 @@ export class InboundWebhooksController {
   @Public()
   @RateLimit('webhook')
   @RawBody(BODY_MAX_BYTES)
-  async receive(
+  async receiveWebhook(
     @Param('source', { schema: text({ min: 1, max: SOURCE_MAX }) }) source: string,
     @Body() body: unknown,
     @Req() { headers }: FastifyRequest,

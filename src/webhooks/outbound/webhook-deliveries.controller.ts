@@ -1,4 +1,5 @@
 import { Body, Controller, Get, Param, Post, Query } from '@nestjs/common';
+import { ApiTags } from '@nestjs/swagger';
 import { ConflictError, LimitReachedError } from '../../platform/errors/platform.errors.ts';
 import { item, page } from '../../platform/http/schemas.ts';
 import { Endpoint } from '../../platform/openapi/endpoint.decorator.ts';
@@ -21,6 +22,7 @@ import { WebhookEndpointsService } from './webhook-endpoints.service.ts';
 
 const ID = { schema: webhookEndpointIdSchema };
 
+@ApiTags('Webhooks')
 @Controller({ version: '1' })
 export class WebhookDeliveriesController {
   constructor(
@@ -30,7 +32,7 @@ export class WebhookDeliveriesController {
 
   @Get('webhook-endpoints/:id/deliveries')
   @Endpoint({ summary: 'What was sent to a webhook endpoint', returns: page(webhookDeliverySchema) })
-  async list(
+  async listWebhookDeliveries(
     @Param('id', ID) id: string,
     @Query({ schema: webhookDeliveriesQuerySchema }) query: WebhookDeliveriesQuery,
     @CurrentUser() caller: Principal,
@@ -48,7 +50,7 @@ export class WebhookDeliveriesController {
     returns: item(redeliveredSchema),
     errors: [ConflictError, LimitReachedError],
   })
-  async redeliverMany(
+  async redeliverWebhookDeliveries(
     @Param('id', ID) id: string,
     @Body({ schema: redeliverManySchema }) body: RedeliverMany,
     @CurrentUser() caller: Principal,
@@ -59,7 +61,7 @@ export class WebhookDeliveriesController {
 
   @Get('webhook-deliveries/:id/attempts')
   @Endpoint({ summary: 'What became of each attempt to deliver', returns: page(webhookAttemptSchema) })
-  listAttempts(
+  listDeliveryAttempts(
     @Param('id', ID) id: string,
     @Query({ schema: webhookAttemptsQuerySchema }) query: WebhookAttemptsQuery,
     @CurrentUser() caller: Principal,
@@ -75,7 +77,7 @@ export class WebhookDeliveriesController {
     returns: item(webhookDeliverySchema),
     errors: [ConflictError],
   })
-  async redeliver(@Param('id', ID) id: string, @CurrentUser() caller: Principal) {
+  async redeliverWebhookDelivery(@Param('id', ID) id: string, @CurrentUser() caller: Principal) {
     return { data: await this.deliveries.redeliver(id, caller) };
   }
 }

@@ -1,5 +1,5 @@
 import { Body, Controller, Delete, Get, Param, Patch, Post, Query, Res } from '@nestjs/common';
-import { ApiHeader } from '@nestjs/swagger';
+import { ApiTags, ApiHeader } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import {
   ConflictError,
@@ -29,6 +29,7 @@ import { WebhookEndpointsService } from './webhook-endpoints.service.ts';
 
 const ID = { schema: webhookEndpointIdSchema };
 
+@ApiTags('Webhooks')
 @Controller({ path: 'webhook-endpoints', version: '1' })
 export class WebhookEndpointsController {
   constructor(
@@ -38,7 +39,7 @@ export class WebhookEndpointsController {
 
   @Get()
   @Endpoint({ summary: 'List own webhook endpoints', returns: page(webhookEndpointSchema) })
-  list(
+  listWebhookEndpoints(
     @Query({ schema: webhookEndpointsQuerySchema }) query: WebhookEndpointsQuery,
     @CurrentUser() caller: Principal,
   ) {
@@ -53,7 +54,7 @@ export class WebhookEndpointsController {
     returns: item(webhookEndpointWithSecretSchema),
     errors: [ForbiddenError, LimitReachedError],
   })
-  async create(
+  async createWebhookEndpoint(
     @Body({ schema: createWebhookEndpointSchema }) body: CreateWebhookEndpoint,
     @CurrentUser() caller: Principal,
     @Res({ passthrough: true }) reply: FastifyReply,
@@ -66,7 +67,7 @@ export class WebhookEndpointsController {
 
   @Get(':id')
   @Endpoint({ summary: 'Read a webhook endpoint', returns: item(webhookEndpointSchema) })
-  async get(
+  async getWebhookEndpoint(
     @Param('id', ID) id: string,
     @CurrentUser() caller: Principal,
     @Res({ passthrough: true }) reply: FastifyReply,
@@ -83,7 +84,7 @@ export class WebhookEndpointsController {
     returns: item(webhookEndpointSchema),
     errors: [ForbiddenError, PreconditionFailedError],
   })
-  async update(
+  async updateWebhookEndpoint(
     @Param('id', ID) id: string,
     @Body({ schema: updateWebhookEndpointSchema }) body: UpdateWebhookEndpoint,
     @CurrentUser() caller: Principal,
@@ -100,7 +101,7 @@ export class WebhookEndpointsController {
     summary: 'Delete a webhook endpoint',
     description: 'What was not delivered yet never will be.',
   })
-  async delete(@Param('id', ID) id: string, @CurrentUser() caller: Principal) {
+  async deleteWebhookEndpoint(@Param('id', ID) id: string, @CurrentUser() caller: Principal) {
     await this.endpoints.delete(id, caller);
   }
 
@@ -111,7 +112,7 @@ export class WebhookEndpointsController {
     status: 200,
     returns: item(webhookEndpointWithSecretSchema),
   })
-  async rotateSecret(
+  async rotateWebhookSecret(
     @Param('id', ID) id: string,
     @CurrentUser() caller: Principal,
     @Res({ passthrough: true }) reply: FastifyReply,
@@ -128,7 +129,7 @@ export class WebhookEndpointsController {
     returns: item(webhookDeliverySchema),
     errors: [ConflictError],
   })
-  async ping(@Param('id', ID) id: string, @CurrentUser() caller: Principal) {
+  async pingWebhookEndpoint(@Param('id', ID) id: string, @CurrentUser() caller: Principal) {
     return { data: await this.deliveries.ping(await this.endpoints.get(id, caller)) };
   }
 }
