@@ -14,7 +14,7 @@ beforeAll(async () => {
 afterAll(() => app.stop());
 
 describe('POST /v1/auth/login', () => {
-  it('gives a pair of tokens, and nothing else', async () => {
+  it('returns a token pair and nothing else', async () => {
     const { user } = await createUser(app);
 
     const answer = await login(user.email);
@@ -31,7 +31,7 @@ describe('POST /v1/auth/login', () => {
     expect(answer.headers).not.toHaveProperty('set-cookie');
   });
 
-  it('takes the address in capitals', async () => {
+  it('accepts the email in any case', async () => {
     const { user } = await createUser(app);
 
     const answer = await login(user.email.toUpperCase());
@@ -39,7 +39,7 @@ describe('POST /v1/auth/login', () => {
     expect(answer.status).toBe(200);
   });
 
-  it('answers a wrong password, an unknown address and an account without a password alike', async () => {
+  it('responds the same to a wrong password, an unknown email and an account without a password', async () => {
     const { user } = await createUser(app);
     const { user: imported } = await createUser(app);
     await app.db.query('UPDATE users SET password_hash = NULL WHERE id = $1', [imported.id]);
@@ -60,7 +60,7 @@ describe('POST /v1/auth/login', () => {
     }
   });
 
-  it('takes as long for an unknown address as for a wrong password', async () => {
+  it('takes as long for an unknown email as for a wrong password', async () => {
     const email = 'registered@example.com';
     await app.http().post('/v1/auth/register').send({ email, password: PASSWORD, displayName: 'Registered' });
     const took = { unknown: [] as number[], wrong: [] as number[] };
@@ -77,9 +77,9 @@ describe('POST /v1/auth/login', () => {
   });
 
   it.each([
-    ['that is not confirmed', { emailVerifiedAt: null }, 'EMAIL_NOT_VERIFIED'],
-    ['that is suspended', { status: 'suspended' }, 'ACCOUNT_SUSPENDED'],
-  ] as const)('tells of an account %s only who knows its password', async (_name, state, code) => {
+    ['unverified', { emailVerifiedAt: null }, 'EMAIL_NOT_VERIFIED'],
+    ['suspended', { status: 'suspended' }, 'ACCOUNT_SUSPENDED'],
+  ] as const)('reports an account as %s only with the right password', async (_name, state, code) => {
     const { user } = await createUser(app, state);
 
     const [right, wrong] = await Promise.all([login(user.email), login(user.email, 'not the password')]);
@@ -89,7 +89,7 @@ describe('POST /v1/auth/login', () => {
     expect(await sessionsOf(user.id)).toEqual([]);
   });
 
-  it('begins a session of its own each time, and keeps what it came from', async () => {
+  it('starts a new session each time and stores its source', async () => {
     const { user } = await createUser(app);
 
     await Promise.all(times(2, () => login(user.email).set('user-agent', `Agent ${'x'.repeat(1_000)}`)));
@@ -105,7 +105,7 @@ describe('POST /v1/auth/login', () => {
     expect(sessions[0].user_agent.length).toBeLessThan(500);
   });
 
-  it('does not believe a stranger who names another source', async () => {
+  it('ignores X-Forwarded-For from an untrusted source', async () => {
     const { user } = await createUser(app);
 
     await login(user.email).set('x-forwarded-for', '203.0.113.7').set('forwarded', 'for=203.0.113.7');
@@ -114,7 +114,7 @@ describe('POST /v1/auth/login', () => {
     expect(session.ip_address).toMatch(/127\.0\.0\.1$/);
   });
 
-  it('is open to who sends a token that is no longer good', async () => {
+  it('works with an expired access token in the request', async () => {
     const { user } = await createUser(app);
 
     const answer = await login(user.email).set('authorization', 'Bearer expired');

@@ -31,7 +31,7 @@ describe('the demo', () => {
   afterAll(() => app.stop());
 
   it(
-    'goes through every journey, and sees its webhooks delivered and signed',
+    'completes all journeys and verifies the signatures of its webhooks',
     async () => {
       const { stdout } = await run(process.execPath, [DEMO], { env, timeout: LIMIT_MS });
 
@@ -44,7 +44,7 @@ describe('the demo', () => {
   );
 
   it(
-    'says which address the server would have to allow, where it sends nothing to this machine',
+    'names the address to allow if the server sends no webhooks to this machine',
     async () => {
       const { stdout } = await run(process.execPath, [DEMO], {
         env: { ...env, WEBHOOK_RECEIVER_PORT: String(await freePort()) },

@@ -20,7 +20,7 @@ beforeAll(async () => {
 afterAll(() => app.stop());
 
 describe('POST /v1/auth/change-password', () => {
-  it('ends the other sessions on every instance, and leaves this one', async () => {
+  it('revokes the other sessions on all instances and keeps this one', async () => {
     const here = await signedIn(app);
     const elsewhere = await signedInAgain(here);
     expect((await elsewhere.get('/v1/users/me', other)).status).toBe(200);
@@ -39,7 +39,7 @@ describe('POST /v1/auth/change-password', () => {
     expect((await refresh(here.refreshToken)).status).toBe(200);
   });
 
-  it('makes the new password the only one', async () => {
+  it('replaces the old password', async () => {
     const user = await signedIn(app);
 
     await change(user);
@@ -48,7 +48,7 @@ describe('POST /v1/auth/change-password', () => {
     expect((await signIn(user.user.email, NEW)).status).toBe(200);
   });
 
-  it('tells the owner', async () => {
+  it('notifies the owner', async () => {
     const user = await signedIn(app);
 
     await change(user);
@@ -58,7 +58,7 @@ describe('POST /v1/auth/change-password', () => {
     expect(raw).not.toContain(NEW);
   });
 
-  it('voids the links that were mailed before', async () => {
+  it('revokes links that were mailed before', async () => {
     const user = await signedIn(app);
     await app.http().post('/v1/auth/forgot-password').send({ email: user.user.email });
     const token = await app.mailbox.token(user.user.email);
@@ -73,7 +73,7 @@ describe('POST /v1/auth/change-password', () => {
     expect((await signIn(user.user.email, NEW)).status).toBe(200);
   });
 
-  it('needs the current password', async () => {
+  it('requires the current password', async () => {
     const user = await signedIn(app);
 
     const answer = await change(user, { currentPassword: 'not the current one' });
@@ -83,7 +83,7 @@ describe('POST /v1/auth/change-password', () => {
     expect((await signIn(user.user.email, OLD)).status).toBe(200);
   });
 
-  it('lets one of two changes at once win', async () => {
+  it('lets only one of two parallel changes succeed', async () => {
     const user = await signedIn(app);
 
     const answers = await Promise.all(times(2, (index) => change(user, { newPassword: `${NEW} ${index}` })));
@@ -94,7 +94,7 @@ describe('POST /v1/auth/change-password', () => {
     expect(tries.map(({ status }) => status)).toEqual(winner === 0 ? [200, 401] : [401, 200]);
   });
 
-  it('works while the hash is still one of weaker parameters', async () => {
+  it('works while the stored hash has weaker parameters', async () => {
     const user = await signedIn(app);
     const weaker = await hash(OLD, { memoryCost: 8, timeCost: 1, parallelism: 1 });
     await app.db.query('UPDATE users SET password_hash = $2 WHERE id = $1', [user.user.id, weaker]);
@@ -114,7 +114,7 @@ describe('POST /v1/auth/change-password', () => {
       'newPassword',
       'TOO_COMMON',
     ],
-  ])('is refused when %s', async (_name, body, path, code) => {
+  ])('is rejected when %s', async (_name, body, path, code) => {
     const user = await signedIn(app);
 
     const answer = await user.post('/v1/auth/change-password', body);
@@ -122,7 +122,7 @@ describe('POST /v1/auth/change-password', () => {
     expect(answer).toMatchObject({ status: 422, body: { details: [{ path, code }] } });
   });
 
-  it('is refused when the new password holds the name of the address', async () => {
+  it('is rejected when the new password contains the name part of the email', async () => {
     const name = `ada.lovelace.${randomUUID().slice(0, 8)}`;
     const user = await signedIn(app, { email: `${name}@example.com` });
 
@@ -134,7 +134,7 @@ describe('POST /v1/auth/change-password', () => {
     });
   });
 
-  it('is no way for an account without a password to be given one', async () => {
+  it('does not set a password for an account that has none', async () => {
     const user = await signedIn(app);
     await app.db.query('UPDATE users SET password_hash = NULL WHERE id = $1', [user.user.id]);
 

@@ -22,7 +22,7 @@ beforeAll(async () => {
 afterAll(() => app.stop());
 
 describe('the hash of a password', () => {
-  it('is argon2id with a salt of its own', async () => {
+  it('is argon2id with its own salt', async () => {
     const emails = times(2, () => `${randomUUID()}@example.com`);
 
     for (const email of emails)
@@ -57,7 +57,7 @@ describe('the hash of a password', () => {
     expect(await hashOf(email)).toBe(weak);
   });
 
-  it('is renewed under sign-ins at once, all of which succeed', async () => {
+  it('is renewed by parallel sign-ins, which all succeed', async () => {
     const email = await userWith(await hash(PASSWORD, { memoryCost: 8, timeCost: 1, parallelism: 1 }));
 
     const answers = await Promise.all(times(8, () => signIn(email)));
@@ -67,8 +67,8 @@ describe('the hash of a password', () => {
   });
 });
 
-describe('three hundred sign-ins at once', () => {
-  it('leave the API alive and its memory bounded', async () => {
+describe('three hundred parallel sign-ins', () => {
+  it('keep the API responsive and its memory bounded', async () => {
     const emails = await Promise.all(times(300, async () => userWith(null)));
     await signInAt(emails[0]!);
     const before = residentBytes(instance);
@@ -97,7 +97,7 @@ describe('three hundred sign-ins at once', () => {
     expect(residentBytes(instance) - before).toBeLessThan(250 * 1024 * 1024);
   });
 
-  it('beyond those that can wait, are told to come back', async () => {
+  it('get 503 with Retry-After once the queue is full', async () => {
     const emails = times(700, () => `${randomUUID()}@example.com`);
 
     const answers = await Promise.all(emails.map(signInAt));

@@ -77,7 +77,7 @@ describe.each(backends)('the mail server, with the queue on %s,', (backend) => {
     return Math.max(0, rows[0]?.ms ?? 0);
   }
 
-  it('may be down for ten minutes: registrations are taken, and every mail goes out once after', async () => {
+  it('can be down for ten minutes: registrations succeed, and each mail is sent once afterwards', async () => {
     await smtp.down();
     const ledger = await register(PEOPLE);
     let walked = 0;
@@ -101,7 +101,7 @@ describe.each(backends)('the mail server, with the queue on %s,', (backend) => {
     });
   }, 120_000);
 
-  it('may hang up once it has the mail: what comes again is the same message', async () => {
+  it('can hang up after it received a mail: the retry is the same message', async () => {
     smtp.mood = 'hangs up';
     const ledger = await register(5);
     await until(() => new Set(taken(ledger)).size === 5, 'every mail to have been there');
@@ -126,7 +126,7 @@ describe.each(backends)('the mail server, with the queue on %s,', (backend) => {
     });
   }, 60_000);
 
-  it('may say nothing at all: the attempt is given up, and the next one succeeds', async () => {
+  it('can stop responding: the attempt times out, and the next one succeeds', async () => {
     smtp.mood = 'holds';
     const ledger = await register(2);
     await until(() => smtp.held.length === 2, 'the mails to hang');

@@ -88,7 +88,7 @@ class Post {
   }
 }
 
-describe('a worker that is killed while it sends a mail', () => {
+describe('a worker killed while it sends a mail', () => {
   let posts: Post[];
 
   beforeAll(async () => {
@@ -108,7 +108,7 @@ describe('a worker that is killed while it sends a mail', () => {
     return new Date(job.finished_at).getTime() - killedAt;
   }
 
-  it('is replaced by the other one within a minute, twenty times out of twenty, and each mail goes out once', async () => {
+  it('is replaced by another one within a minute, twenty of twenty times, and each mail is sent once', async () => {
     const all = await Promise.all(
       posts.map(async (post) => {
         const took: number[] = [];
@@ -134,7 +134,7 @@ describe('a worker that is killed while it sends a mail', () => {
     }
   }, 240_000);
 
-  it('sends no second mail when it dies between the effect and the queue hearing of it', async () => {
+  it('sends no second mail if it dies after the commit and before the queue is updated', async () => {
     for (const [n, post] of posts.entries()) {
       const before = post.taken.length;
       const { keys } = await post.hold(3);
@@ -168,7 +168,7 @@ describe('a worker that is killed while it sends a mail', () => {
   }, 120_000);
 });
 
-describe('a worker with the settings of production that is killed', () => {
+describe('a killed worker with production settings', () => {
   let posts: Post[];
 
   beforeAll(async () => {
@@ -177,7 +177,7 @@ describe('a worker with the settings of production that is killed', () => {
 
   afterAll(() => Promise.all(posts.map((post) => post.stop())));
 
-  it('is replaced within a minute, all its jobs at once', async () => {
+  it('is replaced within a minute, for all its jobs', async () => {
     await Promise.all(
       posts.map(async (post, n) => {
         const { keys, worker } = await post.hold(6);
