@@ -6,6 +6,7 @@ import { AccessModule } from './auth/sessions/access.module.ts';
 import { DashboardModule } from './dashboard/dashboard.module.ts';
 import { JobsModule } from './jobs/jobs.module.ts';
 import { MailModule } from './mail/mail.module.ts';
+import { JobNotificationsModule } from './notifications/job-notifications.module.ts';
 import { NotificationsModule } from './notifications/notifications.module.ts';
 import { BusModule } from './platform/bus/bus.module.ts';
 import { Config } from './platform/config/config.ts';
@@ -46,6 +47,7 @@ import { WebhooksModule } from './webhooks/outbound/webhooks.module.ts';
     MailModule,
     ReferenceClientModule,
     NotificationsModule,
+    JobNotificationsModule,
     WebhooksModule,
     InboundWebhooksModule,
     DashboardModule,

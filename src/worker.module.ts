@@ -5,6 +5,7 @@ import { JobWorkerModule } from './jobs/job-worker.module.ts';
 import { JobsModule } from './jobs/jobs.module.ts';
 import { MailModule } from './mail/mail.module.ts';
 import { MailSendHandler } from './mail/mail-send.handler.ts';
+import { JobNotificationsModule } from './notifications/job-notifications.module.ts';
 import { NotificationsModule } from './notifications/notifications.module.ts';
 import { BusModule } from './platform/bus/bus.module.ts';
 import { Config } from './platform/config/config.ts';
@@ -46,6 +47,7 @@ import { WebhooksModule } from './webhooks/outbound/webhooks.module.ts';
     JobsModule,
     MailModule,
     NotificationsModule,
+    JobNotificationsModule,
     WebhooksModule,
     InboundWebhooksModule,
   ],

@@ -7,13 +7,13 @@ import type { Principal } from '../platform/security/principal.ts';
 import { notificationIdSchema, notificationSchema } from './notifications.schemas.ts';
 import { channelOf, NotificationsService } from './notifications.service.ts';
 
-/** Read at a time, so that what a slow reader has missed isn't all in memory. */
+/** Rows per read, so that a slow reader's backlog is never all in memory. */
 const BATCH = 50;
 const POLL_MS = 30_000;
 
 /**
- * Notifications as they come. A message of the bus only says that there are some: they are read from Postgres in the
- * order of their positions, from where this stream has got to, so that none is left out and none comes twice.
+ * The live stream of a user's notifications. A bus message only wakes it: it reads rows from PostgreSQL in the order of
+ * their positions, after the last one it sent, so it sends each notification exactly once.
  */
 @Injectable()
 export class NotificationStreamService {
@@ -25,7 +25,7 @@ export class NotificationStreamService {
 
   async open(caller: Principal, lastEventId: unknown, reply: FastifyReply): Promise<EventStream> {
     const { userId } = caller;
-    // What we never sent as an id can't be gone on from.
+    // Ignore a Last-Event-ID that is no id of ours.
     const lastSeen = notificationIdSchema.safeParse(lastEventId);
     let position = await this.notifications.positionAfter(userId, lastSeen.data);
     const stream = this.streams.open('notifications', caller, reply);

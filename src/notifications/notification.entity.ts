@@ -1,19 +1,7 @@
 import { Column, CreateDateColumn, Entity, Index, JoinColumn, ManyToOne, PrimaryColumn } from 'typeorm';
 import { User } from '../users/user.entity.ts';
 
-export const notificationTypes = [
-  'job-completed',
-  'job-failed',
-  'refresh-token-reused',
-  'password-changed',
-  'email-changed',
-  'identity-linked',
-  'identity-unlinked',
-  'webhook-endpoint-disabled',
-] as const;
-export type NotificationType = (typeof notificationTypes)[number];
-
-/** A message to one person, shown in the application. */
+/** A message to one user, shown in the application. */
 @Entity('notifications')
 @Index('notifications_position_idx', ['userId', 'position'])
 @Index('notifications_user_id_idx', ['userId', 'createdAt', 'id'])
@@ -22,7 +10,7 @@ export class Notification {
   @PrimaryColumn('uuid')
   id!: string;
 
-  /** In the order of the commits, for one user: what a stream goes on from. A bigint, so the driver gives a string. */
+  /** Follows the commit order of one user's notifications, so a stream resumes from it. A bigint, which the driver returns as a string. */
   @Column({
     type: 'bigint',
     generated: 'identity',
@@ -39,8 +27,9 @@ export class Notification {
   @JoinColumn({ name: 'user_id', foreignKeyConstraintName: 'notifications_user_id_fkey' })
   user?: User;
 
+  /** A name of the registered types, or of a newer or older release. */
   @Column('text')
-  type!: NotificationType;
+  type!: string;
 
   @Column('text')
   title!: string;
@@ -48,14 +37,14 @@ export class Notification {
   @Column('text')
   body!: string;
 
-  /** What a client may want to link to: ids, no secrets. */
+  /** Ids that a client may link to. No secrets. */
   @Column('jsonb', { default: {} })
   data!: Record<string, unknown>;
 
   @Column({ type: 'timestamptz', precision: 3, nullable: true })
   readAt!: Date | null;
 
-  /** Of the statement and not of its transaction, so that it follows the order under the lock. */
+  /** The time of the statement, not of its transaction, so that it follows the order of the lock. */
   @CreateDateColumn({ type: 'timestamptz', precision: 3, default: () => 'clock_timestamp()' })
   createdAt!: Date;
 }

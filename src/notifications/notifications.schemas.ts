@@ -1,22 +1,23 @@
 import { z } from 'zod';
 import { idSchema, pageQuery, timestampSchema } from '../platform/http/schemas.ts';
-import { notificationTypes } from './notification.entity.ts';
 
 export const notificationSchema = z
   .object({
     id: z.string(),
-    type: z.enum(notificationTypes),
+    type: z
+      .string()
+      .describe('For example `job-completed`. Show the title and body of a type that you don’t know.'),
     title: z.string(),
     body: z.string(),
     data: z
       .record(z.string(), z.unknown())
-      .describe('Ids of what it is about; what there is depends on the type.'),
+      .describe('Ids of the resources it is about. The keys depend on the type.'),
     readAt: timestampSchema.nullable(),
     createdAt: timestampSchema,
   })
   .meta({ id: 'Notification' });
 
-export const unreadMeta = { unreadCount: z.int().describe('Of all own notifications, not of this page.') };
+export const unreadMeta = { unreadCount: z.int().describe('Unread notifications of the user on all pages.') };
 
 export const notificationsQuerySchema = pageQuery(['createdAt'], {
   unread: z.stringbool({ truthy: ['true'], falsy: ['false'] }).optional(),

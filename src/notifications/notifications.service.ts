@@ -2,25 +2,31 @@ import { Injectable } from '@nestjs/common';
 import { InjectRepository } from '@nestjs/typeorm';
 import { randomUUIDv7 } from 'node:crypto';
 import { DataSource, type EntityManager, IsNull, MoreThan, Not, type Repository } from 'typeorm';
+import type { z } from 'zod';
 import { MessageBus } from '../platform/bus/message-bus.ts';
 import { NotFoundError } from '../platform/errors/platform.errors.ts';
 import { Paginator } from '../platform/pagination/paginator.ts';
 import type { Principal } from '../platform/security/principal.ts';
 import { Notification } from './notification.entity.ts';
+import { type NotificationType, NotificationTypes } from './notification-types.ts';
 import type { NotificationsQuery } from './notifications.schemas.ts';
 
-export type NewNotification = Pick<Notification, 'userId' | 'type' | 'title' | 'body'> &
-  Partial<Pick<Notification, 'data'>>;
+export interface NewNotification<Schema extends z.ZodType = z.ZodType> {
+  userId: string;
+  title: string;
+  body: string;
+  data: z.input<Schema>;
+}
 
-/** The newest that a user keeps; older ones are removed as new ones come. */
+/** A new notification removes the oldest beyond this number. */
 const KEPT_PER_USER_MAX = 1_000;
 
-/** Where streams hear that a user has something new. */
+/** The bus channel that wakes the streams of a user. */
 export const channelOf = (userId: string): string => `notifications:${userId}`;
 
 /**
- * Messages to people. Whatever changes those of a user does so under the lock of the user's row, one after the other:
- * so the count is right, and positions follow the order of the commits.
+ * Notifications to users. Every change locks the user's row, so changes of one user run one after the other: the unread
+ * count stays right, and positions follow the commit order.
  */
 @Injectable()
 export class NotificationsService {
@@ -29,25 +35,32 @@ export class NotificationsService {
     private readonly db: DataSource,
     private readonly bus: MessageBus,
     private readonly paginator: Paginator,
+    private readonly types: NotificationTypes,
   ) {}
 
-  /** Tells a user something in the transaction of what it tells of. An account that is gone is told nothing. */
-  async notify({ userId, type, title, body, data = {} }: NewNotification, tx: EntityManager): Promise<void> {
+  /** Creates a notification in the transaction of its cause. Does nothing for a deleted user. */
+  async notify<Type extends NotificationType>(
+    type: Type,
+    { userId, title, body, data }: NewNotification<Type['data']>,
+    tx: EntityManager,
+  ): Promise<void> {
+    if (!this.types.find(type.name)) throw new Error(`The notification type ${type.name} is not registered`);
+    const validData = type.data.parse(data);
     if (!(await lockUser(userId, tx))) return;
     const id = randomUUIDv7();
     await tx.query(
       `WITH notification AS (
          INSERT INTO notifications (id, user_id, type, title, body, data) VALUES ($1, $2, $3, $4, $5, $6)
-       ), surplus AS (
+       ), excess AS (
          DELETE FROM notifications WHERE user_id = $2 AND position <= (
            SELECT position FROM notifications WHERE user_id = $2
            ORDER BY position DESC OFFSET ${KEPT_PER_USER_MAX - 1} LIMIT 1
          ) RETURNING read_at
        )
        UPDATE users
-       SET unread_count = unread_count + 1 - (SELECT count(*) FROM surplus WHERE read_at IS NULL)
+       SET unread_count = unread_count + 1 - (SELECT count(*) FROM excess WHERE read_at IS NULL)
        WHERE id = $2`,
-      [id, userId, type, title, body, JSON.stringify(data)],
+      [id, userId, type.name, title, body, JSON.stringify(validData)],
     );
     this.bus.publishAfterCommit(tx, channelOf(userId), { id });
   }
@@ -66,17 +79,17 @@ export class NotificationsService {
     return { data, meta: { ...meta, unreadCount: await this.countUnread(userId) } };
   }
 
-  /** Reading again changes nothing, and keeps the time of the first. */
+  /** A notification that is already read keeps its time. */
   async markRead(id: string, { userId }: Principal): Promise<void> {
     if (!(await this.notifications.existsBy({ id, userId }))) throw new NotFoundError();
-    await this.read(userId, id);
+    await this.setRead(userId, id);
   }
 
   markAllRead({ userId }: Principal): Promise<void> {
-    return this.read(userId, null);
+    return this.setRead(userId, null);
   }
 
-  /** The next few of a user after a position, oldest first. */
+  /** The next notifications of a user after a position, oldest first. */
   listAfter(userId: string, position: string, limit: number): Promise<Notification[]> {
     return this.notifications.find({
       where: { userId, position: MoreThan(position) },
@@ -86,8 +99,8 @@ export class NotificationsService {
   }
 
   /**
-   * The position after which a stream begins: that of the last notification that its client has seen, or else the
-   * newest. One that was removed since was older than all that are kept.
+   * The position from which a stream starts: after the last notification that the client has seen, or else after the
+   * newest. If the last seen one has been removed, all kept ones are newer.
    */
   async positionAfter(userId: string, lastSeenId: string | undefined): Promise<string> {
     if (lastSeenId !== undefined) {
@@ -101,8 +114,8 @@ export class NotificationsService {
     return newest?.position ?? '0';
   }
 
-  /** One, or all where no id is given. */
-  private read(userId: string, id: string | null): Promise<void> {
+  /** Marks one notification as read, or all when the id is null. */
+  private setRead(userId: string, id: string | null): Promise<void> {
     return this.db.transaction(async (tx) => {
       await lockUser(userId, tx);
       await tx.query(
@@ -126,7 +139,7 @@ export class NotificationsService {
   }
 }
 
-/** False for an account that is gone. NO KEY: rows that refer to the user may be written meanwhile. */
+/** False for a deleted user. NO KEY, so that other transactions may still insert rows that refer to the user. */
 async function lockUser(userId: string, tx: EntityManager): Promise<boolean> {
   const rows = await tx.query<unknown[]>(
     `SELECT FROM users WHERE id = $1 AND deleted_at IS NULL FOR NO KEY UPDATE`,

@@ -4,7 +4,7 @@ import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import type { Socket } from 'node:net';
 import { KeyRing } from '../../src/auth/keys/key-ring.ts';
-import { notify } from '../factories/notification.factory.ts';
+import { insertUnknownNotification, notify } from '../factories/notification.factory.ts';
 import { TestApp } from '../support/app.ts';
 import { SignedIn, signedIn } from '../support/client.ts';
 import { EventSource, type StreamOptions } from '../support/event-source.ts';
@@ -45,7 +45,7 @@ describe.each(backends)('GET /v1/notifications/stream on %s', (backend) => {
     await notify(app, who.user.id, { title: 'old' });
     const sources = [await open(who), await open(who, { at: other.url })];
 
-    await notify(app, who.user.id, { title: 'new', data: { jobId: '1' } });
+    await notify(app, who.user.id, { title: 'new' });
 
     const { body } = await who.get('/v1/notifications?limit=1');
     for (const source of sources) {
@@ -71,6 +71,17 @@ describe.each(backends)('GET /v1/notifications/stream on %s', (backend) => {
     await until(() => source.retryMs, 'the hint when to come back');
     expect(source.retryMs).toBeGreaterThanOrEqual(1_000);
     expect(source.retryMs).toBeLessThanOrEqual(7_000);
+  });
+
+  it('sends a notification of an unknown type and those after it', async () => {
+    const who = await signedIn(app);
+    const source = await open(who);
+
+    await insertUnknownNotification(app, who.user.id);
+    await notify(app, who.user.id, { title: 'known' });
+
+    await source.untilReceived('notification', 2);
+    expect(titlesIn(source)).toEqual(['unknown', 'known']);
   });
 
   it('shows that it lives', async () => {

@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { JobFailure } from '../../src/jobs/job-handler.ts';
 import { User } from '../../src/users/user.entity.ts';
 import { untilJob } from '../factories/job.factory.ts';
-import { notify } from '../factories/notification.factory.ts';
+import { insertUnknownNotification, notify } from '../factories/notification.factory.ts';
 import { TestApp } from '../support/app.ts';
 import { login, SignedIn, signedIn } from '../support/client.ts';
 import { scriptedHandlers, startScripted } from '../support/scripted-jobs.ts';
@@ -51,10 +51,19 @@ describe('GET /v1/notifications', () => {
       type: 'job-completed',
       title: '2',
       body: 'It is done.',
-      data: {},
+      data: { jobId: '1', jobType: 'test' },
       readAt: null,
       createdAt: expect.stringMatching(/Z$/),
     });
+  });
+
+  it('shows a notification of a type that this release does not know', async () => {
+    const who = await withNotifications(1);
+    await insertUnknownNotification(app, who.user.id);
+
+    const { data } = await list(who);
+
+    expect(data.map(({ type }: { type: string }) => type)).toEqual(['from-a-newer-release', 'job-completed']);
   });
 
   it('pages through all of them, each once', async () => {
@@ -264,7 +273,7 @@ describe('what a user is told of', () => {
 
     const again = await login(app, newEmail, 'correct horse battery');
     const after = await told(new SignedIn(app, who.user, again.accessToken, again.refreshToken));
-    expect(statuses).toEqual([204, 400]);
+    expect(statuses).toEqual([204, 204]);
     expect([before, after]).toEqual([[], [{ type: 'email-changed', about: {} }]]);
   });
 

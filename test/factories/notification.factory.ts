@@ -1,20 +1,31 @@
 import type { EntityManager } from 'typeorm';
+import { jobCompleted } from '../../src/notifications/job-notifications.module.ts';
 import { type NewNotification, NotificationsService } from '../../src/notifications/notifications.service.ts';
 import type { TestApp } from '../support/app.ts';
 
-/** Tells a user something as a service does, in the transaction of its cause. */
+/** Creates a notification as a service does, in the transaction of its cause. */
 export function notify(
   app: TestApp,
   userId: string,
-  { tx, ...overrides }: Partial<NewNotification> & { tx?: EntityManager } = {},
+  { tx, ...overrides }: Partial<NewNotification<typeof jobCompleted.data>> & { tx?: EntityManager } = {},
 ): Promise<void> {
   const notification = {
     userId,
-    type: 'job-completed',
     title: 'Done',
     body: 'It is done.',
+    data: { jobId: '1', jobType: 'test' },
     ...overrides,
-  } as const;
-  const tell = (manager: EntityManager) => app.api.get(NotificationsService).notify(notification, manager);
-  return tx ? tell(tx) : app.db.transaction(tell);
+  };
+  const create = (manager: EntityManager) =>
+    app.api.get(NotificationsService).notify(jobCompleted, notification, manager);
+  return tx ? create(tx) : app.db.transaction(create);
+}
+
+/** As an instance of a newer release would, which knows more types. */
+export async function insertUnknownNotification(app: TestApp, userId: string): Promise<void> {
+  await app.db.query(
+    `INSERT INTO notifications (id, user_id, type, title, body, data)
+     VALUES (gen_random_uuid(), $1, 'from-a-newer-release', 'unknown', '', '{"newKey": [1]}')`,
+    [userId],
+  );
 }

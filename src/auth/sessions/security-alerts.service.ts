@@ -1,7 +1,9 @@
 import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
+import { z } from 'zod';
 import { MailService, type Recipient } from '../../mail/mail.service.ts';
 import { securityAlertMails } from './security-alerts.mails.ts';
+import type { NotificationType } from '../../notifications/notification-types.ts';
 import { NotificationsService } from '../../notifications/notifications.service.ts';
 
 const ALERTS = {
@@ -27,6 +29,10 @@ const ALERTS = {
   },
 } as const;
 
+const notificationType = (name: string): NotificationType => ({ name, data: z.object({}) });
+
+export const securityAlertTypes: NotificationType[] = Object.keys(ALERTS).map(notificationType);
+
 /** Alerts the owner, by email and by notification, of changes that an attacker in the account could have made. */
 @Injectable()
 export class SecurityAlertsService {
@@ -37,7 +43,8 @@ export class SecurityAlertsService {
 
   async send(type: keyof typeof ALERTS, user: Recipient, tx: EntityManager): Promise<void> {
     // First, because it locks the user's row, which every transaction locks before other rows.
-    await this.notifications.notify({ userId: user.id, type, ...ALERTS[type] }, tx);
+    const content = { ...ALERTS[type], data: {} };
+    await this.notifications.notify(notificationType(type), { userId: user.id, ...content }, tx);
     await this.mail.send({ template: securityAlertMails[type], to: user, data: {} }, tx);
   }
 }

@@ -6,14 +6,20 @@ import { NotificationsModule } from '../../notifications/notifications.module.ts
 import { KeysModule } from '../keys/keys.module.ts';
 import { AccessTokensService } from './access-tokens.service.ts';
 import { RevokeOnUserChanges } from './revoke-on-user-changes.service.ts';
-import { SecurityAlertsService } from './security-alerts.service.ts';
+import { SecurityAlertsService, securityAlertTypes } from './security-alerts.service.ts';
 import { Session } from './session.entity.ts';
 import { SessionRefreshService } from './session-refresh.service.ts';
 import { SessionRevocations } from './session-revocations.service.ts';
 import { SessionsService } from './sessions.service.ts';
 
 @Module({
-  imports: [TypeOrmModule.forFeature([Session]), AuditModule, KeysModule, MailModule, NotificationsModule],
+  imports: [
+    TypeOrmModule.forFeature([Session]),
+    AuditModule,
+    KeysModule,
+    MailModule,
+    NotificationsModule.forFeature(securityAlertTypes),
+  ],
   providers: [
     SessionsService,
     SessionRefreshService,

@@ -1,6 +1,8 @@
 import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
+import { z } from 'zod';
 import { MailService } from '../../mail/mail.service.ts';
+import type { NotificationType } from '../../notifications/notification-types.ts';
 import { NotificationsService } from '../../notifications/notifications.service.ts';
 import { type DisabledReason, WebhookEndpoint } from './webhook-endpoint.entity.ts';
 import { endpointDisabledMail } from './webhooks.mails.ts';
@@ -8,6 +10,11 @@ import type { WebhookAnswer } from './webhook-sender.ts';
 
 const FAILING_DAYS_MAX = 5;
 const HTTP_GONE = 410;
+
+export const endpointDisabled = {
+  name: 'webhook-endpoint-disabled',
+  data: z.object({ endpointId: z.string(), reason: z.string() }),
+} satisfies NotificationType;
 
 type FailureReason = Exclude<DisabledReason, 'access-reset'>;
 
@@ -48,7 +55,8 @@ export class WebhookEndpointHealth {
       { enabled: false, disabledReason: reason, version: () => 'version + 1' },
     );
     await this.notifications.notify(
-      { userId, type: 'webhook-endpoint-disabled', ...NOTICES[reason], data: { endpointId: id, reason } },
+      endpointDisabled,
+      { userId, ...NOTICES[reason], data: { endpointId: id, reason } },
       tx,
     );
     const [owner] = await tx.query<{ email: string }[]>(`SELECT email FROM users WHERE id = $1`, [userId]);

@@ -11,7 +11,7 @@ import { WebhookDeliveriesController } from './webhook-deliveries.controller.ts'
 import { WebhookDeliveriesService } from './webhook-deliveries.service.ts';
 import { WebhookDelivery } from './webhook-delivery.entity.ts';
 import { WebhookEndpoint } from './webhook-endpoint.entity.ts';
-import { WebhookEndpointHealth } from './webhook-endpoint-health.service.ts';
+import { endpointDisabled, WebhookEndpointHealth } from './webhook-endpoint-health.service.ts';
 import { WebhookEndpointsController } from './webhook-endpoints.controller.ts';
 import { WebhookEndpointsService } from './webhook-endpoints.service.ts';
 import { WebhookEventsService } from './webhook-events.service.ts';
@@ -26,7 +26,7 @@ import { WebhookUrlRules } from './webhook-url-rules.service.ts';
     AuditModule,
     JobsModule,
     MailModule,
-    NotificationsModule,
+    NotificationsModule.forFeature([endpointDisabled]),
   ],
   controllers: [WebhookEndpointsController, WebhookDeliveriesController],
   providers: [
