@@ -34,7 +34,7 @@ describeInChromium('the reference client', () => {
   });
 
   it('shows the error of the API', async () => {
-    await tab.fill('Sign in', { 'E-mail': 'nobody@example.com', Password: 'not the password' });
+    await tab.fill('Sign in', { Email: 'nobody@example.com', Password: 'not the password' });
 
     expect(await tab.shows('Email or password is wrong. Try again, or reset the password.')).toBe(true);
   });
@@ -42,7 +42,7 @@ describeInChromium('the reference client', () => {
   it('registers, verifies the email with the link in the mail, and is signed in', async () => {
     const email = `new-${Date.now()}@example.com`;
     const password = 'a long enough phrase';
-    await tab.fill('Register', { Name: 'New Body', 'E-mail': email, 'New password': password });
+    await tab.fill('Register', { Name: 'New Body', Email: email, 'New password': password });
 
     await tab.page.goto(`${client.origin}/verify-email?token=${await client.app.mailbox.token(email)}`);
     await tab.fill('Verify email', { Password: password });
@@ -94,13 +94,22 @@ describeInChromium('the reference client', () => {
   it('stays signed in when the server can not be reached for a while', async () => {
     const { email } = await client.signInWithPassword(tab);
     await tab.setOffline(true);
-    await tab.click('Show anew');
+    await tab.click('Refresh');
     expect(await tab.shows('Failed to fetch')).toBe(true);
     await tab.setOffline(false);
 
     await tab.page.reload();
 
     expect(await tab.shows(email)).toBe(true);
+  });
+
+  it('shows the sign-in form when the refresh fails with another error than 401', async () => {
+    await client.signInWithPassword(tab);
+    await tab.page.route('**/v1/auth/refresh', (route) => route.fulfill({ status: 403, body: '{}' }));
+
+    await tab.page.reload();
+
+    expect(await tab.shows('Forgot password')).toBe(true);
   });
 
   it('signs out, and is signed out after a reload too', async () => {
@@ -166,7 +175,7 @@ describeInChromium('the reference client', () => {
   it('shows the sessions and ends another one', async () => {
     const { email, password } = await client.signInWithPassword(tab);
     const { refreshToken } = await login(client.app, email, password);
-    await tab.click('Show anew');
+    await tab.click('Refresh');
 
     await tab.click('End');
 

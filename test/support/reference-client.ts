@@ -55,7 +55,7 @@ export class ReferenceClient {
 
   async signInWithPassword(tab: Tab, overrides: Partial<NewTestUser> = {}) {
     const { user, password } = await createUser(this.app, overrides);
-    await tab.fill('Sign in', { 'E-mail': user.email, Password: password });
+    await tab.fill('Sign in', { Email: user.email, Password: password });
     if (!(await tab.shows(user.email))) throw new Error(`Signing in fails: ${await tab.message()}`);
     return { id: user.id, email: user.email, password };
   }
@@ -115,7 +115,7 @@ export class Tab {
 
   async showAnew(): Promise<void> {
     await this.page.locator('#profile').evaluate((node) => node.remove());
-    await this.click('Show anew');
+    await this.click('Refresh');
   }
 
   setOffline(isOffline: boolean): Promise<void> {

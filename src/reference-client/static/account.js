@@ -2,7 +2,7 @@ import { request, signOut } from './api.js';
 import { button, element, show } from './elements.js';
 import { link, listProviders, nameOf } from './providers.js';
 
-/** Resolves to who it is; to nothing where `signal` has aborted, since in the meantime somebody else may have come. */
+/** Resolves to the user, or to undefined if `signal` aborted because the session changed. */
 export async function showAccount(signal) {
   // All at once: where the access token has run out, they refresh it once together.
   const [user, sessions, identities, providers] = await Promise.all([
@@ -17,7 +17,7 @@ export async function showAccount(signal) {
     element('h2', {}, 'Profile'),
     element('p', { id: 'profile' }, `${user.displayName}, ${user.email} (${user.role})`),
     button('Sign out', signOut),
-    button('Show anew', again),
+    button('Refresh', again),
     user.role === 'admin' ? element('p', {}, element('a', { href: '/admin/queues' }, 'Queues')) : '',
     element('h2', {}, 'Sessions'),
     element('ul', { id: 'sessions' }, ...sessions.map((one) => sessionLine(one, again))),
@@ -32,7 +32,7 @@ export async function showAccount(signal) {
 }
 
 function sessionLine({ id, userAgent, ipAddress, lastUsedAt, current }, again) {
-  const device = `${userAgent ?? 'Unknown device'} at ${ipAddress ?? 'an unknown address'}`;
+  const device = `${userAgent ?? 'Unknown device'} at ${ipAddress ?? 'an unknown IP address'}`;
   const text = `${device}, last used ${new Date(lastUsedAt).toLocaleString()}`;
   if (current) return element('li', {}, text, element('strong', {}, ' (this one)'));
   return element(
@@ -55,5 +55,5 @@ function identityLine(provider, identities, again) {
     );
   }
   const unlink = () => request('DELETE', `/v1/users/me/identities/${provider}`).then(again);
-  return element('li', {}, `${name}: ${identity.email ?? 'no address'}`, button(`Unlink ${name}`, unlink));
+  return element('li', {}, `${name}: ${identity.email ?? 'no email'}`, button(`Unlink ${name}`, unlink));
 }

@@ -1,26 +1,26 @@
 /*
- * How a page in a browser talks to the API. This is the file to copy.
+ * A browser client for the API. Copy this file to your own application.
  *
- * - The access token lives in a variable of this module: not in localStorage, where every script that ever gets into
- *   the page can read it, and from where it can be carried away.
- * - The refresh token is never seen here: the server keeps it in an HttpOnly cookie. A script that gets in can use the
- *   session while the page is open, but can't take it along.
- * - So a reload starts without an access token, and gets one by refreshing.
+ * - The access token is kept in a variable of this module. In localStorage, an injected script could read and send it
+ *   at any time.
+ * - The refresh token is in an HttpOnly cookie. An injected script can use the session while the page is open, but
+ *   can't steal the token.
+ * - A reload therefore starts without an access token, and gets one by refreshing.
  */
 
-/** Origin of the API. Empty: the page's own. Another has to be of the same site, or browsers hold back the cookie. */
+/** Origin of the API; empty for the page's own. It must be on the same site, otherwise browsers don't send the cookie. */
 const API = '';
 
 let accessToken;
 let refreshing;
 let onSessionChange = () => {};
 
-/** `listener` is called whenever a session has begun, ended or taken the place of another: show everything anew. */
+/** `listener` is called when a session starts, ends or is replaced. It should render everything again. */
 export function watchSession(listener) {
   onSessionChange = listener;
 }
 
-/** All tabs share one cookie, so they have to hear of each other's sign-ins and sign-outs. */
+/** All tabs share one cookie, so they notify each other of sign-ins and sign-outs. */
 const tabs = new BroadcastChannel('session');
 tabs.addEventListener('message', () => {
   accessToken = undefined;
@@ -33,7 +33,7 @@ function sessionHasChanged() {
   onSessionChange();
 }
 
-/** What the API has refused: `code` is what to switch on, `message` is for people. */
+/** An error response. Use `code` in conditions, and show `message` to people. */
 export class ApiError extends Error {
   constructor(status, { title, detail, details = [], code }) {
     super([title, detail, ...details.map((one) => one.message)].filter(Boolean).join(' '));
@@ -42,7 +42,7 @@ export class ApiError extends Error {
   }
 }
 
-/** Resolves to the `data` of the answer. */
+/** Resolves to the `data` of the response. */
 export async function request(method, path, body) {
   return (await contentOf(await fetchSignedIn(path, json(method, body)))).data;
 }
@@ -52,29 +52,28 @@ export async function requestPage(path) {
   return (await fetchSignedIn(path)).json();
 }
 
-/** Resolves to the answer itself: for files and streams. `options` are those of fetch. */
+/** Resolves to the response itself, for files and streams. `options` are those of fetch. */
 export async function fetchSignedIn(path, options) {
   const usedToken = accessToken ?? (await refresh());
   try {
     return await send(path, options, usedToken);
   } catch (error) {
     if (error.status !== 401) throw error;
-    // The token has run out, or the session was ended elsewhere: a refresh tells. What was answered 401 was not
-    // carried out, so a POST may be repeated too; but once, or it might never end.
+    // The token has expired or its session was revoked. A 401 changed nothing, so even a POST can be repeated, once.
     const isNewer = accessToken !== undefined && accessToken !== usedToken;
     const newToken = isNewer ? accessToken : await refresh();
-    // What was begun as one person must not go on as another, who has signed in in another tab.
+    // Another user has signed in in another tab. Never continue one user's request as another.
     if (subjectOf(newToken) !== subjectOf(usedToken)) throw error;
     return send(path, options, newToken);
   }
 }
 
-/** For what needs no session. */
+/** For requests without a session. */
 export async function publicRequest(method, path, body) {
   return (await contentOf(await send(path, json(method, body)))).data;
 }
 
-/** Whether somebody is signed in in this browser: the first thing to ask when a page is loaded. */
+/** Whether this browser has a session. Call it first when a page loads. */
 export async function restoreSession() {
   try {
     accessToken ??= await refresh();
@@ -85,7 +84,7 @@ export async function restoreSession() {
   }
 }
 
-/** For a stream that ended with its token, or its session: gets a new token, or finds that nobody is signed in any more. */
+/** For a stream that ended with its token or session: gets a new token, or throws 401 if the session is over. */
 export async function renewSession() {
   await refresh();
 }
@@ -105,8 +104,8 @@ export async function exchange(code) {
 }
 
 async function startSession(path, body) {
-  const answer = await publicRequest('POST', path, { ...body, refreshTokenIn: 'cookie' });
-  accessToken = answer.accessToken;
+  const response = await publicRequest('POST', path, { ...body, refreshTokenIn: 'cookie' });
+  accessToken = response.accessToken;
   sessionHasChanged();
 }
 
@@ -114,7 +113,7 @@ export async function signOut() {
   try {
     await request('POST', '/v1/auth/logout');
   } catch (error) {
-    // 401: it had ended already. After any other error it goes on, cookie and all, and who signs out has to know.
+    // 401: the session was already over. After any other error it still exists, and the user must know that.
     if (error.status !== 401) throw error;
   }
   accessToken = undefined;
@@ -122,8 +121,8 @@ export async function signOut() {
 }
 
 /**
- * Who needs a token while one is being fetched waits for that one, so that ten parallel calls refresh once. Tabs that
- * refresh at the same moment all get the same successor: the server has a grace of some seconds for that.
+ * Parallel calls share one refresh. Tabs that refresh at the same moment all get the same successor, because the server
+ * has a grace period of some seconds.
  */
 function refresh() {
   refreshing ??= fetchAccessToken().finally(() => (refreshing = undefined));
@@ -133,10 +132,10 @@ function refresh() {
 async function fetchAccessToken() {
   const oldToken = accessToken;
   try {
-    const answer = await publicRequest('POST', '/v1/auth/refresh', { refreshTokenIn: 'cookie' });
-    accessToken = answer.accessToken;
+    const response = await publicRequest('POST', '/v1/auth/refresh', { refreshTokenIn: 'cookie' });
+    accessToken = response.accessToken;
   } catch (error) {
-    // Only this means that the session is over. A server that can't be reached, or is busy, ends nothing.
+    // Only 401 means that the session is over. An unreachable or busy server does not end it.
     if (error.status === 401) accessToken = undefined;
     if (error.status === 401 && oldToken) onSessionChange();
     throw error;
@@ -151,20 +150,20 @@ const json = (method, body) => ({
 });
 
 async function send(path, options = {}, token) {
-  const answer = await fetch(API + path, {
+  const response = await fetch(API + path, {
     ...options,
-    // The own origin gets its cookies anyway; this is for an API on another one.
+    // Needed only for an API on another origin.
     credentials: 'include',
     headers: { ...options.headers, ...(token && { authorization: `Bearer ${token}` }) },
   });
-  if (answer.ok) return answer;
-  throw new ApiError(answer.status, { title: answer.statusText, ...(await contentOf(answer)) });
+  if (response.ok) return response;
+  throw new ApiError(response.status, { title: response.statusText, ...(await contentOf(response)) });
 }
 
-/** Empty where there is no JSON, as in a 204. */
-const contentOf = (answer) => answer.json().catch(() => ({}));
+/** Empty if the response has no JSON, such as a 204. */
+const contentOf = (response) => response.json().catch(() => ({}));
 
-/** Whom a token is for. Only to compare: a page has no way, and no need, to verify it. */
+/** The user id in a token, for comparison only. A page can't and need not verify it. */
 function subjectOf(token) {
   const [, payload] = token.split('.');
   return JSON.parse(atob(payload.replaceAll('-', '+').replaceAll('_', '/'))).sub;

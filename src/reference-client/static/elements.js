@@ -1,11 +1,11 @@
-/** `element('p', { className: 'note' }, 'Text', …)`: text becomes text and never markup, whatever is in it. */
+/** `element('p', { className: 'note' }, 'Text', …)`: strings become text nodes, never markup. */
 export function element(tag, properties = {}, ...children) {
   const node = Object.assign(document.createElement(tag), properties);
   node.append(...children);
   return node;
 }
 
-/** Inputs with labels around them, and a button; `submit` gets their values by name. */
+/** Labelled inputs and a button. `submit` gets the values by name. */
 export function form(title, inputs, submit) {
   const fields = inputs.map(({ label, ...properties }) =>
     element('label', {}, label, element('input', { required: true, ...properties })),
@@ -25,7 +25,7 @@ export function say(text) {
   document.querySelector('#message').textContent = text;
 }
 
-/** Shows what was refused instead of failing in silence. */
+/** Runs the action and shows its error. */
 export async function attempt(action) {
   say('');
   try {
@@ -39,7 +39,7 @@ export function show(...nodes) {
   document.querySelector('main').replaceChildren(...nodes);
 }
 
-/** Beside it, and there until the next person comes. */
-export function showBeside(...nodes) {
+/** The panels next to the page, until another user signs in. */
+export function showAside(...nodes) {
   document.querySelector('aside').replaceChildren(...nodes);
 }

@@ -1,9 +1,9 @@
 /**
- * Server-Sent Events (WHATWG HTML, section 9.2) out of an answer, as this API writes them. The browser's own EventSource
+ * Server-Sent Events (WHATWG HTML, section 9.2) in a response, as this API writes them. The browser's own EventSource
  * can't send an Authorization header. A heartbeat comes out too, as a block without an event.
  */
-export async function* blocksOf(answer) {
-  const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
+export async function* blocksOf(response) {
+  const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
   let text = '';
   try {
     for (;;) {

@@ -17,9 +17,9 @@ const interruptions = new Set(['server-draining', undefined]);
  *
  * - `received(event, data)` is called with each event.
  * - `begin()`, optional, loads what there was before and resolves to the id of the newest, or nothing where there is
- *   none. It is called while the stream is open, so nothing that comes meanwhile is missed; it may come twice.
+ *   none. It is called while the stream is open, so no event is missed; an event can arrive twice.
  *
- * A tab that nobody sees holds no connection: a browser has six for all tabs together, unless the server has HTTP/2.
+ * A hidden tab keeps no connection: a browser has six for all tabs together, unless the server has HTTP/2.
  */
 export async function follow(path, { begin, received }, signal) {
   const place = { lastEventId: undefined, retryMs: RETRY_MS, failures: 0 };
@@ -46,13 +46,13 @@ async function listen(path, { place, begin, received }, signal) {
   document.addEventListener('visibilitychange', () => connection.abort(), { signal: connection.signal });
   try {
     expectLife();
-    const answer = await fetchSignedIn(path, {
+    const response = await fetchSignedIn(path, {
       headers: place.lastEventId ? { 'last-event-id': place.lastEventId } : {},
       signal: AbortSignal.any([signal, connection.signal]),
     });
     place.failures = 0;
     place.lastEventId ??= await begin?.();
-    for await (const { event, id, retry, data } of blocksOf(answer)) {
+    for await (const { event, id, retry, data } of blocksOf(response)) {
       expectLife();
       place.retryMs = Number(retry ?? place.retryMs);
       if (event === 'end') return data.reason;

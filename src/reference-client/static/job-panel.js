@@ -52,8 +52,8 @@ export class JobPanel {
 
   /** A link can't carry the access token, so the file is fetched first and then handed to the browser. */
   async #download() {
-    const answer = await fetchSignedIn(`/v1/jobs/${this.#job.id}/result`);
-    const href = URL.createObjectURL(await answer.blob());
+    const response = await fetchSignedIn(`/v1/jobs/${this.#job.id}/result`);
+    const href = URL.createObjectURL(await response.blob());
     element('a', { href, download: this.#fileName }).click();
     URL.revokeObjectURL(href);
   }

@@ -18,8 +18,8 @@ export function importPanel(signal) {
   const file = { label: 'CSV file (email, displayName, role)', name: 'file', type: 'file', accept: '.csv' };
   const upload = form('Import users', [file], async ({ file: body }) => {
     const options = { method: 'POST', headers: { 'content-type': 'text/csv' }, body };
-    const answer = await fetchSignedIn('/v1/users/imports', options);
-    const { data: job } = await answer.json();
+    const response = await fetchSignedIn('/v1/users/imports', options);
+    const { data: job } = await response.json();
     await place.show(new JobPanel(job, 'import-report.csv'));
   });
   return element('section', {}, upload, place.node);
@@ -28,12 +28,12 @@ export function importPanel(signal) {
 /** Room for one job at a time. One that gives way to another goes on unseen. */
 function jobPlace(signal) {
   const node = element('div');
-  let leaving = new AbortController();
+  let current = new AbortController();
   async function show(panel) {
-    leaving.abort();
-    leaving = new AbortController();
+    current.abort();
+    current = new AbortController();
     node.replaceChildren(panel.node);
-    await panel.follow(AbortSignal.any([signal, leaving.signal]));
+    await panel.follow(AbortSignal.any([signal, current.signal]));
   }
   return { node, show };
 }

@@ -6,7 +6,7 @@ import { NotificationList } from './notification-list.js';
 const PATH = '/v1/notifications';
 const PAGE = `${PATH}?limit=10`;
 
-/** What somebody is told: the newest, older ones on demand, and whatever comes until `signal` aborts. */
+/** The user's notifications: the newest, older ones on demand, and new ones until `signal` aborts. */
 export class NotificationsPanel {
   #title = element('h2', { id: 'notifications-title' }, 'Notifications');
   /** Read out by screen readers when it changes; the list is not. */
@@ -77,7 +77,7 @@ export class NotificationsPanel {
     return this.#countUnread();
   }
 
-  /** Asked for, since other devices read some, too. Many calls at once are answered by two. */
+  /** From the server, because other devices mark notifications as read too. Parallel calls send at most two requests. */
   async #countUnread() {
     this.#isCountOld = true;
     if (this.#isCounting) return;
