@@ -1,5 +1,5 @@
 import { type DynamicModule, Module } from '@nestjs/common';
-import { AccountLinkSendHandler } from './auth/account-links.service.ts';
+import { AccountLinkSendHandler } from './auth/account-link-send.handler.ts';
 import { AuthModule } from './auth/auth.module.ts';
 import { JobWorkerModule } from './jobs/job-worker.module.ts';
 import { JobsModule } from './jobs/jobs.module.ts';

@@ -1,26 +1,16 @@
 import { Injectable } from '@nestjs/common';
 import { DataSource, type EntityManager } from 'typeorm';
-import { z } from 'zod';
-import { defineJob } from '../jobs/job-definition.ts';
-import { JobHandler, type JobRunner } from '../jobs/job-handler.ts';
 import { JobsService } from '../jobs/jobs.service.ts';
 import { type MailLimit, MailService } from '../mail/mail.service.ts';
 import { EncryptionService } from '../platform/security/encryption.service.ts';
 import type { User } from '../users/user.entity.ts';
 import { UsersService } from '../users/users.service.ts';
+import { type AccountLinkSend, accountLinkSend, ENCRYPTED_EMAIL_PLACE } from './account-link-send.job.ts';
 import { resetPasswordMail, verifyEmailMail } from './auth.mails.ts';
 import { EmailTokensService, type RegistrationAttempt } from './email-tokens.service.ts';
 
 const LINK_LIMIT: MailLimit = { perMinute: 1, perHour: 5 };
 const NEW_LINK_LIMIT: MailLimit = { perMinute: 1, perHour: Number.MAX_SAFE_INTEGER };
-
-const ENCRYPTED_EMAIL = 'account-link-send email';
-
-export const accountLinkSend = defineJob({
-  type: 'account-link-send',
-  input: z.strictObject({ purpose: z.enum(['verify-email', 'reset-password']), encryptedEmail: z.string() }),
-});
-type AccountLinkSend = z.output<typeof accountLinkSend.input>;
 
 /** Sends the links with which people verify an email or choose a password. */
 @Injectable()
@@ -78,21 +68,9 @@ export class AccountLinkRequests {
   ) {}
 
   async request(purpose: AccountLinkSend['purpose'], email: string): Promise<void> {
-    const encryptedEmail = this.encryption.encrypt(ENCRYPTED_EMAIL, email);
+    const encryptedEmail = this.encryption.encrypt(ENCRYPTED_EMAIL_PLACE, email);
     await this.db.transaction((tx) =>
       this.jobs.enqueue(accountLinkSend, { purpose, encryptedEmail }, {}, tx),
     );
-  }
-}
-
-@JobHandler(accountLinkSend)
-export class AccountLinkSendHandler implements JobRunner<AccountLinkSend> {
-  constructor(
-    private readonly links: AccountLinksService,
-    private readonly encryption: EncryptionService,
-  ) {}
-
-  async run({ purpose, encryptedEmail }: AccountLinkSend): Promise<void> {
-    await this.links.sendTo(this.encryption.decrypt(ENCRYPTED_EMAIL, encryptedEmail), purpose);
   }
 }

@@ -1,9 +1,11 @@
-import { Injectable } from '@nestjs/common';
+import { Injectable, type OnModuleInit } from '@nestjs/common';
 import { createHash, randomUUIDv7 } from 'node:crypto';
 import { DataSource, type EntityManager, In, IsNull, Raw } from 'typeorm';
 import { MailService, type Recipient } from '../mail/mail.service.ts';
 import { Config } from '../platform/config/config.ts';
+import { DomainEvents } from '../platform/events/domain-events.ts';
 import { MacService } from '../platform/security/mac.service.ts';
+import { userDeleted } from '../users/users.events.ts';
 import { TokenInvalidError } from './auth.errors.ts';
 import { EmailToken, type TokenPurpose, tokenPurposes } from './email-token.entity.ts';
 
@@ -26,13 +28,21 @@ export interface EmailLink {
 
 /** Creates and checks the tokens of links in mails. Lock the user's row before you write tokens. */
 @Injectable()
-export class EmailTokensService {
+export class EmailTokensService implements OnModuleInit {
   constructor(
     private readonly config: Config,
     private readonly macs: MacService,
     private readonly mail: MailService,
     private readonly db: DataSource,
+    private readonly events: DomainEvents,
   ) {}
+
+  onModuleInit(): void {
+    this.events.listen(async (events, tx) => {
+      for (const { type, userId } of events)
+        if (type === userDeleted.type) await tx.delete(EmailToken, { userId });
+    });
+  }
 
   /** Earlier links stay valid: a request by somebody else must not revoke a link that its owner is about to use. */
   async createLink(

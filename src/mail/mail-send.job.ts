@@ -1,11 +1,11 @@
 import { z } from 'zod';
 import { defineJob } from '../jobs/job-definition.ts';
 
-/** Ids only: the queue is no place for addresses. */
+/** Contains ids only, no personal data. */
 export const mailSend = defineJob({
   type: 'mail-send',
   input: z.strictObject({ mailId: z.guid() }),
-  // About a day, so that a mail server may be away for a night.
+  // About one day, so that a mail server can be down overnight.
   attempts: 300,
   timeoutSeconds: 30,
 });

@@ -150,7 +150,6 @@ export class UsersService {
     );
     if (!affected) throw new NotFoundError();
     await tx.query('DELETE FROM identities WHERE user_id = $1', [id]);
-    await tx.query('DELETE FROM email_tokens WHERE user_id = $1', [id]);
     await this.events.emit(userDeleted, { userId: id, data: { id } }, tx);
   }
 

@@ -107,6 +107,19 @@ describe('an attempt whose password could not be checked', () => {
   });
 });
 
+describe('a fractional RATE_LIMIT_FACTOR', () => {
+  it('rounds the limits', async () => {
+    const { user } = await createUser(app);
+    const instance = await app.startAnother({ RATE_LIMIT_FACTOR: '0.25' });
+
+    const wrong = await signIn(user.email, 'a wrong password', instance);
+    const statuses = await failTimes(3, user.email, instance);
+
+    expect(wrong.headers).toMatchObject({ 'ratelimit-limit': '15', 'ratelimit-remaining': '14' });
+    expect([wrong.status, ...statuses]).toEqual([401, 401, 401, 429]);
+  });
+});
+
 describe('wrong passwords for a verification link', () => {
   it('count as failed sign-ins', async () => {
     const email = `${randomUUID()}@example.com`;

@@ -34,7 +34,8 @@ export class RateLimiter {
     for (const [name, { points }] of Object.entries(LIMITS)) {
       const options = {
         keyPrefix: name,
-        points: points * config.RATE_LIMIT_FACTOR,
+        // The factor may be a fraction, the points are whole.
+        points: Math.max(1, Math.round(points * config.RATE_LIMIT_FACTOR)),
         duration: WINDOW_SECONDS,
       };
       const insuranceLimiter = new RateLimiterMemory(options);

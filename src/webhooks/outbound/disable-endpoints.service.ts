@@ -1,10 +1,10 @@
 import { Injectable, type OnModuleInit } from '@nestjs/common';
 import { type EntityManager, In } from 'typeorm';
 import { type DomainEvent, DomainEvents } from '../../platform/events/domain-events.ts';
-import { userAccessReset } from '../../users/users.events.ts';
+import { userAccessReset, userSuspended } from '../../users/users.events.ts';
 import { WebhookEndpoint } from './webhook-endpoint.entity.ts';
 
-const CAUSES = new Set([userAccessReset.type, 'user.suspended']);
+const CAUSES = new Set([userAccessReset.type, userSuspended.type]);
 
 /**
  * Disables the endpoints of an account that was recovered by a password reset, or suspended: somebody else may have created

@@ -1,0 +1,16 @@
+import { JobHandler, type JobRunner } from '../jobs/job-handler.ts';
+import { EncryptionService } from '../platform/security/encryption.service.ts';
+import { type AccountLinkSend, accountLinkSend, ENCRYPTED_EMAIL_PLACE } from './account-link-send.job.ts';
+import { AccountLinksService } from './account-links.service.ts';
+
+@JobHandler(accountLinkSend)
+export class AccountLinkSendHandler implements JobRunner<AccountLinkSend> {
+  constructor(
+    private readonly links: AccountLinksService,
+    private readonly encryption: EncryptionService,
+  ) {}
+
+  async run({ purpose, encryptedEmail }: AccountLinkSend): Promise<void> {
+    await this.links.sendTo(this.encryption.decrypt(ENCRYPTED_EMAIL_PLACE, encryptedEmail), purpose);
+  }
+}
