@@ -68,11 +68,21 @@ export default {
       to: { path: '^src/[^/]+\\.module\\.ts$' },
     },
     {
-      name: 'only-the-worker-imports-handlers',
-      comment: 'worker.module.ts is the one list of what the worker runs.',
+      name: 'only-worker-modules-import-handlers',
+      comment: 'A feature lists its handlers in its worker module.',
       severity: 'error',
-      from: { pathNot: ['^src/worker\\.module\\.ts$', '^test/', SPEC] },
+      from: { pathNot: ['-worker\\.module\\.ts$', '^test/', SPEC] },
       to: { path: '\\.handler\\.ts$', dependencyTypesNot: TYPE_ONLY },
+    },
+    {
+      name: 'worker-without-http',
+      comment: 'The worker starts without the routes of features and without signing keys.',
+      severity: 'error',
+      from: { path: '^src/worker\\.ts$' },
+      to: {
+        path: '^src/(?!platform/).*(\\.controller|-http\\.module)\\.ts$|^src/auth/keys/',
+        reachable: true,
+      },
     },
     {
       name: 'sources-need-no-tests',

@@ -1,13 +1,10 @@
 import { type DynamicModule, Module } from '@nestjs/common';
-import { AuditModule } from './audit/audit.module.ts';
-import { AuthModule } from './auth/auth.module.ts';
-import { OAuthModule } from './auth/oauth/oauth.module.ts';
-import { AccessModule } from './auth/sessions/access.module.ts';
+import { AuditHttpModule } from './audit/audit-http.module.ts';
+import { AuthHttpModule } from './auth/auth-http.module.ts';
 import { DashboardModule } from './dashboard/dashboard.module.ts';
-import { JobsModule } from './jobs/jobs.module.ts';
-import { MailModule } from './mail/mail.module.ts';
+import { JobsHttpModule } from './jobs/jobs-http.module.ts';
 import { JobNotificationsModule } from './notifications/job-notifications.module.ts';
-import { NotificationsModule } from './notifications/notifications.module.ts';
+import { NotificationsHttpModule } from './notifications/notifications-http.module.ts';
 import { BusModule } from './platform/bus/bus.module.ts';
 import { Config } from './platform/config/config.ts';
 import { ConfigModule } from './platform/config/config.module.ts';
@@ -21,9 +18,8 @@ import { QueueModule } from './platform/queue/queue.module.ts';
 import { RedisModule } from './platform/redis/redis.module.ts';
 import { SecurityModule } from './platform/security/security.module.ts';
 import { ReferenceClientModule } from './reference-client/reference-client.module.ts';
-import { UsersModule } from './users/users.module.ts';
-import { InboundWebhooksModule } from './webhooks/inbound/inbound-webhooks.module.ts';
-import { WebhooksModule } from './webhooks/outbound/webhooks.module.ts';
+import { UsersHttpModule } from './users/users-http.module.ts';
+import { WebhooksHttpModule } from './webhooks/webhooks-http.module.ts';
 
 /** Every feature that the HTTP process serves. */
 @Module({
@@ -38,18 +34,14 @@ import { WebhooksModule } from './webhooks/outbound/webhooks.module.ts';
     PaginationModule,
     HttpModule,
     HealthModule.forApi(),
-    AccessModule,
-    AuditModule,
-    AuthModule,
-    OAuthModule,
-    UsersModule,
-    JobsModule,
-    MailModule,
+    AuthHttpModule,
+    AuditHttpModule,
+    UsersHttpModule,
+    JobsHttpModule,
+    NotificationsHttpModule,
+    WebhooksHttpModule,
     ReferenceClientModule,
-    NotificationsModule,
     JobNotificationsModule,
-    WebhooksModule,
-    InboundWebhooksModule,
     DashboardModule,
   ],
 })

@@ -1,15 +1,11 @@
 import { type DynamicModule, Module } from '@nestjs/common';
-import { AccountLinkSendHandler } from './auth/account-link-send.handler.ts';
-import { AuthModule } from './auth/auth.module.ts';
-import { JobWorkerModule } from './jobs/job-worker.module.ts';
-import { JobsModule } from './jobs/jobs.module.ts';
-import { MailModule } from './mail/mail.module.ts';
-import { MailSendHandler } from './mail/mail-send.handler.ts';
+import { AuthWorkerModule } from './auth/auth-worker.module.ts';
+import { JobsWorkerModule } from './jobs/jobs-worker.module.ts';
+import { MailWorkerModule } from './mail/mail-worker.module.ts';
 import { JobNotificationsModule } from './notifications/job-notifications.module.ts';
-import { NotificationsModule } from './notifications/notifications.module.ts';
+import { PurgeService } from './maintenance/purge.service.ts';
 import { BusModule } from './platform/bus/bus.module.ts';
 import { Config } from './platform/config/config.ts';
-import { PurgeService } from './maintenance/purge.service.ts';
 import { ConfigModule } from './platform/config/config.module.ts';
 import { DatabaseModule } from './platform/database/database.module.ts';
 import { EventsModule } from './platform/events/events.module.ts';
@@ -19,17 +15,10 @@ import { PaginationModule } from './platform/pagination/pagination.module.ts';
 import { QueueModule } from './platform/queue/queue.module.ts';
 import { RedisModule } from './platform/redis/redis.module.ts';
 import { SecurityModule } from './platform/security/security.module.ts';
-import { UserEraseHandler } from './users/personal-data/user-erase.handler.ts';
-import { UserExportHandler } from './users/personal-data/user-export.handler.ts';
-import { UserImportHandler } from './users/imports/user-import.handler.ts';
-import { UsersModule } from './users/users.module.ts';
-import { InboundWebhooksModule } from './webhooks/inbound/inbound-webhooks.module.ts';
-import { WebhookReceiveHandler } from './webhooks/inbound/webhook-receive.handler.ts';
-import { WebhookDeliverHandler } from './webhooks/outbound/webhook-deliver.handler.ts';
-import { WebhookSecretsRenewal } from './webhooks/outbound/webhook-secrets-renewal.service.ts';
-import { WebhooksModule } from './webhooks/outbound/webhooks.module.ts';
+import { UsersWorkerModule } from './users/users-worker.module.ts';
+import { WebhooksWorkerModule } from './webhooks/webhooks-worker.module.ts';
 
-/** The queue process. A handler runs because it is listed here, and nowhere else. */
+/** The queue process. A feature's job handlers run because its worker module is listed here. */
 @Module({
   imports: [
     LoggingModule,
@@ -41,27 +30,14 @@ import { WebhooksModule } from './webhooks/outbound/webhooks.module.ts';
     SecurityModule,
     PaginationModule,
     HealthModule.forWorker(),
-    JobWorkerModule,
-    AuthModule,
-    UsersModule,
-    JobsModule,
-    MailModule,
-    NotificationsModule,
+    JobsWorkerModule,
+    AuthWorkerModule,
+    UsersWorkerModule,
+    MailWorkerModule,
+    WebhooksWorkerModule,
     JobNotificationsModule,
-    WebhooksModule,
-    InboundWebhooksModule,
   ],
-  providers: [
-    PurgeService,
-    WebhookSecretsRenewal,
-    AccountLinkSendHandler,
-    MailSendHandler,
-    UserEraseHandler,
-    UserExportHandler,
-    UserImportHandler,
-    WebhookDeliverHandler,
-    WebhookReceiveHandler,
-  ],
+  providers: [PurgeService],
 })
 export class WorkerModule {
   static with(config: Config): DynamicModule {

@@ -5,13 +5,12 @@ import { HealthService } from './platform/health/health.service.ts';
 import { createLogger } from './platform/logging/logger.ts';
 import { AppLogger } from './platform/logging/logging.module.ts';
 import { NestLogger } from './platform/logging/nest-logger.ts';
-import { loadKeys } from './auth/keys/key-ring.ts';
 import { shutDownOnSignals, exitOnSignalsDuringStart } from './platform/process/shutdown.ts';
 import { start } from './platform/process/start.ts';
 import { WorkerModule } from './worker.module.ts';
 
 await start(async () => {
-  const config = loadConfig(loadKeys);
+  const config = loadConfig();
   const isStarted = exitOnSignalsDuringStart();
   const releasePort = await waitForDatabase(config, { port: config.METRICS_PORT });
   await releasePort();

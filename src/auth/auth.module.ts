@@ -5,7 +5,6 @@ import { MailModule } from '../mail/mail.module.ts';
 import { UsersModule } from '../users/users.module.ts';
 import { AccessRevocationService } from './access-revocation.service.ts';
 import { AccountLinkRequests, AccountLinksService } from './account-links.service.ts';
-import { AuthController } from './auth.controller.ts';
 import { AuthService } from './auth.service.ts';
 import { EmailToken } from './email-token.entity.ts';
 import { EmailTokensService } from './email-tokens.service.ts';
@@ -15,12 +14,9 @@ import { PasswordChangeService } from './passwords/password-change.service.ts';
 import { KnownDevices } from './passwords/known-devices.service.ts';
 import { PasswordHasher } from './passwords/password-hasher.service.ts';
 import { PasswordResetService } from './passwords/password-reset.service.ts';
-import { PasswordsController } from './passwords/passwords.controller.ts';
 import { SignInThrottle } from './passwords/sign-in-throttle.service.ts';
-import { EmailChangeController } from './email-change.controller.ts';
 import { EmailVerificationService } from './email-verification.service.ts';
 import { EmailChangeService } from './email-change.service.ts';
-import { RefreshTokenTransport } from './refresh-token-transport.service.ts';
 import { AuditModule } from '../audit/audit.module.ts';
 import { RegistrationService } from './registration.service.ts';
 import { SessionsModule } from './sessions/sessions.module.ts';
@@ -34,7 +30,6 @@ import { SessionsModule } from './sessions/sessions.module.ts';
     MailModule,
     JobsModule,
   ],
-  controllers: [AuthController, PasswordsController, EmailChangeController],
   providers: [
     AuthService,
     RegistrationService,
@@ -44,7 +39,6 @@ import { SessionsModule } from './sessions/sessions.module.ts';
     KnownDevices,
     EmailChangeService,
     AccessRevocationService,
-    RefreshTokenTransport,
     EmailTokensService,
     PasswordHasher,
     SignInThrottle,
@@ -53,6 +47,17 @@ import { SessionsModule } from './sessions/sessions.module.ts';
     PasswordChangeService,
     PasswordResetService,
   ],
-  exports: [EmailTokensService, RefreshTokenTransport, AccountLinksService],
+  exports: [
+    AuthService,
+    RegistrationService,
+    EmailVerificationService,
+    EmailChangeService,
+    AccountLinksService,
+    AccountLinkRequests,
+    KnownDevices,
+    EmailTokensService,
+    PasswordChangeService,
+    PasswordResetService,
+  ],
 })
 export class AuthModule {}

@@ -3,11 +3,10 @@ import { TypeOrmModule } from '@nestjs/typeorm';
 import { JobsModule } from '../jobs/jobs.module.ts';
 import { Mail } from './mail.entity.ts';
 import { MailService } from './mail.service.ts';
-import { MailTransport } from './mail.transport.ts';
 
 @Module({
   imports: [TypeOrmModule.forFeature([Mail]), JobsModule],
-  providers: [MailService, MailTransport],
-  exports: [MailService, MailTransport, TypeOrmModule],
+  providers: [MailService],
+  exports: [MailService],
 })
 export class MailModule {}

@@ -1,17 +1,13 @@
 import { type DynamicModule, Module } from '@nestjs/common';
 import { TypeOrmModule } from '@nestjs/typeorm';
-import { EventStreamsModule } from '../platform/http/event-streams.module.ts';
 import { registerIn } from '../platform/registry/registry.ts';
 import { Notification } from './notification.entity.ts';
-import { NotificationStreamService } from './notification-stream.service.ts';
 import { type NotificationType, NotificationTypes } from './notification-types.ts';
-import { NotificationsController } from './notifications.controller.ts';
 import { NotificationsService } from './notifications.service.ts';
 
 @Module({
-  imports: [TypeOrmModule.forFeature([Notification]), EventStreamsModule],
-  controllers: [NotificationsController],
-  providers: [NotificationsService, NotificationTypes, NotificationStreamService],
+  imports: [TypeOrmModule.forFeature([Notification])],
+  providers: [NotificationsService, NotificationTypes],
   exports: [NotificationsService, NotificationTypes],
 })
 export class NotificationsModule {

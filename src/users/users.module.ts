@@ -2,21 +2,17 @@ import { Module } from '@nestjs/common';
 import { TypeOrmModule } from '@nestjs/typeorm';
 import { AuditModule } from '../audit/audit.module.ts';
 import { JobsModule } from '../jobs/jobs.module.ts';
-import { UserImportsController } from './imports/user-imports.controller.ts';
 import { UserImportsService } from './imports/user-imports.service.ts';
 import { AccountDeletionService } from './personal-data/account-deletion.service.ts';
 // Nothing here starts it, users do: it must be defined.
 // oxlint-disable-next-line import/no-unassigned-import
 import './personal-data/user-export.job.ts';
 import { User } from './user.entity.ts';
-import { UsersController } from './users.controller.ts';
 import { UsersService } from './users.service.ts';
 
 @Module({
   imports: [TypeOrmModule.forFeature([User]), AuditModule, JobsModule],
-  // Imports first: /v1/users/imports must not be taken for an account's id.
-  controllers: [UserImportsController, UsersController],
   providers: [UsersService, UserImportsService, AccountDeletionService],
-  exports: [UsersService, AccountDeletionService],
+  exports: [UsersService, UserImportsService, AccountDeletionService],
 })
 export class UsersModule {}

@@ -8,7 +8,6 @@ import { SessionsModule } from '../sessions/sessions.module.ts';
 import { AccountJoinService } from './account-join.service.ts';
 import { AppleEventTokens } from './apple-event-tokens.service.ts';
 import { AppleEventsService } from './apple-events.service.ts';
-import { IdentitiesController } from './identities.controller.ts';
 import { IdentitiesService } from './identities.service.ts';
 import { Identity } from './identity.entity.ts';
 import { LinkedIdentitiesReminder } from './linked-identities-reminder.service.ts';
@@ -16,8 +15,6 @@ import { OAuthAttempt } from './oauth-attempt.entity.ts';
 import { OAuthAttemptsService } from './oauth-attempts.service.ts';
 import { OAuthCode } from './oauth-code.entity.ts';
 import { OAuthCodesService } from './oauth-codes.service.ts';
-import { OAuthController } from './oauth.controller.ts';
-import { OAuthExchangeController } from './oauth-exchange.controller.ts';
 import { OAuthService } from './oauth.service.ts';
 import { ProviderSignInService } from './provider-sign-in.service.ts';
 import { ProvidersService } from './providers/providers.service.ts';
@@ -33,7 +30,6 @@ import { StrangersAccessService } from './strangers-access.service.ts';
     UsersModule,
     AuditModule,
   ],
-  controllers: [OAuthController, OAuthExchangeController, IdentitiesController],
   providers: [
     ProvidersService,
     OAuthService,
@@ -47,6 +43,13 @@ import { StrangersAccessService } from './strangers-access.service.ts';
     AppleEventTokens,
     AppleEventsService,
   ],
-  exports: [AppleEventTokens, AppleEventsService],
+  exports: [
+    AppleEventTokens,
+    AppleEventsService,
+    IdentitiesService,
+    OAuthService,
+    ProviderSignInService,
+    ProvidersService,
+  ],
 })
 export class OAuthModule {}

@@ -3,8 +3,6 @@ import { TypeOrmModule } from '@nestjs/typeorm';
 import { AuditModule } from '../../audit/audit.module.ts';
 import { MailModule } from '../../mail/mail.module.ts';
 import { NotificationsModule } from '../../notifications/notifications.module.ts';
-import { KeysModule } from '../keys/keys.module.ts';
-import { AccessTokensService } from './access-tokens.service.ts';
 import { RevokeOnUserChanges } from './revoke-on-user-changes.service.ts';
 import { SecurityAlertsService, securityAlertTypes } from './security-alerts.service.ts';
 import { Session } from './session.entity.ts';
@@ -16,7 +14,6 @@ import { SessionsService } from './sessions.service.ts';
   imports: [
     TypeOrmModule.forFeature([Session]),
     AuditModule,
-    KeysModule,
     MailModule,
     NotificationsModule.forFeature(securityAlertTypes),
   ],
@@ -24,16 +21,9 @@ import { SessionsService } from './sessions.service.ts';
     SessionsService,
     SessionRefreshService,
     SessionRevocations,
-    AccessTokensService,
     SecurityAlertsService,
     RevokeOnUserChanges,
   ],
-  exports: [
-    SessionsService,
-    SessionRefreshService,
-    SessionRevocations,
-    AccessTokensService,
-    SecurityAlertsService,
-  ],
+  exports: [SessionsService, SessionRefreshService, SessionRevocations, SecurityAlertsService],
 })
 export class SessionsModule {}

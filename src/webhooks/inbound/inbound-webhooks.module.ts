@@ -5,7 +5,6 @@ import { JobsModule } from '../../jobs/jobs.module.ts';
 import { AppleSource } from './apple.source.ts';
 import { GithubSource } from './github.source.ts';
 import { InboundWebhook } from './inbound-webhook.entity.ts';
-import { InboundWebhooksController } from './inbound-webhooks.controller.ts';
 import { InboundWebhooksService } from './inbound-webhooks.service.ts';
 import { StandardSource } from './standard.source.ts';
 import { WebhookSources } from './webhook-sources.service.ts';
@@ -13,8 +12,7 @@ import { WebhookSources } from './webhook-sources.service.ts';
 /** Being told by others of what happens there. */
 @Module({
   imports: [TypeOrmModule.forFeature([InboundWebhook]), JobsModule, OAuthModule],
-  controllers: [InboundWebhooksController],
   providers: [InboundWebhooksService, WebhookSources, GithubSource, StandardSource, AppleSource],
-  exports: [WebhookSources],
+  exports: [InboundWebhooksService, WebhookSources],
 })
 export class InboundWebhooksModule {}

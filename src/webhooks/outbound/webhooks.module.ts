@@ -7,12 +7,10 @@ import { NotificationsModule } from '../../notifications/notifications.module.ts
 import { DisableEndpointsService } from './disable-endpoints.service.ts';
 import { WebhookAttempt } from './webhook-attempt.entity.ts';
 import { WebhookAttemptsService } from './webhook-attempts.service.ts';
-import { WebhookDeliveriesController } from './webhook-deliveries.controller.ts';
 import { WebhookDeliveriesService } from './webhook-deliveries.service.ts';
 import { WebhookDelivery } from './webhook-delivery.entity.ts';
 import { WebhookEndpoint } from './webhook-endpoint.entity.ts';
 import { endpointDisabled, WebhookEndpointHealth } from './webhook-endpoint-health.service.ts';
-import { WebhookEndpointsController } from './webhook-endpoints.controller.ts';
 import { WebhookEndpointsService } from './webhook-endpoints.service.ts';
 import { WebhookEventsService } from './webhook-events.service.ts';
 import { WebhookSecrets } from './webhook-secrets.service.ts';
@@ -28,7 +26,6 @@ import { WebhookUrlRules } from './webhook-url-rules.service.ts';
     MailModule,
     NotificationsModule.forFeature([endpointDisabled]),
   ],
-  controllers: [WebhookEndpointsController, WebhookDeliveriesController],
   providers: [
     WebhookEndpointsService,
     WebhookDeliveriesService,
@@ -44,6 +41,12 @@ import { WebhookUrlRules } from './webhook-url-rules.service.ts';
       useFactory: (rules: WebhookUrlRules) => new WebhookSender(rules),
     },
   ],
-  exports: [WebhookAttemptsService, WebhookSecrets, WebhookSender],
+  exports: [
+    WebhookEndpointsService,
+    WebhookDeliveriesService,
+    WebhookAttemptsService,
+    WebhookSecrets,
+    WebhookSender,
+  ],
 })
 export class WebhooksModule {}

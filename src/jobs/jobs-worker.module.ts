@@ -5,6 +5,6 @@ import { JobSweepService } from './job-sweep.service.ts';
 import { JobWorkerService } from './job-worker.service.ts';
 import { JobsModule } from './jobs.module.ts';
 
-/** What runs jobs; imported by the worker process alone. */
+/** Runs the job handlers of all features. */
 @Module({ imports: [JobsModule, DiscoveryModule], providers: [JobRuns, JobWorkerService, JobSweepService] })
-export class JobWorkerModule {}
+export class JobsWorkerModule {}

@@ -1,0 +1,16 @@
+import { Module } from '@nestjs/common';
+import { TypeOrmModule } from '@nestjs/typeorm';
+import { AuditModule } from '../audit/audit.module.ts';
+import { EventStreamsModule } from '../platform/http/event-streams.module.ts';
+import { JobEventsService } from './job-events.service.ts';
+import { JobRedriveService } from './job-redrive.service.ts';
+import { Job } from './job.entity.ts';
+import { JobsController } from './jobs.controller.ts';
+import { JobsModule } from './jobs.module.ts';
+
+@Module({
+  imports: [TypeOrmModule.forFeature([Job]), AuditModule, EventStreamsModule, JobsModule],
+  controllers: [JobsController],
+  providers: [JobEventsService, JobRedriveService],
+})
+export class JobsHttpModule {}

@@ -1,0 +1,8 @@
+import { Module } from '@nestjs/common';
+import { TypeOrmModule } from '@nestjs/typeorm';
+import { MailSendHandler } from './mail-send.handler.ts';
+import { Mail } from './mail.entity.ts';
+import { MailTransport } from './mail.transport.ts';
+
+@Module({ imports: [TypeOrmModule.forFeature([Mail])], providers: [MailSendHandler, MailTransport] })
+export class MailWorkerModule {}

@@ -1,0 +1,8 @@
+import { Module } from '@nestjs/common';
+import { JobsModule } from '../jobs/jobs.module.ts';
+import { UserImportHandler } from './imports/user-import.handler.ts';
+import { UserEraseHandler } from './personal-data/user-erase.handler.ts';
+import { UserExportHandler } from './personal-data/user-export.handler.ts';
+
+@Module({ imports: [JobsModule], providers: [UserEraseHandler, UserExportHandler, UserImportHandler] })
+export class UsersWorkerModule {}

@@ -1,0 +1,12 @@
+import { Module } from '@nestjs/common';
+import { InboundWebhooksController } from './inbound/inbound-webhooks.controller.ts';
+import { InboundWebhooksModule } from './inbound/inbound-webhooks.module.ts';
+import { WebhookDeliveriesController } from './outbound/webhook-deliveries.controller.ts';
+import { WebhookEndpointsController } from './outbound/webhook-endpoints.controller.ts';
+import { WebhooksModule } from './outbound/webhooks.module.ts';
+
+@Module({
+  imports: [InboundWebhooksModule, WebhooksModule],
+  controllers: [InboundWebhooksController, WebhookDeliveriesController, WebhookEndpointsController],
+})
+export class WebhooksHttpModule {}
