@@ -16,6 +16,7 @@ const readySchema = z
       migrations: z.enum(['current', 'pending', 'unknown']),
       redis: z.enum(['up', 'down', 'unused', 'unknown']),
       clock: z.literal('skewed').optional(),
+      queue: z.literal('down').optional(),
     }),
   })
   .meta({ id: 'Readiness' });

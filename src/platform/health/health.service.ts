@@ -1,5 +1,6 @@
 import { Injectable, Logger } from '@nestjs/common';
 import { DataSource } from 'typeorm';
+import { QueueBackend } from '../queue/queue-backend.ts';
 import { RedisConnections, type RedisState } from '../redis/redis-connections.ts';
 
 const CHECK_TIMEOUT_MS = 1_000;
@@ -10,12 +11,14 @@ const CLOCK_SKEW_WARN_MS = 5_000;
 const SKEW_WARNING_PAUSE_MS = 60_000;
 
 export interface Readiness {
-  /** `degraded` still takes requests: work waits in the ledger until Redis is back. */
+  /** `degraded` still takes requests: work waits in the jobs table until the queue is back. */
   status: 'ok' | 'degraded' | 'unavailable' | 'draining';
   checks: {
     database: 'up' | 'down';
     migrations: 'current' | 'pending' | 'unknown';
     redis: RedisState | 'unknown';
+    /** Present when the PostgreSQL queue cannot be used. */
+    queue?: 'down';
     /** Present when the clock of this process differs from that of Postgres by more than a minute. */
     clock?: 'skewed';
   };
@@ -32,6 +35,7 @@ export class HealthService {
   constructor(
     private readonly db: DataSource,
     private readonly redis: RedisConnections,
+    private readonly queues: QueueBackend,
   ) {}
 
   /** From now on balancers are told to send nothing more. */
@@ -58,14 +62,16 @@ export class HealthService {
   }
 
   private async check(): Promise<Readiness> {
-    const [migrations, redis, skewMs] = await Promise.all([
+    const [migrations, redis, skewMs, isQueueUsable] = await Promise.all([
       withTimeout(this.pendingMigrations(), undefined),
       withTimeout(this.redis.state(), 'down' as const),
       withTimeout(this.clockSkewMs(), 0),
+      withTimeout(this.queues.isUsable(), false),
     ]);
     const database = migrations === undefined ? 'down' : 'up';
     const clock = skewMs > CLOCK_SKEW_MAX_MS && { clock: 'skewed' as const };
-    const checks = { database, migrations: migrations ?? 'unknown', redis, ...clock } as const;
+    const queue = !isQueueUsable && { queue: 'down' as const };
+    const checks = { database, migrations: migrations ?? 'unknown', redis, ...clock, ...queue } as const;
     return { status: overall(checks), checks };
   }
 
@@ -102,7 +108,7 @@ export class HealthService {
 
 function overall(checks: Readiness['checks']): Readiness['status'] {
   if (checks.database === 'down' || checks.migrations !== 'current' || checks.clock) return 'unavailable';
-  return checks.redis === 'down' ? 'degraded' : 'ok';
+  return checks.redis === 'down' || checks.queue ? 'degraded' : 'ok';
 }
 
 async function withTimeout<T, F>(check: Promise<T>, fallback: F): Promise<T | F> {

@@ -92,6 +92,13 @@ export class QueueBackend implements OnApplicationBootstrap, OnApplicationShutdo
     return this.workers.filter(({ silentMs }) => silentMs > forMs).map(({ name }) => name);
   }
 
+  /** False when the PostgreSQL queue does not find its tables: a pooler may drop the search path of a connection. */
+  async isUsable(): Promise<boolean> {
+    if (!this.pool) return true;
+    const { rows } = await this.pool.query<{ schema: string | null }>('SELECT current_schema() AS schema');
+    return rows[0]?.schema === QUEUE_SCHEMA;
+  }
+
   onApplicationBootstrap(): void {
     if (this.pool && this.config.NODE_ENV === 'production') {
       this.logger.warn('REDIS_URL is empty: the queue runs on PostgreSQL, with far fewer jobs per second');

@@ -1,6 +1,8 @@
-import { Injectable, Logger, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
+import { Injectable, Logger, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
 import { Redis, type RedisOptions } from 'ioredis';
 import { Config } from '../config/config.ts';
+import { StartupError } from '../process/start.ts';
+import { findMissingRequirement } from './redis-requirements.ts';
 
 const COMMAND_TIMEOUT_MS = 2_000;
 /** A request may wait for two counters, so a Redis that hangs must not make it slow. */
@@ -12,12 +14,16 @@ const RECONNECT_MAX_MS = 5_000;
  */
 const SOCKET_TIMEOUT_MS = 15_000;
 const WARNING_INTERVAL_MS = 10_000;
+/** How long the start-up waits for Redis. Without it the process starts and checks Redis once it responds. */
+const START_TIMEOUT_MS = 2_000;
+const PROBE_KEY = 'readiness';
+const PROBE_TTL_MS = 1_000;
 
 export type RedisState = 'up' | 'down' | 'unused';
 
 /** The Redis connections of this process. There are none when REDIS_URL is empty. */
 @Injectable()
-export class RedisConnections implements OnApplicationBootstrap, OnApplicationShutdown {
+export class RedisConnections implements OnModuleInit, OnApplicationShutdown {
   /** Fails fast: a request never waits for Redis. */
   readonly commands: Redis | undefined;
   /** For rate limits and messages, which fail even faster. */
@@ -26,6 +32,8 @@ export class RedisConnections implements OnApplicationBootstrap, OnApplicationSh
   private readonly logger = new Logger('Redis');
   private readonly url: string | undefined;
   private readonly options: RedisOptions;
+  /** Why the queue cannot work on this Redis. */
+  private missing: string | undefined;
   private warnedAt = -Infinity;
 
   constructor(config: Config) {
@@ -35,6 +43,8 @@ export class RedisConnections implements OnApplicationBootstrap, OnApplicationSh
       retryStrategy: (attempt) => Math.min(attempt * 200, RECONNECT_MAX_MS),
       connectTimeout: 5_000,
       socketTimeout: SOCKET_TIMEOUT_MS,
+      // A primary that a failover has demoted keeps its connections. Reconnecting finds the new primary.
+      reconnectOnError: ({ message }) => message.includes('READONLY'),
     };
     if (!this.url) return;
     this.commands = this.connect({
@@ -59,19 +69,28 @@ export class RedisConnections implements OnApplicationBootstrap, OnApplicationSh
     return this.blocking;
   }
 
+  /** Writes, because a demoted or full Redis still responds to PING. */
   async state(): Promise<RedisState> {
     if (!this.commands) return 'unused';
+    if (this.missing) return 'down';
     try {
-      return (await this.commands.ping()) === 'PONG' ? 'up' : 'down';
+      await this.commands.set(PROBE_KEY, '1', 'PX', PROBE_TTL_MS);
+      return 'up';
     } catch {
       return 'down';
     }
   }
 
-  onApplicationBootstrap(): void {
+  /** Stops the start-up when the queue cannot work on this Redis. A Redis that is unreachable may come back. */
+  async onModuleInit(): Promise<void> {
     const { commands } = this;
-    if (commands?.status === 'ready') void this.warnOfEviction(commands);
-    else commands?.once('ready', () => void this.warnOfEviction(commands));
+    if (!commands) return;
+    if (await isReady(commands)) {
+      await this.checkRequirements(commands);
+      if (this.missing) throw new StartupError(this.missing);
+    }
+    // Redis may come back as another server, with another configuration.
+    commands.on('ready', () => void this.checkRequirements(commands));
   }
 
   onApplicationShutdown(): void {
@@ -80,6 +99,12 @@ export class RedisConnections implements OnApplicationBootstrap, OnApplicationSh
 
   private connect(options: RedisOptions): Redis {
     return new Redis(this.url!, { ...this.options, ...options }).on('error', (error) => this.warn(error));
+  }
+
+  private async checkRequirements(redis: Redis): Promise<void> {
+    this.missing = await findMissingRequirement(redis);
+    if (this.missing) this.logger.error(this.missing);
+    else await this.warnOfEviction(redis);
   }
 
   /** A Redis that evicts keys loses queued jobs. They are dispatched again from the jobs table, but late. */
@@ -97,4 +122,18 @@ export class RedisConnections implements OnApplicationBootstrap, OnApplicationSh
     this.warnedAt = performance.now();
     this.logger.warn({ msg: 'Redis connection failed', err: error });
   }
+}
+
+/** False as soon as the first attempt to connect fails. */
+async function isReady(redis: Redis): Promise<boolean> {
+  if (redis.status === 'ready') return true;
+  return new Promise((resolve) => {
+    const timer = setTimeout(() => resolve(false), START_TIMEOUT_MS);
+    for (const event of ['ready', 'close']) {
+      redis.once(event, () => {
+        clearTimeout(timer);
+        resolve(event === 'ready');
+      });
+    }
+  });
 }
