@@ -15,6 +15,25 @@ const PAGES = ['^src/(dashboard|reference-client)/static/'];
 const MIGRATION_STEPS = '^src/platform/database/migration-steps[.]ts$';
 /** Loaded by scripts/openapi.ts, by a path that can't be followed. */
 const USED_FROM_DIST = ['^src/platform/openapi/describe-app\\.ts$'];
+/** The folders of src/platform/, lowest first: each may import those before it, and none after it. */
+const PLATFORM_LAYERS = [
+  'registry',
+  'config',
+  'errors',
+  'logging',
+  'database',
+  'redis',
+  'queue',
+  'bus',
+  'events',
+  'retention',
+  'security',
+  'openapi',
+  'health',
+  'http',
+  'pagination',
+  'process',
+];
 const TYPE_ONLY = ['type-only', 'type-import'];
 
 /** @type {import('dependency-cruiser').IConfiguration} */
@@ -27,6 +46,20 @@ export default {
       from: { path: '^src/platform/' },
       to: { path: '^src/(?!platform/)' },
     },
+    {
+      name: 'platform-folders-are-listed',
+      comment: 'Add the folder to PLATFORM_LAYERS in .dependency-cruiser.js.',
+      severity: 'error',
+      from: {},
+      to: { path: `^src/platform/(?!(${PLATFORM_LAYERS.join('|')})/)` },
+    },
+    ...PLATFORM_LAYERS.slice(0, -1).map((layer, index) => ({
+      name: `platform-${layer}-imports-lower-layers-only`,
+      comment: 'The order is PLATFORM_LAYERS in .dependency-cruiser.js.',
+      severity: 'error',
+      from: { path: `^src/platform/${layer}/`, pathNot: SPEC },
+      to: { path: `^src/platform/(${PLATFORM_LAYERS.slice(index + 1).join('|')})/` },
+    })),
     {
       name: 'features-meet-at-their-front',
       comment:

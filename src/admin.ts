@@ -1,7 +1,7 @@
 import { DataSource } from 'typeorm';
-import { loadConfig } from './platform/config/config.ts';
+import { loadConfig, StartupError } from './platform/config/config.ts';
 import { dataSourceOptions } from './platform/database/data-source.ts';
-import { StartupError, start } from './platform/process/start.ts';
+import { start } from './platform/process/start.ts';
 import { User } from './users/user.entity.ts';
 
 const USAGE = 'Usage: node dist/src/admin.js grant <email>';

@@ -1,5 +1,6 @@
 import { AppModule } from './app.module.ts';
 import { loadConfig } from './platform/config/config.ts';
+import { settingWarnings } from './platform/config/setting-checks.ts';
 import { waitForDatabase } from './platform/process/wait-for-database.ts';
 import { HealthService } from './platform/health/health.service.ts';
 import { createApp } from './platform/http/create-app.ts';
@@ -18,5 +19,6 @@ await start(async () => {
   shutDownOnSignals(app, { config, logger: app.get(AppLogger), drain: () => health.drain() });
   await releasePort();
   await app.listen(config.PORT, config.HOST);
+  settingWarnings(config).forEach((warning) => app.get(AppLogger).warn(warning));
   app.get(AppLogger).info({ url: config.PUBLIC_URL, port: config.PORT }, 'The API listens');
 });

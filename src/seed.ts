@@ -1,10 +1,10 @@
 import { DataSource } from 'typeorm';
 import { randomUUIDv7 } from 'node:crypto';
 import { PasswordHasher } from './auth/passwords/password-hasher.service.ts';
-import { loadConfig } from './platform/config/config.ts';
+import { loadConfig, StartupError } from './platform/config/config.ts';
 import { dataSourceOptions } from './platform/database/data-source.ts';
 import { loadKeys } from './auth/keys/key-ring.ts';
-import { StartupError, start } from './platform/process/start.ts';
+import { start } from './platform/process/start.ts';
 import { User } from './users/user.entity.ts';
 
 /** Accounts to try things with. Running it again changes nothing. */

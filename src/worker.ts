@@ -1,5 +1,6 @@
 import { NestFactory } from '@nestjs/core';
 import { loadConfig } from './platform/config/config.ts';
+import { settingWarnings } from './platform/config/setting-checks.ts';
 import { waitForDatabase } from './platform/process/wait-for-database.ts';
 import { HealthService } from './platform/health/health.service.ts';
 import { createLogger } from './platform/logging/logger.ts';
@@ -25,5 +26,6 @@ await start(async () => {
   // No balancer sends anything here, so there is nothing to wait for.
   const withoutDrain = { ...config, SHUTDOWN_DRAIN_SECONDS: 0 };
   shutDownOnSignals(app, { config: withoutDrain, logger, drain: () => health.drain() });
+  settingWarnings(config).forEach((warning) => logger.warn(warning));
   logger.info('The worker runs');
 });

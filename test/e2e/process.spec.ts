@@ -4,7 +4,7 @@ import { Program } from '../support/program.ts';
 import { TcpProxy } from '../support/tcp-proxy.ts';
 import { times, until } from '../support/until.ts';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { generateKeyPairSync } from 'node:crypto';
+import { generateKeyPairSync, randomBytes } from 'node:crypto';
 import { Agent, get, type IncomingMessage } from 'node:http';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -254,7 +254,7 @@ function production(): Record<string, string> {
     FRONTEND_URL: 'https://app.example.com',
     CORS_ORIGINS: 'https://app.example.com',
     OAUTH_RETURN_TO_ALLOWLIST: 'https://app.example.com',
-    SECRET_KEYS: Buffer.alloc(32, 9).toString('base64'),
+    SECRET_KEYS: randomBytes(32).toString('base64'),
     SMTP_URL: 'smtp://127.0.0.1:1',
     JWT_KEYS: JSON.stringify({
       'active-a.pem': privateKey.export({ type: 'pkcs8', format: 'pem' }).toString(),

@@ -34,7 +34,9 @@ export class Program {
     args: string[] = [],
   ): Promise<Program> {
     const port = env['PORT'] ?? env['METRICS_PORT'] ?? String(await freePort());
-    const ports = { PORT: port, METRICS_PORT: name === 'worker' ? port : String(await freePort()) };
+    const other = String(await freePort());
+    const ports =
+      name === 'worker' ? { PORT: other, METRICS_PORT: port } : { PORT: port, METRICS_PORT: other };
     const child = spawn(process.execPath, [join(DIST, `${name}.js`), ...args], {
       env: { PATH: process.env.PATH, HOST: '127.0.0.1', ...ports, ...env },
       stdio: ['ignore', 'pipe', 'pipe'],

@@ -12,7 +12,7 @@ beforeAll(() => {
 
 afterAll(() => rmSync(folder, { recursive: true }));
 
-const SECRET = Buffer.alloc(32, 7).toString('base64');
+const SECRET = Buffer.from('0123456789abcdefghijklmnopqrstuv').toString('base64');
 
 const production: Record<string, string> = {
   NODE_ENV: 'production',
@@ -84,7 +84,7 @@ describe('the settings', () => {
     expect(Buffer.from(String(first), 'base64')).toHaveLength(32);
     expect(load(env).SECRET_KEYS).toEqual([first]);
     expect(faultsOf({ ...production, SECRET_KEYS: String(first) })).toEqual([
-      'SECRET_KEYS: holds a development secret',
+      'SECRET_KEYS: contains a development secret',
     ]);
   });
 
@@ -164,6 +164,25 @@ describe('faults of the environment', () => {
     ['SESSION_MAX_DAYS', '0'],
     ['API_DOCS', 'maybe'],
     ['NODE_ENV', 'prod'],
+    ['SECRET_KEYS', Buffer.alloc(32).toString('base64')],
+    ['CORS_ORIGINS', 'http://app.example.com'],
+    ['PUBLIC_URL', 'https://me:hunter2@api.example.com'],
+    ['PUBLIC_URL', 'https://api.example.com?hunter2'],
+    ['PUBLIC_URL', 'https://example.com/api'],
+    ['FRONTEND_URL', 'https://app.example.com#hunter2'],
+    ['TRUST_PROXY', 'true'],
+    ['TRUST_PROXY', '99'],
+    ['TRUST_PROXY', '0.0.0.0/0'],
+    ['TRUST_PROXY', '10.0.0.0/8,::/0'],
+    ['TRUST_PROXY', '10.0.0.0/33'],
+    ['HOST', '[::1]'],
+    ['HOST', '0.0.0.0:3000'],
+    ['RATE_LIMIT_FACTOR', '1000000'],
+    ['METRICS_PORT', '3000'],
+    ['SHUTDOWN_DRAIN_SECONDS', '25'],
+    ['DATABASE_URL', 'postgres://app@/app?host=/cloudsql/hunter2'],
+    ['DATABASE_URL', 'postgres://app:hunter2/#@db/app'],
+    ['DATABASE_URL', 'postgres://db/app?sslmode=verify-full&sslrootcert=/no/such/hunter2.pem'],
   ])('name the setting and never show the value: %s=%s', (name, value) => {
     const faults = faultsOf({ ...production, [name]: value });
 

@@ -1,5 +1,6 @@
 import { developmentSecretKeys } from './development-secrets.ts';
-import { complete, combinedFaults, settingsSchema, type Settings } from './settings.ts';
+import { combinedFaults } from './setting-checks.ts';
+import { complete, settingsSchema, type Settings } from './settings.ts';
 
 /** The settings this process runs with: inject it and read `config.PORT`. See settings.ts for each one. */
 // eslint-disable-next-line typescript/no-unsafe-declaration-merging
@@ -12,10 +13,13 @@ export class Config {
 // Merged with the class, so that one name is the injection token and the type of every setting.
 export interface Config extends Readonly<Settings> {}
 
-/** Names every fault of the environment at once; never a value, since values may be secrets. */
-export class ConfigError extends Error {
+/** Why a program doesn't start, in words for the operator: printed without a stack. */
+export class StartupError extends Error {}
+
+/** Lists all faults of the settings at once; never a value, because values may be secrets. */
+export class ConfigError extends StartupError {
   constructor(readonly faults: string[]) {
-    super(`The environment is not complete:\n${faults.map((fault) => `  - ${fault}`).join('\n')}`);
+    super(`Settings are missing or invalid:\n${faults.map((fault) => `  - ${fault}`).join('\n')}`);
   }
 }
 

@@ -1,3 +1,5 @@
+import ipaddr from 'ipaddr.js';
+import { accessSync, constants } from 'node:fs';
 import addressparser from 'nodemailer/lib/addressparser';
 import { z } from 'zod';
 
@@ -12,11 +14,29 @@ export const withDefault = <T extends z.ZodType>(
 
 export const whole = (min: number, max: number) => z.coerce.number().int().min(min).max(max);
 export const flag = z.stringbool();
-export const httpUrl = z.url({ protocol: /^https?$/ }).transform((url) => url.replace(/\/+$/, ''));
+export const httpUrl = z
+  .url({ protocol: /^https?$/, abort: true, error: 'must be an http or https URL' })
+  .refine(hasNoExtras, 'must not contain a user name, password, query or fragment')
+  .transform((url) => url.replace(/\/+$/, ''));
+/** Paths of links start at the root, so a path here would get lost. */
+export const originUrl = httpUrl.refine(
+  (url) => new URL(url).pathname === '/',
+  'must not contain a path: let the proxy serve the API at the root of its own host',
+);
 export const postgresUrl = z
-  .url({ protocol: /^postgres(ql)?$/, abort: true })
+  .string()
+  .refine((text) => URL.canParse(text), {
+    error:
+      'must be postgres://user:password@host:5432/database. Write a host, even with a host parameter, and percent-encode / # ? @ : in the user name and password.',
+    abort: true,
+  })
+  .refine((text) => /^postgres(ql)?:$/.test(new URL(text).protocol), {
+    error: 'must begin with postgres:// or postgresql://',
+    abort: true,
+  })
   .refine(hasKnownSslMode, 'sslmode must be disable, require, verify-ca or verify-full')
   .refine(hasItsCa, 'sslmode=verify-ca needs sslrootcert, the file of the CA')
+  .refine(canReadCertificates, 'a file in sslrootcert, sslcert or sslkey cannot be read')
   .transform(withLibpqMeaning);
 export const list = z.string().transform((text) =>
   text
@@ -39,7 +59,18 @@ export const mailbox = z.string().refine((text) => {
 }, 'must be an email or Name <name@example.com>, without quotes around the whole');
 
 export const isLoopback = (url: string): boolean =>
-  ['localhost', '127.0.0.1', '[::1]'].includes(new URL(url).hostname);
+  URL.canParse(url) && ['localhost', '127.0.0.1', '[::1]'].includes(new URL(url).hostname);
+
+/** An IP address or a CIDR range, but not one that contains every address. */
+export function isProxyRange(text: string): boolean {
+  if (!text.includes('/')) return ipaddr.isValid(text);
+  return ipaddr.isValidCIDR(text) && !/\/0+$/.test(text);
+}
+
+function hasNoExtras(text: string): boolean {
+  const { username, password, search, hash } = new URL(text);
+  return !(username || password || search || hash);
+}
 
 function hasKnownSslMode(text: string): boolean {
   const mode = new URL(text).searchParams.get('sslmode');
@@ -49,6 +80,21 @@ function hasKnownSslMode(text: string): boolean {
 function hasItsCa(text: string): boolean {
   const { searchParams } = new URL(text);
   return searchParams.get('sslmode') !== 'verify-ca' || searchParams.has('sslrootcert');
+}
+
+function canReadCertificates(text: string): boolean {
+  const { searchParams } = new URL(text);
+  const files = ['sslrootcert', 'sslcert', 'sslkey'].map((name) => searchParams.get(name));
+  return files.every((file) => !file || file === 'system' || canRead(file));
+}
+
+function canRead(file: string): boolean {
+  try {
+    accessSync(file, constants.R_OK);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** Without this, pg treats every sslmode but `disable` as `verify-full`; in libpq, `require` verifies nothing. */

@@ -1,19 +1,20 @@
+import { isIP } from 'node:net';
 import { z } from 'zod';
-import { isDevelopmentSecret } from './development-secrets.ts';
-import { oauthFaults, oauthSettings } from './oauth-settings.ts';
+import { oauthSettings } from './oauth-settings.ts';
 import {
   flag,
   httpUrl,
-  isLoopback,
+  isProxyRange,
   list,
   mailbox,
   optional,
   origins,
+  originUrl,
   postgresUrl,
   whole,
   withDefault,
 } from './setting-fields.ts';
-import { webhookFaults, webhookSettings } from './webhook-settings.ts';
+import { webhookSettings } from './webhook-settings.ts';
 
 const secretKeys = list
   .pipe(
@@ -25,7 +26,24 @@ const secretKeys = list
   )
   .pipe(z.array(z.string()).min(1));
 
-const trustProxy = z.string().transform((text) => (/^\d+$/.test(text) ? Number(text) : list.parse(text)));
+const HOPS_MAX = 10;
+const TRUST_PROXY_FORM = `must be a number of hops (0 to ${HOPS_MAX}) or a comma list of IP addresses and CIDR ranges; a range of all addresses is not allowed`;
+
+const trustProxy = z
+  .string()
+  .transform((text) => (/^\d+$/.test(text) ? Number(text) : list.parse(text)))
+  .refine(
+    (value) =>
+      typeof value === 'number' ? value <= HOPS_MAX : value.length > 0 && value.every(isProxyRange),
+    TRUST_PROXY_FORM,
+  );
+
+const hostName = z
+  .string()
+  .refine(
+    (text) => isIP(text) > 0 || /^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$/i.test(text),
+    'must be a host name or an IP address, IPv6 without brackets and without a port',
+  );
 
 /**
  * Every setting, with what it means. This schema is the only reader of the environment, and
@@ -36,10 +54,10 @@ export const settingsSchema = z.object({
     'production, development or test. Anything left open counts as production.',
   ),
   PORT: withDefault(whole(1, 65_535), 3000).describe('Port of the API.'),
-  HOST: optional(z.string()).describe(
+  HOST: optional(hostName).describe(
     'Address the API listens on. Default: localhost in development, else 0.0.0.0.',
   ),
-  PUBLIC_URL: optional(httpUrl).describe(
+  PUBLIC_URL: optional(originUrl).describe(
     'Where clients reach the API; required in production. Default: http://localhost:$PORT.',
   ),
   FRONTEND_URL: optional(httpUrl).describe(
@@ -148,33 +166,10 @@ export const settingsSchema = z.object({
   ),
 });
 
-type Parsed = z.output<typeof settingsSchema>;
-
-const requiredInProduction = ['PUBLIC_URL', 'FRONTEND_URL', 'SECRET_KEYS', 'SMTP_URL'] as const;
-
-/** What no single setting can tell: the faults of the whole, one line each, without any value. */
-export function combinedFaults(settings: Parsed): string[] {
-  const faults = [...oauthFaults(settings), ...webhookFaults(settings)];
-  if (settings.NODE_ENV !== 'production') return faults;
-  faults.push(
-    ...requiredInProduction
-      .filter((name) => settings[name] === undefined)
-      .map((name) => `${name}: is required in production`),
-  );
-  for (const name of ['PUBLIC_URL', 'FRONTEND_URL'] as const) {
-    if (settings[name]?.startsWith('http:') && !isLoopback(settings[name])) {
-      faults.push(`${name}: must be https in production`);
-    }
-  }
-  if (settings.SECRET_KEYS?.some(isDevelopmentSecret)) {
-    faults.push('SECRET_KEYS: holds a development secret');
-  }
-  if (settings.FAKE_PROVIDERS) faults.push('FAKE_PROVIDERS: is for development only');
-  return faults;
-}
+export type ParsedSettings = z.output<typeof settingsSchema>;
 
 /** The settings with every default that depends on another one filled in. */
-export function complete(settings: Parsed) {
+export function complete(settings: ParsedSettings) {
   const isProduction = settings.NODE_ENV === 'production';
   const publicUrl = settings.PUBLIC_URL ?? `http://localhost:${settings.PORT}`;
   const dependent = {
@@ -199,7 +194,9 @@ export function complete(settings: Parsed) {
 
 type Given<T> = { [K in keyof T as undefined extends T[K] ? never : K]: T[K] };
 
-const given = (settings: Parsed): Given<Parsed> =>
-  Object.fromEntries(Object.entries(settings).filter(([, value]) => value !== undefined)) as Given<Parsed>;
+const given = (settings: ParsedSettings): Given<ParsedSettings> =>
+  Object.fromEntries(
+    Object.entries(settings).filter(([, value]) => value !== undefined),
+  ) as Given<ParsedSettings>;
 
 export type Settings = ReturnType<typeof complete>;

@@ -1,12 +1,11 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import pg from 'pg';
-import type { Config } from '../config/config.ts';
+import { type Config, StartupError } from '../config/config.ts';
 import { describePermanentFault } from '../database/connection-faults.ts';
 import { timeouts } from '../database/data-source.ts';
 import { applySessionSettings } from '../database/session-settings.ts';
 import { createLogger } from '../logging/logger.ts';
 import { startPlaceholderServer } from './placeholder-server.ts';
-import { StartupError } from './start.ts';
 
 const PAUSE_MS = 1_000;
 const CONNECT_TIMEOUT_MS = 5_000;
