@@ -120,7 +120,7 @@ const PRODUCTION = {
   FRONTEND_URL: 'https://app.example.com',
   CORS_ORIGINS: 'https://app.example.com',
   OAUTH_RETURN_TO_ALLOWLIST: 'https://app.example.com',
-  SECRET_KEYS: Buffer.alloc(32, 7).toString('base64'),
+  SECRET_KEYS: Buffer.from('0123456789abcdefghijklmnopqrstuv').toString('base64'),
   SMTP_URL: 'smtp://localhost',
 };
 

@@ -15,7 +15,7 @@ const production = {
   DATABASE_URL: 'postgres://localhost/unused',
   PUBLIC_URL: 'https://api.example.com',
   FRONTEND_URL: 'https://www.example.com',
-  SECRET_KEYS: Buffer.alloc(32, 'k').toString('base64'),
+  SECRET_KEYS: Buffer.from('0123456789abcdefghijklmnopqrstuv').toString('base64'),
   SMTP_URL: 'smtp://mail.example.com',
 };
 
