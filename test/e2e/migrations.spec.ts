@@ -117,7 +117,7 @@ describe('seed.js', () => {
       FRONTEND_URL: 'https://app.example.com',
       CORS_ORIGINS: 'https://app.example.com',
       OAUTH_RETURN_TO_ALLOWLIST: 'https://app.example.com',
-      SECRET_KEYS: Buffer.alloc(32, 9).toString('base64'),
+      SECRET_KEYS: Buffer.from('0123456789abcdefghijklmnopqrstuv').toString('base64'),
       SMTP_URL: 'smtp://127.0.0.1:1',
     });
 
