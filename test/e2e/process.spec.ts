@@ -177,7 +177,7 @@ describe('the API at its end', () => {
   });
 
   it('ends at once at a second signal', async () => {
-    const api = await (await Program.start('main', { ...env, SHUTDOWN_DRAIN_SECONDS: '60' })).ready();
+    const api = await (await Program.start('main', { ...env, SHUTDOWN_DRAIN_SECONDS: '24' })).ready();
     const first = api.end();
     await until(() => api.output.includes('Shutting down'), 'the end to begin');
 
