@@ -29,8 +29,9 @@ export class RefreshTokenTransport {
     reply: FastifyReply,
   ): Promise<Partial<TokenPair>> {
     await this.revokeCurrentSession(request);
+    const tokens = await this.deliver(session, refreshTokenIn, reply);
     if (refreshTokenIn === 'cookie') this.devices.remember(request, reply, session.userId);
-    return this.deliver(session, refreshTokenIn, reply);
+    return tokens;
   }
 
   async deliver(

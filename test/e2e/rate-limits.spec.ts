@@ -24,7 +24,7 @@ describe('every answer under /v1', () => {
   it.each([
     ['of success', () => app.http().get('/v1/auth/oauth'), 200],
     ['to a stranger', () => app.http().get('/v1/users/me'), 401],
-    ['to a body that does not fit', () => app.http().post('/v1/auth/verify-email').send({}), 422],
+    ['to a body that does not fit', () => app.http().post('/v1/auth/confirm-email-change').send({}), 422],
     ['to a token that is none', () => app.http().get('/v1/jobs').set('authorization', 'Bearer x'), 401],
   ])('says what is left: %s', async (_name, ask, status) => {
     const answer = await ask();
@@ -237,4 +237,4 @@ function askForMail(path: string, from: string) {
 }
 
 const postText = (text: string, type: string) =>
-  app.http().post('/v1/auth/verify-email').set('content-type', type).send(text);
+  app.http().post('/v1/auth/confirm-email-change').set('content-type', type).send(text);

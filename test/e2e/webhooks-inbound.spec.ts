@@ -231,7 +231,7 @@ describe('POST /v1/webhooks/apple', () => {
     expect(status).toBe(202);
     await until(async () => (await owner.get('/v1/users/me')).status === 401, 'the session to end');
     expect(await app.db.getRepository(Identity).existsBy({ subject: sub })).toBe(false);
-    expect((await app.mailbox.next(owner.user.email)).subject).toContain('removed');
+    expect((await app.mailbox.next(owner.user.email)).subject).toContain('unlinked');
   });
 
   it('deletes the account of whoever deleted theirs at Apple', async () => {
