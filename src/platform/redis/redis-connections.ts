@@ -1,7 +1,6 @@
 import { Injectable, Logger, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
 import { Redis, type RedisOptions } from 'ioredis';
-import { Config } from '../config/config.ts';
-import { StartupError } from '../process/start.ts';
+import { Config, StartupError } from '../config/config.ts';
 import { findMissingRequirement } from './redis-requirements.ts';
 
 const COMMAND_TIMEOUT_MS = 2_000;
