@@ -86,8 +86,8 @@ async function endLeftoverServer(dir: string): Promise<void> {
     refuseIfInUse(dir);
     await endProcess(pid, ['SIGINT', 'SIGQUIT', 'SIGKILL'], STOP_TIMEOUT_MS);
   }
-  // Of a process that is gone PostgreSQL removes the file itself, with more care than we could. Here the number
-  // belongs to a stranger by now, or to a zombie, and it would refuse to start next to one.
+  // PostgreSQL itself removes the file of a process that has exited, more carefully than we could. Here the id
+  // belongs to an unrelated process or a zombie, and PostgreSQL would not start next to it.
   if (hasProcess(pid)) fs.rmSync(lock, { force: true });
 }
 

@@ -2,7 +2,7 @@
  * The key ring of access tokens: npm run keys -- make | activate | retire | list
  *
  * A rotation is make, then after five minutes activate, then after the life of a token retire. Running processes read
- * the folder anew within seconds. JWT_KEYS_DIR names it; .local/keys unless set.
+ * the folder again within seconds. JWT_KEYS_DIR names it; .local/keys unless set.
  */
 import { createPrivateKey, createPublicKey, generateKeyPairSync } from 'node:crypto';
 import { mkdirSync, readFileSync, renameSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
@@ -33,7 +33,7 @@ function make(): void {
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 3072 });
   const kid = thumbprint(createPublicKey(privateKey).export({ format: 'jwk' }));
-  // The first key of a ring has nobody to wait for.
+  // No client has cached the keys yet when the first key is created.
   const state = keyFiles(folder).length === 0 ? 'active' : 'next';
   const name = `${state}-${kid}.pem`;
   const draft = join(folder, `.${name}`);

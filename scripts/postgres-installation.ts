@@ -5,10 +5,10 @@ import { createRequire } from 'node:module';
 import { basename, dirname, join } from 'node:path';
 import { SetupError } from './processes.ts';
 
-/** What root makes outside the clone, and only when PostgreSQL's account can't look into the clone. */
+/** Used by root only, when PostgreSQL's user can't read the clone. */
 const ROOT_DATA_DIR = '/var/lib/nestjs-reference';
 
-/** Whom PostgreSQL runs as; empty for ourselves. It refuses to run as root. */
+/** The user that PostgreSQL runs as; empty for the current one. It does not run as root. */
 export interface Account {
   uid?: number;
   gid?: number;
@@ -22,7 +22,7 @@ export function accountFor(dir: string): Account {
     if (uid !== 0) return { uid, gid };
   }
   const account = accountNamed('postgres') ?? accountNamed('nobody');
-  if (!account) throw new SetupError('PostgreSQL refuses to run as root: make a user named postgres.');
+  if (!account) throw new SetupError('PostgreSQL does not run as root. Create a user named postgres.');
   return account;
 }
 
@@ -75,7 +75,7 @@ function packagedBinaries(): { native: string; version: string } {
   }
 }
 
-/** npm packages can't hold symlinks; the package makes them in an install script, which npm may have been told to skip. */
+/** npm packages can't hold symlinks; the package makes them in an install script, which npm can be configured to skip. */
 function linkLibraries(native: string): void {
   const links: { source: string; target: string }[] = JSON.parse(
     fs.readFileSync(join(native, 'pg-symlinks.json'), 'utf8'),

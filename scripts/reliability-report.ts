@@ -14,7 +14,7 @@ export function readOutcomes(lines: string[]): Outcome[] {
   return lines.map((line) => JSON.parse(line) as Outcome);
 }
 
-/** The faults that are told in the report and weren't run, or the other way round: nothing when it is as it must be. */
+/** Faults in the report that did not run, and faults that ran but are not in the report. */
 export function strayFaults(outcomes: Outcome[]): string[] {
   const cells: string[] = readFileSync(REPORT, 'utf8').match(/^\| (?!fault|---).*?(?= +\|)/gm) ?? [];
   const told = cells.map((cell) => cell.slice(2));

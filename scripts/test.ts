@@ -89,7 +89,7 @@ function readLines(file: string): string[] {
   }
 }
 
-/** Whether docs/reliability.md tells of the faults that were run, and of no others. */
+/** Whether docs/reliability.md lists exactly the faults that ran. */
 async function reportFaults(seconds: number): Promise<boolean> {
   const outcomes = readOutcomes(readLines(outcomesFile));
   if (writesReport) await writeReport(outcomes, seconds);

@@ -102,7 +102,7 @@ export async function signOut(api: ApiClient, pair: TokenPair, progress: Progres
     await sleep(100);
   }
   await api.call('POST /v1/auth/refresh', 401, { json: { refreshToken: pair.refreshToken } });
-  progress.note('both tokens are refused');
+  progress.note('both tokens are rejected');
 }
 
 function checkedPair(pair: TokenPair | undefined): TokenPair {

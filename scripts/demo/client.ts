@@ -4,7 +4,7 @@ import { Failure } from './terminal.ts';
 export interface Call {
   /** Sent as JSON. */
   json?: unknown;
-  /** Sent as `text/csv` without holding it whole; a function, because a call that is repeated after a 429 sends it anew. */
+  /** Sent as `text/csv` without holding it whole; a function, because a call that is repeated after a 429 sends it again. */
   csv?: () => AsyncIterable<Uint8Array>;
   /** As a browser would send it. */
   cookie?: string;
@@ -38,7 +38,7 @@ interface Problem {
 }
 
 const REQUEST_TIMEOUT_MS = 15_000;
-/** A server that wants a longer pause than this is refusing, not pacing. */
+/** A server that wants a longer pause than this rejects the call. */
 const LONGEST_WAIT_SECONDS = 120;
 
 /** The API as an outsider sees it: HTTP, one envelope, one error shape. */
@@ -61,7 +61,7 @@ export class ApiClient {
     for (;;) {
       const answer = await this.send<T>(request, call);
       if ([expected].flat().includes(answer.status)) return answer;
-      if (answer.status !== 429) throw refusal(request, [expected].flat().join(' or '), answer);
+      if (answer.status !== 429) throw failureOf(request, [expected].flat().join(' or '), answer);
       await this.pause(request, answer);
     }
   }
@@ -113,7 +113,7 @@ export class ApiClient {
 
   private async pause(request: string, answer: Answer<unknown>): Promise<void> {
     const seconds = Number(answer.headers.get('retry-after') ?? Number.NaN);
-    if (!(seconds <= LONGEST_WAIT_SECONDS)) throw refusal(request, 'no rate limit, or a short one', answer);
+    if (!(seconds <= LONGEST_WAIT_SECONDS)) throw failureOf(request, 'no rate limit, or a short one', answer);
     this.options.onWaiting(`rate limited (429): waiting ${seconds} s, as the server asks`);
     await sleep(Math.max(seconds, 1) * 1000);
   }
@@ -124,7 +124,7 @@ function bodyOf({ json, csv }: Call): { body?: string | AsyncIterable<Uint8Array
   return csv === undefined ? {} : { body: csv(), duplex: 'half' };
 }
 
-function refusal(request: string, expected: string, answer: Answer<unknown>): Failure {
+function failureOf(request: string, expected: string, answer: Answer<unknown>): Failure {
   const problem = problemOf(answer.text);
   return new Failure(expected, [answer.status, problem.code].filter(Boolean).join(' '), {
     request,

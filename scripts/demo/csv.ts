@@ -1,7 +1,7 @@
 import { Buffer } from 'node:buffer';
 
 export interface ImportFile {
-  /** The rows as they stand in the file, header first, each with its line ending. */
+  /** The rows as in the file, header first, each with its line ending. */
   rows: string[];
   bytes: number;
   /** Who should arrive: displayName by address, in the order of the addresses. */
@@ -42,7 +42,7 @@ const NAMES = [
 
 /** Each yields one row with one fault, and nothing else wrong with it. */
 const FAULTS: Fault[] = [
-  ['EMAIL_INVALID', ({ number }) => `no-at-sign-${number}.example.com,Nobody,user`],
+  ['EMAIL_INVALID', ({ number }) => `no-at-sign-${number}.example.com,No Name,user`],
   ['EMAIL_DUPLICATE', ({ earlier }) => `${earlier[0]},Again At Once,user`],
   ['DISPLAY_NAME_INVALID', ({ address }) => `${address},,user`],
   ['ROLE_INVALID', ({ address }) => `${address},Would Be King,king`],

@@ -15,7 +15,7 @@ interface MailSource {
   name: string;
   /** The newest mail to an address that contains the text; null while there is none. */
   find(address: string, containing: string): Promise<Mail | null>;
-  /** Asked only after this long, and silently: a guess, where nobody said where mail goes. */
+  /** Tried only after this time, without a message, because it is a guess: no setting names the mail server. */
   guessedAfterMs?: number;
 }
 
@@ -61,7 +61,7 @@ export class Mailbox {
       faults.delete(source.name);
       return mail;
     } catch (error) {
-      // It may be there a moment later; if not, the reason is told at the end.
+      // It may arrive a moment later. If not, the reason is reported at the timeout.
       faults.set(source.name, connectionFault(error));
       return null;
     }

@@ -81,7 +81,7 @@ async function useProviders(
   );
 }
 
-/** An export, which is told of in three ways: its own stream, a notification and a webhook. */
+/** An export, observed in three ways: its event stream, a notification and a webhook. */
 async function followExport({ api, terminal, runId }: Demo, { email, session }: Visitor): Promise<void> {
   const visitor = api.as(session);
   const subscription = await terminal.step('Register a webhook', async (on) =>

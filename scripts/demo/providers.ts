@@ -36,7 +36,7 @@ export async function signIn(
   const { data: pair } = await api.call<TokenPair>(exchange, 200, { json: { code }, cookie });
   await api.call(exchange, 400, { json: { code }, cookie });
   const { data: me } = await api.as(pair).call<User>('GET /v1/users/me', 200);
-  expectEqual('an address that the provider vouches for', [me.email, me.emailVerified], [person.email, true]);
+  expectEqual('an email that the provider verified', [me.email, me.emailVerified], [person.email, true]);
   on.note(`${me.email}; the code works once`);
   return pair;
 }

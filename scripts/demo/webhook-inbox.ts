@@ -49,7 +49,7 @@ export class Receiver {
   }
 }
 
-/** Whoever has it is asked next what it is. */
+/** If the port is in use, ask its server whether it is a receiver. */
 function ignoreTakenPort(error: NodeJS.ErrnoException): void {
   if (error.code !== 'EADDRINUSE') throw error;
 }

@@ -21,11 +21,11 @@ export const DEFAULT_PORT = 9504;
 const KEPT_MAX = 100;
 const BODY_MAX_BYTES = 64 * 1024;
 
-/** Takes every POST, and shows the newest of them at `GET /`, the oldest first. For development: it asks nobody who they are. */
+/** Accepts every POST, and shows the newest ones at `GET /`, oldest first. Without authentication: for development only. */
 export async function startReceiver(port: number, host: string, url: string): Promise<Server> {
   const received: Received[] = [];
   const server = createServer((request, response) => {
-    // A sender that has gone away is no reason to end.
+    // A sender that disconnects must not stop the receiver.
     if (request.method === 'POST') take(request, response, received).catch(() => response.destroy());
     else tell(response, { name: NAME, url, received });
   });

@@ -65,10 +65,10 @@ export async function ping(api: ApiClient, subscription: Subscription, on: Progr
 export async function receiveJob(subscription: Subscription, jobId: string, on: Progress): Promise<void> {
   const { data } = await receive(subscription, 'job.completed');
   expectEqual('the job', data.id, jobId);
-  on.note('job.completed; a changed body is refused');
+  on.note('job.completed; a modified body is rejected');
 }
 
-/** Waits for the event and verifies it as a stranger would, with the reference library of Standard Webhooks. */
+/** Waits for the event and verifies it as a receiver would, with the reference library of Standard Webhooks. */
 async function receive(
   { secret, receiver, receiverPath }: Subscription,
   eventType: string,
@@ -77,7 +77,7 @@ async function receive(
   const verifier = new Webhook(secret);
   const payload = verifier.verify(body, headers) as Payload;
   if (accepts(() => verifier.verify(body.replace(eventType, 'forged'), headers))) {
-    throw new Failure('a changed body to be refused', 'it was taken');
+    throw new Failure('a modified body to be rejected', 'it was accepted');
   }
   return payload;
 }

@@ -38,7 +38,7 @@ describe('the demo', () => {
       expect(stdout).toMatch(/All \d+ steps passed/);
       expect(stdout).toMatch(/Receive a ping .*signature verified/);
       expect(stdout).toMatch(/Be notified of it .*“Job completed”/);
-      expect(stdout).toMatch(/Receive the webhook of it .*a changed body is refused/);
+      expect(stdout).toMatch(/Receive the webhook of it .*a modified body is rejected/);
     },
     LIMIT_MS,
   );

@@ -155,7 +155,7 @@ describe.each(backends)('mail by SMTP, with the queue on %s', (backend) => {
   });
 
   it('is not sent after its link has expired', async () => {
-    smtp.mood = 'refuses';
+    smtp.mood = 'rejects';
     const { email, mail, job } = await mailTo({ expiresAt: new Date(Date.now() + 3_600_000) });
     await untilJob(app, job.id, 'failed');
     smtp.mood = 'takes';
@@ -192,7 +192,7 @@ describe.each(backends)('mail by SMTP, with the queue on %s', (backend) => {
   });
 
   it('fails at once if the recipient does not exist', async () => {
-    smtp.mood = 'refuses';
+    smtp.mood = 'rejects';
 
     const { job, mail } = await mailTo();
 

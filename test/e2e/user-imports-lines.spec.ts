@@ -43,7 +43,7 @@ describe.each(backends)('an import on %s', (backend) => {
     expect(await app.db.query('SELECT 1 FROM mails')).toEqual([]);
   });
 
-  it('tells of every line that it refused: where, whose, and why', async () => {
+  it('tells of every line that it rejected: where, whose, and why', async () => {
     await createUser(app, { email: 'taken@example.com' });
     const csv = [
       'email,displayName,role',
@@ -66,10 +66,10 @@ describe.each(backends)('an import on %s', (backend) => {
       'l18@example.com,Eighteen,user',
     ].join('\r\n');
 
-    const { status, result, refused } = await importFile(app, admin, csv);
+    const { status, result, rejected } = await importFile(app, admin, csv);
 
     expect({ status, result }).toEqual({ status: 'completed', result: { imported: 3, failed: 12 } });
-    expect(refused).toEqual([
+    expect(rejected).toEqual([
       `3,no-address,EMAIL_INVALID,${NO_ADDRESS}`,
       `4,taken@example.com,EMAIL_TAKEN,${TAKEN}`,
       `5,l2@example.com,EMAIL_DUPLICATE,${DUPLICATE}`,
@@ -96,32 +96,32 @@ describe.each(backends)('an import on %s', (backend) => {
     const first = await importFile(app, admin, csv);
     const second = await importFile(app, admin, csv);
 
-    expect([first.result, first.refused]).toEqual([
+    expect([first.result, first.rejected]).toEqual([
       { imported: 1_200, failed: 1 },
       [`1202,far3@example.com,EMAIL_DUPLICATE,${DUPLICATE}`],
     ]);
     expect(second.result).toEqual({ imported: 0, failed: 1_201 });
-    expect(new Set(second.refused.map((line) => line.split(',')[2]))).toEqual(new Set(['EMAIL_TAKEN']));
+    expect(new Set(second.rejected.map((line) => line.split(',')[2]))).toEqual(new Set(['EMAIL_TAKEN']));
     expect(Object.values(await accountsOf(app, 'far'))).toEqual(times(1_200, () => 1));
   });
 
   it('is complete with an empty report when there is nothing below the header', async () => {
-    const { status, result, refused } = await importFile(app, admin, '\uFEFFemail,displayName\r\n');
+    const { status, result, rejected } = await importFile(app, admin, '\uFEFFemail,displayName\r\n');
 
-    expect({ status, result, refused }).toEqual({
+    expect({ status, result, rejected }).toEqual({
       status: 'completed',
       result: { imported: 0, failed: 0 },
-      refused: [],
+      rejected: [],
     });
   });
 
   it('goes on past a line that is longer than any record', async () => {
     const csv = `email,displayName\n${'x'.repeat(3_000_000)}\n"${'y'.repeat(3_000_000)}\nz1@example.com,Z\n`;
 
-    const { result, refused } = await importFile(app, admin, csv);
+    const { result, rejected } = await importFile(app, admin, csv);
 
     expect(result).toEqual({ imported: 1, failed: 2 });
-    expect(refused.map((line) => line.slice(0, 12))).toEqual(['2,,MALFORMED', '3,,MALFORMED']);
+    expect(rejected.map((line) => line.slice(0, 12))).toEqual(['2,,MALFORMED', '3,,MALFORMED']);
   });
 
   it('leaves in what is in when it is cancelled, says how much, and goes on when it is retried', async () => {

@@ -6,7 +6,7 @@ import { JobsService } from '../../src/jobs/jobs.service.ts';
 import type { TestApp } from '../support/app.ts';
 import { until } from '../support/until.ts';
 
-/** A row of the ledger that nobody has handed to the queue, and that is old enough for the sweep to look at. */
+/** A job row that was never dispatched to the queue, and is old enough for the sweep. */
 export async function createJob(app: TestApp, overrides: Partial<Job> = {}): Promise<Job> {
   const jobs = app.db.getRepository(Job);
   const minuteAgo = new Date(Date.now() - 60_000);

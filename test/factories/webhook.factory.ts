@@ -27,7 +27,7 @@ export async function createEndpoint(
 }
 
 /** Makes something happen to the user that their endpoints hear of. */
-export async function rename(user: SignedIn, displayName = 'Somebody Else'): Promise<void> {
+export async function rename(user: SignedIn, displayName = 'New Name'): Promise<void> {
   const { status, text } = await user.patch('/v1/users/me', { displayName });
   if (status !== 200) throw new Error(`Nothing was changed: ${status} ${text}`);
 }

@@ -21,7 +21,7 @@ export type Backend = 'postgres' | 'redis';
 export interface TestAppOptions {
   /** Where the queue lives; the database unless said otherwise. */
   backend?: Backend;
-  /** Whether jobs run: a worker beside the API. */
+  /** Whether jobs run: starts a worker as well. */
   worker?: boolean;
   /** Job handlers that only tests have; the workers run them beside those of the application. */
   handlers?: Type[];
@@ -100,14 +100,14 @@ export class TestApp {
   }
 
   /**
-   * One more instance of the API on the same database. A process of its own, since two applications in one would share
+   * One more instance of the API on the same database. A separate process, because two applications in one would share
    * what libraries keep globally: Passport has one list of strategies.
    */
   startAnother(settings: Settings = {}): Promise<Program> {
     return this.startProgram('main', settings);
   }
 
-  /** A worker in a process of its own, for what only its output shows. */
+  /** A worker in a separate process, to check its output. */
   startAnotherWorker(settings: Settings = {}): Promise<Program> {
     return this.startProgram('worker', settings);
   }

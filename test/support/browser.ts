@@ -38,7 +38,7 @@ export class Browser {
     return this.send(http.post(url.pathname).type('form').send(fields.toString()), 'foreign form');
   }
 
-  /** The whole way, as whoever the fake provider was told to take: resolves to where it ends. */
+  /** A complete sign-in as the person that the fake provider is set to. Resolves to the final URL. */
   async goThrough(provider: ProviderName, query: object = {}, instance?: Program): Promise<URL> {
     const begun = await this.begin(provider, query, instance);
     const answer = await this.comeBack(await visit(locationOf(begun)), instance);
@@ -61,10 +61,10 @@ export class Browser {
     return new SignedIn(this.app, (me.body as { data: SignedIn['user'] }).data, accessToken, refreshToken);
   }
 
-  /** Links a provider to the account of somebody who is signed in here: resolves to where it ends. */
+  /** Links a provider to the signed-in account. Resolves to the final URL. */
   async link(provider: ProviderName, person: SignedIn): Promise<URL> {
     const begun = await this.beginLink(provider, person);
-    if (begun.status !== 200) throw new Error(`Linking was refused: ${begun.text}`);
+    if (begun.status !== 200) throw new Error(`Linking failed: ${begun.text}`);
     const { authorizationUrl } = (begun.body as { data: { authorizationUrl: string } }).data;
     return new URL(locationOf(await this.comeBack(await visit(authorizationUrl))));
   }

@@ -4,7 +4,7 @@ import { createUser, type NewTestUser } from '../factories/user.factory.ts';
 import type { TestApp } from './app.ts';
 import type { Program } from './program.ts';
 
-/** Somebody who has signed in through the front door. */
+/** A user who has signed in through the API. */
 export class SignedIn {
   constructor(
     private readonly app: TestApp,
@@ -35,7 +35,7 @@ export class SignedIn {
   }
 }
 
-/** A new account with a session of its own. */
+/** A new account with a session. */
 export async function signedIn(app: TestApp, overrides: Partial<NewTestUser> = {}): Promise<SignedIn> {
   const { user, password } = await createUser(app, overrides);
   const { accessToken, refreshToken } = await login(app, user.email, password);

@@ -12,8 +12,8 @@ export interface TestDatabase {
 }
 
 /**
- * A migrated database without rows that nobody else uses; of `template0`, one without tables either. A database not
- * dropped in the end fails the run.
+ * A migrated database without rows, for this test file only; of `template0`, one without tables either. A database not
+ * dropped at the end fails the run.
  */
 export async function createTestDatabase(
   template = required('TEST_DATABASE_TEMPLATE'),

@@ -13,7 +13,7 @@ export interface StreamOptions {
   isStalled?: boolean;
 }
 
-/** A client of Server-Sent Events, on a connection of its own. */
+/** A client of Server-Sent Events, on a separate connection. */
 export class EventSource {
   readonly events: ReceivedEvent[] = [];
   /** Heartbeats, and whatever else is not for the application. */

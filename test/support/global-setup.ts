@@ -5,7 +5,7 @@ import { databaseUrl, onServer } from './database.ts';
 import { hasRedisServer, startRedis } from './redis.ts';
 import { newPostgresDir, removeDeadRuns, removeRun, runDir } from './test-run.ts';
 
-/** What makes a database quick that nobody will miss after a crash. */
+/** Fast settings for a database that may be lost in a crash. */
 const THROW_AWAY_SETTINGS = {
   fsync: 'off',
   synchronous_commit: 'off',

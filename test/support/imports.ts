@@ -9,7 +9,7 @@ export const upload = (admin: SignedIn, csv: string | Buffer, type = 'text/csv')
 /** Uploads the file; gives the id of the job. */
 export async function startImport(admin: SignedIn, csv: string | Buffer): Promise<string> {
   const answer = await upload(admin, csv);
-  if (answer.status !== 202) throw new Error(`The import was refused: ${answer.text}`);
+  if (answer.status !== 202) throw new Error(`The import was rejected: ${answer.text}`);
   return answer.body.data.id;
 }
 
@@ -22,8 +22,8 @@ export async function reportOf(admin: SignedIn, jobId: string): Promise<string[]
 export async function importFile(app: TestApp, admin: SignedIn, csv: string | Buffer) {
   const id = await startImport(admin, csv);
   const { status, result } = await untilJob(app, id, 'completed', 'failed');
-  const [, ...refused] = await reportOf(admin, id);
-  return { status, result, refused };
+  const [, ...rejected] = await reportOf(admin, id);
+  return { status, result, rejected };
 }
 
 export const countFiles = async (app: TestApp): Promise<number> =>

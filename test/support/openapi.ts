@@ -18,7 +18,7 @@ export interface Operation {
   responses: Record<string, { description: string; content?: Record<string, Content> }>;
 }
 
-/** The document in the repository; that it is what the API serves is a test of its own. */
+/** The document in the repository; another test compares it with what the API serves. */
 export const openapi = JSON.parse(readFileSync(new URL('../../openapi.json', import.meta.url), 'utf8')) as {
   openapi: string;
   tags: { name: string }[];
@@ -42,7 +42,7 @@ export function eventSchema(type: string): z.ZodType {
   return z.fromJSONSchema(JSON.parse(text.replaceAll('#/components/schemas/', '#/$defs/')));
 }
 
-/** The codes that an operation says it may refuse with, under one status or under any. */
+/** The error codes that an operation documents, for one status or for all. */
 export function codesOf({ responses }: Operation, status?: number): string[] {
   return Object.entries(responses)
     .filter(([key]) => status === undefined || key === String(status))

@@ -11,7 +11,7 @@ export interface Exit {
   signal: NodeJS.Signals | null;
 }
 
-/** One of the programs as production runs it: built, in a process of its own, with no other environment than is given. */
+/** A program as in production: built, in a separate process, with only the given environment. */
 export class Program {
   /** Of both outputs. */
   output = '';

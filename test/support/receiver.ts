@@ -13,7 +13,7 @@ export interface ReceivedEvent {
 /** What a receiver does with what it was sent; an answer of 204 unless told otherwise. */
 type Behaviour = (request: IncomingMessage, response: ServerResponse) => void;
 
-/** Somebody's own server, with an address for each endpoint: `receiver.url('/mine')`. */
+/** A webhook receiver with one URL per endpoint: `receiver.url('/mine')`. */
 export class Receiver {
   readonly events: ReceivedEvent[] = [];
   private readonly behaviours = new Map<string, Behaviour>();

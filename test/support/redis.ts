@@ -21,7 +21,7 @@ export interface TestRedis {
   flush(): Promise<void>;
 }
 
-/** A database number that nobody else uses. Channels of publish/subscribe are not separated by it. */
+/** An unused database number. Pub/sub channels are shared by all databases. */
 export async function createTestRedis(): Promise<TestRedis> {
   const server = redisUrl();
   if (!server) throw new Error('There is no Redis: look at redisUrl() first.');

@@ -11,7 +11,7 @@ const PATIENCE_MS = 10_000;
 /** The page as its users meet it: an API that listens on localhost, the providers on 127.0.0.1, and a browser. */
 export class ReferenceClient {
   private context?: BrowserContext;
-  /** Faults of the page: exceptions, and what the browser has refused. */
+  /** Faults of the page: exceptions and blocked requests. */
   readonly complaints: string[] = [];
 
   private constructor(
@@ -32,7 +32,7 @@ export class ReferenceClient {
     return new ReferenceClient(app, providers, origin, await startChromium());
   }
 
-  /** The first tab of a browser that nobody has used yet. */
+  /** The first tab of a new browser. */
   async openBrowser(): Promise<Tab> {
     this.context = await this.chromium.newContext();
     return this.openTab();
@@ -44,7 +44,7 @@ export class ReferenceClient {
     page.setDefaultTimeout(PATIENCE_MS);
     page.on('pageerror', (error) => this.complaints.push(String(error)));
     page.on('console', (message) => {
-      // An answer that refuses something is logged as an error, too; what it means is for the page to say.
+      // The browser also logs error responses. The page itself shows those.
       const isAnswer = message.text().startsWith('Failed to load resource');
       if (message.type() === 'error' && !isAnswer) this.complaints.push(message.text());
     });

@@ -58,7 +58,7 @@ export function startScripted(
   return enqueue(app, definition, script(run), userId ? { userId } : {});
 }
 
-/** The same as rows that a crash has left between commit and hand-over. */
+/** The same as rows that a crash left between commit and dispatch. */
 export const createScripted = (app: TestApp, run: Script, overrides: Partial<Job> = {}): Promise<Job> =>
   createJob(app, { type: scripted.type, input: script(run), ...overrides });
 

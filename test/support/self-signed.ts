@@ -2,7 +2,7 @@ import { generateKeyPairSync, sign } from 'node:crypto';
 import { createServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 
-/** A TLS server whose certificate nobody vouches for; it counts the requests that come through all the same. */
+/** A TLS server with an untrusted certificate. Counts the requests that arrive anyway. */
 export async function startSelfSigned() {
   let requests = 0;
   const server = createServer(selfSigned(), (_, response) => {

@@ -2,10 +2,10 @@ import { once } from 'node:events';
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
 
 /**
- * What the server does to the next mails: takes them, refuses the address or any relaying, hangs up once it has them, or says nothing to
+ * What the server does to the next mails: accepts them, rejects the recipient or relaying, hangs up once it has them, or says nothing to
  * the address until `release`.
  */
-type Mood = 'takes' | 'refuses' | 'denies relay' | 'hangs up' | 'holds';
+type Mood = 'takes' | 'rejects' | 'denies relay' | 'hangs up' | 'holds';
 
 interface Held {
   address: string;
@@ -85,7 +85,7 @@ export class SmtpServer {
   }
 
   private reply(command: string): string {
-    if (/^RCPT/i.test(command) && this.mood === 'refuses') return '550 5.1.1 no such user\r\n';
+    if (/^RCPT/i.test(command) && this.mood === 'rejects') return '550 5.1.1 no such user\r\n';
     if (/^RCPT/i.test(command) && this.mood === 'denies relay') {
       return `554 5.7.1 ${command.slice('RCPT TO:'.length)} relay denied\r\n`;
     }

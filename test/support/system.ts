@@ -139,7 +139,7 @@ export class System {
   /** Uploads the file; resolves to the id of its job. */
   async import(csv: string): Promise<string> {
     const answer = await this.request('POST', '/v1/users/imports', csv, { type: 'text/csv' });
-    if (answer.status !== 202) throw new Error(`The import was refused: ${await answer.text()}`);
+    if (answer.status !== 202) throw new Error(`The import was rejected: ${await answer.text()}`);
     return ((await answer.json()) as { data: { id: string } }).data.id;
   }
 

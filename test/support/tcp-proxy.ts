@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { Transform } from 'node:stream';
 
-/** Stands between the application and a server of its own, so that a test can take that server away. */
+/** A proxy between the application and a server, so that a test can make the server unavailable. */
 export class TcpProxy {
   private readonly sockets = new Set<Socket>();
   /** Each open connection of a client, with the beginning of what it sent last. */
@@ -46,7 +46,7 @@ export class TcpProxy {
   }
 
   /**
-   * From now on the open connections are silent for ever, without being closed: those alone over which the client has
+   * From now on the open connections are silent forever, without being closed: those alone over which the client has
    * last sent something like the pattern. New ones are not touched.
    */
   silence(lastSent = /(?:)/): number {

@@ -13,7 +13,7 @@ const interruptions = new Set(['server-draining', undefined]);
 
 /**
  * Keeps a stream of events open until `signal` aborts, through restarts of the server and new access tokens, and goes on
- * where it was. Resolves to the reason when the server has ended it for good; rejects when it is refused.
+ * where it was. Resolves to the reason when the server ends it; rejects when the server rejects it.
  *
  * - `received(event, data)` is called with each event.
  * - `begin()`, optional, loads what there was before and resolves to the id of the newest, or nothing where there is
@@ -67,7 +67,7 @@ async function listen(path, { place, begin, received }, signal) {
   return undefined;
 }
 
-/** A network that is away or a server that is busy will be back. What is refused for another reason stays refused. */
+/** Retry network errors and a busy server. Other errors are final. */
 const failureIn = (place, signal) => (error) => {
   place.failures += 1;
   if (error.status < 500 && error.status !== 429 && !signal.aborted) throw error;

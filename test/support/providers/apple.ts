@@ -30,7 +30,7 @@ export interface AppleClient {
   redirectUri: string;
 }
 
-/** What Apple tells of a person who withdrew consent, closed the account, or muted the relay address. */
+/** The events that Apple sends when a person withdraws consent, closes the account or mutes the relay email. */
 export interface AppleEvent {
   type: 'consent-revoked' | 'account-delete' | 'email-disabled' | 'email-enabled' | (string & {});
   sub: string;
@@ -105,7 +105,7 @@ async function checkClientSecrets(provider: Provider, issuer: string, client: Ap
   };
 }
 
-/** The name comes with a person's first consent only, beside the id token and not in it. */
+/** The name comes with a person's first consent only, next to the id token, not in it. */
 function tellNameOnce(provider: Provider, state: ProviderState): void {
   const onSuccess = (ctx: KoaContextWithOIDC, answer: Record<string, unknown>) => {
     // Apple doesn't know RFC 9207.

@@ -98,7 +98,7 @@ export class Control {
     this.states[provider].hostile = mode;
   }
 
-  /** Claims of the next id tokens, validly signed: for what has no mode of its own. */
+  /** Claims of the next id tokens, validly signed: for cases without a mode. */
   claims(provider: 'google' | 'apple', claims: Record<string, unknown>): void {
     this.states[provider].claims = claims;
   }
@@ -108,7 +108,7 @@ export class Control {
     return { ...this.states[provider].requests };
   }
 
-  /** Honest again, with nobody set, nothing counted and no consent remembered. */
+  /** Honest again, with no person set, nothing counted and no consent remembered. */
   reset(): void {
     for (const state of Object.values(this.states)) state.reset();
   }

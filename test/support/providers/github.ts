@@ -184,7 +184,7 @@ class Github {
   }
 }
 
-/** `email` is only what the profile shows, verified by nobody. */
+/** `email` is only what the profile shows, not verified. */
 const userOf = ({ subject, email, name, publicEmail }: Person) => ({
   login: email.split('@')[0],
   id: Number(subject),

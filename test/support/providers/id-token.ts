@@ -58,10 +58,10 @@ function forgedClaims(mode: IdTokenMode, idToken: string): JWTPayload {
 const sign = (claims: JWTPayload, key: CryptoKey | Uint8Array, header: { alg: string; kid?: string }) =>
   new SignJWT(claims).setProtectedHeader(header).sign(key);
 
-let stranger: Promise<{ privateKey: CryptoKey }> | undefined;
+let foreignKey: Promise<{ privateKey: CryptoKey }> | undefined;
 
-/** Made once: a burst of forged tokens would otherwise take longer to forge than to refuse. */
+/** Made once: a burst of forged tokens would otherwise take longer to forge than to reject. */
 async function strangersKey(): Promise<CryptoKey> {
-  stranger ??= generateKeyPair('RS256');
-  return (await stranger).privateKey;
+  foreignKey ??= generateKeyPair('RS256');
+  return (await foreignKey).privateKey;
 }

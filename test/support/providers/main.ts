@@ -12,9 +12,7 @@ import { type Credentials, newCredentials, startProviders } from './providers.ts
 const { env } = process;
 
 if (env.NODE_ENV === 'production') {
-  console.error(
-    'The fake providers believe whoever signs in: they do not start where NODE_ENV is production.',
-  );
+  console.error('The fake providers accept every sign-in, so they do not start when NODE_ENV is production.');
   process.exit(1);
 }
 

@@ -34,7 +34,7 @@ export interface FakeOidc {
   signer: IdTokenSigner;
 }
 
-/** A real OpenID provider that believes whoever signs in: what Google and Apple have in common. */
+/** A real OpenID provider that accepts every sign-in: what Google and Apple have in common. */
 export async function createOidcProvider(options: OidcOptions): Promise<FakeOidc> {
   const { issuer, state, client } = options;
   const { privateKey } = await generateKeyPair('RS256', { extractable: true });
@@ -69,7 +69,7 @@ function configuration({ state, client, claims, scopes, routes }: OidcOptions, j
     pkce: { required: () => true },
     responseTypes: ['code'],
     features: { devInteractions: { enabled: false } },
-    // Cookies know no ports: without names of their own, two fake providers on one host would overwrite each other's.
+    // Cookies know no ports: without separate names, two fake providers on one host would overwrite each other's.
     cookies: {
       keys: [randomBytes(32).toString('hex')],
       names: {
@@ -96,21 +96,16 @@ function configuration({ state, client, claims, scopes, routes }: OidcOptions, j
   };
 }
 
-/** Asks each time, though the browser may remember somebody: a developer wants to be now this person, now that. */
+/** Asks each time, although the browser has a session, because developers switch between people. */
 function askWho(state: ProviderState, claims: OidcOptions['claims']) {
-  const check = new interactionPolicy.Check(
-    'who',
-    'Somebody has to sign in',
-    'login_required',
-    async (ctx) => {
-      if (state.hostile === 'deny') throw new errors.AccessDenied('The person pressed Deny');
-      if (ctx.oidc.result?.login) return interactionPolicy.Check.NO_NEED_TO_PROMPT;
-      if (!state.person) return interactionPolicy.Check.REQUEST_PROMPT;
-      state.persons.set(state.person.subject, state.person);
-      await signInAtOnce(ctx, accountOf(state, claims, state.person.subject));
-      return interactionPolicy.Check.NO_NEED_TO_PROMPT;
-    },
-  );
+  const check = new interactionPolicy.Check('who', 'Sign-in required', 'login_required', async (ctx) => {
+    if (state.hostile === 'deny') throw new errors.AccessDenied('The person pressed Deny');
+    if (ctx.oidc.result?.login) return interactionPolicy.Check.NO_NEED_TO_PROMPT;
+    if (!state.person) return interactionPolicy.Check.REQUEST_PROMPT;
+    state.persons.set(state.person.subject, state.person);
+    await signInAtOnce(ctx, accountOf(state, claims, state.person.subject));
+    return interactionPolicy.Check.NO_NEED_TO_PROMPT;
+  });
   return new interactionPolicy.Prompt({ name: 'login', requestable: false }, check);
 }
 

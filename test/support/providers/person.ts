@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 
 export type ProviderName = 'google' | 'github' | 'apple';
 
-/** Somebody with an account at a provider. */
+/** A person with an account at a provider. */
 export interface Person {
   /** The provider's own id of the account: digits at GitHub. */
   subject: string;

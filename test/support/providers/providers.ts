@@ -12,7 +12,7 @@ export interface ProvidersOptions {
   host?: string;
   /** PUBLIC_URL of the application, which the redirect URIs begin with. */
   publicUrl?: string;
-  /** Made anew unless given. */
+  /** Generated unless given. */
   credentials?: Credentials;
 }
 
@@ -42,7 +42,7 @@ export interface Providers {
 
 const ANY_PORT: Record<ProviderName, number> = { google: 0, github: 0, apple: 0 };
 
-/** Fake providers: Google, GitHub and Apple, each on a port of its own. */
+/** Fake providers: Google, GitHub and Apple, each on a separate port. */
 export async function startProviders(options: ProvidersOptions = {}): Promise<Providers> {
   const { ports = ANY_PORT, host = '127.0.0.1', publicUrl = 'http://localhost:3000' } = options;
   const given = options.credentials ?? newCredentials();

@@ -76,7 +76,7 @@ function answerHostile(
         .pipe(response);
       return true;
     case 'token token-redirect':
-      // Where clouds keep the credentials of the machine: nobody may be led there.
+      // The metadata service of clouds, which has the machine's credentials. A redirect must not lead there.
       response.writeHead(302, { location: 'http://169.254.169.254/latest/meta-data/' }).end();
       return true;
     default:

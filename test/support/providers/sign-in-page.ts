@@ -34,7 +34,7 @@ export function signInPage(
 <p>This is not ${TITLES[provider]}: it is for development, and believes whatever you say.</p>
 <h2>Sign in as</h2>
 ${presets}
-<h2>Or somebody else</h2>
+<h2>Or another person</h2>
 ${form(`<label>E-mail <input name="email" type="email" required></label>
 <label>Name <input name="name" value="Some Body" required></label>
 <label><input name="verified" type="checkbox" value="yes" checked> The address is verified</label>

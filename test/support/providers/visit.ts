@@ -7,7 +7,7 @@ export interface Callback {
   fields: URLSearchParams;
 }
 
-/** Goes where a browser would be sent, somebody being set with `control.person`, up to the way back. */
+/** Follows the redirects of a browser, with the person of `control.person`, until the callback. */
 export async function visit(authorizationUrl: string | URL): Promise<Callback> {
   const answer = await fetch(authorizationUrl, { redirect: 'manual' });
   const location = answer.headers.get('location');
@@ -17,7 +17,7 @@ export async function visit(authorizationUrl: string | URL): Promise<Callback> {
     return { method: 'GET', url, fields: url.searchParams };
   }
   const [, action] = /<form method="post" action="([^"]+)"/.exec(page) ?? [];
-  if (!action) throw new Error(`The provider sends nobody back, but answers ${answer.status}: ${page}`);
+  if (!action) throw new Error(`The provider does not redirect, but responds ${answer.status}: ${page}`);
   const inputs = [...page.matchAll(/<input type="hidden" name="([^"]+)" value="([^"]*)"/g)];
   const fields = new URLSearchParams();
   for (const [, name = '', value = ''] of inputs) fields.append(name, unescape(value));
