@@ -1,5 +1,5 @@
 import { TestApp } from '../support/app.ts';
-import { login, type SignedIn, signedIn } from '../support/client.ts';
+import { login, type SignedIn, signedIn, visitor } from '../support/client.ts';
 import { times, until } from '../support/until.ts';
 import { decodeJwt } from 'jose';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
@@ -82,7 +82,7 @@ describe('POST /v1/auth/logout', () => {
   });
 });
 
-const refresh = (refreshToken: string) => app.http().post('/v1/auth/refresh').send({ refreshToken });
+const refresh = (refreshToken: string) => visitor(app).refresh(refreshToken);
 
 const bearer = (token: string) => app.http().get('/v1/users/me').set('authorization', `Bearer ${token}`);
 

@@ -12,18 +12,23 @@ export interface NewTestUser {
   emailVerifiedAt: Date | null;
 }
 
-/** The cheapest parameters there are: the tests of passwords make their own. */
+export const DEFAULT_PASSWORD = 'correct horse battery';
+
+/** The cheapest parameters. The password tests use their own. */
 const CHEAP = { memoryCost: 8, timeCost: 1, parallelism: 1 };
 
-/** An account that may sign in, unless told otherwise. */
-export async function createUser(app: TestApp, overrides: Partial<NewTestUser> = {}) {
-  const { password = 'correct horse battery', ...rest } = overrides;
+/** Creates a verified, active account. `password: null` is an account that signs in through a provider only. */
+export async function createUser<Password extends string | null = string>(
+  app: TestApp,
+  overrides: Partial<Omit<NewTestUser, 'password'>> & { password?: Password } = {},
+) {
+  const { password = DEFAULT_PASSWORD as Password, ...rest } = overrides;
   const user = app.db.getRepository(User).create({
     id: randomUUIDv7(),
     email: `user-${randomUUID()}@example.com`,
     displayName: 'Test User',
     emailVerifiedAt: new Date(),
-    passwordHash: await hash(password, CHEAP),
+    passwordHash: password === null ? null : await hash(password, CHEAP),
     ...rest,
   });
   await app.db.getRepository(User).insert(user);

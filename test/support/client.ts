@@ -1,6 +1,6 @@
 import type { Test } from 'supertest';
 import type { User } from '../../src/users/user.entity.ts';
-import { createUser, type NewTestUser } from '../factories/user.factory.ts';
+import { createUser, DEFAULT_PASSWORD, type NewTestUser } from '../factories/user.factory.ts';
 import type { TestApp } from './app.ts';
 import type { Program } from './program.ts';
 
@@ -42,8 +42,19 @@ export async function signedIn(app: TestApp, overrides: Partial<NewTestUser> = {
   return new SignedIn(app, user, accessToken, refreshToken);
 }
 
+/** A client without a session, for the routes that create and refresh one. */
+export function visitor(app: TestApp, instance?: Program) {
+  const post = (path: string, body: object): Test => app.http(instance).post(path).send(body);
+  return {
+    get: (path: string): Test => app.http(instance).get(path),
+    post,
+    signIn: (email: string, password = DEFAULT_PASSWORD): Test => post('/v1/auth/login', { email, password }),
+    refresh: (refreshToken: unknown): Test => post('/v1/auth/refresh', { refreshToken }),
+  };
+}
+
 export async function login(app: TestApp, email: string, password: string) {
-  const answer = await app.http().post('/v1/auth/login').send({ email, password });
-  if (answer.status !== 200) throw new Error(`Sign-in failed: ${answer.status} ${answer.text}`);
-  return (answer.body as { data: { accessToken: string; refreshToken: string } }).data;
+  const response = await visitor(app).signIn(email, password);
+  if (response.status !== 200) throw new Error(`Sign-in failed: ${response.status} ${response.text}`);
+  return (response.body as { data: { accessToken: string; refreshToken: string } }).data;
 }
