@@ -1,4 +1,6 @@
-import { DataSource } from 'typeorm';
+import { randomUUIDv7 } from 'node:crypto';
+import { DataSource, type EntityManager, IsNull } from 'typeorm';
+import { AuditEvent } from './audit/audit-event.entity.ts';
 import { loadConfig, StartupError } from './platform/config/config.ts';
 import { dataSourceOptions } from './platform/database/data-source.ts';
 import { start } from './platform/process/start.ts';
@@ -6,24 +8,33 @@ import { User } from './users/user.entity.ts';
 
 const USAGE = 'Usage: node dist/src/admin.js grant <email>';
 
-/** The first administrator of a new installation, who can then make others through the API. */
+/** Creates the first administrator of a new installation, who can promote others through the API. */
 await start(async () => {
   const [, , command, email] = process.argv;
   if (command !== 'grant' || !email) throw new StartupError(USAGE);
-  const db = await new DataSource(dataSourceOptions(loadConfig(), 'migrate', [User])).initialize();
+  const db = await new DataSource(
+    dataSourceOptions(loadConfig(), 'migrate', [User, AuditEvent]),
+  ).initialize();
   try {
-    const { affected } = await db
-      .getRepository(User)
-      .update({ email: email.toLowerCase() }, { role: 'admin', version: () => 'version + 1' });
-    if (!affected) throw new StartupError('No account has this address: register it first.');
-    // Tokens of the sessions before this say "user".
-    await db.query(
-      `UPDATE sessions SET revoked_at = now(), revoked_reason = 'role-changed'
-       WHERE revoked_at IS NULL AND user_id = (SELECT id FROM users WHERE email = $1)`,
-      [email.toLowerCase()],
-    );
+    await db.transaction((tx) => grantAdmin(email.toLowerCase(), tx));
   } finally {
     await db.destroy();
   }
-  process.stdout.write('grant: the account is an administrator; sign in anew\n');
+  process.stdout.write('The account is an administrator now. Sign in again to use the role.\n');
 });
+
+async function grantAdmin(email: string, tx: EntityManager): Promise<void> {
+  const user = await tx.findOne(User, {
+    where: { email, deletedAt: IsNull() },
+    lock: { mode: 'for_no_key_update' },
+  });
+  if (!user) throw new StartupError('No account has this email. Register it first.');
+  await tx.update(User, { id: user.id }, { role: 'admin', version: () => 'version + 1' });
+  // Access tokens contain the role, so those with the old one are revoked.
+  await tx.query(
+    `UPDATE sessions SET revoked_at = now(), revoked_reason = 'role-changed' WHERE revoked_at IS NULL AND user_id = $1`,
+    [user.id],
+  );
+  const data = { from: user.role, to: 'admin', by: 'admin grant' };
+  await tx.insert(AuditEvent, { id: randomUUIDv7(), type: 'role-changed', userId: user.id, data } as object);
+}

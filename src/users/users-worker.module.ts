@@ -1,8 +1,12 @@
 import { Module } from '@nestjs/common';
+import { AuditModule } from '../audit/audit.module.ts';
 import { JobsModule } from '../jobs/jobs.module.ts';
 import { UserImportHandler } from './imports/user-import.handler.ts';
 import { UserEraseHandler } from './personal-data/user-erase.handler.ts';
 import { UserExportHandler } from './personal-data/user-export.handler.ts';
 
-@Module({ imports: [JobsModule], providers: [UserEraseHandler, UserExportHandler, UserImportHandler] })
+@Module({
+  imports: [AuditModule, JobsModule],
+  providers: [UserEraseHandler, UserExportHandler, UserImportHandler],
+})
 export class UsersWorkerModule {}

@@ -3,10 +3,12 @@ import { defineProblem } from '../platform/errors/app-error.ts';
 export class LastAdminError extends defineProblem(
   409,
   'LAST_ADMIN',
-  'The last active administrator can’t be demoted or suspended.',
+  'Last administrator',
+  'This is the last active administrator. Give another user the role admin first.',
 ) {}
 export class ImportFileInvalidError extends defineProblem(
   422,
   'IMPORT_FILE_INVALID',
-  'The file can’t be imported.',
+  'Import file invalid',
+  'The file must be UTF-8 CSV with the columns email, displayName and optionally role.',
 ) {}

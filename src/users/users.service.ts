@@ -86,8 +86,8 @@ export class UsersService {
 
   async updateByAdmin(id: string, changes: UpdateUser, expectedVersion: number | undefined): Promise<User> {
     return this.transaction(async (tx) => {
-      if (changes.role === 'user' || changes.status === 'suspended') await this.refuseLastAdmin(id, tx);
-      const before = await this.findForUpdate(id, tx);
+      const losesAdmin = changes.role === 'user' || changes.status === 'suspended';
+      const before = losesAdmin ? await this.lockUnlessLastAdmin(id, tx) : await this.findForUpdate(id, tx);
       if (!before) throw new NotFoundError();
       const changed = await this.change({ id, expectedVersion }, changes, tx);
       await this.recordAdminChange(before, changed, tx);
@@ -127,10 +127,15 @@ export class UsersService {
     return affected === 1;
   }
 
-  /** Throws LAST_ADMIN where nobody would be left to administer. */
-  async refuseLastAdmin(id: string, tx: EntityManager): Promise<void> {
-    const admins = await lockActiveAdmins(tx);
-    if (admins.length === 1 && admins[0] === id) throw new LastAdminError();
+  /** Locks the user's row. Throws LAST_ADMIN if no active admin would be left without this user. */
+  async lockUnlessLastAdmin(id: string, tx: EntityManager): Promise<User | null> {
+    // Read before the lock, because the rows of all admins are locked in one order. Ordinary users lock only their own row.
+    const isAdmin = await tx.existsBy(User, { id, role: 'admin' });
+    if (isAdmin) await assertOtherAdmin(id, tx);
+    const user = await this.findForUpdate(id, tx);
+    // Promoted between the two statements.
+    if (user?.role === 'admin' && !isAdmin) await assertOtherAdmin(id, tx);
+    return user;
   }
 
   /** Nothing of the row tells any more whose it was, and nobody can sign in to it. */
@@ -203,11 +208,11 @@ export class UsersService {
 const isShown = (property: string): boolean => property !== 'passwordHash';
 
 /** Locks all admins in one order, so that two admins can't demote each other at the same time. */
-async function lockActiveAdmins(tx: EntityManager): Promise<string[]> {
-  const rows = await tx.query<{ id: string }[]>(
+async function assertOtherAdmin(id: string, tx: EntityManager): Promise<void> {
+  const admins = await tx.query<{ id: string }[]>(
     `SELECT id FROM users WHERE role = 'admin' AND status = 'active' AND deleted_at IS NULL ORDER BY id FOR NO KEY UPDATE`,
   );
-  return rows.map(({ id }) => id);
+  if (admins.length === 1 && admins[0]?.id === id) throw new LastAdminError();
 }
 
 const escapeLike = (text: string): string => text.replace(/[\\%_]/g, '\\$&');

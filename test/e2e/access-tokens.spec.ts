@@ -132,6 +132,7 @@ describe('a request without a good token', () => {
     'is for others too': () => token({ claims: { aud: [app.config.JWT_AUDIENCE, 'https://other.example'] } }),
     'is for nobody': () => token({ claims: { aud: undefined } }),
     'has expired': () => token({ claims: { exp: now() - 3_600 } }),
+    'has no time of issue': () => token({ claims: { iat: undefined } }),
     'never expires': () => token({ claims: { exp: undefined } }),
     'expires in words': () => token({ claims: { exp: String(now() + 600) as never } }),
     'expires never, as a number': () =>

@@ -133,6 +133,20 @@ describe('DELETE /v1/users/me', () => {
     expect(recent.status).toBe(204);
   });
 
+  it('waits for no lock on an administrator', async () => {
+    const admin = await signedIn(app, { role: 'admin' });
+    const user = await signedIn(app);
+    const other = app.db.createQueryRunner();
+    await other.startTransaction();
+    await other.query('SELECT FROM users WHERE id = $1 FOR UPDATE', [admin.user.id]);
+
+    const response = await user.delete('/v1/users/me');
+
+    await other.rollbackTransaction();
+    await other.release();
+    expect(response.status).toBe(204);
+  });
+
   it('happens once when it is asked for many times at once', async () => {
     const user = await signedIn(app);
 

@@ -140,6 +140,9 @@ describe('admin.js grant', () => {
     expect(unclear.output).toContain('Usage:');
     const rows = await db.query<{ role: string }[]>('SELECT role FROM users');
     expect(rows.map(({ role }) => role)).toEqual(['admin', 'admin']);
+    expect(await db.query('SELECT type, data FROM audit_events')).toEqual([
+      { type: 'role-changed', data: { from: 'user', to: 'admin', by: 'admin grant' } },
+    ]);
   });
 });
 

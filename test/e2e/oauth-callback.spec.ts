@@ -214,6 +214,18 @@ describe('The state of one provider', () => {
   });
 });
 
+describe('an error in a browser', () => {
+  it.each([
+    ['an unknown state', '/github/callback?state=unknown&code=a', 'oauth_state_invalid'],
+    ['a return URL that is not allowed', '/github?returnTo=https://evil.example', 'return_to_not_allowed'],
+  ])('leads to the frontend: %s', async (_name, path, error) => {
+    const response = await app.http().get(`/v1/auth/oauth${path}`).set('sec-fetch-mode', 'navigate');
+
+    expect(response.status).toBe(302);
+    expect(response.headers['location']).toBe(`http://localhost:3000/?error=${error}`);
+  });
+});
+
 describe('POST /v1/auth/oauth/apple/callback', () => {
   it('needs a cookie that crosses sites: a Lax one would not come along', async () => {
     const { browser, callback } = await backFrom('apple');

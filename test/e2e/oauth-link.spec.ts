@@ -67,6 +67,18 @@ describe('POST /v1/auth/oauth/{provider}/link', () => {
     expect(body.meta.unreadCount).toBe(2);
   });
 
+  it('needs a recent session when the browser comes back, too', async () => {
+    const browser = new Browser(app);
+    const { body } = await browser.beginLink('google', user);
+    const callback = await visit(body.data.authorizationUrl);
+    await lateSession();
+
+    const response = await browser.comeBack(callback);
+
+    expect(response.headers['location']).toBe('http://localhost:3000/?error=recent_sign_in_required');
+    expect(await identities(user)).toEqual([]);
+  });
+
   it('links an account at the provider that has no verified address, and shows none', async () => {
     oauth.person('google', { ...person, emailVerified: false });
 

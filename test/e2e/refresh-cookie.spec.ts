@@ -91,6 +91,21 @@ describe('signing in with the refresh token in a cookie', () => {
   });
 });
 
+describe('signing in with an old refresh token in the cookie', () => {
+  it('treats the token as reused: the session is revoked, with an audit event', async () => {
+    const { user, password } = await createUser(app);
+    const stolen = cookieOf(await signInAs(user.email, password));
+    const current = cookieOf(await refresh(cookieOf(await refresh(stolen))));
+
+    const response = await signInAs(user.email, password).set('cookie', stolen);
+
+    expect(response.status).toBe(200);
+    expect((await refresh(current)).status).toBe(401);
+    const events = await app.db.query('SELECT type FROM audit_events WHERE user_id = $1', [user.id]);
+    expect(events).toContainEqual({ type: 'refresh-token-reused' });
+  });
+});
+
 describe('refreshing by cookie', () => {
   it('keeps the successor in the cookie', async () => {
     const first = cookieOf(await signIn());
@@ -280,4 +295,7 @@ const bearer = ({ body }: { body: { data: { accessToken: string } } }) =>
 
 const setCookies = ({ headers }: Answer): string[] => (headers['set-cookie'] ?? []) as string[];
 
-const cookieOf = (answer: Answer): string => setCookies(answer)[0]?.split(';')[0] ?? '';
+const refreshCookies = (answer: Answer): string[] =>
+  setCookies(answer).filter((cookie) => cookie.startsWith('__Host-refresh='));
+
+const cookieOf = (answer: Answer): string => refreshCookies(answer)[0]?.split(';')[0] ?? '';

@@ -1,4 +1,5 @@
 import { createUser } from '../factories/user.factory.ts';
+import { createEndpoint, endpointRow } from '../factories/webhook.factory.ts';
 import { TestApp } from '../support/app.ts';
 import { login, type SignedIn, signedIn } from '../support/client.ts';
 import { times } from '../support/until.ts';
@@ -29,6 +30,18 @@ describe('an administrator', () => {
       expect(answer.text).not.toMatch(/hash|argon/i);
     }
     expect(answers[0]?.headers['etag']).toMatch(/^"\w+"$/);
+  });
+
+  it('disables the webhook endpoints of a user with the suspension', async () => {
+    const user = await signedIn(app);
+    const endpoint = await createEndpoint(user, 'https://example.com/hook');
+
+    await admin.patch(`/v1/users/${user.user.id}`, { status: 'suspended' });
+
+    expect(await endpointRow(app, endpoint.id)).toMatchObject({
+      enabled: false,
+      disabledReason: 'access-reset',
+    });
   });
 
   it('changes a role, which ends the sessions that were begun under the other', async () => {

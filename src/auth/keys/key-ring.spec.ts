@@ -43,6 +43,31 @@ describe('the key ring', () => {
     expect(new KeyRing(config()).jwks()).toHaveLength(1);
   });
 
+  it('reloads a key that is replaced under the same name', () => {
+    put('active-a.pem', good);
+    const ring = new KeyRing(config());
+    const { kid } = ring.active;
+
+    put('active-a.pem', rsa(2048));
+    ring.reloadIfChanged();
+
+    expect(ring.active.kid).not.toBe(kid);
+  });
+
+  it('keeps its keys while a file is half written, and loads the file when it is complete', () => {
+    put('active-a.pem', good);
+    const ring = new KeyRing(config());
+    const next = pem(rsa(2048));
+
+    write('next-b.pem', next.slice(0, 500));
+    ring.reloadIfChanged();
+    expect(ring.jwks()).toHaveLength(1);
+
+    write('next-b.pem', next);
+    ring.reloadIfChanged();
+    expect(ring.jwks()).toHaveLength(2);
+  });
+
   it.each<[string, () => void, RegExp]>([
     ['a key of 1024 bits', () => put('active-a.pem', rsa(1024)), /active-a\.pem has 1024 bits/],
     [

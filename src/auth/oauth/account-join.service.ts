@@ -6,7 +6,12 @@ import { type NewUser, UsersService } from '../../users/users.service.ts';
 import { SecurityAlertsService } from '../sessions/security-alerts.service.ts';
 import { IdentitiesService } from './identities.service.ts';
 import type { ProviderName } from './identity.entity.ts';
-import { AccessDeniedError, AccountExistsError, EmailUnverifiedError } from './oauth.errors.ts';
+import {
+  AccessDeniedError,
+  AccountExistsError,
+  EmailUnverifiedError,
+  ProviderFailedError,
+} from './oauth.errors.ts';
 import type { ProviderProfile } from './providers/provider.ts';
 import { StrangersAccessService } from './strangers-access.service.ts';
 
@@ -75,16 +80,17 @@ function assertActive(user: User): User {
 }
 
 function newUserFrom({ email, emailVerified, displayName }: ProviderProfile): NewUser {
-  if (!email || !emailVerified) throw new EmailUnverifiedError();
+  if (!emailVerified) throw new EmailUnverifiedError();
+  if (!email) throw new ProviderFailedError({ detail: 'The provider sent an email that is not valid here.' });
   // Text of a stranger: taken if it could have been typed in here, else the name part of the address.
   const names = [displayName, email.split('@')[0]].map((name) =>
-    displayNameSchema.safeParse(tidy(name ?? '')),
+    displayNameSchema.safeParse(sanitizeName(name ?? '')),
   );
   const name = names.find(({ success }) => success)?.data ?? 'User';
   return { email, displayName: name, passwordHash: null };
 }
 
-const tidy = (name: string): string =>
+const sanitizeName = (name: string): string =>
   name
     .replace(/\p{Cc}+/gu, ' ')
     .trim()

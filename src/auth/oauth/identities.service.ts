@@ -4,6 +4,7 @@ import { type EntityManager, Not } from 'typeorm';
 import { AuditService } from '../../audit/audit.service.ts';
 import { NotFoundError } from '../../platform/errors/platform.errors.ts';
 import type { Principal } from '../../platform/security/principal.ts';
+import { requireRecentSignIn } from '../../platform/security/recent-sign-in.ts';
 import type { User } from '../../users/user.entity.ts';
 import { UsersService } from '../../users/users.service.ts';
 import { SecurityAlertsService } from '../sessions/security-alerts.service.ts';
@@ -47,7 +48,7 @@ export class IdentitiesService {
       return null;
     }
     // It may have been unlinked while we waited for the row.
-    const email = vouchedEmail(profile) ?? identity.email;
+    const email = verifiedEmail(profile) ?? identity.email;
     const { affected } = await tx.update(Identity, { id, userId }, { email });
     return affected ? user : null;
   }
@@ -65,7 +66,7 @@ export class IdentitiesService {
       .createQueryBuilder()
       .insert()
       .into(Identity)
-      .values({ id, userId: user.id, provider, subject, email: vouchedEmail(profile) })
+      .values({ id, userId: user.id, provider, subject, email: verifiedEmail(profile) })
       .orIgnore()
       .updateEntity(false)
       .execute();
@@ -91,6 +92,8 @@ export class IdentitiesService {
       // Checked again under the lock: a revocation of all sessions takes the same lock first.
       const session = await this.sessions.findActive(sessionId, tx);
       if (user?.status !== 'active' || !session) throw new OAuthStateInvalidError();
+      // Checked at the start too, but the provider's pages may have stayed open for long.
+      requireRecentSignIn({ authenticatedAt: session.createdAt });
       const { subject } = profile;
       if (await tx.existsBy(Identity, { provider, subject, userId: user.id })) return;
       const isFree = await this.add(user, provider, profile, tx);
@@ -129,4 +132,4 @@ export class IdentitiesService {
 }
 
 /** Kept with the identity to be shown; an address that nobody vouches for would only look as if it meant something. */
-const vouchedEmail = ({ email, emailVerified }: ProviderProfile) => (emailVerified ? email : null);
+const verifiedEmail = ({ email, emailVerified }: ProviderProfile) => (emailVerified ? email : null);

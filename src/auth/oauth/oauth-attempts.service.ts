@@ -9,24 +9,24 @@ import { OAuthStateInvalidError } from './oauth.errors.ts';
 import { hashOf, newSecret } from './one-time-secret.ts';
 import type { AttemptSecrets } from './providers/provider.ts';
 
-const LIFE_MS = 10 * 60_000;
+const LIFE_SECONDS = 600;
 
 export interface NewAttempt {
   provider: ProviderName;
-  /** The secret in the cookie of the browser that begins. */
+  /** The secret in the cookie of the browser that starts the sign-in. */
   browser: string;
   returnTo: string;
-  /** The session that a provider is to be linked in; left out for a sign-in. */
+  /** The session that asked to link the provider; absent for a sign-in. */
   linkSessionId?: string;
 }
 
-export interface SpentAttempt {
+export interface ConsumedAttempt {
   returnTo: string;
   linkSessionId: string | null;
   secrets: AttemptSecrets;
 }
 
-/** Browsers that are away at a provider. What is remembered of them stays here: `state` is only a name for it. */
+/** Sign-ins that a browser has started at a provider. The secrets are kept here; `state` only identifies them. */
 @Injectable()
 export class OAuthAttemptsService {
   constructor(
@@ -34,7 +34,7 @@ export class OAuthAttemptsService {
     private readonly config: Config,
   ) {}
 
-  /** Fresh secrets for one attempt; nothing is remembered before `save`. */
+  /** Creates the secrets of one attempt. Nothing is stored before `save`. */
   prepare(provider: ProviderName): AttemptSecrets {
     return {
       state: newSecret(),
@@ -44,7 +44,7 @@ export class OAuthAttemptsService {
     };
   }
 
-  /** Those that nobody comes back for are removed by the purge of maintenance/. */
+  /** Attempts that are never finished are purged when they have expired. */
   async save({ browser, linkSessionId, ...rest }: NewAttempt, secrets: AttemptSecrets) {
     await this.db.manager.insert(OAuthAttempt, {
       id: randomUUIDv7(),
@@ -54,18 +54,18 @@ export class OAuthAttemptsService {
       nonce: secrets.nonce,
       codeVerifier: secrets.codeVerifier,
       linkSessionId: linkSessionId ?? null,
-      expiresAt: new Date(Date.now() + LIFE_MS),
+      expiresAt: () => `now() + make_interval(secs => ${LIFE_SECONDS})`,
     });
   }
 
-  /** Spends the attempt; OAUTH_STATE_INVALID for one that is unknown, spent, too old, elsewhere’s or another browser’s. */
-  async spend(
+  /** OAUTH_STATE_INVALID for an attempt that is unknown, consumed, expired, for another provider or of another browser. */
+  async consume(
     provider: ProviderName,
     state: string | undefined,
     browser: string | undefined,
-  ): Promise<SpentAttempt> {
+  ): Promise<ConsumedAttempt> {
     if (!state || !browser) throw new OAuthStateInvalidError();
-    // Deleting is spending: of two at once one finds the row.
+    // Atomic: of two parallel callbacks one finds the row.
     const [rows] = await this.db.query<[OAuthAttempt[], number]>(
       `DELETE FROM oauth_attempts
        WHERE state_hash = $1 AND provider = $2 AND browser_hash = $3 AND expires_at > now()
@@ -79,7 +79,7 @@ export class OAuthAttemptsService {
     return { returnTo, linkSessionId, secrets };
   }
 
-  /** One for each provider, so that the answer of one can’t pass for that of another (RFC 9700, section 4.4.2). */
+  /** One per provider, so that the response of one can't be used as that of another (RFC 9700, section 4.4.2). */
   private redirectUri(provider: ProviderName): string {
     return `${this.config.PUBLIC_URL}/v1/auth/oauth/${provider}/callback`;
   }

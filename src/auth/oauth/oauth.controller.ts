@@ -1,6 +1,7 @@
 import { Body, Controller, Get, Param, Post, Query, Res } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import { AppError } from '../../platform/errors/app-error.ts';
 import { Config } from '../../platform/config/config.ts';
 import {
   NotFoundError,
@@ -36,6 +37,7 @@ import {
 } from './oauth.schemas.ts';
 import { OAuthService } from './oauth.service.ts';
 import { newSecret } from './one-time-secret.ts';
+import { returnWith } from './return-to.ts';
 import { ProvidersService } from './providers/providers.service.ts';
 
 const location = {
@@ -89,9 +91,11 @@ export class OAuthController {
   ) {
     const provider = this.providers.get(name);
     const browser = browserSecret(reply.request, name) ?? newSecret();
-    const url = await this.oauth.begin(provider, { browser, returnTo });
-    bindBrowser(reply, provider, browser);
-    void reply.header('location', url);
+    await this.redirect(reply, async () => {
+      const url = await this.oauth.begin(provider, { browser, returnTo });
+      bindBrowser(reply, provider, browser);
+      return url;
+    });
   }
 
   @Post(':provider/link')
@@ -125,7 +129,7 @@ export class OAuthController {
     @Query({ schema: callbackQuerySchema }) callback: OAuthCallback,
     @Res({ passthrough: true }) reply: FastifyReply,
   ) {
-    void reply.header('location', await this.finish('GET', name, callback, reply.request));
+    await this.redirect(reply, () => this.finish('GET', name, callback, reply.request));
   }
 
   @Post(':provider/callback')
@@ -137,7 +141,16 @@ export class OAuthController {
     @Body({ schema: callbackFormSchema }) callback: OAuthCallback,
     @Res({ passthrough: true }) reply: FastifyReply,
   ) {
-    void reply.header('location', await this.finish('POST', name, callback, reply.request));
+    await this.redirect(reply, () => this.finish('POST', name, callback, reply.request));
+  }
+
+  /** A person in a browser can't use a problem document, so an error leads to the frontend. Other clients get the document. */
+  private async redirect(reply: FastifyReply, findLocation: () => Promise<string>): Promise<void> {
+    const location = await findLocation().catch((error: unknown) => {
+      if (!(error instanceof AppError) || !isNavigation(reply.request)) throw error;
+      return returnWith(this.config.FRONTEND_URL, 'error', error.problem.code.toLowerCase());
+    });
+    void reply.header('location', location);
   }
 
   private finish(
@@ -151,3 +164,6 @@ export class OAuthController {
     return this.oauth.finish(provider, callback, browserSecret(request, name));
   }
 }
+
+/** Browsers send this header with every navigation, and scripts can't set it (W3C Fetch Metadata). */
+const isNavigation = ({ headers }: FastifyRequest): boolean => headers['sec-fetch-mode'] === 'navigate';

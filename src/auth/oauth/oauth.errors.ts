@@ -1,53 +1,63 @@
 import { AppError, defineProblem } from '../../platform/errors/app-error.ts';
+import { RecentSignInRequiredError } from '../../platform/errors/platform.errors.ts';
 
 export class ReturnToNotAllowedError extends defineProblem(
   422,
   'RETURN_TO_NOT_ALLOWED',
-  'A sign-in may not return to this address.',
+  'Return URL not allowed',
+  'returnTo must be a URL on one of the allowed origins (OAUTH_RETURN_TO_ALLOWLIST).',
 ) {}
 export class OAuthStateInvalidError extends defineProblem(
   400,
   'OAUTH_STATE_INVALID',
-  'This sign-in was not begun here, is over, or took too long; begin again.',
+  'Sign-in state invalid',
+  'This sign-in was started in another browser, is already finished or has expired. Start again.',
 ) {}
 export class LastSignInMethodError extends defineProblem(
   409,
   'LAST_SIGN_IN_METHOD',
-  'This is the only way in that the account has; set a password or link another provider first.',
+  'Last sign-in method',
+  'The account would have no way to sign in. Set a password or link another provider first.',
 ) {}
 
 export class AccessDeniedError extends defineProblem(
   403,
   'ACCESS_DENIED',
-  'The sign-in was called off, or the account may not sign in.',
+  'Access denied',
+  'The sign-in was cancelled, or the account is suspended.',
 ) {}
 export class EmailUnverifiedError extends defineProblem(
   403,
   'EMAIL_UNVERIFIED',
-  'The provider does not vouch for an address.',
+  'Email not verified by the provider',
+  'Verify your email at the provider, then sign in again.',
 ) {}
 export class AccountExistsError extends defineProblem(
   409,
   'ACCOUNT_EXISTS',
-  'The address has an account: sign in to it, then link the provider.',
+  'Account exists',
+  'An account with this email exists. Sign in to it, then link the provider.',
 ) {}
 export class IdentityConflictError extends defineProblem(
   409,
   'IDENTITY_CONFLICT',
-  'The identity belongs to another account, or this account has another one of the provider.',
+  'Identity conflict',
+  'The identity is linked to another account, or this account has another identity of this provider.',
 ) {}
 export class ProviderFailedError extends defineProblem(
   502,
   'PROVIDER_ERROR',
-  'The provider’s answer could not be used.',
+  'Provider error',
+  'The response of the provider could not be used. Try again.',
 ) {}
 export class ProviderUnavailableError extends defineProblem(
   503,
   'PROVIDER_UNAVAILABLE',
-  'The provider does not answer now; try again soon.',
+  'Provider unavailable',
+  'The provider does not respond. Try again in a few seconds.',
 ) {}
 
-/** What a browser that comes back from a provider is told by `error=` rather than by a problem document. */
+/** Errors that a browser returning from a provider gets as `error=` instead of a problem document. */
 export const REDIRECT_ERRORS = [
   AccessDeniedError,
   EmailUnverifiedError,
@@ -55,9 +65,10 @@ export const REDIRECT_ERRORS = [
   IdentityConflictError,
   ProviderFailedError,
   ProviderUnavailableError,
+  RecentSignInRequiredError,
 ];
 
-/** The value of `error=`, for those of our errors that have one. */
+/** The value of `error=`, for errors that have one. */
 export function browserErrorOf(error: unknown): string | undefined {
   const isShown = REDIRECT_ERRORS.some((type) => error instanceof type);
   return isShown ? (error as AppError).problem.code.toLowerCase() : undefined;

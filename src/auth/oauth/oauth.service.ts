@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { Config } from '../../platform/config/config.ts';
 import { IdentitiesService } from './identities.service.ts';
-import { OAuthAttemptsService, type SpentAttempt } from './oauth-attempts.service.ts';
+import { OAuthAttemptsService, type ConsumedAttempt } from './oauth-attempts.service.ts';
 import {
   AccessDeniedError,
   browserErrorOf,
@@ -59,7 +59,7 @@ export class OAuthService {
 
   /** Where the browser goes on to: `returnTo` with what became of it. Throws OAUTH_STATE_INVALID. */
   async finish(provider: Provider, callback: OAuthCallback, browser: string | undefined): Promise<string> {
-    const attempt = await this.attempts.spend(provider.name, callback.state, browser);
+    const attempt = await this.attempts.consume(provider.name, callback.state, browser);
     try {
       const profile = await profileFrom(provider, callback, attempt);
       return await this.conclude(provider, profile, attempt, browser!);
@@ -74,7 +74,7 @@ export class OAuthService {
   private async conclude(
     { name }: Provider,
     profile: ProviderProfile,
-    { linkSessionId, returnTo }: SpentAttempt,
+    { linkSessionId, returnTo }: ConsumedAttempt,
     browser: string,
   ): Promise<string> {
     if (!linkSessionId) {
@@ -88,7 +88,7 @@ export class OAuthService {
 function profileFrom(
   provider: Provider,
   { error, ...answer }: OAuthCallback,
-  { secrets }: SpentAttempt,
+  { secrets }: ConsumedAttempt,
 ): Promise<ProviderProfile> {
   if (error !== undefined) {
     const Refusal = Object.hasOwn(REFUSALS, error) ? REFUSALS[error]! : ProviderFailedError;

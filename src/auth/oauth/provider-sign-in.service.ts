@@ -24,7 +24,7 @@ export class ProviderSignInService {
     const join = () =>
       this.users.transaction(async (tx) => {
         const user = await this.accounts.accountFor(provider, profile, tx);
-        return this.codes.issue(user.id, provider, browser, tx);
+        return this.codes.createCode(user.id, provider, browser, tx);
       });
     return join().catch((error: unknown) => {
       if (error instanceof SubjectTakenMeanwhile) return join();
@@ -34,10 +34,10 @@ export class ProviderSignInService {
 
   async exchange(code: string, browserOf: BrowserSecretOf, device: Device): Promise<ActiveSession> {
     const session = await this.users.transaction(async (tx) => {
-      const spent = await this.codes.spend(code, browserOf, tx);
-      // Told after the commit: a code that is refused is burnt all the same.
-      if (!spent) return null;
-      const { user, provider } = spent;
+      const consumed = await this.codes.consumeCode(code, browserOf, tx);
+      // Thrown after the commit, so that a rejected code stays consumed.
+      if (!consumed) return null;
+      const { user, provider } = consumed;
       await this.audit.record({ type: 'sign-in', userId: user.id, data: { method: provider } }, tx);
       return this.sessions.createSession(user, device, tx);
     });

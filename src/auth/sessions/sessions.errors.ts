@@ -3,10 +3,12 @@ import { defineProblem } from '../../platform/errors/app-error.ts';
 export class RefreshTokenInvalidError extends defineProblem(
   401,
   'REFRESH_TOKEN_INVALID',
-  'The refresh token is not valid; sign in again.',
+  'Refresh token invalid',
+  'The refresh token is invalid, or its session has ended. Sign in again.',
 ) {}
 export class RefreshTokenReusedError extends defineProblem(
   401,
   'REFRESH_TOKEN_REUSED',
-  'The refresh token was used before; the session was ended.',
+  'Refresh token reused',
+  'The refresh token was used before, so its session was revoked. Sign in again.',
 ) {}

@@ -105,7 +105,7 @@ export const settingsSchema = z.object({
     'Comma list of 32-byte keys in base64, newest first: they key refresh tokens, cursors and what is encrypted. Required in production; make one with: openssl rand -base64 32',
   ),
   ACCESS_TOKEN_SECONDS: withDefault(whole(60, 900), 600).describe('Life of an access token.'),
-  REFRESH_GRACE_SECONDS: withDefault(whole(0, 60), 10).describe(
+  REFRESH_GRACE_SECONDS: withDefault(whole(1, 60), 10).describe(
     'How long a refresh token that was just used is answered with the same successor again.',
   ),
   SESSION_IDLE_DAYS: withDefault(whole(1, 365), 14).describe('A session not refreshed for this long ends.'),

@@ -4,6 +4,6 @@ import type { Principal } from './principal.ts';
 const RECENT_MS = 10 * 60_000;
 
 /** For what a stolen token must not do: refused where the session began more than ten minutes ago (OWASP ASVS 5.0, 7.5.1). */
-export function requireRecentSignIn({ authenticatedAt }: Principal): void {
+export function requireRecentSignIn({ authenticatedAt }: Pick<Principal, 'authenticatedAt'>): void {
   if (Date.now() - authenticatedAt.getTime() > RECENT_MS) throw new RecentSignInRequiredError();
 }

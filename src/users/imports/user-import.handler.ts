@@ -1,5 +1,6 @@
 import { randomUUIDv7 } from 'node:crypto';
 import { type EntityManager, In } from 'typeorm';
+import { AuditService } from '../../audit/audit.service.ts';
 import { JobFilesService } from '../../jobs/job-files.service.ts';
 import { type JobContext, JobFailure, JobHandler, type JobRunner } from '../../jobs/job-handler.ts';
 import { DomainEvents } from '../../platform/events/domain-events.ts';
@@ -33,9 +34,9 @@ interface Refusal {
 }
 
 const MESSAGES = {
-  EMAIL_INVALID: 'This is not an e-mail address.',
-  EMAIL_DUPLICATE: 'An earlier line of the file has the same address.',
-  EMAIL_TAKEN: 'The address has an account.',
+  EMAIL_INVALID: 'This is not a valid email.',
+  EMAIL_DUPLICATE: 'An earlier line of the file has the same email.',
+  EMAIL_TAKEN: 'An account with this email exists.',
   DISPLAY_NAME_INVALID: 'The name must be one line of 1 to 100 characters.',
   ROLE_INVALID: 'The role must be user or admin.',
   MALFORMED: 'The line has broken quotes or another number of columns than the header.',
@@ -56,6 +57,7 @@ export class UserImportHandler implements JobRunner<object> {
   constructor(
     private readonly files: JobFilesService,
     private readonly events: DomainEvents,
+    private readonly audit: AuditService,
   ) {}
 
   async run(_input: object, ctx: JobContext): Promise<void> {
@@ -102,9 +104,9 @@ export class UserImportHandler implements JobRunner<object> {
   ): Promise<void> {
     const { lines, refusals } = sortOut(batch, columns);
     await ctx.transaction(async (tx) => {
-      await refuseUnlessAdmin(ctx.job.userId, tx);
+      await assertAdmin(ctx.job.userId, tx);
       const inserted = await insertUsers(lines, ctx.job.id, tx);
-      await this.tell(inserted, tx);
+      await this.publishCreated(inserted, ctx.job, tx);
       refusals.push(...(await findRefusals(lines, inserted, ctx.job.id, tx)));
       refusals.sort((a, b) => a.line - b.line);
       const report = refusals
@@ -119,15 +121,23 @@ export class UserImportHandler implements JobRunner<object> {
     });
   }
 
-  private async tell(emails: Set<string>, tx: EntityManager): Promise<void> {
+  private async publishCreated(
+    emails: Set<string>,
+    job: JobContext['job'],
+    tx: EntityManager,
+  ): Promise<void> {
     const users = await tx.findBy(User, { email: In([...emails]) });
     const occurrences = users.map((user) => ({ userId: user.id, data: userView(user) }));
     await this.events.emitAll(userCreated, occurrences, tx);
+    for (const { id, role } of users.filter((user) => user.role === 'admin')) {
+      const data = { from: null, to: role, importedBy: job.userId, jobId: job.id };
+      await this.audit.record({ type: 'role-changed', userId: id, data }, tx);
+    }
   }
 }
 
-/** Asked with every batch: whoever started the import may have lost the role since, and can still retry it. */
-async function refuseUnlessAdmin(userId: string | null, tx: EntityManager): Promise<void> {
+/** Checked with every batch, because the user who started the import may have lost the role since. */
+async function assertAdmin(userId: string | null, tx: EntityManager): Promise<void> {
   const isAdmin = userId && (await tx.existsBy(User, { id: userId, role: 'admin', status: 'active' }));
   if (!isAdmin) throw new JobFailure('NOT_ALLOWED', 'Only an administrator may import accounts.');
 }

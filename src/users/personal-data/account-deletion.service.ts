@@ -33,7 +33,7 @@ export class AccountDeletionService {
   async deleteWithin(userId: string, tx: EntityManager): Promise<void> {
     // Jobs before the account: in this order a run that ends its job takes the locks, too.
     await stopJobsOf(userId, tx);
-    await this.users.refuseLastAdmin(userId, tx);
+    await this.users.lockUnlessLastAdmin(userId, tx);
     await this.users.anonymise(userId, tx);
     await this.audit.record({ type: 'account-deleted', userId }, tx);
     const availableAt = new Date(
