@@ -52,7 +52,7 @@ describe('POST /v1/auth/oauth/{provider}/link', () => {
       { provider, email: person.email, linkedAt: expect.stringMatching(/^\d{4}-.*Z$/) },
     ]);
     expect((await new Browser(app).signIn(provider)).user.id).toBe(user.user.id);
-    expect((await app.mailbox.next(user.user.email)).subject).toBe('Another way to sign in was added');
+    expect((await app.mailbox.next(user.user.email)).subject).toBe('A sign-in provider was linked');
   });
 
   it('is told in the application, as unlinking is', async () => {
@@ -191,7 +191,7 @@ describe('DELETE /v1/users/me/identities/{provider}', () => {
     expect([(await user.get('/v1/users/me')).status, (await other.get('/v1/users/me')).status]).toEqual([
       200, 401,
     ]);
-    expect((await app.mailbox.next(user.user.email, 2)).subject).toBe('A way to sign in was removed');
+    expect((await app.mailbox.next(user.user.email, 2)).subject).toBe('A sign-in provider was unlinked');
     expect((await new Browser(app).signIn('github')).user.id).not.toBe(user.user.id);
     const events = await app.db.query(
       `SELECT type, actor_id FROM audit_events WHERE user_id = $1 AND type LIKE 'identity%' ORDER BY created_at`,

@@ -86,7 +86,7 @@ describe.each(everyProvider)('Signing in with %s', (provider) => {
     const joined = await new Browser(app).signIn(provider);
 
     expect(joined.user).toMatchObject({ id: user.id, displayName: 'Test User' });
-    expect((await app.mailbox.next(user.email)).subject).toBe('Another way to sign in was added');
+    expect((await app.mailbox.next(user.email)).subject).toBe('A sign-in provider was linked');
     const login = { email: user.email, password: 'correct horse battery' };
     expect((await app.http().post('/v1/auth/login').send(login)).status).toBe(200);
   });
