@@ -35,7 +35,13 @@ const ALLOWED =
   /connection refused|ECONNREFUSED|allow-refuse|GRAPHQL_BATCH_REFUSED|nobody['’]?\)|\bid nobody\b/i;
 
 /** Shrinks: remove an entry when its files are clean. */
-const NOT_YET_CLEAN: string[] = ['src/**', 'test/**', 'scripts/**', 'docs/**'];
+const NOT_YET_CLEAN = [
+  'docs/decisions/002[78]-*.md',
+  'docs/guides/{add-a-webhook-source,sign-in,webhooks}.md',
+  'src/{audit,auth,dashboard,jobs,mail,maintenance,users,webhooks}/**',
+  'src/platform/{config,database,events,health,http,logging,pagination,process,redis,security}/**',
+  'test/{contract,e2e,faults}/**',
+];
 
 /** Not prose of ours: generated, or data. */
 const SKIPPED = [
