@@ -57,6 +57,9 @@ export const settingsSchema = z.object({
   HOST: optional(hostName).describe(
     'Address the API listens on. Default: localhost in development, else 0.0.0.0.',
   ),
+  KEEP_ALIVE_SECONDS: withDefault(whole(1, 3_600), 72).describe(
+    'Idle time after which the API closes a connection. Must be longer than that of the load balancer (Google: 600).',
+  ),
   PUBLIC_URL: optional(originUrl).describe(
     'Where clients reach the API; required in production. Default: http://localhost:$PORT.',
   ),

@@ -7,6 +7,9 @@ interface Occurrence {
   correlationId: string;
 }
 
+/** More would make the response much larger than the request. */
+const DETAILS_MAX = 50;
+
 export const PROBLEM_MEDIA_TYPE = 'application/problem+json; charset=utf-8';
 
 /** The problem document (RFC 9457) of one error, as text. */
@@ -15,14 +18,17 @@ export function problemBody(
   { publicUrl, url, correlationId }: Occurrence,
 ): string {
   const { code, status, title } = problem;
+  const omitted = (extras.details?.length ?? 0) - DETAILS_MAX;
   return JSON.stringify({
     type: `${publicUrl}/problems/${code}`,
     title,
     status,
     code,
-    detail: extras.detail ?? problem.detail,
+    detail: [extras.detail ?? problem.detail, omitted > 0 && `${omitted} more are not listed.`]
+      .filter(Boolean)
+      .join(' '),
     instance: url.split('?')[0],
     correlationId,
-    details: extras.details,
+    details: extras.details?.slice(0, DETAILS_MAX),
   });
 }

@@ -1,8 +1,15 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
+import { setTimeout as pause } from 'node:timers/promises';
+import type { Config } from '../config/config.ts';
 import { answerBrokenHttp } from './broken-http.ts';
 
 /** A body that is read whole before its route is asked must have arrived by then. */
-export const BODY_DEADLINE_MS = 30_000;
+export const BODY_DEADLINE_MS = 20_000;
+const CLOSE_GRACE_MS = 1_000;
+
+/** Below the shutdown deadline, so that a slow body can't make a shutdown fail. */
+export const bodyDeadline = ({ SHUTDOWN_DEADLINE_SECONDS }: Config): number =>
+  Math.min(BODY_DEADLINE_MS, SHUTDOWN_DEADLINE_SECONDS * 800);
 
 /**
  * Cuts off who sends a body drop by drop. It ends where the route takes over, so an upload that the route streams has
@@ -31,6 +38,23 @@ export function limitBodyTime(fastify: FastifyInstance, deadlineMs = BODY_DEADLI
   fastify.addHook('onRequestAbort', (request, done) => {
     stop(request);
     done();
+  });
+}
+
+/** At shutdown, a body that has not arrived shortly after the drain is cut off: its client may never finish it. */
+export function closeIncompleteBodies(fastify: FastifyInstance): void {
+  const requests = new Set<FastifyRequest>();
+  fastify.addHook('onRequest', (request, _reply, done) => {
+    if (hasBody(request)) {
+      requests.add(request);
+      request.raw.once('close', () => requests.delete(request));
+    }
+    done();
+  });
+  fastify.addHook('preClose', async () => {
+    const incomplete = () => [...requests].filter(({ raw }) => !raw.complete);
+    if (incomplete().length > 0) await pause(CLOSE_GRACE_MS);
+    for (const { raw } of incomplete()) answerBrokenHttp({ code: 'ERR_HTTP_REQUEST_TIMEOUT' }, raw.socket);
   });
 }
 

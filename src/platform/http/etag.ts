@@ -1,4 +1,5 @@
 import type { FastifyReply } from 'fastify';
+import { PreconditionFailedError } from '../errors/platform.errors.ts';
 
 /** The version of a resource as its strong validator (RFC 9110, section 8.8.3). */
 export function setEtag(reply: FastifyReply, version: number): void {
@@ -7,9 +8,21 @@ export function setEtag(reply: FastifyReply, version: number): void {
 
 const MATCHES_NOTHING = -1;
 
-/** What If-Match asks for: a version, or undefined where any will do. A tag that we never made matches nothing. */
+/**
+ * The version that If-Match asks for, or undefined where any is accepted. A proxy that compresses makes our tags weak
+ * (`W/"1"`), so the prefix is ignored. Of a list, one tag may be ours; with more, no single version is meant.
+ */
 export function expectedVersion(ifMatch: string | undefined): number | undefined {
-  if (ifMatch === undefined || ifMatch.trim() === '*') return undefined;
-  const [, version] = /^"(\d{1,9})"$/.exec(ifMatch.trim()) ?? [];
-  return version === undefined ? MATCHES_NOTHING : Number(version);
+  const tags = ifMatch?.split(',').map((tag) => tag.trim()) ?? ['*'];
+  if (tags.includes('*')) return undefined;
+  const versions = new Set(tags.map(versionOf).filter((version) => version !== undefined));
+  if (versions.size > 1) {
+    throw new PreconditionFailedError({ detail: 'If-Match lists several versions. Send one.' });
+  }
+  return [...versions][0] ?? MATCHES_NOTHING;
+}
+
+function versionOf(tag: string): number | undefined {
+  const [, version] = /^(?:W\/)?"(\d{1,9})"$/.exec(tag) ?? [];
+  return version === undefined ? undefined : Number(version);
 }

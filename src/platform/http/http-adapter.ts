@@ -12,12 +12,12 @@ import { MalformedRequestError, UriTooLongError } from '../errors/platform.error
 import { PROBLEM_MEDIA_TYPE, problemBody } from '../errors/problem-body.ts';
 import { correlationIdFrom } from '../logging/request-context.ts';
 import { limitBodyMemory } from './body-budget.ts';
-import { limitBodyTime } from './body-deadline.ts';
+import { bodyDeadline, closeIncompleteBodies, limitBodyTime } from './body-deadline.ts';
 import { addBodyParsers } from './body-parsers.ts';
 import { answerBrokenHttp } from './broken-http.ts';
 import { addRequestHooks } from './request-hooks.ts';
 import { disconnectStalledReaders } from './stalled-readers.ts';
-import { trustedProxies } from './trusted-proxies.ts';
+import { cleanForwardedFor, trustedProxies } from './trusted-proxies.ts';
 
 export const JSON_BODY_MAX_BYTES = 100 * 1024;
 const URL_MAX_BYTES = 8 * 1024;
@@ -37,8 +37,7 @@ export function createHttpAdapter(config: Config): FastifyAdapter {
     bodyLimit: JSON_BODY_MAX_BYTES,
     // For the largest upload over a slow line; what is read whole has body-deadline.ts.
     requestTimeout: 600_000,
-    // Longer than the idle time of common proxies, so that they are the ones who close.
-    keepAliveTimeout: 72_000,
+    keepAliveTimeout: config.KEEP_ALIVE_SECONDS * 1_000,
     maxRequestsPerSocket: 1_000,
     http: { maxHeaderSize: HEADERS_MAX_BYTES, headersTimeout: 15_000, connectionsCheckingInterval: 5_000 },
     routerOptions: { maxParamLength: PARAM_MAX_LENGTH, caseSensitive: true },
@@ -60,7 +59,9 @@ export function createHttpAdapter(config: Config): FastifyAdapter {
   } as FastifyServerOptions);
   const fastify: FastifyInstance = adapter.getInstance();
   disconnectStalledReaders(fastify, config.RESPONSE_STALL_SECONDS * 1_000);
-  limitBodyTime(fastify);
+  cleanForwardedFor(fastify);
+  limitBodyTime(fastify, bodyDeadline(config));
+  closeIncompleteBodies(fastify);
   limitBodyMemory(fastify);
   addBodyParsers(fastify);
   addRequestHooks(fastify);

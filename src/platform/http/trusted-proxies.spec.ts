@@ -1,12 +1,13 @@
 import { describe, expect, it } from '@jest/globals';
 import { fastify } from 'fastify';
 import type { Config } from '../config/config.ts';
-import { trustedProxies } from './trusted-proxies.ts';
+import { cleanForwardedFor, trustedProxies } from './trusted-proxies.ts';
 
 const PROXY = '172.16.0.1';
 
 async function addressSeen(setting: Config['TRUST_PROXY'], forwardedFor: string) {
   const server = fastify({ trustProxy: trustedProxies(setting) });
+  cleanForwardedFor(server);
   server.get('/', (request) => request.ip);
   const answer = await server.inject({
     url: '/',
@@ -26,5 +27,15 @@ describe('TRUST_PROXY', () => {
     ['the range of another one', ['10.0.0.0/8'], PROXY],
   ])('of %s believes that much and no more', async (_name, setting, expected) => {
     expect(await addressSeen(setting, '6.6.6.6, 203.0.113.9, 198.51.100.2')).toBe(expected);
+  });
+
+  it.each([
+    ['203.0.113.77:20001', '203.0.113.77'],
+    ['[2001:db8::1]:443', '2001:db8::1'],
+    ['unknown', PROXY],
+    ['6.6.6.6, unknown', PROXY],
+    ['x'.repeat(3_000), PROXY],
+  ])('reads an address only where a proxy sends one: %s', async (forwardedFor, expected) => {
+    expect(await addressSeen(1, forwardedFor)).toBe(expected);
   });
 });

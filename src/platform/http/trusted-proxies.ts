@@ -1,13 +1,38 @@
+import type { FastifyInstance } from 'fastify';
+import ipaddr from 'ipaddr.js';
 import type { Config } from '../config/config.ts';
 
 type TrustProxy = false | string[] | ((address: string, hop: number) => boolean);
 
 /**
- * TRUST_PROXY in Fastify's terms. A number alone Fastify takes for none (since 5.12.1), as whoever reaches the server
- * past the proxies could claim any address; whoever sets one vouches that nobody can. The address of the connection
- * itself is hop 0, the last of X-Forwarded-For hop 1.
+ * TRUST_PROXY in Fastify's terms. Fastify ignores a plain number (since 5.12.1), because a client that bypasses the
+ * proxies could claim any address. Who sets a number guarantees that this is impossible. The connection itself is hop 0,
+ * the last entry of X-Forwarded-For is hop 1.
  */
 export function trustedProxies(setting: Config['TRUST_PROXY']): TrustProxy {
   if (typeof setting === 'number') return (_address, hop) => hop < setting;
   return setting ?? false;
+}
+
+/** Before anything reads `request.ip`: only IP addresses stay in X-Forwarded-For, without ports. */
+export function cleanForwardedFor(fastify: FastifyInstance): void {
+  fastify.addHook('onRequest', (request, _reply, done) => {
+    const { headers } = request.raw;
+    const header = headers['x-forwarded-for'];
+    if (header !== undefined) headers['x-forwarded-for'] = validAddresses(String(header));
+    done();
+  });
+}
+
+/** Read from the nearest proxy on. What a proxy reported beyond an invalid entry can't be trusted either. */
+function validAddresses(header: string): string {
+  const entries = header.split(',').map((entry) => addressOf(entry.trim()));
+  return entries.slice(entries.lastIndexOf(undefined) + 1).join(', ');
+}
+
+/** `203.0.113.7:4711` and `[2001:db8::1]:4711` become the address alone. */
+function addressOf(entry: string): string | undefined {
+  const [, bracketed, dotted] = /^(?:\[([^\]]+)\](?::\d+)?|([\d.]+):\d+)$/.exec(entry) ?? [];
+  const address = bracketed ?? dotted ?? entry;
+  return ipaddr.IPv4.isValidFourPartDecimal(address) || ipaddr.IPv6.isValid(address) ? address : undefined;
 }

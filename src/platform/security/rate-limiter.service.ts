@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import type { FastifyReply } from 'fastify';
-import { isIPv6 } from 'node:net';
+import ipaddr from 'ipaddr.js';
 import {
   type RateLimiterAbstract,
   RateLimiterMemory,
@@ -39,13 +39,14 @@ export class RateLimiter {
         duration: WINDOW_SECONDS,
       };
       const insuranceLimiter = new RateLimiterMemory(options);
+      // A blocked caller gets its responses from memory and costs the store nothing.
+      const shared = { ...options, insuranceLimiter, inMemoryBlockOnConsumed: options.points };
       this.limiters.set(
         name,
         redis.counters
-          ? new RateLimiterRedis({ ...options, insuranceLimiter, storeClient: redis.counters })
+          ? new RateLimiterRedis({ ...shared, storeClient: redis.counters })
           : new RateLimiterPostgres({
-              ...options,
-              insuranceLimiter,
+              ...shared,
               storeClient: db,
               storeType: 'typeorm',
               tableName: 'rate_limits',
@@ -55,7 +56,7 @@ export class RateLimiter {
     }
   }
 
-  /** Counts one request and says in the answer's headers what is left; throws RATE_LIMITED when nothing is. */
+  /** Counts one request, writes what is left to the headers, and throws RATE_LIMITED when nothing is left. */
   async count(
     name: RateLimitName,
     caller: { userId?: string | undefined; ip: string },
@@ -82,26 +83,13 @@ function describe(state: RateLimiterRes, { points }: RateLimiterAbstract, reply:
     .header('ratelimit-reset', String(Math.ceil(state.msBeforeNext / 1_000)));
 }
 
-/** One household has a /64 of IPv6, and could count from each of its addresses anew. */
+/** The key that an IP address is counted by: an IPv4 address, or the /64 of IPv6 that one customer usually has. */
 export function network(ip: string): string {
-  if (!isIPv6(ip)) return ip;
-  // A URL writes an address in the one canonical way (RFC 5952), whoever wrote it how.
-  const groups = new URL(`http://[${ip.split('%')[0]}]`).hostname.slice(1, -1);
-  const [head = '', tail = ''] = groups.split('::');
-  const left = head.split(':').filter(Boolean);
-  const right = tail.split(':').filter(Boolean);
-  const zeros = groups.includes('::')
-    ? Array.from({ length: 8 - left.length - right.length }, () => '0')
-    : [];
-  const all = [...left, ...zeros, ...right];
-  return isMapped(all) ? dotted(all.slice(6)) : all.slice(0, 4).join(':');
+  if (!ipaddr.isValid(ip)) return ip;
+  const address = ipaddr.process(ip);
+  if (address instanceof ipaddr.IPv4) return address.toString();
+  return address.parts
+    .slice(0, 4)
+    .map((part) => part.toString(16))
+    .join(':');
 }
-
-/** An IPv4 address, as a socket for both kinds sees it (RFC 4291, section 2.5.5.2). */
-const isMapped = (groups: string[]): boolean => groups.slice(0, 6).join(':') === '0:0:0:0:0:ffff';
-
-const dotted = (groups: string[]): string =>
-  groups
-    .map((group) => Number.parseInt(group, 16))
-    .flatMap((value) => [value >> 8, value & 255])
-    .join('.');
