@@ -14,8 +14,8 @@ COPY src src
 COPY migrations migrations
 RUN npm run build
 
-# Fake providers for Google, GitHub and Apple, and for a receiver of webhooks, for compose. A stage of its own: nothing of it
-# gets into the image below.
+# The fake providers for Google, GitHub and Apple, and a webhook receiver, for compose. In a separate stage, so that none
+# of it gets into the image below.
 FROM build AS fake-providers
 COPY test/support/providers test/support/providers
 COPY scripts/demo/webhook-receiver.ts scripts/demo/
