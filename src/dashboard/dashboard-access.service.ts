@@ -8,15 +8,15 @@ import { contextOf } from '../platform/http/request-hooks.ts';
 import { MacService } from '../platform/security/mac.service.ts';
 import { UsersService } from '../users/users.service.ts';
 
-/** The prefix makes browsers insist on Secure, Path=/ and no Domain, so that no sibling host can plant one. */
+/** The prefix makes browsers require Secure, Path=/ and no Domain, so that no sibling host can set this cookie. */
 const NAME = '__Host-dashboard';
 const ATTRIBUTES = { path: '/', httpOnly: true, secure: true, sameSite: 'strict' } as const;
 const LIFE_SECONDS = 15 * 60;
 const PURPOSE = 'dashboard';
-/** The session, when the cookie expires in seconds since 1970, and the MAC of both. */
+/** The session id, the expiry in seconds since 1970, and the MAC of both. */
 const FORM = /^([0-9a-f-]{36})\.(\d{10})\.([\w-]{43})$/;
 
-/** Who may use the dashboard: a browser that carries our cookie of an administrator's session (docs/decisions/0015). */
+/** Lets a browser in that has our cookie of an administrator's session (docs/decisions/0015). */
 @Injectable()
 export class DashboardAccess {
   constructor(
@@ -33,13 +33,13 @@ export class DashboardAccess {
     void reply.setCookie(NAME, cookie, { ...ATTRIBUTES, maxAge: LIFE_SECONDS });
   }
 
-  withdraw(reply: FastifyReply): void {
+  revoke(reply: FastifyReply): void {
     void reply.clearCookie(NAME, ATTRIBUTES);
   }
 
   async check(request: FastifyRequest): Promise<void> {
     const sessionId = this.sessionIn(request.cookies[NAME]);
-    // In the database: the list of ended sessions in memory is kept for as long as access tokens live, not for longer.
+    // From the database: the list in memory keeps revoked sessions only as long as their access tokens live.
     const session = sessionId && (await this.sessions.findActive(sessionId, this.db.manager));
     if (!session) throw new UnauthenticatedError();
     const { userId } = session;
@@ -51,7 +51,9 @@ export class DashboardAccess {
 
   requireOwnPage(request: FastifyRequest): void {
     if (this.isFromOwnPage(request)) return;
-    throw new ForbiddenError({ detail: 'Only the page of the dashboard may do this.' });
+    throw new ForbiddenError({
+      detail: 'Only pages of this origin may do this. Open /admin/queues on this host.',
+    });
   }
 
   private sessionIn(cookie = ''): string | undefined {
@@ -60,7 +62,7 @@ export class DashboardAccess {
     return Number(expiresAt) * 1_000 > Date.now() ? sessionId : undefined;
   }
 
-  /** A cookie is no proof of who asked, were it sent across sites after all. Browsers let no page write these headers. */
+  /** Against cross-site requests. Browsers set these headers themselves, and no page can change them. */
   private isFromOwnPage({ headers: { origin, 'sec-fetch-site': site } }: FastifyRequest): boolean {
     if (site !== undefined) return site === 'same-origin';
     return origin === new URL(this.config.PUBLIC_URL).origin;

@@ -8,7 +8,7 @@ import type { FastifyPluginCallback } from 'fastify';
 import { knownJobTypes } from '../jobs/job-definition.ts';
 import { QueueBackend } from '../platform/queue/queue-backend.ts';
 
-/** They change when jobs run. What jobs there are, and what became of them, is for the ledger alone. */
+/** They change when jobs run. Only the jobs table decides which jobs exist and how they ended. */
 const ACTIONS = [
   '/api/queues/pause',
   '/api/queues/resume',
@@ -18,7 +18,7 @@ const ACTIONS = [
   '/api/queues/:queueName/:jobId/promote',
 ];
 
-/** A paused queue on PostgreSQL counts what waits apart, as a state that bull-board doesn't show. On Redis that is 0. */
+/** A paused queue on PostgreSQL counts waiting jobs as `paused`, which bull-board doesn't show. On Redis that is 0. */
 class BoardQueue extends BullMQAdapter {
   constructor(private readonly counted: Queue) {
     super(counted);
@@ -33,14 +33,14 @@ class BoardQueue extends BullMQAdapter {
   }
 }
 
-/** bull-board, with every job type as a queue. It asks nobody who they are. */
+/** bull-board with one queue per job type. It does not authenticate: DashboardModule does. */
 @Injectable()
 export class DashboardBoard {
   private readonly logger = new Logger('Dashboard');
 
   constructor(private readonly queues: QueueBackend) {}
 
-  /** Routes and files of the board below that path. */
+  /** The routes and files of the board below the path. */
   plugin(basePath: string, signOutPath: string): FastifyPluginCallback {
     const adapter = new FastifyAdapter();
     adapter.setBasePath(basePath);
@@ -51,18 +51,18 @@ export class DashboardBoard {
         uiConfig: {
           boardTitle: 'Queues',
           hideDocsLink: true,
-          // Of the machine, rather than of the queues; and its icon would need inline styles.
+          // They describe the machine and not the queues, and their icon needs inline styles.
           hideRedisDetails: true,
           sortQueues: true,
           miscLinks: [{ text: 'Sign out', url: signOutPath }],
         },
-        handlerHooks: { before: (request) => this.mayDo(request) },
+        handlerHooks: { before: (request) => this.checkAction(request) },
       },
     });
     const plugin = adapter.registerPlugin();
     return (scope, options, done) => {
       scope.addHook('preHandler', (_request, _reply, next) => {
-        // Anew each time: a queue that was made during an outage is replaced by another.
+        // On each request, because a queue that was created during an outage is replaced.
         board.setQueues(knownJobTypes().map((type) => new BoardQueue(this.queues.queue(type))));
         next();
       });
@@ -70,13 +70,13 @@ export class DashboardBoard {
     };
   }
 
-  private mayDo({ method, route, request }: HookContext): BeforeHookResult {
+  private checkAction({ method, route, request }: HookContext): BeforeHookResult {
     if (method === 'get') return undefined;
     if (!ACTIONS.includes(route)) {
-      return { allow: false, status: 403, message: 'Jobs are changed in the ledger: see /v1/jobs.' };
+      return { allow: false, status: 403, message: 'Change jobs through the API: see /v1/jobs.' };
     }
     const { queueName, jobId } = request.params as { queueName?: string; jobId?: string };
-    this.logger.log({ msg: 'The dashboard was used', action: route.split('/').at(-1), queueName, jobId });
+    this.logger.log({ msg: 'Dashboard action', action: route.split('/').at(-1), queueName, jobId });
     return undefined;
   }
 }

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 const DIR = join(import.meta.dirname, 'static');
 const HTML = 'text/html; charset=utf-8';
 
-/** Its own files and nothing else, no inline code, and no way to make markup out of text. */
+/** Own files only, no inline code, and no HTML created from text. */
 const SIGN_IN_POLICY = [
   "default-src 'none'",
   "script-src 'self'",
@@ -18,7 +18,7 @@ const SIGN_IN_POLICY = [
   "require-trusted-types-for 'script'",
 ].join(';');
 
-/** What bull-board loads. */
+/** What bull-board needs. */
 export const BOARD_POLICY = [
   "default-src 'none'",
   "script-src 'self'",
@@ -36,7 +36,7 @@ export function sendSignInPage(reply: FastifyReply): FastifyReply {
   return reply.type(HTML).header('content-security-policy', SIGN_IN_POLICY).send(signInPage);
 }
 
-/** What strangers may see: the page that asks who they are. */
+/** The only part that anonymous callers can open. */
 export function serveSignInPage(fastify: FastifyInstance, basePath: string, signOutPath: string): void {
   serve(fastify, `${basePath}/sign-in.css`, 'text/css; charset=utf-8');
   serve(fastify, `${basePath}/sign-in.js`, 'text/javascript; charset=utf-8');
@@ -48,8 +48,8 @@ function serve(fastify: FastifyInstance, path: string, type: string): void {
   fastify.get(path, (_request, reply) => reply.type(type).send(content));
 }
 
-/** Without the fonts of another company, and the inline styles of a page that is still loading. */
-export const tidyBoardPage = (html: string): string =>
+/** Removes third-party fonts, and the inline styles of the loading screen. */
+export const sanitizeBoardPage = (html: string): string =>
   html
     .replace(/<link href="https:[^>]*>/g, '')
     .replace(/(<div id="root">)[\s\S]*?(<\/div>\s*<script defer)/, '$1$2');

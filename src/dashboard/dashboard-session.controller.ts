@@ -14,9 +14,8 @@ export class DashboardSessionController {
 
   @Post()
   @Endpoint({
-    summary: 'Open the job dashboard to this browser',
-    description:
-      'Sets a cookie that opens `/admin/queues` for fifteen minutes, and for no longer than the session lasts.',
+    summary: 'Open the dashboard',
+    description: 'Sets a cookie for `/admin/queues` that lasts fifteen minutes and ends with the session.',
     status: 204,
   })
   @Roles('admin')
@@ -29,19 +28,19 @@ export class DashboardSessionController {
 
   @Delete()
   @Endpoint({
-    summary: 'Close the job dashboard to this browser',
+    summary: 'Close the dashboard',
     description:
-      'Removes the cookie, for whoever asks from a page of this origin: `Sec-Fetch-Site` or `Origin` has to say so. ' +
-      'The end of the session closes the dashboard wherever it is open.',
+      'Removes the cookie. Needs no token, but `Sec-Fetch-Site` or `Origin` must name this origin. ' +
+      'Revoking the session closes the dashboard in every browser.',
     errors: [ForbiddenError],
   })
-  // Another account may have signed in in this browser since, or none may be left.
+  // The browser may have signed in to another account since, or to none.
   @Public()
   closeDashboardSession(
     @Req() request: FastifyRequest,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): void {
     this.access.requireOwnPage(request);
-    this.access.withdraw(reply);
+    this.access.revoke(reply);
   }
 }

@@ -9,15 +9,15 @@ import { UsersModule } from '../users/users.module.ts';
 import { DashboardAccess } from './dashboard-access.service.ts';
 import { DashboardBoard } from './dashboard-board.service.ts';
 import { DashboardSessionController } from './dashboard-session.controller.ts';
-import { BOARD_POLICY, sendSignInPage, serveSignInPage, tidyBoardPage } from './dashboard-pages.ts';
+import { BOARD_POLICY, sendSignInPage, serveSignInPage, sanitizeBoardPage } from './dashboard-pages.ts';
 
 const PATH = '/admin/queues';
 const SIGN_OUT_PATH = `${PATH}/sign-out`;
 const FILES = '/static/*';
-/** A queue that is away mustn't keep anybody waiting. */
+/** Responds with an error when the queue is down, instead of waiting for it. */
 const HANDLER_TIMEOUT_MS = 5_000;
 
-/** The queues for administrators to look at: bull-board at /admin/queues, behind a guard of its own. */
+/** The queue dashboard for administrators: bull-board at /admin/queues, with its own guard. */
 @Module({
   imports: [SessionsModule, UsersModule],
   controllers: [DashboardSessionController],
@@ -31,7 +31,7 @@ export class DashboardModule implements OnModuleInit {
     private readonly redis: RedisConnections,
   ) {}
 
-  /** Without a controller: the board is no part of the API, and of its description. */
+  /** Without a controller, because the board is not part of the API or its OpenAPI document. */
   onModuleInit(): void {
     const fastify: FastifyInstance = this.adapterHost.httpAdapter.getInstance();
     serveSignInPage(fastify, PATH, SIGN_OUT_PATH);
@@ -39,7 +39,7 @@ export class DashboardModule implements OnModuleInit {
       (scope, _options, done) => {
         this.setHeaders(scope);
         this.guard(scope);
-        this.answerErrors(scope, fastify);
+        this.handleErrors(scope, fastify);
         void scope.register(this.board.plugin(PATH, SIGN_OUT_PATH));
         done();
       },
@@ -47,7 +47,7 @@ export class DashboardModule implements OnModuleInit {
     );
   }
 
-  /** A hook of the routes themselves: however an address is written, it finds one of them and its hook, or nothing. */
+  /** A hook of the routes themselves, so no spelling of a path gets around it. */
   private guard(scope: FastifyInstance): void {
     scope.addHook('onRequest', async (request, reply) => {
       try {
@@ -61,10 +61,10 @@ export class DashboardModule implements OnModuleInit {
     });
   }
 
-  /** Ours for each route: the handler that bull-board sets for all of them would tell what its libraries say. */
-  private answerErrors(scope: FastifyInstance, root: FastifyInstance): void {
+  /** Set on each route, because bull-board's own handler would show error messages of its libraries. */
+  private handleErrors(scope: FastifyInstance, root: FastifyInstance): void {
     scope.addHook('onRoute', (route) => {
-      // A file may take as long as its reader's line is slow.
+      // A slow client may take longer to receive a file.
       if (!route.url.endsWith(FILES)) route.handlerTimeout = HANDLER_TIMEOUT_MS;
       route.errorHandler = (cause, request, reply) => {
         void this.explain(cause).then((explained) => root.errorHandler(explained, request, reply));
@@ -73,7 +73,7 @@ export class DashboardModule implements OnModuleInit {
   }
 
   private async explain(error: FastifyError): Promise<FastifyError> {
-    // What has a status says what it is; the errors of a queue don't.
+    // Errors of a queue have no status.
     if (error instanceof AppError || error.statusCode) return error;
     if ((await this.redis.state()) !== 'down') return error;
     return new UnavailableError({ headers: { 'retry-after': '5' } }) as Error as FastifyError;
@@ -87,7 +87,7 @@ export class DashboardModule implements OnModuleInit {
     scope.addHook('onSend', async (request, reply, payload) => {
       const isFile = request.routeOptions.url?.endsWith(FILES);
       void reply.header('cache-control', isFile ? 'private, no-cache' : 'no-store');
-      return isPage(reply) && typeof payload === 'string' ? tidyBoardPage(payload) : payload;
+      return isPage(reply) && typeof payload === 'string' ? sanitizeBoardPage(payload) : payload;
     });
   }
 }

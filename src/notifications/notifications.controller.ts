@@ -24,7 +24,7 @@ export class NotificationsController {
   ) {}
 
   @Get()
-  @Endpoint({ summary: 'List own notifications', returns: page(notificationSchema, unreadMeta) })
+  @Endpoint({ summary: 'List notifications', returns: page(notificationSchema, unreadMeta) })
   listNotifications(
     @Query({ schema: notificationsQuerySchema }) query: NotificationsQuery,
     @CurrentUser() caller: Principal,
@@ -33,7 +33,7 @@ export class NotificationsController {
   }
 
   @Post('read-all')
-  @Endpoint({ summary: 'Mark all own notifications as read' })
+  @Endpoint({ summary: 'Mark all notifications as read' })
   async markAllNotificationsRead(@CurrentUser() caller: Principal) {
     await this.notifications.markAllRead(caller);
   }
@@ -49,11 +49,12 @@ export class NotificationsController {
 
   @Get('stream')
   @Endpoint({
-    summary: 'Receive notifications as they come',
+    summary: 'Stream notifications',
     description:
-      'Server-Sent Events: `notification`, with the notification as data and its id as the id of the event; with ' +
-      '`Last-Event-ID` first what came after that one, without it only new ones. `end` says why it closes: ' +
-      '`session-ended`, `token-expired`, `server-draining` or `too-many-streams` (five are open at most).',
+      'Server-Sent Events. `notification` has the notification as data and its id as the event id. With ' +
+      '`Last-Event-ID` the stream starts after that notification, without it only new ones are sent. `end` names the ' +
+      'reason for closing: `session-ended`, `token-expired`, `server-draining` or `too-many-streams`. A sixth stream ' +
+      'closes the oldest.',
     produces: 'text/event-stream',
   })
   async streamNotifications(

@@ -193,7 +193,7 @@ describe('what changes something', () => {
 
     await dashboard.put(PAUSE);
 
-    const line = log.lines().find(({ msg }) => msg === 'The dashboard was used');
+    const line = log.lines().find(({ msg }) => msg === 'Dashboard action');
     const { user } = dashboard.admin;
     expect(line).toMatchObject({ action: 'pause', queueName: 'user-erase', userId: user.id });
   });

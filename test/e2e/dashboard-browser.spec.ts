@@ -96,7 +96,7 @@ describeInChromium.each(backends)('the dashboard in a browser, on %s', (backend)
     await act('Resume');
     await until(async () => !(await isPaused()), 'the queue to be resumed');
     await act('Empty');
-    await page.getByText('Jobs are changed in the ledger').waitFor();
+    await page.getByText('Change jobs through the API').waitFor();
     expect(complaints).toEqual([]);
   });
 

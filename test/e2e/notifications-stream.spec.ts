@@ -40,7 +40,7 @@ describe.each(backends)('GET /v1/notifications/stream on %s', (backend) => {
 
   const titlesIn = (source: EventSource) => source.of('notification').map(({ data }) => data.title);
 
-  it('tells of new notifications as they are shown in the list, on every instance', async () => {
+  it('sends new notifications as the list shows them, on every instance', async () => {
     const who = await signedIn(app);
     await notify(app, who.user.id, { title: 'old' });
     const sources = [await open(who), await open(who, { at: other.url })];
@@ -54,7 +54,7 @@ describe.each(backends)('GET /v1/notifications/stream on %s', (backend) => {
     }
   });
 
-  it('is an event stream that nobody may keep', async () => {
+  it('forbids caching, buffering and compression', async () => {
     const who = await signedIn(app);
 
     const source = await open(who);
@@ -84,7 +84,7 @@ describe.each(backends)('GET /v1/notifications/stream on %s', (backend) => {
     expect(titlesIn(source)).toEqual(['unknown', 'known']);
   });
 
-  it('shows that it lives', async () => {
+  it('sends heartbeats', async () => {
     const source = await open(await signedIn(app));
 
     await until(() => source.comments.length >= 2, 'two heartbeats');
@@ -92,7 +92,7 @@ describe.each(backends)('GET /v1/notifications/stream on %s', (backend) => {
     expect(source.events).toEqual([]);
   });
 
-  it('tells nothing of others, of what is rolled back, and of what was before', async () => {
+  it('sends only new, committed notifications of the caller', async () => {
     const [who, stranger] = [await signedIn(app), await signedIn(app)];
     await notify(app, who.user.id, { title: 'before' });
     const source = await open(who);
@@ -110,7 +110,7 @@ describe.each(backends)('GET /v1/notifications/stream on %s', (backend) => {
     expect(titlesIn(source)).toEqual(['mine']);
   });
 
-  it('begins with what came after the last that was seen, in order', async () => {
+  it('resumes in order after Last-Event-ID', async () => {
     const who = await signedIn(app);
     for (const title of times(120, String)) await notify(app, who.user.id, { title });
     const [seen] = await app.db.query<{ id: string }[]>(
@@ -126,7 +126,7 @@ describe.each(backends)('GET /v1/notifications/stream on %s', (backend) => {
     expect(titlesIn(source)).toEqual([...times(110, (n) => String(n + 10)), 'live']);
   });
 
-  it('begins with all there are when the last that was seen is no longer kept', async () => {
+  it('sends all notifications when that of Last-Event-ID has been removed', async () => {
     const who = await signedIn(app);
     for (const title of ['a', 'b', 'c']) await notify(app, who.user.id, { title });
     const [oldest] = await app.db.query<[{ id: string }[], number]>(
@@ -140,22 +140,25 @@ describe.each(backends)('GET /v1/notifications/stream on %s', (backend) => {
     expect(titlesIn(source)).toEqual(['b', 'c']);
   });
 
-  it.each(['of another user', 'of nothing'])('begins with all own ones after an id %s', async (whose) => {
-    const [who, stranger] = [await signedIn(app), await signedIn(app)];
-    await notify(app, stranger.user.id, { title: 'foreign before' });
-    const foreign = (await stranger.get('/v1/notifications')).body.data[0].id as string;
-    await notify(app, stranger.user.id, { title: 'foreign after' });
-    await notify(app, who.user.id, { title: 'mine' });
+  it.each(['of another user', 'of nothing'])(
+    'sends all notifications of the caller when Last-Event-ID is %s',
+    async (whose) => {
+      const [who, stranger] = [await signedIn(app), await signedIn(app)];
+      await notify(app, stranger.user.id, { title: 'foreign before' });
+      const foreign = (await stranger.get('/v1/notifications')).body.data[0].id as string;
+      await notify(app, stranger.user.id, { title: 'foreign after' });
+      await notify(app, who.user.id, { title: 'mine' });
 
-    const source = await open(who, { lastEventId: whose === 'of nothing' ? randomUUID() : foreign });
+      const source = await open(who, { lastEventId: whose === 'of nothing' ? randomUUID() : foreign });
 
-    await source.untilReceived('notification');
-    await notify(app, who.user.id, { title: 'live' });
-    await source.untilReceived('notification', 2);
-    expect(titlesIn(source)).toEqual(['mine', 'live']);
-  });
+      await source.untilReceived('notification');
+      await notify(app, who.user.id, { title: 'live' });
+      await source.untilReceived('notification', 2);
+      expect(titlesIn(source)).toEqual(['mine', 'live']);
+    },
+  );
 
-  it('takes an id that is none for no id', async () => {
+  it('ignores a malformed Last-Event-ID', async () => {
     const who = await signedIn(app);
     await notify(app, who.user.id, { title: 'before' });
 
@@ -166,7 +169,7 @@ describe.each(backends)('GET /v1/notifications/stream on %s', (backend) => {
     expect(titlesIn(source)).toEqual(['after']);
   });
 
-  it('loses and doubles nothing for a client that comes back twenty times while two hundred are made', async () => {
+  it('sends each of 200 notifications exactly once to a client that reconnects 20 times', async () => {
     const who = await signedIn(app);
     await notify(app, who.user.id, { title: 'first' });
     const received: string[] = [];
@@ -197,7 +200,7 @@ describe.each(backends)('GET /v1/notifications/stream on %s', (backend) => {
     for (let n = 0; n < count; n += 1) await notify(app, who.user.id, { title: `${lane}.${n}` });
   }
 
-  it('ends within a second, wherever it is open, when its session does, and no other', async () => {
+  it('closes on every instance when its session is revoked', async () => {
     const who = await signedIn(app);
     const survivor = await open(await signedIn(app));
     const sources = [await open(who), await open(who, { at: other.url })];
@@ -211,7 +214,7 @@ describe.each(backends)('GET /v1/notifications/stream on %s', (backend) => {
     expect(survivor.isClosed).toBe(false);
   });
 
-  it('ends with the access token', async () => {
+  it('closes when the access token expires', async () => {
     const who = await signedIn(app);
     const { kid, privateKey } = app.api.get(KeyRing).active;
     const exp = Math.floor(Date.now() / 1_000) + 3;
@@ -249,7 +252,7 @@ describe.each(backends)('GET /v1/notifications/stream on %s', (backend) => {
     expect([healthy.isClosed, another.isClosed]).toEqual([false, false]);
   });
 
-  it('is cut off when its reader takes nothing, and no other', async () => {
+  it('disconnects only the reader that reads nothing', async () => {
     const who = await signedIn(app);
     const reader = await open(who);
     const accepted = once(app.api.getHttpServer(), 'connection') as Promise<[Socket]>;
@@ -266,13 +269,13 @@ describe.each(backends)('GET /v1/notifications/stream on %s', (backend) => {
     expect(reader.isClosed).toBe(false);
   });
 
-  it('is refused without a token', async () => {
+  it('rejects a request without a token', async () => {
     const answer = await app.http().get(PATH);
 
     expect([answer.status, answer.body.code]).toEqual([401, 'UNAUTHENTICATED']);
   });
 
-  it('answers HEAD at once', async () => {
+  it('responds to HEAD at once', async () => {
     const who = await signedIn(app);
 
     const answer = await app.http().head(PATH).set('authorization', `Bearer ${who.accessToken}`);
@@ -283,7 +286,7 @@ describe.each(backends)('GET /v1/notifications/stream on %s', (backend) => {
     ]);
   });
 
-  it('is told to come back elsewhere when its instance drains, which then ends', async () => {
+  it('closes when its instance drains', async () => {
     const who = await signedIn(app);
     const leaving = await app.startAnother({ SHUTDOWN_DRAIN_SECONDS: '1' });
     const sources = await Promise.all(times(3, () => open(who, { at: leaving.url })));
