@@ -1,15 +1,15 @@
 import { containsEmail } from './password.schema.ts';
 import { describe, expect, it } from '@jest/globals';
 
-describe('a password that holds the address', () => {
+describe('containsEmail', () => {
   it.each([
-    ['its name', 'my-Walter.White-password', 'walter.white@example.com'],
-    ['its name without the label', 'my-walter.white-password', 'walter.white+shop@example.com'],
-  ])('is found by %s', (_what, password, email) => {
+    ['contains the name part', 'my-Walter.White-password', 'walter.white@example.com'],
+    ['contains the name part without its label', 'my-walter.white-password', 'walter.white+shop@example.com'],
+  ])('is true if the password %s', (_what, password, email) => {
     expect(containsEmail(password, email)).toBe(true);
   });
 
-  it('is not found by a name so short that it stands in many words', () => {
+  it('ignores a name part shorter than four characters', () => {
     expect(containsEmail('balustrade of bob', 'bob@example.com')).toBe(false);
   });
 });
