@@ -30,6 +30,8 @@ export class CreateUsersAndSessions1763800000000 implements MigrationInterface {
     await db.query(`CREATE INDEX users_created_at_idx ON users (created_at, id)`);
     await db.query(`CREATE INDEX users_status_idx ON users (status, created_at, id)`);
     await db.query(`CREATE INDEX users_role_idx ON users (role, created_at, id)`);
+    // For the removal of accounts that were never verified.
+    await db.query(`CREATE INDEX users_unverified_idx ON users (created_at) WHERE email_verified_at IS NULL`);
 
     await db.query(`
       CREATE TABLE sessions (
@@ -48,7 +50,7 @@ export class CreateUsersAndSessions1763800000000 implements MigrationInterface {
         CONSTRAINT sessions_pkey PRIMARY KEY (id),
         CONSTRAINT sessions_user_id_fkey FOREIGN KEY (user_id) REFERENCES users (id) ON DELETE CASCADE
       )`);
-    await db.query(`CREATE INDEX sessions_user_id_idx ON sessions (user_id)`);
+    await db.query(`CREATE INDEX sessions_user_id_idx ON sessions (user_id, created_at, id)`);
     // For the list of a user's active sessions and the limit on their number: most rows are revoked.
     await db.query(
       `CREATE INDEX sessions_active_idx ON sessions (user_id, created_at, id) WHERE revoked_at IS NULL`,

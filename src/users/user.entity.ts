@@ -23,6 +23,7 @@ export type UserStatus = (typeof userStatuses)[number];
 @Index('users_created_at_idx', ['createdAt', 'id'])
 @Index('users_status_idx', ['status', 'createdAt', 'id'])
 @Index('users_role_idx', ['role', 'createdAt', 'id'])
+@Index('users_unverified_idx', ['createdAt'], { where: 'email_verified_at IS NULL' })
 export class User {
   @PrimaryColumn('uuid')
   id!: string;

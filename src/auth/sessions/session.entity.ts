@@ -18,7 +18,7 @@ export type RevokedReason =
 
 /** One sign-in. Its refresh tokens are derived from `salt` and `rotationCounter`, so no token is stored. */
 @Entity('sessions')
-@Index('sessions_user_id_idx', ['userId'])
+@Index('sessions_user_id_idx', ['userId', 'createdAt', 'id'])
 @Index('sessions_active_idx', ['userId', 'createdAt', 'id'], { where: 'revoked_at IS NULL' })
 @Index('sessions_expires_at_idx', ['expiresAt'])
 @Index('sessions_revoked_at_idx', ['revokedAt'], { where: 'revoked_at IS NOT NULL' })

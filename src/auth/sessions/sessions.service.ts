@@ -126,7 +126,7 @@ export class SessionsService {
     const [rows] = await tx.query<[{ id: string }[], number]>(
       `UPDATE sessions SET revoked_at = now(), revoked_reason = 'excess' WHERE id IN (
          SELECT id FROM sessions WHERE user_id = $1 AND revoked_at IS NULL AND expires_at > now()
-         ORDER BY created_at DESC, id DESC OFFSET ${SESSIONS_PER_USER_MAX}
+         ORDER BY created_at DESC, id DESC OFFSET ${SESSIONS_PER_USER_MAX} LIMIT 100
        ) RETURNING id`,
       [userId],
     );

@@ -1,0 +1,181 @@
+import { TestApp } from '../support/app.ts';
+import { type SignedIn, signedIn } from '../support/client.ts';
+import { findSlowNodes, recordStatements } from '../support/query-plans.ts';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { setTimeout as pause } from 'node:timers/promises';
+import type { Test } from 'supertest';
+import { DataSource } from 'typeorm';
+
+const ROWS = 200_000;
+/** Of each table, this many rows belong to the user who calls. */
+const ROWS_OF_ONE_USER = 20_000;
+let app: TestApp;
+let user: SignedIn;
+let admin: SignedIn;
+
+beforeAll(async () => {
+  app = await TestApp.start({ settings: { DATABASE_STATEMENT_TIMEOUT_MS: '60000' } });
+  user = await signedIn(app);
+  admin = await signedIn(app, { role: 'admin' });
+  await seed(app.db, user.user.id);
+}, 120_000);
+
+afterAll(() => app.stop());
+
+describe('with 200,000 rows in each table', () => {
+  it('no statement of a request reads a whole table or filters many rows', async () => {
+    const statements = recordStatements(app.db);
+
+    const statuses = await callRoutes();
+
+    expect(statuses.filter(([, status]) => status >= 400)).toEqual([]);
+    expect(await slowNodesOf(statements)).toEqual([]);
+  }, 60_000);
+
+  it('no statement of a worker reads a whole table', async () => {
+    const worker = await app.startWorker();
+    const statements = recordStatements(worker.get(DataSource));
+    await pause(3_000);
+
+    expect(await slowNodesOf(statements)).toEqual([]);
+  }, 60_000);
+});
+
+async function slowNodesOf(statements: ReturnType<typeof recordStatements>): Promise<string[]> {
+  const recorded = [...statements.values()];
+  const found: string[] = [];
+  for (const statement of recorded)
+    found.push(...(await findSlowNodes(app.db, statement, new Set(Object.keys(seeds)))));
+  return found;
+}
+
+async function callRoutes(): Promise<[path: string, status: number][]> {
+  const of = user.user.id;
+  const own = ['?sort=createdAt', '?type=user-export', '?status=failed', '?type=user-export&status=failed'];
+  const lists = [
+    ...own.map((query) => `/v1/jobs${query}`),
+    '/v1/users/me',
+    '/v1/auth/sessions',
+    '/v1/notifications',
+    '/v1/notifications?unread=true',
+    '/v1/webhook-endpoints',
+  ];
+  const adminLists = [
+    ...own.map((query) => `/v1/jobs${query}`),
+    '/v1/users',
+    '/v1/users?sort=email',
+    '/v1/users?status=suspended',
+    '/v1/users?role=admin',
+    '/v1/users?email=person-1999',
+    '/v1/users?email=nobody',
+    '/v1/audit-events',
+    '/v1/audit-events?type=sign-in-failed',
+    `/v1/audit-events?userId=${of}`,
+    `/v1/audit-events?userId=${of}&type=sign-in-failed`,
+    `/v1/audit-events?userId=${of}&type=role-changed&from=2026-01-01T00:00:00Z`,
+  ];
+  const { body } = await user.get('/v1/webhook-endpoints');
+  const endpoint = String(body.data[0].id);
+  const notification = String((await user.get('/v1/notifications')).body.data[0].id);
+  const requests: [string, () => Test][] = [
+    ...lists.map((path): [string, () => Test] => [path, () => user.get(path)]),
+    ...adminLists.map((path): [string, () => Test] => [`${path} (admin)`, () => admin.get(path)]),
+    ['deliveries', () => user.get(`/v1/webhook-endpoints/${endpoint}/deliveries`)],
+    ['failed deliveries', () => user.get(`/v1/webhook-endpoints/${endpoint}/deliveries?status=failed`)],
+    ['update me', () => user.patch('/v1/users/me', { displayName: 'New' })],
+    ['start a job', () => user.post('/v1/jobs', { type: 'user-export', input: {} })],
+    ['read a notification', () => user.post(`/v1/notifications/${notification}/read`)],
+    ['login', () => post('/v1/auth/login', { email: user.user.email, password: 'correct horse battery' })],
+    ['refresh', () => post('/v1/auth/refresh', { refreshToken: user.refreshToken })],
+    ['forgot password', () => post('/v1/auth/forgot-password', { email: user.user.email })],
+    ['ping', () => user.post(`/v1/webhook-endpoints/${endpoint}/ping`)],
+    ['logout everywhere', () => user.post('/v1/auth/logout-all')],
+  ];
+  const statuses: [string, number][] = [];
+  for (const [name, request] of requests) statuses.push([name, (await request()).status]);
+  return statuses;
+}
+
+const post = (path: string, body: object) => app.http().post(path).send(body);
+
+/** In the order of `i`, so that an index grows at its end and the rows are quickly written. */
+const id = (i: string): string => `lpad(to_hex(${i}), 32, '0')::uuid`;
+
+/** Columns and values of each table; `i` counts the rows, `owner` is a user, `at` a time in the past. */
+const seeds: Record<string, [columns: string, values: string]> = {
+  users: [
+    'id, email, display_name, status, email_verified_at, created_at',
+    `${id('i')}, 'person-' || i || '@example.com', 'Person', CASE WHEN i % 1000 = 0 THEN 'suspended' ELSE 'active' END, at, at`,
+  ],
+  sessions: [
+    'id, user_id, salt, created_at, last_used_at, expires_at, revoked_at',
+    `${id('i')}, owner, '\\x00', at, at, at + interval '138 days', CASE WHEN i % 20 = 0 AND i > ${ROWS_OF_ONE_USER} THEN NULL ELSE at END`,
+  ],
+  email_tokens: [
+    'id, user_id, purpose, email, token_hash, expires_at',
+    `${id('i')}, ${id('i')}, 'reset-password', 'a@example.com', int4send(i::int), at + interval '200 days'`,
+  ],
+  mails: [
+    'id, user_id, template, recipient, created_at, sent_at',
+    `${id('i')}, ${id('i')}, 'password-changed', 'a@example.com', at, at`,
+  ],
+  job_files: ['id, name, media_type, created_at', `${id('i')}, 'a', 'text/csv', at`],
+  jobs: [
+    'id, type, status, user_id, input, result_file_id, correlation_id, created_at, finished_at',
+    `${id('i')}, 'mail-send', 'completed', CASE WHEN i % 4 = 0 OR i <= ${ROWS_OF_ONE_USER} THEN owner END, '{}',
+     ${id('i')}, 'c', at, at`,
+  ],
+  audit_events: [
+    'id, type, user_id, created_at',
+    `${id('i')}, CASE WHEN i % 10 = 0 THEN 'sign-out' ELSE 'sign-in' END, owner, at`,
+  ],
+  notifications: [
+    'id, user_id, type, title, body, created_at, read_at',
+    `${id('i')}, CASE WHEN i <= 1000 THEN owner ELSE ${id('i')} END, 'job-completed', 'a', 'b', at,
+     CASE WHEN i % 10 = 0 THEN NULL ELSE at END`,
+  ],
+  webhook_endpoints: [
+    'id, user_id, url, event_types, secret',
+    `${id('i')}, CASE WHEN i = 1 THEN owner ELSE ${id('i')} END, 'https://example.com', '{user.updated}', 'x'`,
+  ],
+  webhook_deliveries: [
+    'id, endpoint_id, event_id, event_type, subject_id, payload, status, job_id, created_at',
+    `${id('i')}, CASE WHEN i <= ${ROWS_OF_ONE_USER} THEN ${id('1')} ELSE ${id('i')} END,
+     ${id('i')}, 'user.updated', owner, '{}', 'delivered', ${id('i')}, at`,
+  ],
+  webhook_attempts: [
+    'id, delivery_id, duration_ms, response, created_at',
+    `${id('i')}, ${id('i')}, 1, '', at`,
+  ],
+  inbound_webhooks: [
+    'id, source, event_id, event_type, payload, outcome, received_at, processed_at',
+    `${id('i')}, 'github', i::text, 'push', '{}', 'handled', at, at`,
+  ],
+};
+
+/** Rows of many users, and many rows of one. Without triggers, so without the checks of foreign keys. */
+async function seed(db: DataSource, userId: string): Promise<void> {
+  const runner = db.createQueryRunner();
+  await runner.query('SET session_replication_role = replica');
+  // Building an index is faster than filling it row by row.
+  const indexes: { name: string; definition: string }[] = await runner.query(
+    `SELECT indexname AS name, indexdef AS definition FROM pg_indexes
+     WHERE tablename = ANY($1) AND indexname NOT IN (SELECT conname FROM pg_constraint)`,
+    [Object.keys(seeds)],
+  );
+  for (const { name } of indexes) await runner.query(`DROP INDEX ${name}`);
+  for (const [table, [columns, values]] of Object.entries(seeds)) {
+    await runner.query(`
+      INSERT INTO ${table} (${columns})
+      SELECT ${values} FROM (
+        SELECT i, CASE WHEN i <= ${ROWS_OF_ONE_USER} THEN '${userId}'::uuid ELSE ${id('i')} END AS owner,
+          now() - make_interval(mins => ${ROWS} - i) AS at
+        FROM generate_series(1, ${ROWS}) AS i
+      ) AS rows`);
+  }
+  await runner.query(`UPDATE users SET unread_count = 100 WHERE id = $1`, [userId]);
+  for (const { definition } of indexes) await runner.query(definition);
+  await runner.query('RESET session_replication_role');
+  await runner.query('ANALYZE');
+  await runner.release();
+}

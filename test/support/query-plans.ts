@@ -1,0 +1,78 @@
+import type { DataSource, Logger } from 'typeorm';
+
+/** A statement that an application sent, with the parameters of one call. */
+export interface Statement {
+  text: string;
+  parameters: unknown[];
+}
+
+interface PlanNode {
+  'Node Type': string;
+  'Relation Name'?: string;
+  'Actual Rows': number;
+  'Actual Loops': number;
+  'Rows Removed by Filter'?: number;
+  'Rows Removed by Join Filter'?: number;
+  Plans?: PlanNode[];
+}
+
+const ROWS_MAX = 1_000;
+const EXPLAINABLE = /^\s*(SELECT|WITH|INSERT|UPDATE|DELETE)\b/i;
+
+/** Records each statement of the data source once, from now on. */
+export function recordStatements(db: DataSource): Map<string, Statement> {
+  const statements = new Map<string, Statement>();
+  const ignore = () => undefined;
+  const logger: Logger = {
+    logQuery: (text, parameters) => {
+      if (!statements.has(text)) statements.set(text, { text, parameters: (parameters as unknown[]) ?? [] });
+    },
+    logQueryError: ignore,
+    logQuerySlow: ignore,
+    logSchemaBuild: ignore,
+    logMigration: ignore,
+    log: ignore,
+  };
+  db.logger = logger;
+  return statements;
+}
+
+/** Says what in the plan of the statement costs more the more rows there are. Changes nothing. */
+export async function findSlowNodes(
+  db: DataSource,
+  { text, parameters }: Statement,
+  largeTables: Set<string>,
+): Promise<string[]> {
+  if (!EXPLAINABLE.test(text)) return [];
+  const runner = db.createQueryRunner();
+  await runner.startTransaction();
+  try {
+    const [row] = (await runner.query(`EXPLAIN (ANALYZE, FORMAT JSON) ${text}`, parameters)) as [
+      { 'QUERY PLAN': [{ Plan: PlanNode }] },
+    ];
+    const slow = nodesOf(row['QUERY PLAN'][0].Plan).flatMap((node) => faultsOf(node, largeTables));
+    return slow.map((fault) => `${fault}: ${text.replaceAll(/\s+/g, ' ').slice(0, 600)}`);
+  } catch (error) {
+    // The statement met a row that an earlier call has changed, such as a unique key that is taken by now.
+    if (/duplicate key|append-only|foreign key/.test((error as Error).message)) return [];
+    throw new Error(`Can't explain ${text}`, { cause: error });
+  } finally {
+    await runner.rollbackTransaction();
+    await runner.release();
+  }
+}
+
+const nodesOf = (node: PlanNode): PlanNode[] => [node, ...(node.Plans ?? []).flatMap(nodesOf)];
+
+function faultsOf(node: PlanNode, largeTables: Set<string>): string[] {
+  const table = node['Relation Name'] ?? '';
+  const loops = node['Actual Loops'];
+  const removed =
+    ((node['Rows Removed by Filter'] ?? 0) + (node['Rows Removed by Join Filter'] ?? 0)) * loops;
+  const rows = node['Actual Rows'] * loops;
+  const faults: string[] = [];
+  if (node['Node Type'] === 'Seq Scan' && largeTables.has(table)) faults.push(`Seq Scan of ${table}`);
+  if (removed > ROWS_MAX) faults.push(`${node['Node Type']} ${table} filters ${removed} rows`);
+  if (rows > 10 * ROWS_MAX) faults.push(`${node['Node Type']} ${table} reads ${rows} rows`);
+  return faults;
+}
