@@ -26,7 +26,7 @@ const TERMS: [RegExp, string][] = [
     /\bby now\b|\bin the end\b|\buntil then\b|\bof its own\b|\bof their own\b|\bthat which\b/i,
     'say it directly',
   ],
-  [/\bWORKER_LOST\b/, 'WORKER_STALLED'],
+  [/\bWORKER_STALLED\b/, 'WORKER_STALLED'],
   [/\bmeanwhile\b|\bfor ever\b|\bbeside the\b/i, 'at the same time, forever, next to'],
 ];
 

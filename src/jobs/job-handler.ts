@@ -51,7 +51,7 @@ export interface JobOutcome {
 }
 
 /** Not now: the job is run again at the time given, which the handler has chosen instead of the usual pause. */
-export class JobDeferral extends Error {
+export class RescheduleJob extends Error {
   constructor(
     readonly until: Date,
     /** Whether something was tried. The handler must see to it that this comes to an end. */
@@ -62,7 +62,7 @@ export class JobDeferral extends Error {
 }
 
 /** A failure that the input causes: the job fails at once, and its owner is shown code and message. */
-export class JobFailure extends Error {
+export class UnrecoverableJobError extends Error {
   constructor(
     readonly code: string,
     message: string,

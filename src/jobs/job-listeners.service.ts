@@ -27,12 +27,12 @@ export class JobListeners {
     this.endListeners.push(listener);
   }
 
-  async ended(job: EndedJob, tx: EntityManager): Promise<void> {
+  async emitOutcome(job: EndedJob, tx: EntityManager): Promise<void> {
     for (const listener of this.endListeners) await listener(job, tx);
   }
 
   /** After the change has committed. Nobody watches the system's own work closely enough to be told at once. */
-  changed({ id, userId }: Pick<Job, 'id' | 'userId'>): void {
+  publishChange({ id, userId }: Pick<Job, 'id' | 'userId'>): void {
     if (userId) this.bus.publish(jobChannelOf(id));
   }
 }

@@ -3,7 +3,7 @@ import { DataSource, type EntityManager } from 'typeorm';
 import { AuditService } from '../audit/audit.service.ts';
 import { ValidationFailedError } from '../platform/errors/platform.errors.ts';
 import { findJobDefinition } from './job-definition.ts';
-import { FRESH_JOB, Job } from './job.entity.ts';
+import { INITIAL_JOB_STATE, Job } from './job.entity.ts';
 import type { RedriveJobs } from './jobs.schemas.ts';
 
 /** At a time: what one statement writes well within its time limit. */
@@ -28,7 +28,7 @@ export class JobRedriveService {
       });
     }
     return this.db.transaction(async (tx) => {
-      const redriven = await startAnew(filter, tx);
+      const redriven = await resetFailedJobs(filter, tx);
       if (redriven > 0) {
         await this.audit.record({ type: 'jobs-redriven', userId: null, data: { ...filter, redriven } }, tx);
       }
@@ -38,7 +38,10 @@ export class JobRedriveService {
 }
 
 /** One statement, so that of two redrives at once, or of a redrive and a retry, one gets each job. */
-async function startAnew({ type, errorCode, from, to }: RedriveJobs, tx: EntityManager): Promise<number> {
+async function resetFailedJobs(
+  { type, errorCode, from, to }: RedriveJobs,
+  tx: EntityManager,
+): Promise<number> {
   const failed = tx
     .createQueryBuilder(Job, 'failed')
     .select('failed.id')
@@ -52,7 +55,7 @@ async function startAnew({ type, errorCode, from, to }: RedriveJobs, tx: EntityM
   const { affected } = await tx
     .createQueryBuilder()
     .update(Job)
-    .set({ ...FRESH_JOB, availableAt: () => 'now()' })
+    .set({ ...INITIAL_JOB_STATE, availableAt: () => 'now()' })
     .where(`id IN (${failed.getQuery()})`, failed.getParameters())
     .execute();
   return affected ?? 0;

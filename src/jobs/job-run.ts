@@ -3,8 +3,8 @@ import type { DataSource, EntityManager } from 'typeorm';
 import type { Checkpoint, JobContext, JobOutcome } from './job-handler.ts';
 import type { JobListeners } from './job-listeners.service.ts';
 import type { Job } from './job.entity.ts';
-import { JobCancelledError, JobTimeoutError, LeaseLostError } from './run-ends.ts';
-import { untilDatabaseAnswers } from './until-database-answers.ts';
+import { JobCancelledError, JobTimeoutError, LeaseLostError } from './job-outcomes.ts';
+import { retryUntilDatabaseAnswers } from './retry-until-database-answers.ts';
 
 const PROGRESS_INTERVAL_MS = 1_000;
 
@@ -38,7 +38,7 @@ export class JobRun implements JobContext {
     this.abort.abort(reason);
   }
 
-  end(): void {
+  close(): void {
     clearInterval(this.heartbeat);
     clearTimeout(this.timeout);
   }
@@ -51,7 +51,7 @@ export class JobRun implements JobContext {
       this.lease,
       Math.max(0, Math.min(99, Math.floor(percent))),
     ]);
-    this.listeners.changed(this.job);
+    this.listeners.publishChange(this.job);
   }
 
   transaction<T>(work: (tx: EntityManager) => Promise<T>): Promise<T> {
@@ -82,13 +82,13 @@ export class JobRun implements JobContext {
          error_code = NULL, error_message = NULL`,
         [result ? JSON.stringify(result) : null, resultFileId ?? null],
       );
-      await this.listeners.ended({ ...this.ownership(), status: 'completed' }, tx);
+      await this.listeners.emitOutcome({ ...this.ownership(), status: 'completed' }, tx);
     };
     // What was done outside, such as a mail, would be done again by another run: no time limit ends the wait.
     clearTimeout(this.timeout);
-    await untilDatabaseAnswers(() => this.transaction(end), this.signal);
+    await retryUntilDatabaseAnswers(() => this.transaction(end), this.signal);
     this.isComplete = true;
-    this.listeners.changed(this.job);
+    this.listeners.publishChange(this.job);
   }
 
   /** Ends the job for good; what the last checkpoint said of its result stays. */
@@ -102,9 +102,9 @@ export class JobRun implements JobContext {
         `status = $3, error_code = $4, error_message = $5, finished_at = now(), lease = NULL`,
         [status, error?.code ?? null, error?.message ?? null],
       );
-      await this.listeners.ended({ ...this.ownership(), status, ...(error && { error }) }, tx);
+      await this.listeners.emitOutcome({ ...this.ownership(), status, ...(error && { error }) }, tx);
     });
-    this.listeners.changed(this.job);
+    this.listeners.publishChange(this.job);
   }
 
   /**
@@ -116,7 +116,7 @@ export class JobRun implements JobContext {
     const isQueued = await this.writeIf(
       'cancel_requested_at IS NULL',
       this.db.manager,
-      `status = 'queued', lease = NULL, available_at = $3, handed_over_at = now(), losses = 0,
+      `status = 'queued', lease = NULL, available_at = $3, dispatched_at = now(), stalls = 0,
        attempts = attempts - $4::int`,
       [availableAt, wasInterrupted ? 1 : 0],
     );
@@ -124,7 +124,7 @@ export class JobRun implements JobContext {
       await this.finish('cancelled', null);
       return undefined;
     }
-    this.listeners.changed(this.job);
+    this.listeners.publishChange(this.job);
     return availableAt;
   }
 

@@ -1,15 +1,15 @@
 import { Injectable, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
 import { Config } from '../platform/config/config.ts';
 import { IntervalTask } from '../platform/process/interval-task.ts';
-import { JobHandOverService } from './job-hand-over.service.ts';
+import { JobDispatcher } from './job-dispatcher.service.ts';
 
 /** Sweeps in every worker, by a plain timer: a schedule kept in the queue would be lost with the queue's data. */
 @Injectable()
 export class JobSweepService implements OnApplicationBootstrap, OnModuleDestroy {
   private readonly rounds: IntervalTask;
 
-  constructor(handOver: JobHandOverService, config: Config) {
-    this.rounds = new IntervalTask('JobSweep', () => handOver.sweep(), config.SWEEP_SECONDS * 1_000);
+  constructor(dispatcher: JobDispatcher, config: Config) {
+    this.rounds = new IntervalTask('JobSweep', () => dispatcher.sweep(), config.SWEEP_SECONDS * 1_000);
   }
 
   onApplicationBootstrap(): void {

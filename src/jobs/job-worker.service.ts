@@ -8,9 +8,9 @@ import { AppLogger } from '../platform/logging/logging.module.ts';
 import { runInContext } from '../platform/logging/request-context.ts';
 import { QueueBackend } from '../platform/queue/queue-backend.ts';
 import { type JobDefinition, pauseMs } from './job-definition.ts';
-import { JOB_HANDLER, JobDeferral, JobFailure, type JobRunner } from './job-handler.ts';
+import { JOB_HANDLER, RescheduleJob, UnrecoverableJobError, type JobRunner } from './job-handler.ts';
 import type { JobRun } from './job-run.ts';
-import { type Claim, JobRuns } from './job-runs.service.ts';
+import { type Claim, JobClaims } from './job-claims.service.ts';
 import type { Job } from './job.entity.ts';
 import {
   InputInvalidError,
@@ -18,18 +18,18 @@ import {
   LeaseLostError,
   publicError,
   WorkerStoppingError,
-} from './run-ends.ts';
+} from './job-outcomes.ts';
 import { untilAborted } from './until-aborted.ts';
-import { untilDatabaseAnswers } from './until-database-answers.ts';
+import { retryUntilDatabaseAnswers } from './retry-until-database-answers.ts';
 
-const LOSSES_MAX = 5;
+const STALLS_MAX = 5;
 /** Of the shutdown deadline: runs that ignore their signal for longer are taken over by another worker. */
 const STOP_GRACE_SECONDS = 3;
 /** What a queue may take to let go of a worker that does nothing. */
 const CLOSE_PATIENCE_MS = 2_000;
 const IDLE_CHECK_MS = 100;
-/** What the queue tolerates before it gives a job up itself; the ledger counts losses, and gives up first. */
-const STALLS_MAX = 1_000;
+/** What the queue tolerates before it gives a job up itself; the ledger counts stalls, and gives up first. */
+const QUEUE_STALLS_MAX = 1_000;
 
 interface Handler {
   definition: JobDefinition;
@@ -44,7 +44,7 @@ export class JobWorkerService implements OnApplicationBootstrap, OnModuleDestroy
   private readonly stopping = new AbortController();
 
   constructor(
-    private readonly runs: JobRuns,
+    private readonly runs: JobClaims,
     private readonly queues: QueueBackend,
     private readonly config: Config,
     private readonly logger: AppLogger,
@@ -59,7 +59,7 @@ export class JobWorkerService implements OnApplicationBootstrap, OnModuleDestroy
         concurrency,
         lockDuration: lease,
         stalledInterval: lease / 2,
-        maxStalledCount: STALLS_MAX,
+        maxStalledCount: QUEUE_STALLS_MAX,
       };
       this.workers.push(this.queues.worker(type, (job, token) => this.process(handler, job, token), tuning));
     }
@@ -90,7 +90,7 @@ export class JobWorkerService implements OnApplicationBootstrap, OnModuleDestroy
   private async process(handler: Handler, queueJob: QueueJob, token?: string): Promise<void> {
     const id = String(queueJob.id);
     const lease = randomUUID();
-    const claim = await untilDatabaseAnswers(() => this.runs.claim(id, lease), this.stopping.signal);
+    const claim = await retryUntilDatabaseAnswers(() => this.runs.claim(id, lease), this.stopping.signal);
     if (!claim) return;
     const { job } = claim;
     const context = {
@@ -108,7 +108,7 @@ export class JobWorkerService implements OnApplicationBootstrap, OnModuleDestroy
   private async runOnce({ definition, runner }: Handler, claim: Claim): Promise<Date | undefined> {
     const { job } = claim;
     const logger = this.logger.child({ jobType: job.type, attempt: job.attempts });
-    const run = this.runs.begin(claim, definition, logger);
+    const run = this.runs.startRun(claim, definition, logger);
     this.running.add(run);
     const startedAt = Date.now();
     try {
@@ -123,7 +123,7 @@ export class JobWorkerService implements OnApplicationBootstrap, OnModuleDestroy
     } catch (error) {
       return await this.settle(run, definition, run.signal.aborted ? run.signal.reason : error);
     } finally {
-      run.end();
+      run.close();
       this.running.delete(run);
     }
   }
@@ -142,10 +142,10 @@ export class JobWorkerService implements OnApplicationBootstrap, OnModuleDestroy
     if (error instanceof WorkerStoppingError) {
       return this.write(() => run.requeue(new Date(), true));
     }
-    if (error instanceof JobDeferral) {
+    if (error instanceof RescheduleJob) {
       return this.write(() => run.requeue(error.until, !error.isAttempt));
     }
-    const isFinal = error instanceof JobFailure || job.attempts >= definition.attempts;
+    const isFinal = error instanceof UnrecoverableJobError || job.attempts >= definition.attempts;
     logger[isFinal ? 'error' : 'warn'](
       { err: error },
       isFinal ? 'Job failed' : 'A run failed; the job is tried again',
@@ -160,7 +160,7 @@ export class JobWorkerService implements OnApplicationBootstrap, OnModuleDestroy
 
   /** A run that failed because Postgres is away must not be taken for lost: its end is written once it is back. */
   private write<T>(work: () => Promise<T>): Promise<T> {
-    return untilDatabaseAnswers(work, this.stopping.signal);
+    return retryUntilDatabaseAnswers(work, this.stopping.signal);
   }
 
   private handlers(): Handler[] {
@@ -174,8 +174,11 @@ export class JobWorkerService implements OnApplicationBootstrap, OnModuleDestroy
 
 function refuseHopeless(job: Job): void {
   if (job.cancelRequestedAt) throw new JobCancelledError();
-  if (job.losses >= LOSSES_MAX) {
-    throw new JobFailure('WORKER_LOST', `The worker was lost ${LOSSES_MAX} times while this job ran.`);
+  if (job.stalls >= STALLS_MAX) {
+    throw new UnrecoverableJobError(
+      'WORKER_STALLED',
+      `The worker was lost ${STALLS_MAX} times while this job ran.`,
+    );
   }
 }
 

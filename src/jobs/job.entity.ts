@@ -15,13 +15,13 @@ export const jobStatuses = ['queued', 'active', 'completed', 'failed', 'cancelle
 export type JobStatus = (typeof jobStatuses)[number];
 
 /** A job that nothing has happened to yet; a retry makes it so again. */
-export const FRESH_JOB = {
+export const INITIAL_JOB_STATE = {
   status: 'queued',
   progress: 0,
   attempts: 0,
-  losses: 0,
+  stalls: 0,
   lease: null,
-  handedOverAt: null,
+  dispatchedAt: null,
   cancelRequestedAt: null,
   errorCode: null,
   errorMessage: null,
@@ -95,7 +95,7 @@ export class Job {
 
   /** Runs in a row whose worker vanished. */
   @Column('integer', { default: 0 })
-  losses!: number;
+  stalls!: number;
 
   /** Whoever holds it may write; a newer run takes it away from an older one. */
   @Column('uuid', { nullable: true })
@@ -109,7 +109,7 @@ export class Job {
   availableAt!: Date;
 
   @Column({ type: 'timestamptz', precision: 3, nullable: true })
-  handedOverAt!: Date | null;
+  dispatchedAt!: Date | null;
 
   @Column({ type: 'timestamptz', precision: 3, nullable: true })
   cancelRequestedAt!: Date | null;

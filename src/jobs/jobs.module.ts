@@ -2,8 +2,8 @@ import { Module } from '@nestjs/common';
 import { TypeOrmModule } from '@nestjs/typeorm';
 import { JobFile } from './job-file.entity.ts';
 import { JobFilesService } from './job-files.service.ts';
-import { JobEnds } from './job-ends.service.ts';
-import { JobHandOverService } from './job-hand-over.service.ts';
+import { JobOutcomeEvents } from './job-outcome-events.service.ts';
+import { JobDispatcher } from './job-dispatcher.service.ts';
 import { JobListeners } from './job-listeners.service.ts';
 import { Job } from './job.entity.ts';
 // They arise in the worker; here they are subscribed to and described.
@@ -13,7 +13,7 @@ import { JobsService } from './jobs.service.ts';
 
 @Module({
   imports: [TypeOrmModule.forFeature([Job, JobFile])],
-  providers: [JobsService, JobFilesService, JobHandOverService, JobListeners, JobEnds],
-  exports: [JobsService, JobFilesService, JobHandOverService, JobListeners],
+  providers: [JobsService, JobFilesService, JobDispatcher, JobListeners, JobOutcomeEvents],
+  exports: [JobsService, JobFilesService, JobDispatcher, JobListeners],
 })
 export class JobsModule {}

@@ -14,9 +14,9 @@ import { fieldFailures } from '../platform/http/validation.pipe.ts';
 import { currentContext } from '../platform/logging/request-context.ts';
 import type { Principal } from '../platform/security/principal.ts';
 import { findJobDefinition, type JobDefinition, jobTypesForUsers } from './job-definition.ts';
-import { JobHandOverService } from './job-hand-over.service.ts';
+import { JobDispatcher } from './job-dispatcher.service.ts';
 import { JobListeners } from './job-listeners.service.ts';
-import { FRESH_JOB, Job } from './job.entity.ts';
+import { INITIAL_JOB_STATE, Job } from './job.entity.ts';
 import { JobNotCancellableError, JobNotRetryableError } from './jobs.errors.ts';
 import type { JobsQuery, StartJob } from './jobs.schemas.ts';
 
@@ -37,7 +37,7 @@ export class JobsService {
   constructor(
     @InjectRepository(Job) private readonly jobs: Repository<Job>,
     private readonly db: DataSource,
-    private readonly handOver: JobHandOverService,
+    private readonly dispatcher: JobDispatcher,
     private readonly listeners: JobListeners,
     private readonly paginator: Paginator,
   ) {}
@@ -70,13 +70,13 @@ export class JobsService {
         inputFileId: ownership.inputFileId ?? null,
         correlationId: context?.correlationId ?? randomUUID(),
         traceparent: context?.traceparent ?? null,
-        ...FRESH_JOB,
+        ...INITIAL_JOB_STATE,
         result: null,
         availableAt: ownership.availableAt ?? new Date(),
       }),
     );
     await insertAll(Job, jobs as QueryDeepPartialEntity<Job>[], tx);
-    for (const job of jobs) this.handOver.afterCommitOf(tx, job);
+    for (const job of jobs) this.dispatcher.dispatchAfterCommit(tx, job);
     return jobs;
   }
 
@@ -144,12 +144,12 @@ export class JobsService {
       );
       if (!cancelled) throw new JobNotCancellableError();
       const { type, userId, status } = cancelled;
-      if (status === 'cancelled') await this.listeners.ended({ id, type, userId, status }, tx);
+      if (status === 'cancelled') await this.listeners.emitOutcome({ id, type, userId, status }, tx);
     });
     const job = await this.get(id, caller);
-    this.listeners.changed(job);
+    this.listeners.publishChange(job);
     // Not awaited: a queue that is away must not keep the answer.
-    if (job.status === 'cancelled') void this.handOver.withdraw(job);
+    if (job.status === 'cancelled') void this.dispatcher.removeFromQueue(job);
     return job;
   }
 
@@ -160,15 +160,15 @@ export class JobsService {
       const { affected } = await tx.update(
         Job,
         { id, status: In(['failed', 'cancelled']) },
-        { ...FRESH_JOB, availableAt: new Date() },
+        { ...INITIAL_JOB_STATE, availableAt: new Date() },
       );
       if (!affected) throw new JobNotRetryableError();
       // An administrator who mends something for others is not held up by how much they have.
       if (userId === caller.userId) await refuseTooMany({ type, userId }, tx);
-      this.handOver.afterCommitOf(tx, { ...(await tx.findOneByOrFail(Job, { id })), isAnew: true });
+      this.dispatcher.dispatchAfterCommit(tx, { ...(await tx.findOneByOrFail(Job, { id })), isRetry: true });
     });
     const job = await this.get(id, caller);
-    this.listeners.changed(job);
+    this.listeners.publishChange(job);
     return job;
   }
 }

@@ -1,7 +1,7 @@
 import { InjectRepository } from '@nestjs/typeorm';
 import type { z } from 'zod';
 import { type EntityManager, Repository } from 'typeorm';
-import { type JobContext, JobFailure, JobHandler, type JobRunner } from '../jobs/job-handler.ts';
+import { type JobContext, UnrecoverableJobError, JobHandler, type JobRunner } from '../jobs/job-handler.ts';
 import { EncryptionService } from '../platform/security/encryption.service.ts';
 import { encryptedContentPlace, Mail } from './mail.entity.ts';
 import { mailSend } from './mail-send.job.ts';
@@ -45,7 +45,8 @@ export class MailSendHandler implements JobRunner<z.output<typeof mailSend.input
 }
 
 function failIfRecipientRejected(error: Error): never {
-  if (error instanceof RecipientRejectedError) throw new JobFailure('RECIPIENT_REJECTED', error.message);
+  if (error instanceof RecipientRejectedError)
+    throw new UnrecoverableJobError('RECIPIENT_REJECTED', error.message);
   throw error;
 }
 

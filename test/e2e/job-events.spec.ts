@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { once } from 'node:events';
 import { randomUUID } from 'node:crypto';
-import { JobFailure } from '../../src/jobs/job-handler.ts';
+import { UnrecoverableJobError } from '../../src/jobs/job-handler.ts';
 import { createJob, untilJob } from '../factories/job.factory.ts';
 import { TestApp } from '../support/app.ts';
 import { type SignedIn, signedIn } from '../support/client.ts';
@@ -99,7 +99,7 @@ describe.each(backends)('GET /v1/jobs/{id}/events on %s', (backend) => {
   it('ends with how the job failed', async () => {
     const job = await startScripted(
       app,
-      () => Promise.reject(new JobFailure('NO', 'It can’t be.')),
+      () => Promise.reject(new UnrecoverableJobError('NO', 'It can’t be.')),
       asOwner(),
     );
 

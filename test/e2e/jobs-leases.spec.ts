@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { once } from 'node:events';
-import { JobDeferral } from '../../src/jobs/job-handler.ts';
+import { RescheduleJob } from '../../src/jobs/job-handler.ts';
 import { jobRow, untilJob } from '../factories/job.factory.ts';
 import { TestApp } from '../support/app.ts';
 import { backends } from '../support/queue-data.ts';
@@ -28,7 +28,7 @@ describe.each(backends)('the lease of a job on %s', (backend) => {
   /** What another worker does that takes the job over, and then dies of it: its heart has long stopped. */
   const loseLease = (id: string) =>
     app.db.query(
-      `UPDATE jobs SET lease = gen_random_uuid(), losses = losses + 1, heartbeat_at = now() - interval '1 hour'
+      `UPDATE jobs SET lease = gen_random_uuid(), stalls = stalls + 1, heartbeat_at = now() - interval '1 hour'
        WHERE id = $1`,
       [id],
     );
@@ -37,7 +37,7 @@ describe.each(backends)('the lease of a job on %s', (backend) => {
     const { opened, open } = door();
     const late: string[] = [];
     const job = await startScripted(app, async (ctx) => {
-      if (ctx.job.losses === 0) await opened;
+      if (ctx.job.stalls === 0) await opened;
       await completeWithMark(ctx).catch((error: Error) => {
         late.push(error.constructor.name);
         throw error;
@@ -50,7 +50,7 @@ describe.each(backends)('the lease of a job on %s', (backend) => {
     const done = await untilJob(app, job.id, 'completed', 'failed');
 
     expect(late).toEqual(['LeaseLostError']);
-    expect(done).toMatchObject({ status: 'completed', attempts: 1, losses: 2 });
+    expect(done).toMatchObject({ status: 'completed', attempts: 1, stalls: 2 });
     expect(await marksOf(app, [job])).toEqual([1]);
   });
 
@@ -58,22 +58,22 @@ describe.each(backends)('the lease of a job on %s', (backend) => {
     const job = await createScripted(
       app,
       async (ctx) => {
-        if (ctx.job.losses > 0) throw new JobDeferral(new Date(), true);
+        if (ctx.job.stalls > 0) throw new RescheduleJob(new Date(), true);
         await completeWithMark(ctx);
       },
-      { losses: 4 },
+      { stalls: 4 },
     );
 
     expect(await untilJob(app, job.id, 'completed', 'failed')).toMatchObject({
       status: 'completed',
-      losses: 0,
+      stalls: 0,
     });
   });
 
   it('tells a run that it was given up by its signal', async () => {
     let reason = '';
     const job = await startScripted(app, async (ctx) => {
-      if (ctx.job.losses > 0) return completeWithMark(ctx);
+      if (ctx.job.stalls > 0) return completeWithMark(ctx);
       await once(ctx.signal, 'abort');
       reason = (ctx.signal.reason as Error).constructor.name;
     });
@@ -88,7 +88,7 @@ describe.each(backends)('the lease of a job on %s', (backend) => {
   it('refuses a transaction that begins after it was lost', async () => {
     const { opened, open } = door();
     const job = await startScripted(app, async (ctx) => {
-      if (ctx.job.losses > 0) return completeWithMark(ctx);
+      if (ctx.job.stalls > 0) return completeWithMark(ctx);
       await opened;
       await ctx.transaction((tx) => tx.query('INSERT INTO marks VALUES ($1)', [ctx.job.id]));
     });
@@ -103,12 +103,12 @@ describe.each(backends)('the lease of a job on %s', (backend) => {
 
   it('fails a job whose worker was lost five times, without running it again', async () => {
     let runs = 0;
-    const overrides = { status: 'active' as const, attempts: 1, losses: 4, heartbeatAt: new Date(0) };
+    const overrides = { status: 'active' as const, attempts: 1, stalls: 4, heartbeatAt: new Date(0) };
     const job = await createScripted(app, async () => void (runs += 1), overrides);
 
-    const { errorCode, losses, attempts } = await untilJob(app, job.id, 'failed');
+    const { errorCode, stalls, attempts } = await untilJob(app, job.id, 'failed');
 
-    expect([errorCode, losses, attempts, runs]).toEqual(['WORKER_LOST', 5, 1, 0]);
+    expect([errorCode, stalls, attempts, runs]).toEqual(['WORKER_STALLED', 5, 1, 0]);
   });
 
   it('ends a job that was cancelled before its worker was lost', async () => {
@@ -162,8 +162,8 @@ describe.each(backends)('a worker that is closed on %s', (backend) => {
     const done = await untilJob(app, job.id, 'completed');
     open();
 
-    expect(handedBack).toMatchObject({ status: 'queued', attempts: 0, losses: 0 });
-    expect(done).toMatchObject({ attempts: 1, losses: 0 });
+    expect(handedBack).toMatchObject({ status: 'queued', attempts: 0, stalls: 0 });
+    expect(done).toMatchObject({ attempts: 1, stalls: 0 });
     expect(runs).toEqual([1, 1]);
     expect(await marksOf(app, [job])).toEqual([1]);
   });

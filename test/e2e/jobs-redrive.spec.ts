@@ -18,7 +18,7 @@ import { times, until } from '../support/until.ts';
 const PATH = '/v1/jobs/redrive';
 const { type } = scripted;
 
-const FAILED = { status: 'failed', attempts: 8, losses: 4, finishedAt: new Date() } as const;
+const FAILED = { status: 'failed', attempts: 8, stalls: 4, finishedAt: new Date() } as const;
 
 describe('POST /v1/jobs/redrive', () => {
   let app: TestApp;
@@ -55,11 +55,11 @@ describe('POST /v1/jobs/redrive', () => {
       expect(await jobRow(app, id)).toMatchObject({
         status: 'queued',
         attempts: 0,
-        losses: 0,
+        stalls: 0,
         errorCode: null,
         errorMessage: null,
         finishedAt: null,
-        handedOverAt: null,
+        dispatchedAt: null,
       });
     }
     expect(await Promise.all(others.map(statusOf))).toEqual(['failed', 'cancelled', 'completed', 'active']);
@@ -193,7 +193,7 @@ describe.each(backends)('redriven jobs on %s', (backend) => {
     await admin.post(PATH, { type });
 
     await until(() => runs > 0, 'the first run');
-    expect(await untilJob(app, job.id, 'failed')).toMatchObject({ attempts: scripted.attempts, losses: 0 });
+    expect(await untilJob(app, job.id, 'failed')).toMatchObject({ attempts: scripted.attempts, stalls: 0 });
     expect(runs).toBe(scripted.attempts);
   });
 });

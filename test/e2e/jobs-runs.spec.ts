@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { once } from 'node:events';
-import { JobFailure } from '../../src/jobs/job-handler.ts';
+import { UnrecoverableJobError } from '../../src/jobs/job-handler.ts';
 import { currentContext } from '../../src/platform/logging/request-context.ts';
 import { QueueBackend } from '../../src/platform/queue/queue-backend.ts';
 import { createJob, jobRow, untilJob } from '../factories/job.factory.ts';
@@ -87,7 +87,7 @@ describe.each(backends)('a run on %s', (backend) => {
 
   it('fails at once where the input is to blame, and tells why', async () => {
     const job = await startScripted(app, () =>
-      Promise.reject(new JobFailure('NO_ROOM', 'The shelf is full.')),
+      Promise.reject(new UnrecoverableJobError('NO_ROOM', 'The shelf is full.')),
     );
 
     const { attempts, errorCode, errorMessage } = await untilJob(app, job.id, 'failed');
@@ -180,7 +180,7 @@ describe.each(backends)('a run on %s', (backend) => {
     const run = script(async () => void (runs += 1));
     const soon = new Date(Date.now() + 2_000);
     const job = await createJob(app, { ...asOwner(), type: scripted.type, input: run, availableAt: soon });
-    await until(async () => (await jobRow(app, job.id)).handedOverAt, 'the job to be handed over');
+    await until(async () => (await jobRow(app, job.id)).dispatchedAt, 'the job to be handed over');
 
     const answer = await owner.post(`/v1/jobs/${job.id}/cancel`);
     const next = await createJob(app, {

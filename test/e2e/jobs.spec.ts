@@ -222,13 +222,13 @@ describe('POST /v1/jobs/{id}/cancel', () => {
 
 describe('POST /v1/jobs/{id}/retry', () => {
   it.each(['failed', 'cancelled'] as const)('makes a %s job as good as new', async (status) => {
-    const job = await ownJob({ status, attempts: 8, losses: 5, errorCode: 'X', finishedAt: new Date() });
+    const job = await ownJob({ status, attempts: 8, stalls: 5, errorCode: 'X', finishedAt: new Date() });
 
     const answer = await owner.post(`/v1/jobs/${job.id}/retry`);
 
     expect(answer.status).toBe(202);
     expect(answer.body.data).toMatchObject({ status: 'queued', attempts: 0, error: null, finishedAt: null });
-    expect(await jobRow(app, job.id)).toMatchObject({ losses: 0, cancelRequestedAt: null });
+    expect(await jobRow(app, job.id)).toMatchObject({ stalls: 0, cancelRequestedAt: null });
   });
 
   it.each(['queued', 'active', 'completed'] as const)('is refused for a %s job', async (status) => {

@@ -239,7 +239,7 @@ describe('mail from a worker with the smallest pool of connections', () => {
 
     const jobs = app.db.getRepository(Job);
     await until(async () => (await jobs.countBy({ status: 'completed' })) === 40, 'all mails');
-    expect(await jobs.countBy({ attempts: 1, losses: 0 })).toBe(40);
+    expect(await jobs.countBy({ attempts: 1, stalls: 0 })).toBe(40);
     await app.stop();
   });
 });

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
-import { JobFailure } from '../../src/jobs/job-handler.ts';
+import { UnrecoverableJobError } from '../../src/jobs/job-handler.ts';
 import { User } from '../../src/users/user.entity.ts';
 import { untilJob } from '../factories/job.factory.ts';
 import { insertUnknownNotification, notify } from '../factories/notification.factory.ts';
@@ -221,7 +221,7 @@ describe('what a user is told of', () => {
       app,
       async () => {
         runs += 1;
-        throw runs === 2 ? new JobFailure('NO_ROOM', 'The shelf is full.') : new Error('secret');
+        throw runs === 2 ? new UnrecoverableJobError('NO_ROOM', 'The shelf is full.') : new Error('secret');
       },
       { userId: who.user.id },
     );

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { JobHandOverService } from '../../src/jobs/job-hand-over.service.ts';
+import { JobDispatcher } from '../../src/jobs/job-dispatcher.service.ts';
 import { PurgeService } from '../../src/maintenance/purge.service.ts';
 import { createJob } from '../factories/job.factory.ts';
 import { TestApp } from '../support/app.ts';
@@ -20,7 +20,7 @@ describe.each(backends)('what each of three workers does by itself, on %s', (bac
       CREATE FUNCTION note_round() RETURNS trigger LANGUAGE plpgsql AS
       $$ BEGIN INSERT INTO rounds VALUES (NEW.id); RETURN NEW; END $$`);
     await app.db.query(`
-      CREATE TRIGGER rounds AFTER UPDATE OF handed_over_at ON jobs FOR EACH ROW EXECUTE FUNCTION note_round()`);
+      CREATE TRIGGER rounds AFTER UPDATE OF dispatched_at ON jobs FOR EACH ROW EXECUTE FUNCTION note_round()`);
   });
 
   afterAll(() => app.stop());
@@ -33,7 +33,7 @@ describe.each(backends)('what each of three workers does by itself, on %s', (bac
     const availableAt = new Date(Date.now() + 50_000);
     const jobs = await Promise.all(times(600, () => createJob(app, { type: scripted.type, availableAt })));
 
-    for (const _ of times(5, String)) await atOnce((worker) => worker.get(JobHandOverService).sweep());
+    for (const _ of times(5, String)) await atOnce((worker) => worker.get(JobDispatcher).sweep());
 
     const offered = await app.db.query<{ id: string }[]>('SELECT job_id AS id FROM rounds');
     expect(offered.map(({ id }) => id).toSorted()).toEqual(jobs.map(({ id }) => id).toSorted());

@@ -254,7 +254,7 @@ describe('a delivery', () => {
 
     await until(async () => {
       const [, queued] = await app.db.query(
-        `UPDATE jobs SET losses = 5 WHERE id = $1 AND status = 'queued'`,
+        `UPDATE jobs SET stalls = 5 WHERE id = $1 AND status = 'queued'`,
         [delivery.jobId],
       );
       return queued === 1;

@@ -49,7 +49,7 @@ describe.each(backends)('a worker on %s', (backend) => {
     const took = Date.now() - before;
 
     const processed = await count('inbound_webhooks WHERE processed_at IS NOT NULL');
-    const again = await count(`${done} AND (attempts > 1 OR losses > 0)`);
+    const again = await count(`${done} AND (attempts > 1 OR stalls > 0)`);
     expect([processed, again]).toEqual([backlog, 0]);
     recordOutcome({
       area: 'Workers',
@@ -87,7 +87,7 @@ describe.each(backends)('a worker on %s', (backend) => {
 
     expect(broken.rowCount).toBe(1);
     expect(meanwhile.status).not.toBe('failed');
-    expect(failed).toMatchObject({ status: 'failed', attempts: ATTEMPTS, losses: 0, error_code: 'INTERNAL' });
+    expect(failed).toMatchObject({ status: 'failed', attempts: ATTEMPTS, stalls: 0, error_code: 'INTERNAL' });
     expect(await poisoned.differences(system, id)).toEqual(NO_DIFFERENCES);
     for (const [n, other] of ids.entries()) {
       expect(await neighbours[n]?.differences(system, other)).toEqual(NO_DIFFERENCES);
@@ -111,7 +111,7 @@ describe.each(backends)('a worker on %s', (backend) => {
         const job = await system.job(id);
         if (job.status === 'failed') return job;
         const { rowCount } = await system.db.query(
-          `UPDATE jobs SET available_at = now(), handed_over_at = NULL
+          `UPDATE jobs SET available_at = now(), dispatched_at = NULL
          WHERE id = $1 AND status = 'queued' AND available_at > now() + interval '1 second'`,
           [id],
         );

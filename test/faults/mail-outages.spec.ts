@@ -71,7 +71,7 @@ describe.each(backends)('the mail server, with the queue on %s,', (backend) => {
       `SELECT max(extract(epoch FROM available_at - now()) * 1000)::int AS ms FROM jobs WHERE status = 'queued'`,
     );
     await system.db.query(
-      `UPDATE jobs SET available_at = now(), handed_over_at = NULL WHERE status = 'queued'`,
+      `UPDATE jobs SET available_at = now(), dispatched_at = NULL WHERE status = 'queued'`,
     );
     await forgetQueue(system);
     return Math.max(0, rows[0]?.ms ?? 0);

@@ -103,16 +103,16 @@ describe.each(backends)('Postgres, with the queue on %s,', (backend) => {
 
     expectOnlyHonestRefusals(load);
     expect(load.p99(endedAt)).toBeLessThan(RECOVERED_MS);
-    expect(job).toMatchObject({ status: 'completed', losses: 0, result: ledger.counts });
+    expect(job).toMatchObject({ status: 'completed', stalls: 0, result: ledger.counts });
     const difference = await load.differences();
     expect(difference).toEqual(AS_ASKED);
     const lines = await ledger.differences(system, id);
     expect(lines).toEqual(NO_DIFFERENCES);
-    const { rows } = await system.db.query<{ losses: number; attempts: number }>(
-      'SELECT sum(losses)::int AS losses, max(attempts) AS attempts FROM jobs WHERE created_at > $1',
+    const { rows } = await system.db.query<{ stalls: number; attempts: number }>(
+      'SELECT sum(stalls)::int AS stalls, max(attempts) AS attempts FROM jobs WHERE created_at > $1',
       [new Date(load.answers[0]?.at ?? 0)],
     );
-    expect(rows[0]?.losses).toBe(0);
+    expect(rows[0]?.stalls).toBe(0);
     recordOutcome({
       area: 'Postgres',
       fault: `every connection ended from the server's side, ${CUTS} times, every 2 s, under load`,

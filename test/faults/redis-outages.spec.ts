@@ -70,7 +70,7 @@ describeWithRedis('Redis', () => {
     expect(load.p99(brokenAt, mendedAt)).toBeLessThan(ANSWERED_MS);
     expect(ready).toEqual([200, 'degraded']);
     expect(early).toMatchObject({ status: 'queued', attempts: 0 });
-    expect(job).toMatchObject({ attempts: 1, losses: 0 });
+    expect(job).toMatchObject({ attempts: 1, stalls: 0 });
     expect(await ledger.differences(system, id)).toEqual(NO_DIFFERENCES);
     expect(difference).toEqual(AS_ASKED);
     expect(system.running()).not.toContain(false);
@@ -162,7 +162,7 @@ describeWithRedis('Redis', () => {
     await system.redis?.kill();
     await system.restartRedis();
 
-    expect(await completed(id)).toMatchObject({ result: ledger.counts, losses: 0 });
+    expect(await completed(id)).toMatchObject({ result: ledger.counts, stalls: 0 });
     expect(await ledger.differences(system, id)).toEqual(NO_DIFFERENCES);
   }, 90_000);
 
@@ -182,7 +182,7 @@ describeWithRedis('Redis', () => {
     const took = Date.now() - forgottenAt;
 
     expect(difference).toEqual(AS_ASKED);
-    expect(await completed(id)).toMatchObject({ result: imported.counts, attempts: 1, losses: 0 });
+    expect(await completed(id)).toMatchObject({ result: imported.counts, attempts: 1, stalls: 0 });
     const lines = await imported.differences(system, id);
     expect(lines).toEqual(NO_DIFFERENCES);
     recordOutcome({

@@ -46,11 +46,11 @@ describeWithRedis('the way to Redis', () => {
     const difference = await load.differences();
     proxy.delayMs = 0;
 
-    expect(job).toMatchObject({ status: 'completed', attempts: 1, losses: 0, result: ledger.counts });
+    expect(job).toMatchObject({ status: 'completed', attempts: 1, stalls: 0, result: ledger.counts });
     expect(await ledger.differences(system, id)).toEqual(NO_DIFFERENCES);
     expect(difference).toEqual(AS_ASKED);
     expect(load.p99()).toBeLessThan(2_000);
-    const { rows } = await system.db.query('SELECT count(*)::int AS lost FROM jobs WHERE losses > 0');
+    const { rows } = await system.db.query('SELECT count(*)::int AS lost FROM jobs WHERE stalls > 0');
     expect(rows).toEqual([{ lost: 0 }]);
     recordOutcome({
       area: 'Redis',

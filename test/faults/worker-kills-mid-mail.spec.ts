@@ -104,7 +104,7 @@ describe('a worker killed while it sends a mail', () => {
     await post.kill(worker);
     const killedAt = Date.now();
     const [job] = await Promise.all([post.jobOf(String(keys[0])), post.startWorker(worker)]);
-    expect(job).toMatchObject({ status: 'completed', attempts: 1, losses: 1 });
+    expect(job).toMatchObject({ status: 'completed', attempts: 1, stalls: 1 });
     return new Date(job.finished_at).getTime() - killedAt;
   }
 
@@ -152,7 +152,7 @@ describe('a worker killed while it sends a mail', () => {
 
       const jobs = await Promise.all(keys.map((key) => post.jobOf(key)));
       const difference = post.ledger.compare(post.taken);
-      expect(jobs.map(({ attempts, losses }) => [attempts, losses])).toEqual(keys.map(() => [1, 0]));
+      expect(jobs.map(({ attempts, stalls }) => [attempts, stalls])).toEqual(keys.map(() => [1, 0]));
       expect(difference).toEqual(AS_ASKED);
       expect(post.taken.length - before).toBe(keys.length);
       recordOutcome({
@@ -162,7 +162,7 @@ describe('a worker killed while it sends a mail', () => {
         promise: 'the run that follows changes nothing',
         operations: `${keys.length} jobs`,
         ...difference,
-        measured: '1 attempt, 0 losses each',
+        measured: '1 attempt, 0 stalls each',
       });
     }
   }, 120_000);
@@ -191,7 +191,7 @@ describe('a killed worker with production settings', () => {
 
         const difference = post.ledger.compare(post.taken);
         expect(difference).toEqual(AS_ASKED);
-        expect(jobs.filter(({ losses }) => losses === 1)).toHaveLength(interrupted);
+        expect(jobs.filter(({ stalls }) => stalls === 1)).toHaveLength(interrupted);
         expect(took).toBeLessThan(FINISHED_MS);
         recordOutcome({
           area: 'Workers',

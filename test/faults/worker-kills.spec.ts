@@ -31,7 +31,7 @@ describe.each(backends)('a worker that dies on %s', (backend) => {
     await system.request('POST', `/v1/jobs/${id}/retry`);
     const { result } = await system.untilStatus(id, 'completed');
 
-    expect(lost).toMatchObject({ status: 'failed', error_code: 'WORKER_LOST', losses: 5, attempts: 1 });
+    expect(lost).toMatchObject({ status: 'failed', error_code: 'WORKER_STALLED', stalls: 5, attempts: 1 });
     expect(result).toEqual(ledger.counts);
     const { lost: missing, doubled, ...report } = await ledger.differences(system, id);
     expect({ lost: missing, doubled, ...report }).toEqual(NO_DIFFERENCES);
@@ -43,7 +43,7 @@ describe.each(backends)('a worker that dies on %s', (backend) => {
       operations: `${LINES} lines`,
       lost: missing,
       doubled,
-      measured: 'WORKER_LOST after 5 losses, 1 attempt',
+      measured: 'WORKER_STALLED after 5 stalls, 1 attempt',
     });
     await last.end('SIGKILL');
   }, 120_000);
@@ -56,11 +56,11 @@ describe.each(backends)('a worker that dies on %s', (backend) => {
 
     frozen.process.kill('SIGSTOP');
     const other = await system.startWorker();
-    await system.untilJob(id, 'to be taken over', ({ losses }) => losses === 1);
+    await system.untilJob(id, 'to be taken over', ({ stalls }) => stalls === 1);
     frozen.process.kill('SIGCONT');
     const job = await system.untilStatus(id, 'completed', 'failed');
 
-    expect(job).toMatchObject({ status: 'completed', losses: 1, result: ledger.counts });
+    expect(job).toMatchObject({ status: 'completed', stalls: 1, result: ledger.counts });
     expect(await ledger.differences(system, id)).toEqual(NO_DIFFERENCES);
     expect(system.running().slice(-2)).toEqual([true, true]);
     await Promise.all([frozen.end('SIGKILL'), other.end('SIGKILL')]);
@@ -79,8 +79,8 @@ describe.each(backends)('a worker that dies on %s', (backend) => {
     const job = await system.untilStatus(id, 'completed', 'failed');
 
     expect(code).toBe(0);
-    expect(before).toMatchObject({ status: 'queued', attempts: 0, losses: 0 });
-    expect(job).toMatchObject({ status: 'completed', attempts: 1, losses: 0 });
+    expect(before).toMatchObject({ status: 'queued', attempts: 0, stalls: 0 });
+    expect(job).toMatchObject({ status: 'completed', attempts: 1, stalls: 0 });
     expect(await ledger.differences(system, id)).toEqual(NO_DIFFERENCES);
   }, 60_000);
 });

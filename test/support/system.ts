@@ -12,7 +12,7 @@ export interface JobRow {
   id: string;
   status: string;
   attempts: number;
-  losses: number;
+  stalls: number;
   result: unknown;
   error_code: string | null;
   checkpoint: { line: number } | null;
@@ -98,7 +98,7 @@ export class System {
 
   async restartPostgres(): Promise<void> {
     this.postgres = await startTestPostgres(this.postgres.dir);
-    await this.untilDatabaseAnswers();
+    await this.retryUntilDatabaseAnswers();
   }
 
   async restartRedis(): Promise<void> {
@@ -183,7 +183,7 @@ export class System {
     return program.ready();
   }
 
-  private untilDatabaseAnswers() {
+  private retryUntilDatabaseAnswers() {
     return until(
       () =>
         this.db.query('SELECT 1').then(

@@ -2,7 +2,12 @@ import { randomUUIDv7 } from 'node:crypto';
 import { type EntityManager, In } from 'typeorm';
 import { AuditService } from '../../audit/audit.service.ts';
 import { JobFilesService } from '../../jobs/job-files.service.ts';
-import { type JobContext, JobFailure, JobHandler, type JobRunner } from '../../jobs/job-handler.ts';
+import {
+  type JobContext,
+  UnrecoverableJobError,
+  JobHandler,
+  type JobRunner,
+} from '../../jobs/job-handler.ts';
 import { DomainEvents } from '../../platform/events/domain-events.ts';
 import { User } from '../user.entity.ts';
 import { userCreated } from '../users.events.ts';
@@ -62,7 +67,7 @@ export class UserImportHandler implements JobRunner<object> {
 
   async run(_input: object, ctx: JobContext): Promise<void> {
     const file = ctx.job.inputFileId && (await this.files.find(ctx.job.inputFileId));
-    if (!file) throw new JobFailure('FILE_MISSING', 'The file of this import is gone.');
+    if (!file) throw new UnrecoverableJobError('FILE_MISSING', 'The file of this import is gone.');
     const progress = (ctx.job.checkpoint as Progress | null) ?? (await this.begin(ctx));
     let bytesRead = 0;
     const counted = async function* (chunks: AsyncIterable<Buffer>) {
@@ -139,7 +144,7 @@ export class UserImportHandler implements JobRunner<object> {
 /** Checked with every batch, because the user who started the import may have lost the role since. */
 async function assertAdmin(userId: string | null, tx: EntityManager): Promise<void> {
   const isAdmin = userId && (await tx.existsBy(User, { id: userId, role: 'admin', status: 'active' }));
-  if (!isAdmin) throw new JobFailure('NOT_ALLOWED', 'Only an administrator may import accounts.');
+  if (!isAdmin) throw new UnrecoverableJobError('NOT_ALLOWED', 'Only an administrator may import accounts.');
 }
 
 async function readColumns(records: AsyncGenerator<CsvRecord>): Promise<Map<ImportColumn, number>> {

@@ -1,5 +1,5 @@
 import type { z } from 'zod';
-import { type JobContext, JobDeferral, JobHandler, type JobRunner } from '../../jobs/job-handler.ts';
+import { type JobContext, RescheduleJob, JobHandler, type JobRunner } from '../../jobs/job-handler.ts';
 import { userErase } from './user-erase.job.ts';
 
 /**
@@ -10,7 +10,7 @@ import { userErase } from './user-erase.job.ts';
 export class UserEraseHandler implements JobRunner<z.output<typeof userErase.input>> {
   async run({ userId }: z.output<typeof userErase.input>, ctx: JobContext): Promise<void> {
     // The dashboard can promote it in the queue; until then an access token of the account may live.
-    if (ctx.job.availableAt.getTime() > Date.now()) throw new JobDeferral(ctx.job.availableAt, false);
+    if (ctx.job.availableAt.getTime() > Date.now()) throw new RescheduleJob(ctx.job.availableAt, false);
     await ctx.complete({}, async (tx) => {
       const files = await tx.query<{ id: string }[]>(
         `SELECT unnest(ARRAY[input_file_id, result_file_id]) AS id FROM jobs WHERE user_id = $1`,

@@ -1,6 +1,11 @@
 import { DataSource } from 'typeorm';
 import { JobFilesService } from '../../jobs/job-files.service.ts';
-import { type JobContext, JobFailure, JobHandler, type JobRunner } from '../../jobs/job-handler.ts';
+import {
+  type JobContext,
+  UnrecoverableJobError,
+  JobHandler,
+  type JobRunner,
+} from '../../jobs/job-handler.ts';
 import { csvLine } from '../imports/import-csv.ts';
 import { userExport } from './user-export.job.ts';
 import { type ZipEntry, zipStream } from './zip-stream.ts';
@@ -88,7 +93,7 @@ export class UserExportHandler implements JobRunner<object> {
         [job.userId, job.startedAt, ...last],
       );
       if (name === 'profile' && found.length === 0)
-        throw new JobFailure('ACCOUNT_GONE', 'The account is gone.');
+        throw new UnrecoverableJobError('ACCOUNT_GONE', 'The account is gone.');
       last = found[PAGE_ROWS - 1]?.key;
       for (const row of found) delete row.key;
       yield found;

@@ -1,6 +1,11 @@
 import { DataSource } from 'typeorm';
 import type { z } from 'zod';
-import { type JobContext, JobFailure, JobHandler, type JobRunner } from '../../jobs/job-handler.ts';
+import {
+  type JobContext,
+  UnrecoverableJobError,
+  JobHandler,
+  type JobRunner,
+} from '../../jobs/job-handler.ts';
 import { InboundWebhook } from './inbound-webhook.entity.ts';
 import { webhookReceive } from './webhook-receive.job.ts';
 import { WebhookSources } from './webhook-sources.service.ts';
@@ -19,7 +24,8 @@ export class WebhookReceiveHandler implements JobRunner<Input> {
     const webhook = await this.db.getRepository(InboundWebhook).findOneBy({ id: webhookId });
     if (!webhook || webhook.processedAt) return;
     const source = this.sources.find(webhook.source);
-    if (!source) throw new JobFailure('SOURCE_GONE', 'The source of this event is not configured any more.');
+    if (!source)
+      throw new UnrecoverableJobError('SOURCE_GONE', 'The source of this event is not configured any more.');
     const { eventId: id, eventType: type, payload } = webhook;
     await ctx.complete({}, async (tx) => {
       const outcome = await source.handle({ id, type, payload }, tx);

@@ -2,8 +2,8 @@ import type { z } from 'zod';
 import { pauseMs } from '../../jobs/job-definition.ts';
 import {
   type JobContext,
-  JobDeferral,
-  JobFailure,
+  RescheduleJob,
+  UnrecoverableJobError,
   JobHandler,
   type JobRunner,
 } from '../../jobs/job-handler.ts';
@@ -34,7 +34,7 @@ export class WebhookDeliverHandler implements JobRunner<Input> {
   async run({ deliveryId }: Input, ctx: JobContext): Promise<void> {
     const beginning = await ctx.transaction((tx) => this.attempts.begin(deliveryId, ctx.job.id, tx));
     if (beginning.kind === 'over') return;
-    if (beginning.kind === 'wait') throw new JobDeferral(beginning.until, false);
+    if (beginning.kind === 'wait') throw new RescheduleJob(beginning.until, false);
     const answer = await this.sender.send(
       this.request(beginning.delivery, beginning.endpoint, ctx),
       ctx.signal,
@@ -47,8 +47,8 @@ export class WebhookDeliverHandler implements JobRunner<Input> {
     }
     const next = nextAttemptAt(answer, ctx.job.attempts);
     const goesOn = await ctx.transaction((tx) => this.attempts.failed(beginning, answer, next, tx));
-    if (goesOn && next) throw new JobDeferral(next, true);
-    throw new JobFailure('NOT_DELIVERED', answer.error);
+    if (goesOn && next) throw new RescheduleJob(next, true);
+    throw new UnrecoverableJobError('NOT_DELIVERED', answer.error);
   }
 
   private request(

@@ -1,4 +1,4 @@
-import { JobFailure } from './job-handler.ts';
+import { UnrecoverableJobError } from './job-handler.ts';
 
 /** Another run has taken the job over, or its row is gone: this one must leave no trace. */
 export class LeaseLostError extends Error {}
@@ -10,7 +10,7 @@ export class InputInvalidError extends Error {}
 
 /** What the owner is shown: words we chose, never those of a library. */
 export function publicError(error: unknown): { code: string; message: string } {
-  if (error instanceof JobFailure) return { code: error.code, message: error.message };
+  if (error instanceof UnrecoverableJobError) return { code: error.code, message: error.message };
   if (error instanceof InputInvalidError) {
     return { code: 'INPUT_INVALID', message: 'The input of the job is not valid.' };
   }

@@ -8,18 +8,18 @@ import { jobView } from './jobs.schemas.ts';
 
 /** Makes an event of the end of a job, in the transaction that ends it. */
 @Injectable()
-export class JobEnds implements OnModuleInit {
+export class JobOutcomeEvents implements OnModuleInit {
   constructor(
     private readonly listeners: JobListeners,
     private readonly events: DomainEvents,
   ) {}
 
   onModuleInit(): void {
-    this.listeners.onEnded((job, tx) => this.tell(job, tx));
+    this.listeners.onEnded((job, tx) => this.emit(job, tx));
   }
 
   /** The system's own work is nobody's news, and neither is what somebody has cancelled. */
-  private async tell({ id, userId, status }: EndedJob, tx: EntityManager): Promise<void> {
+  private async emit({ id, userId, status }: EndedJob, tx: EntityManager): Promise<void> {
     if (!userId || status === 'cancelled') return;
     const data = jobView(await tx.findOneByOrFail(Job, { id }));
     await this.events.emit(status === 'completed' ? jobCompleted : jobFailed, { userId, data }, tx);

@@ -10,7 +10,7 @@ interface Waiting {
   type: string;
   availableAt: Date;
   /** The queue may hold an entry of an earlier time, which would keep this one out. */
-  isAnew?: boolean;
+  isRetry?: boolean;
 }
 
 /** A row younger than this is most likely being handed over by whoever wrote it. */
@@ -22,7 +22,7 @@ const LOOK_AHEAD_SECONDS = 60;
 /** What one round hands over. One statement for all, since each sorts the whole backlog. */
 const SWEEP_MAX = 5_000;
 /** What the queue is given at a time. */
-const OFFER_MAX = 500;
+const DISPATCH_BATCH = 500;
 
 /**
  * Brings committed rows of the ledger to the queue: at once after their transaction, and by a sweep that finds what was
@@ -30,8 +30,8 @@ const OFFER_MAX = 500;
  * queue knows it by the row's id.
  */
 @Injectable()
-export class JobHandOverService {
-  private readonly logger = new Logger('JobHandOver');
+export class JobDispatcher {
+  private readonly logger = new Logger('JobDispatcher');
   private readonly committed: AfterCommit<Waiting>;
 
   constructor(
@@ -40,16 +40,16 @@ export class JobHandOverService {
     private readonly config: Config,
   ) {
     // Not awaited: the answer to the request doesn't wait for the queue, and the sweep makes up for a failure.
-    this.committed = new AfterCommit(db, (jobs) => void this.offer(jobs));
+    this.committed = new AfterCommit(db, (jobs) => void this.dispatch(jobs));
   }
 
   /** Hands the job over once the transaction has committed; forgets it when that rolls back. */
-  afterCommitOf(tx: EntityManager, job: Waiting): void {
+  dispatchAfterCommit(tx: EntityManager, job: Waiting): void {
     this.committed.add(tx, job);
   }
 
   /** Best effort: a worker that finds the row cancelled leaves it alone. */
-  async withdraw({ id, type }: Pick<Waiting, 'id' | 'type'>): Promise<void> {
+  async removeFromQueue({ id, type }: Pick<Waiting, 'id' | 'type'>): Promise<void> {
     await this.queues
       .queue(type)
       .remove(id)
@@ -58,9 +58,9 @@ export class JobHandOverService {
 
   /** Hands over what was missed: thousands after the queue has lost its data, never so many that the database feels it. */
   async sweep(): Promise<void> {
-    const waiting = await this.claimForgotten();
-    if (waiting.length === 0 || (await this.offer(waiting))) return;
-    await this.db.query(`UPDATE jobs SET handed_over_at = NULL WHERE id = ANY($1)`, [
+    const waiting = await this.claimUndispatched();
+    if (waiting.length === 0 || (await this.dispatch(waiting))) return;
+    await this.db.query(`UPDATE jobs SET dispatched_at = NULL WHERE id = ANY($1)`, [
       waiting.map(({ id }) => id),
     ]);
   }
@@ -70,17 +70,17 @@ export class JobHandOverService {
    * offered comes first: a long backlog that the queue knows must not keep a lost job waiting. Types of another
    * release are left to its own workers.
    */
-  private async claimForgotten(): Promise<Waiting[]> {
+  private async claimUndispatched(): Promise<Waiting[]> {
     const [rows] = await this.db.query<[Waiting[], number]>(
-      `UPDATE jobs SET handed_over_at = now()
+      `UPDATE jobs SET dispatched_at = now()
        WHERE id IN (
          SELECT id FROM jobs
          WHERE type = ANY($5) AND (
              (status = 'queued' AND available_at < now() + make_interval(secs => $1) AND created_at < now() - make_interval(secs => $2))
              OR (status = 'active' AND heartbeat_at < now() - make_interval(secs => $3))
            )
-           AND (handed_over_at IS NULL OR handed_over_at < now() - make_interval(secs => $4))
-         ORDER BY handed_over_at NULLS FIRST, available_at
+           AND (dispatched_at IS NULL OR dispatched_at < now() - make_interval(secs => $4))
+         ORDER BY dispatched_at NULLS FIRST, available_at
          LIMIT ${SWEEP_MAX}
          FOR UPDATE SKIP LOCKED
        )
@@ -100,14 +100,14 @@ export class JobHandOverService {
     return Math.min(RETRY_SECONDS, 3 * this.config.SWEEP_SECONDS);
   }
 
-  private async offer(jobs: Waiting[]): Promise<boolean> {
+  private async dispatch(jobs: Waiting[]): Promise<boolean> {
     const byType = Map.groupBy(jobs, (job) => job.type);
     try {
-      for (const job of jobs) if (job.isAnew) await this.withdraw(job);
+      for (const job of jobs) if (job.isRetry) await this.removeFromQueue(job);
       for (const [type, ofType] of byType) {
-        for (let start = 0; start < ofType.length; start += OFFER_MAX) {
-          const some = ofType.slice(start, start + OFFER_MAX);
-          await this.queues.queue(type).addBulk(some.map(asQueueJob));
+        for (let start = 0; start < ofType.length; start += DISPATCH_BATCH) {
+          const some = ofType.slice(start, start + DISPATCH_BATCH);
+          await this.queues.queue(type).addBulk(some.map(toQueueJob));
         }
       }
       return true;
@@ -123,7 +123,7 @@ export class JobHandOverService {
 }
 
 /** Ids only: what the job is about stays in the ledger. */
-function asQueueJob({ id, type, availableAt }: Waiting) {
+function toQueueJob({ id, type, availableAt }: Waiting) {
   return {
     name: type,
     data: {},

@@ -15,7 +15,7 @@ export interface Claim {
 
 /** Gives jobs to the runs of this worker. */
 @Injectable()
-export class JobRuns {
+export class JobClaims {
   constructor(
     private readonly db: DataSource,
     private readonly config: Config,
@@ -31,7 +31,7 @@ export class JobRuns {
   async claim(id: string, lease: string): Promise<Claim | null> {
     const [rows] = await this.db.query<[{ id: string }[], number]>(
       `UPDATE jobs SET
-         losses = losses + (status = 'active' AND lease IS DISTINCT FROM $2)::int,
+         stalls = stalls + (status = 'active' AND lease IS DISTINCT FROM $2)::int,
          attempts = attempts + (status = 'queued')::int,
          status = 'active', lease = $2, heartbeat_at = now(), started_at = coalesce(started_at, now())
        WHERE id = $1
@@ -42,11 +42,11 @@ export class JobRuns {
     );
     if (rows.length === 0) return null;
     const job = await this.db.getRepository(Job).findOneByOrFail({ id });
-    this.listeners.changed(job);
+    this.listeners.publishChange(job);
     return { job, lease };
   }
 
-  begin({ job, lease }: Claim, { timeoutSeconds }: JobDefinition, logger: Logger): JobRun {
+  startRun({ job, lease }: Claim, { timeoutSeconds }: JobDefinition, logger: Logger): JobRun {
     const heartbeatMs = (this.config.JOB_LEASE_SECONDS * 1_000) / 5;
     const timeoutMs = timeoutSeconds * 1_000;
     return new JobRun(this.db, job, logger, this.listeners, { lease, heartbeatMs, timeoutMs });

@@ -7,7 +7,7 @@ const PAUSE_MS = 500;
 const logger = new Logger('Jobs');
 
 /** For what must not be lost with the connection: tried again while Postgres is away, until `signal` aborts. */
-export async function untilDatabaseAnswers<T>(work: () => Promise<T>, signal: AbortSignal): Promise<T> {
+export async function retryUntilDatabaseAnswers<T>(work: () => Promise<T>, signal: AbortSignal): Promise<T> {
   for (let isFirst = true; ; isFirst = false) {
     try {
       return await work();

@@ -40,9 +40,9 @@ describe.each(backends)('the hand-over on %s', (backend) => {
   it('runs a committed job exactly once', async () => {
     const job = await startScripted(app, completeWithMark);
 
-    const { attempts, losses } = await untilJob(app, job.id, 'completed');
+    const { attempts, stalls } = await untilJob(app, job.id, 'completed');
 
-    expect({ attempts, losses }).toEqual({ attempts: 1, losses: 0 });
+    expect({ attempts, stalls }).toEqual({ attempts: 1, stalls: 0 });
     expect(await marksOf(app, [job])).toEqual([1]);
   });
 
@@ -120,7 +120,7 @@ describe.each(backends)('the hand-over on %s', (backend) => {
   it('refuses to start a job outside of a transaction', async () => {
     const started = enqueue(app, scripted, script(completeWithMark), { tx: app.db.manager });
 
-    await expect(started).rejects.toThrow('inside a transaction');
+    await expect(started).rejects.toThrow('open transaction');
   });
 
   it('finds the rows that a crash has left between commit and hand-over, each once', async () => {
@@ -151,7 +151,7 @@ describe.each(backends)('the hand-over on %s', (backend) => {
     expect(runsBefore).toBeLessThan(150);
     expect(await marksOf(app, jobs)).toEqual(times(150, () => 1));
     expect([...runs.values()]).toEqual(times(150, () => 1));
-    expect(ended.filter(({ losses }) => losses > 0)).toEqual([]);
+    expect(ended.filter(({ stalls }) => stalls > 0)).toEqual([]);
   });
 
   it('hands over thousands of forgotten rows within seconds', async () => {
