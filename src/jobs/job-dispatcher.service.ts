@@ -58,7 +58,7 @@ export class JobDispatcher {
 
   /** Hands over what was missed: thousands after the queue has lost its data, never so many that the database feels it. */
   async sweep(): Promise<void> {
-    const waiting = await this.claimUndispatched();
+    const waiting = await this.claimMissed();
     if (waiting.length === 0 || (await this.dispatch(waiting))) return;
     await this.db.query(`UPDATE jobs SET dispatched_at = NULL WHERE id = ANY($1)`, [
       waiting.map(({ id }) => id),
@@ -70,7 +70,7 @@ export class JobDispatcher {
    * offered comes first: a long backlog that the queue knows must not keep a lost job waiting. Types of another
    * release are left to its own workers.
    */
-  private async claimUndispatched(): Promise<Waiting[]> {
+  private async claimMissed(): Promise<Waiting[]> {
     const [rows] = await this.db.query<[Waiting[], number]>(
       `UPDATE jobs SET dispatched_at = now()
        WHERE id IN (

@@ -291,12 +291,9 @@ describe.each(backends)('GET /v1/notifications/stream on %s', (backend) => {
     const leaving = await app.startAnother({ SHUTDOWN_DRAIN_SECONDS: '1' });
     const sources = await Promise.all(times(3, () => open(who, { at: leaving.url })));
     const stalled = await open(who, { at: leaving.url, isStalled: true });
-
     const ending = leaving.end();
-
-    expect(await Promise.all(sources.map((source) => source.untilEnded()))).toEqual(
-      times(3, () => 'server-draining'),
-    );
+    const reasons = await Promise.all(sources.map((source) => source.untilEnded()));
+    expect(new Set(reasons)).toEqual(new Set(['server-draining']));
     expect(await ending).toEqual({ code: 0, signal: null });
     stalled.close();
   });

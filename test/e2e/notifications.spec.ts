@@ -294,12 +294,7 @@ describe('what a user is told of', () => {
   });
 });
 
-/** Of one user. */
 async function twoSessions() {
   const first = await signedIn(app);
-  const { body } = await app
-    .http()
-    .post('/v1/auth/login')
-    .send({ email: first.user.email, password: 'correct horse battery' });
-  return [first, body.data as { refreshToken: string }] as const;
+  return [first, await login(app, first.user.email, 'correct horse battery')] as const;
 }

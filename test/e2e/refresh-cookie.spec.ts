@@ -294,8 +294,6 @@ const bearer = ({ body }: { body: { data: { accessToken: string } } }) =>
   app.http().get('/v1/users/me').set('authorization', `Bearer ${body.data.accessToken}`);
 
 const setCookies = ({ headers }: Answer): string[] => (headers['set-cookie'] ?? []) as string[];
-
 const refreshCookies = (answer: Answer): string[] =>
   setCookies(answer).filter((cookie) => cookie.startsWith('__Host-refresh='));
-
 const cookieOf = (answer: Answer): string => refreshCookies(answer)[0]?.split(';')[0] ?? '';

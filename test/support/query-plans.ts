@@ -53,7 +53,7 @@ export async function findSlowNodes(
     const slow = nodesOf(row['QUERY PLAN'][0].Plan).flatMap((node) => faultsOf(node, largeTables));
     return slow.map((fault) => `${fault}: ${text.replaceAll(/\s+/g, ' ').slice(0, 600)}`);
   } catch (error) {
-    // The statement met a row that an earlier call has changed, such as a unique key that is taken by now.
+    // The statement met a row that an earlier call has changed, such as a unique key that is now taken.
     if (/duplicate key|append-only|foreign key/.test((error as Error).message)) return [];
     throw new Error(`Can't explain ${text}`, { cause: error });
   } finally {

@@ -40,7 +40,7 @@ import { newSecret } from './one-time-secret.ts';
 import { returnWith } from './return-to.ts';
 import { ProvidersService } from './providers/providers.service.ts';
 
-const location = {
+const locationHeader = {
   location: { description: 'Where the browser goes on to.', schema: { type: 'string' } },
 } as const;
 
@@ -51,7 +51,7 @@ const cameBack = {
     '`access_denied`, `provider_unavailable`, `provider_error`, `account_exists`, `identity_conflict` or ' +
     '`email_unverified`.',
   status: 302,
-  headers: location,
+  headers: locationHeader,
   errors: [OAuthStateInvalidError],
   redirectErrors: REDIRECT_ERRORS,
 };
@@ -79,7 +79,7 @@ export class OAuthController {
     description:
       'For a browser to be sent to, not for a script: the browser that begins is the one that can finish.',
     status: 302,
-    headers: location,
+    headers: locationHeader,
     errors: [ReturnToNotAllowedError, ProviderUnavailableError, RateLimitedError],
   })
   @Public()

@@ -57,7 +57,19 @@ export function createHttpAdapter(config: Config): FastifyAdapter {
         .send(problemBody(problem, occurrence));
     },
   } as FastifyServerOptions);
-  const fastify: FastifyInstance = adapter.getInstance();
+  addHooks(adapter.getInstance(), config);
+  // Nest answers a preflight before any hook of ours but this kind.
+  adapter.getInstance().addHook('onSend', (request, reply, payload, done) => {
+    if (!reply.hasHeader('x-correlation-id')) {
+      secure(request, reply);
+      void reply.header('x-correlation-id', request.id);
+    }
+    done(null, payload);
+  });
+  return adapter;
+}
+
+function addHooks(fastify: FastifyInstance, config: Config): void {
   disconnectStalledReaders(fastify, config.RESPONSE_STALL_SECONDS * 1_000);
   cleanForwardedFor(fastify);
   limitBodyTime(fastify, bodyDeadline(config));
@@ -65,16 +77,7 @@ export function createHttpAdapter(config: Config): FastifyAdapter {
   limitBodyMemory(fastify);
   addBodyParsers(fastify);
   addRequestHooks(fastify);
-  // Nest answers a preflight before any hook of ours but this kind.
-  fastify.addHook('onSend', (request, reply, payload, done) => {
-    if (!reply.hasHeader('x-correlation-id')) {
-      secure(request, reply);
-      void reply.header('x-correlation-id', request.id);
-    }
-    done(null, payload);
-  });
   limitUrls(fastify);
-  return adapter;
 }
 
 function limitUrls(fastify: FastifyInstance): void {

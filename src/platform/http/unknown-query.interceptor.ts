@@ -31,5 +31,5 @@ function rejectsQuery(context: ExecutionContext): boolean {
   const handler = context.getHandler();
   if (!Reflect.hasMetadata(ENDPOINT, handler)) return false;
   const args = (Reflect.getMetadata(ROUTE_ARGS_METADATA, context.getClass(), handler.name) ?? {}) as object;
-  return !Object.keys(args).some((name) => Number(name.split(':')[0]) === RouteParamtypes.QUERY);
+  return !Object.keys(args).some((name) => name.split(':')[0] === String(RouteParamtypes.QUERY));
 }
