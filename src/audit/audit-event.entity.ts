@@ -17,6 +17,7 @@ export const auditEventTypes = [
   'status-changed',
   'account-deleted',
   'jobs-redriven',
+  'job-result-downloaded',
   'webhook-endpoint-created',
   'webhook-endpoint-deleted',
   'webhook-secret-rotated',

@@ -5,58 +5,58 @@ import { AfterCommit } from '../platform/database/after-commit.ts';
 import { QueueBackend } from '../platform/queue/queue-backend.ts';
 import { knownJobTypes } from './job-definition.ts';
 
-interface Waiting {
+interface DispatchableJob {
   id: string;
   type: string;
   availableAt: Date;
-  /** The queue may hold an entry of an earlier time, which would keep this one out. */
+  /** The queue may still hold an entry of the earlier run. It would block the new one, so it is removed first. */
   isRetry?: boolean;
 }
 
-/** A row younger than this is most likely being handed over by whoever wrote it. */
+/** A younger row is probably being dispatched by the process that wrote it. */
 const SETTLE_SECONDS = 2;
-/** A row that was handed over and still waits is offered again this often: the queue may have lost it. */
+/** A queued row is dispatched again after this pause, because the queue may have lost it. */
 const RETRY_SECONDS = 30;
-/** Work that is due later than this waits in the ledger alone. */
+/** Jobs that are due later stay in the jobs table only. */
 const LOOK_AHEAD_SECONDS = 60;
-/** What one round hands over. One statement for all, since each sorts the whole backlog. */
+/** Jobs per sweep. One statement claims them all, because each such statement sorts the backlog. */
 const SWEEP_MAX = 5_000;
-/** What the queue is given at a time. */
+/** Jobs per call of the queue. */
 const DISPATCH_BATCH = 500;
 
 /**
- * Brings committed rows of the ledger to the queue: at once after their transaction, and by a sweep that finds what was
- * missed (a crash in between, a queue that was down or lost its data). Offering a job twice is harmless, since the
- * queue knows it by the row's id.
+ * The outbox relay: adds committed rows of the jobs table to the queue, right after their transaction. A sweep finds the
+ * rows that were missed: after a crash in between, or when the queue was down or lost its data. Adding a job twice is
+ * harmless, because the queue identifies it by the id of the row.
  */
 @Injectable()
 export class JobDispatcher {
   private readonly logger = new Logger('JobDispatcher');
-  private readonly committed: AfterCommit<Waiting>;
+  private readonly committed: AfterCommit<DispatchableJob>;
 
   constructor(
     private readonly db: DataSource,
     private readonly queues: QueueBackend,
     private readonly config: Config,
   ) {
-    // Not awaited: the answer to the request doesn't wait for the queue, and the sweep makes up for a failure.
+    // Not awaited: a response must not wait for the queue. After a failure the sweep dispatches the jobs.
     this.committed = new AfterCommit(db, (jobs) => void this.dispatch(jobs));
   }
 
-  /** Hands the job over once the transaction has committed; forgets it when that rolls back. */
-  dispatchAfterCommit(tx: EntityManager, job: Waiting): void {
+  /** Does nothing if the transaction rolls back. */
+  dispatchAfterCommit(tx: EntityManager, job: DispatchableJob): void {
     this.committed.add(tx, job);
   }
 
-  /** Best effort: a worker that finds the row cancelled leaves it alone. */
-  async removeFromQueue({ id, type }: Pick<Waiting, 'id' | 'type'>): Promise<void> {
+  /** Best effort. A worker ignores a job whose row is cancelled. */
+  async removeFromQueue({ id, type }: Pick<DispatchableJob, 'id' | 'type'>): Promise<void> {
     await this.queues
       .queue(type)
       .remove(id)
       .catch(() => undefined);
   }
 
-  /** Hands over what was missed: thousands after the queue has lost its data, never so many that the database feels it. */
+  /** Dispatches the rows that were missed. Bounded, so that a lost queue of thousands of jobs doesn't overload Postgres. */
   async sweep(): Promise<void> {
     const waiting = await this.claimMissed();
     if (waiting.length === 0 || (await this.dispatch(waiting))) return;
@@ -66,12 +66,11 @@ export class JobDispatcher {
   }
 
   /**
-   * SKIP LOCKED, so that the sweeps of several workers share the rows instead of waiting for each other. What was never
-   * offered comes first: a long backlog that the queue knows must not keep a lost job waiting. Types of another
-   * release are left to its own workers.
+   * SKIP LOCKED lets the sweeps of several workers share the rows. Rows that were never dispatched come first, so that a
+   * long backlog doesn't delay a lost job. Job types that this release doesn't know are left to workers that do.
    */
-  private async claimMissed(): Promise<Waiting[]> {
-    const [rows] = await this.db.query<[Waiting[], number]>(
+  private async claimMissed(): Promise<DispatchableJob[]> {
+    const [rows] = await this.db.query<[DispatchableJob[], number]>(
       `UPDATE jobs SET dispatched_at = now()
        WHERE id IN (
          SELECT id FROM jobs
@@ -100,7 +99,7 @@ export class JobDispatcher {
     return Math.min(RETRY_SECONDS, 3 * this.config.SWEEP_SECONDS);
   }
 
-  private async dispatch(jobs: Waiting[]): Promise<boolean> {
+  private async dispatch(jobs: DispatchableJob[]): Promise<boolean> {
     const byType = Map.groupBy(jobs, (job) => job.type);
     try {
       for (const job of jobs) if (job.isRetry) await this.removeFromQueue(job);
@@ -113,7 +112,7 @@ export class JobDispatcher {
       return true;
     } catch (error) {
       this.logger.warn({
-        msg: 'The queue takes no jobs now; the sweep will hand them over',
+        msg: 'Dispatching jobs failed; the sweep will retry',
         jobs: jobs.length,
         err: error,
       });
@@ -122,8 +121,8 @@ export class JobDispatcher {
   }
 }
 
-/** Ids only: what the job is about stays in the ledger. */
-function toQueueJob({ id, type, availableAt }: Waiting) {
+/** The queue holds ids only. Everything else is read from the jobs table. */
+function toQueueJob({ id, type, availableAt }: DispatchableJob) {
   return {
     name: type,
     data: {},

@@ -3,6 +3,7 @@ import { InjectRepository } from '@nestjs/typeorm';
 import { randomUUIDv7 } from 'node:crypto';
 import { DataSource, type EntityManager, type Repository } from 'typeorm';
 import { JobFile } from './job-file.entity.ts';
+import type { Job } from './job.entity.ts';
 
 const CHUNK_BYTES = 256 * 1024;
 
@@ -44,6 +45,25 @@ export class JobFilesService {
   /** Of a file that no job uses. Never fails: what can't be removed now falls to the clean-up of old files. */
   async remove(id: string): Promise<void> {
     await this.files.delete({ id }).catch(() => undefined);
+  }
+
+  /** Keeps one stored result per user and job type. Call it in the transaction that completes the given job. */
+  async removeEarlierResults({ id, type, userId }: Job, tx: EntityManager): Promise<void> {
+    // Two jobs that complete at once would not see each other's result.
+    await tx.query(`SELECT pg_advisory_xact_lock(hashtextextended('results of ' || $1 || $2, 0))`, [
+      userId,
+      type,
+    ]);
+    await tx.query(
+      `WITH earlier AS (
+         SELECT id, result_file_id FROM jobs
+         WHERE user_id = $1 AND type = $2 AND id <> $3 AND status = 'completed' AND result_file_id IS NOT NULL
+       ), released AS (
+         UPDATE jobs SET result_file_id = NULL FROM earlier WHERE jobs.id = earlier.id
+       )
+       DELETE FROM job_files WHERE id IN (SELECT result_file_id FROM earlier)`,
+      [userId, type, id],
+    );
   }
 
   /** One writer a file: the position is counted, not locked. */

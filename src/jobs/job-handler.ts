@@ -6,42 +6,42 @@ import type { Job } from './job.entity.ts';
 
 export const JOB_HANDLER = Symbol('job handler');
 
-/** Marks the class that does the work of one job type. List it in worker.module.ts and it runs. */
-// `any`: a decorator takes definitions of every input.
+/** Marks the handler class of one job type. List it as a provider of the feature's worker module. */
+// `any`: the decorator accepts definitions with any input.
 // oxlint-disable-next-line typescript/no-explicit-any
 export const JobHandler = (definition: JobDefinition<any>): ClassDecorator =>
   SetMetadata(JOB_HANDLER, definition);
 
 export interface JobRunner<Input> {
-  /** What it returns becomes the job's `result`, unless `ctx.complete` was called. */
+  /** The returned object becomes the `result` of the job, unless `ctx.complete` was called. */
   run(input: Input, ctx: JobContext): Promise<object | void>;
 }
 
-/** What a run is given besides its input. */
+/** What a handler uses to report about its run. */
 export interface JobContext {
-  /** The row as it was when the run began. */
+  /** The row at the start of the run. */
   readonly job: Job;
-  /** Aborts on cancel, time-out, shutdown and when the run has lost its lease. */
+  /** Aborts on cancel, timeout, shutdown and loss of the lease. */
   readonly signal: AbortSignal;
-  /** Carries job id, type and the correlation id of the request that started the job. */
+  /** Logs the job id, the type and the correlation id of the request that started the job. */
   readonly logger: Logger;
   /** 0 to 100; written at most once a second. */
   progress(percent: number): Promise<void>;
-  /** A transaction that commits only while this run holds the job's lease: what it writes is never written twice. */
+  /** Commits only while this run holds the lease, so that a second run can't write the same change again. */
   transaction<T>(work: (tx: EntityManager) => Promise<T>): Promise<T>;
-  /** Keeps how far the run got, in the transaction of what it did. */
+  /** Saves the progress in the transaction of the work itself. */
   checkpoint(state: Checkpoint, tx: EntityManager): Promise<void>;
   /**
-   * Ends the job together with its last effects, which may add to the outcome. Tried again while Postgres is away, beyond
-   * the time limit of the run, so `work` does nothing but write through `tx`.
+   * Completes the job in one transaction with `work`, which may add to the outcome. Retried while Postgres is down, even
+   * beyond the timeout of the run, so `work` must only write through `tx`.
    */
   complete(outcome: JobOutcome, work?: (tx: EntityManager) => Promise<JobOutcome | void>): Promise<void>;
 }
 
 export interface Checkpoint extends Record<string, unknown> {
-  /** What the job's `result` says until it is complete, and for good when it is cancelled. */
+  /** The `result` of the job until it completes. It stays if the job is cancelled. */
   result?: object;
-  /** A file that the job fills as it goes; nobody is given it before the job is complete. */
+  /** A file that the job writes step by step. It can be downloaded once the job is complete. */
   resultFileId?: string;
 }
 
@@ -50,18 +50,18 @@ export interface JobOutcome {
   resultFileId?: string;
 }
 
-/** Not now: the job is run again at the time given, which the handler has chosen instead of the usual pause. */
+/** Thrown by a handler to run the job again at `until` instead of after the usual backoff. */
 export class RescheduleJob extends Error {
   constructor(
     readonly until: Date,
-    /** Whether something was tried. The handler must see to it that this comes to an end. */
+    /** Whether this run counts as an attempt. If not, the handler itself must stop rescheduling at some point. */
     readonly isAttempt: boolean,
   ) {
-    super('The job is run again later');
+    super('The job is rescheduled');
   }
 }
 
-/** A failure that the input causes: the job fails at once, and its owner is shown code and message. */
+/** Fails the job at once, without retries. Code and message are shown to the owner. */
 export class UnrecoverableJobError extends Error {
   constructor(
     readonly code: string,

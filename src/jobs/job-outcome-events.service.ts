@@ -6,7 +6,7 @@ import { Job } from './job.entity.ts';
 import { jobCompleted, jobFailed } from './jobs.events.ts';
 import { jobView } from './jobs.schemas.ts';
 
-/** Makes an event of the end of a job, in the transaction that ends it. */
+/** Emits `job.completed` and `job.failed` in the transaction that finishes the job. */
 @Injectable()
 export class JobOutcomeEvents implements OnModuleInit {
   constructor(
@@ -18,7 +18,7 @@ export class JobOutcomeEvents implements OnModuleInit {
     this.listeners.onEnded((job, tx) => this.emit(job, tx));
   }
 
-  /** The system's own work is nobody's news, and neither is what somebody has cancelled. */
+  /** System jobs have no owner to inform. Cancelled jobs emit no event. */
   private async emit({ id, userId, status }: EndedJob, tx: EntityManager): Promise<void> {
     if (!userId || status === 'cancelled') return;
     const data = jobView(await tx.findOneByOrFail(Job, { id }));

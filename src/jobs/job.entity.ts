@@ -14,7 +14,7 @@ import { JobFile } from './job-file.entity.ts';
 export const jobStatuses = ['queued', 'active', 'completed', 'failed', 'cancelled'] as const;
 export type JobStatus = (typeof jobStatuses)[number];
 
-/** A job that nothing has happened to yet; a retry makes it so again. */
+/** The state of a new job. A retry resets a job to it. */
 export const INITIAL_JOB_STATE = {
   status: 'queued',
   progress: 0,
@@ -29,7 +29,7 @@ export const INITIAL_JOB_STATE = {
   finishedAt: null,
 } as const;
 
-/** One piece of work that must happen: the truth about it. The queue only says when. */
+/** One unit of background work. This row is the record; the queue only decides when a worker looks at it. */
 @Entity('jobs')
 @Check('jobs_status_check', `status IN ('queued', 'active', 'completed', 'failed', 'cancelled')`)
 @Check('jobs_progress_check', `progress BETWEEN 0 AND 100`)
@@ -54,7 +54,7 @@ export class Job {
   @Column('text', { default: 'queued' })
   status!: JobStatus;
 
-  /** Who asked for it and may watch it; null for the system's own work. */
+  /** The user who started the job and may watch it. Null for system jobs. */
   @Column('uuid', { nullable: true })
   userId!: string | null;
 
@@ -82,29 +82,29 @@ export class Job {
   @JoinColumn({ name: 'result_file_id', foreignKeyConstraintName: 'jobs_result_file_id_fkey' })
   resultFile?: JobFile | null;
 
-  /** How far a handler got, committed with what it did: where the next attempt goes on. */
+  /** Progress that the handler commits together with its work. The next run continues from here. */
   @Column('jsonb', { nullable: true })
   checkpoint!: unknown;
 
   @Column('smallint', { default: 0 })
   progress!: number;
 
-  /** Runs that began, but for those whose worker was lost or shut down. */
+  /** Started runs, without those that stalled or were interrupted by a shutdown. */
   @Column('integer', { default: 0 })
   attempts!: number;
 
-  /** Runs in a row whose worker vanished. */
+  /** Consecutive runs whose worker stopped responding. */
   @Column('integer', { default: 0 })
   stalls!: number;
 
-  /** Whoever holds it may write; a newer run takes it away from an older one. */
+  /** Only the run that holds the lease may write. A newer run replaces the lease of an older one. */
   @Column('uuid', { nullable: true })
   lease!: string | null;
 
   @Column({ type: 'timestamptz', precision: 3, nullable: true })
   heartbeatAt!: Date | null;
 
-  /** When the queue is to hand it out. Where the queue errs, it may be earlier. */
+  /** The job should not run before this time. */
   @Column({ type: 'timestamptz', precision: 3, default: () => 'now()' })
   availableAt!: Date;
 

@@ -4,6 +4,7 @@ import { AuditModule } from '../audit/audit.module.ts';
 import { EventStreamsModule } from '../platform/http/event-streams.module.ts';
 import { JobEventsService } from './job-events.service.ts';
 import { JobRedriveService } from './job-redrive.service.ts';
+import { JobResultsService } from './job-results.service.ts';
 import { Job } from './job.entity.ts';
 import { JobsController } from './jobs.controller.ts';
 import { JobsModule } from './jobs.module.ts';
@@ -11,6 +12,6 @@ import { JobsModule } from './jobs.module.ts';
 @Module({
   imports: [TypeOrmModule.forFeature([Job]), AuditModule, EventStreamsModule, JobsModule],
   controllers: [JobsController],
-  providers: [JobEventsService, JobRedriveService],
+  providers: [JobEventsService, JobRedriveService, JobResultsService],
 })
 export class JobsHttpModule {}

@@ -1,14 +1,13 @@
 import { Body, Controller, Get, Param, Post, Query, Res, StreamableFile } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
-import { Readable } from 'node:stream';
 import { LimitReachedError, NotFoundError } from '../platform/errors/platform.errors.ts';
 import { item, page } from '../platform/http/schemas.ts';
 import { Endpoint } from '../platform/openapi/endpoint.decorator.ts';
 import { CurrentUser, Roles } from '../platform/security/access.decorators.ts';
 import type { Principal } from '../platform/security/principal.ts';
 import { JobEventsService } from './job-events.service.ts';
-import { JobFilesService } from './job-files.service.ts';
+import { JobResultsService } from './job-results.service.ts';
 import { JobRedriveService } from './job-redrive.service.ts';
 import { JobNotCancellableError, JobNotFinishedError, JobNotRetryableError } from './jobs.errors.ts';
 import {
@@ -30,7 +29,7 @@ import { JobsService } from './jobs.service.ts';
 export class JobsController {
   constructor(
     private readonly jobs: JobsService,
-    private readonly files: JobFilesService,
+    private readonly results: JobResultsService,
     private readonly events: JobEventsService,
     private readonly redrives: JobRedriveService,
   ) {}
@@ -39,8 +38,8 @@ export class JobsController {
   @Endpoint({
     summary: 'Start a job',
     description:
-      'At most 100 of a user are unfinished at a time, and of a costly type 1,000 are started within a day. ' +
-      'More are 409 `LIMIT_REACHED`.',
+      'A user may start `user-export`: a ZIP of their own data. At most 100 unfinished jobs per user and 5 exports per ' +
+      'day; beyond that 409 `LIMIT_REACHED`.',
     status: 202,
     returns: item(jobSchema),
     errors: [LimitReachedError],
@@ -56,7 +55,11 @@ export class JobsController {
   }
 
   @Get()
-  @Endpoint({ summary: 'List own jobs; an administrator sees all', returns: page(jobSchema) })
+  @Endpoint({
+    summary: 'List jobs',
+    description: 'Your own jobs. An administrator sees the jobs of all users.',
+    returns: page(jobSchema),
+  })
   async listJobs(@Query({ schema: jobsQuerySchema }) query: JobsQuery, @CurrentUser() caller: Principal) {
     const { data, meta } = await this.jobs.list(query, caller);
     return { data: data.map(jobView), meta };
@@ -64,10 +67,10 @@ export class JobsController {
 
   @Post('redrive')
   @Endpoint({
-    summary: 'Start all failed jobs of a type anew',
+    summary: 'Retry failed jobs',
     description:
-      'At most 5,000 at a time, the oldest first; `hasMore` says whether to ask again. The workers find them ' +
-      'within seconds. Asking twice does no harm: what has been started is failed no longer.',
+      'Retries up to 5,000 failed jobs of one type, oldest first. If `hasMore` is true, send the request again. ' +
+      'Workers start the jobs within seconds. Repeating the request is safe.',
     status: 202,
     returns: item(redrivenJobsSchema),
   })
@@ -77,15 +80,16 @@ export class JobsController {
   }
 
   @Get(':id')
-  @Endpoint({ summary: 'What has become of a job', returns: item(jobSchema) })
+  @Endpoint({ summary: 'Get a job', returns: item(jobSchema) })
   async getJob(@Param('id', { schema: jobIdSchema }) id: string, @CurrentUser() caller: Principal) {
     return { data: jobView(await this.jobs.get(id, caller)) };
   }
 
   @Post(':id/cancel')
   @Endpoint({
-    summary: 'Stop a job',
-    description: 'A running one ends within seconds; what it has done until then stays.',
+    summary: 'Cancel a job',
+    description:
+      'A queued job is cancelled at once, a running job within seconds. Changes that it has committed stay.',
     returns: item(jobSchema),
     errors: [JobNotCancellableError],
   })
@@ -95,7 +99,8 @@ export class JobsController {
 
   @Post(':id/retry')
   @Endpoint({
-    summary: 'Start a failed or cancelled job anew',
+    summary: 'Retry a job',
+    description: 'Retries a failed or cancelled job. Its attempts start at zero again.',
     status: 202,
     returns: item(jobSchema),
     errors: [JobNotRetryableError, LimitReachedError],
@@ -108,9 +113,9 @@ export class JobsController {
   @Endpoint({
     summary: 'Watch a job',
     description:
-      'Server-Sent Events: `progress` with the job as data, at once and after each change; then `end`, with how the ' +
-      'job ended as the reason, or why the stream closes before: `session-ended`, `token-expired`, ' +
-      '`server-draining`, `too-many-streams` (five are open at most) or `deleted`.',
+      'Server-Sent Events. Sends `progress` with the job as data at once and after each change, then `end`. The data of ' +
+      '`end` is the final status of the job, or the reason why the stream closed early: `session-ended`, ' +
+      '`token-expired`, `server-draining`, `too-many-streams` (at most five per user) or `deleted`.',
     produces: 'text/event-stream',
   })
   async watchJob(
@@ -123,7 +128,8 @@ export class JobsController {
 
   @Get(':id/result')
   @Endpoint({
-    summary: 'Download what a job has made',
+    summary: 'Download the result of a job',
+    description: 'An administrator who downloads the result of another user leaves an audit event.',
     produces: 'application/octet-stream',
     errors: [JobNotFinishedError, NotFoundError],
   })
@@ -131,13 +137,8 @@ export class JobsController {
     @Param('id', { schema: jobIdSchema }) id: string,
     @CurrentUser() caller: Principal,
   ) {
-    const job = await this.jobs.get(id, caller);
-    if (job.status === 'queued' || job.status === 'active') throw new JobNotFinishedError();
-    // A job that was cancelled or failed has what it had got to, which is no result.
-    const isComplete = job.status === 'completed';
-    const file = isComplete && job.resultFileId ? await this.files.find(job.resultFileId) : null;
-    if (!file) throw new NotFoundError();
-    return new StreamableFile(Readable.from(this.files.read(file)), {
+    const { file, bytes } = await this.results.open(id, caller);
+    return new StreamableFile(bytes, {
       type: file.mediaType,
       disposition: `attachment; filename="${file.name}"`,
       length: file.size,

@@ -3,15 +3,18 @@ import { defineProblem } from '../platform/errors/app-error.ts';
 export class JobNotCancellableError extends defineProblem(
   409,
   'JOB_NOT_CANCELLABLE',
-  'The job has already ended.',
+  'Job not cancellable',
+  'The job has already finished. Only a queued or active job can be cancelled.',
 ) {}
 export class JobNotRetryableError extends defineProblem(
   409,
   'JOB_NOT_RETRYABLE',
-  'Only a failed or cancelled job can be retried.',
+  'Job not retryable',
+  'Only a failed or cancelled job can be retried. Wait until the job has finished, or start a new one.',
 ) {}
 export class JobNotFinishedError extends defineProblem(
   409,
   'JOB_NOT_FINISHED',
-  'The job has no result yet.',
+  'Job not finished',
+  'The job has no result yet. Wait until its status is completed.',
 ) {}

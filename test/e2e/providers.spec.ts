@@ -232,7 +232,7 @@ describe('the fake providers as a program', () => {
     });
 
     expect(status).toBe(1);
-    expect(stderr).toContain('they do not start where NODE_ENV is production');
+    expect(stderr).toContain('do not start when NODE_ENV is production');
   });
 });
 

@@ -208,7 +208,7 @@ describe('a webhook endpoint', () => {
 
     await receiver.next(path, 2);
     expect(receiver.at(path).map(({ body }) => JSON.parse(body).data.displayName)).toEqual([
-      'Somebody Else',
+      'New Name',
       'Heard',
     ]);
   });
@@ -226,7 +226,7 @@ describe('a webhook endpoint', () => {
       enabled: false,
       disabledReason: 'gone',
     });
-    expect((await app.mailbox.next(person.user.email)).subject).toContain('switched off');
+    expect((await app.mailbox.next(person.user.email)).subject).toContain('was disabled');
     expect((await person.get('/v1/notifications')).body.data[0]).toMatchObject({
       type: 'webhook-endpoint-disabled',
       data: { endpointId: endpoint.id, reason: 'gone' },

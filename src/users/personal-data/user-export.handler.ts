@@ -70,7 +70,8 @@ export class UserExportHandler implements JobRunner<object> {
       zipStream(entries),
     );
     try {
-      await ctx.complete({ result: { files: entries.length }, resultFileId: file.id });
+      const outcome = { result: { files: entries.length }, resultFileId: file.id };
+      await ctx.complete(outcome, (tx) => this.files.removeEarlierResults(ctx.job, tx));
     } catch (error) {
       await this.files.remove(file.id);
       throw error;

@@ -7,6 +7,6 @@ export const userExport = defineJob({
   input: z.strictObject({}),
   startableByUsers: true,
   timeoutSeconds: 300,
-  // Each reads everything there is, and its file is kept for a month.
-  perUserAndDay: 1_000,
+  // An export reads every table of the user.
+  perUserAndDay: 5,
 });

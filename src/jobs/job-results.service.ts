@@ -1,0 +1,35 @@
+import { Injectable } from '@nestjs/common';
+import { Readable } from 'node:stream';
+import { DataSource } from 'typeorm';
+import { AuditService } from '../audit/audit.service.ts';
+import { NotFoundError } from '../platform/errors/platform.errors.ts';
+import type { Principal } from '../platform/security/principal.ts';
+import type { JobFile } from './job-file.entity.ts';
+import { JobFilesService } from './job-files.service.ts';
+import { JobNotFinishedError } from './jobs.errors.ts';
+import { JobsService } from './jobs.service.ts';
+
+/** Gives the file that a completed job made to its owner or an administrator. */
+@Injectable()
+export class JobResultsService {
+  constructor(
+    private readonly jobs: JobsService,
+    private readonly files: JobFilesService,
+    private readonly audit: AuditService,
+    private readonly db: DataSource,
+  ) {}
+
+  /** An administrator who downloads another user's result leaves an audit event. */
+  async open(id: string, caller: Principal): Promise<{ file: JobFile; bytes: Readable }> {
+    const { status, resultFileId, type, userId } = await this.jobs.get(id, caller);
+    if (status === 'queued' || status === 'active') throw new JobNotFinishedError();
+    // A cancelled or failed job may have a partial file, which is no result.
+    const file = status === 'completed' && resultFileId ? await this.files.find(resultFileId) : null;
+    if (!file) throw new NotFoundError();
+    if (userId !== caller.userId) {
+      const event = { type: 'job-result-downloaded', userId, data: { jobId: id, jobType: type } } as const;
+      await this.db.transaction((tx) => this.audit.record(event, tx));
+    }
+    return { file, bytes: Readable.from(this.files.read(file)) };
+  }
+}
