@@ -7,9 +7,9 @@ import { accountsOf, importFile, reportOf, startImport } from '../support/import
 import { backends } from '../support/queue-data.ts';
 import { times, until } from '../support/until.ts';
 
-const TAKEN = 'The address has an account.';
-const DUPLICATE = 'An earlier line of the file has the same address.';
-const NO_ADDRESS = 'This is not an e-mail address.';
+const TAKEN = 'An account with this email exists.';
+const DUPLICATE = 'An earlier line of the file has the same email.';
+const NO_ADDRESS = 'This is not a valid email.';
 const BAD_NAME = 'The name must be one line of 1 to 100 characters.';
 const BAD_ROLE = 'The role must be user or admin.';
 const MALFORMED = 'The line has broken quotes or another number of columns than the header.';
