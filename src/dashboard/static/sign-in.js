@@ -22,8 +22,8 @@ async function call(method, path, { token, body } = {}) {
   });
   const content = await answer.json().catch(() => ({}));
   if (answer.ok) return content.data;
-  const { title = answer.statusText, code } = content;
-  throw Object.assign(new Error(title), { status: answer.status, code });
+  const { title = answer.statusText, detail = title, code } = content;
+  throw Object.assign(new Error(detail), { status: answer.status, code });
 }
 
 /** The refresh token stays in its cookie, so that coming back needs no other session. */
