@@ -85,6 +85,7 @@ export class WebhookDeliveriesService {
     const { id: endpointId, userId } = endpoint;
     const event = { id: randomUUIDv7(), type: ping.type, userId, at: new Date(), data, outlivesUser: false };
     return this.deliveries.manager.transaction(async (tx) => {
+      await lockUser(userId, tx);
       const [id] = await this.add([{ event, endpointId }], tx);
       return tx.findOneByOrFail(WebhookDelivery, { id });
     });
@@ -93,6 +94,7 @@ export class WebhookDeliveriesService {
   /** Sends it once more under the same id, with all attempts before it. */
   redeliver(id: string, { userId }: Principal): Promise<WebhookDelivery> {
     return this.deliveries.manager.transaction(async (tx) => {
+      await lockUser(userId, tx);
       const delivery = await tx.findOne(WebhookDelivery, {
         where: { id, endpoint: { userId } },
         relations: { endpoint: true },
@@ -138,6 +140,10 @@ export class WebhookDeliveriesService {
     return this.jobs.enqueueAll(webhookDeliver, inputs, {}, tx);
   }
 }
+
+/** Before the endpoint and its deliveries: see docs/decisions/0033-lock-order-and-retries.md. */
+const lockUser = (id: string, tx: EntityManager) =>
+  tx.query(`SELECT FROM users WHERE id = $1 FOR NO KEY UPDATE`, [id]);
 
 function refuseDisabled({ enabled }: WebhookEndpoint): void {
   if (!enabled) throw new ConflictError({ detail: 'The endpoint is switched off.' });

@@ -96,6 +96,8 @@ export class WebhookEndpointsService {
   /** What was still to be delivered to it goes as well. */
   async delete(id: string, { userId }: Principal): Promise<void> {
     await this.endpoints.manager.transaction(async (tx) => {
+      // The user's row before the endpoint: see docs/decisions/0033-lock-order-and-retries.md.
+      await tx.query(`SELECT FROM users WHERE id = $1 FOR NO KEY UPDATE`, [userId]);
       const { affected } = await tx.delete(WebhookEndpoint, { id, userId });
       if (!affected) throw new NotFoundError();
       await this.record('webhook-endpoint-deleted', { id, userId }, tx);

@@ -25,6 +25,10 @@ export class WebhookEventsService implements OnModuleInit {
   }
 
   private async deliver(events: DomainEvent[], tx: EntityManager): Promise<void> {
+    // The users before their endpoints: see docs/decisions/0033-lock-order-and-retries.md.
+    await tx.query(`SELECT FROM users WHERE id = ANY($1) ORDER BY id FOR NO KEY UPDATE`, [
+      [...new Set(events.map(({ userId }) => userId))],
+    ]);
     const subscribers = await findSubscribers(events, tx);
     const addressed = events.flatMap((event) =>
       subscribers
