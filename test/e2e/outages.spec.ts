@@ -34,7 +34,8 @@ describe('an error that nobody expected', () => {
     });
     expect(answer.body).toEqual({
       type: expect.stringMatching(/\/problems\/INTERNAL$/),
-      title: 'Something went wrong on our side.',
+      title: 'Internal error',
+      detail: 'Something went wrong on our side. If it happens again, report the correlationId.',
       status: 500,
       code: 'INTERNAL',
       instance: '/v1/users/me',

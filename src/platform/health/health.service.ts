@@ -17,7 +17,7 @@ export interface Readiness {
     database: 'up' | 'down';
     migrations: 'current' | 'pending' | 'unknown';
     redis: RedisState | 'unknown';
-    /** Present when the PostgreSQL queue cannot be used. */
+    /** Present when Postgres is up but its queue can't be used. */
     queue?: 'down';
     /** Present when the clock of this process differs from that of Postgres by more than a minute. */
     clock?: 'skewed';
@@ -70,7 +70,7 @@ export class HealthService {
     ]);
     const database = migrations === undefined ? 'down' : 'up';
     const clock = skewMs > CLOCK_SKEW_MAX_MS && { clock: 'skewed' as const };
-    const queue = !isQueueUsable && { queue: 'down' as const };
+    const queue = database === 'up' && !isQueueUsable && { queue: 'down' as const };
     const checks = { database, migrations: migrations ?? 'unknown', redis, ...clock, ...queue } as const;
     return { status: overall(checks), checks };
   }
