@@ -81,7 +81,7 @@ describeInChromium('the jobs of the reference client', () => {
 
       await tab.click('Import users');
 
-      expect(await tab.shows('The file can’t be imported')).toBe(true);
+      expect(await tab.shows('Import file invalid')).toBe(true);
     });
   });
 
