@@ -22,7 +22,7 @@ beforeAll(async () => {
 afterAll(() => app.stop());
 
 describe('an access token', () => {
-  it('says who is calling and nothing more', () => {
+  it('contains the identity of the caller and nothing else', () => {
     const claims = decodeJwt(user.accessToken);
 
     const { iat = 0, exp = 0 } = claims;
@@ -42,11 +42,11 @@ describe('an access token', () => {
     expect(claims['auth_time']).toBeLessThanOrEqual(iat);
   });
 
-  it('names its kind and its key', () => {
+  it('names its token type and its signing key', () => {
     expect(decodeProtectedHeader(user.accessToken)).toEqual({ alg: 'RS256', typ: 'at+jwt', kid: ours.kid });
   });
 
-  it('is one of its kind', async () => {
+  it('has a unique id', async () => {
     const { refreshToken } = await signedIn(app);
 
     const answers = await Promise.all(
@@ -57,7 +57,7 @@ describe('an access token', () => {
     expect(new Set(ids).size).toBe(30);
   });
 
-  it('is taken in whatever case the scheme is written', async () => {
+  it('is accepted with the scheme in any case', async () => {
     const answers = await Promise.all(
       ['Bearer', 'bearer', 'BEARER'].map((scheme) => present(user.accessToken, scheme)),
     );
@@ -65,7 +65,7 @@ describe('an access token', () => {
     expect(answers.map(({ status }) => status)).toEqual([200, 200, 200]);
   });
 
-  it('is taken for half a minute past its end, for clocks that differ', async () => {
+  it('is accepted until 30 s after its expiry, to allow for clock differences', async () => {
     const ended = (secondsAgo: number) => token({ claims: { exp: now() - secondsAgo } });
 
     const [lately, longAgo] = await Promise.all([present(ended(10)), present(ended(61))]);
@@ -73,7 +73,7 @@ describe('an access token', () => {
     expect([lately.status, longAgo.status]).toEqual([200, 401]);
   });
 
-  it('is taken only from the header', async () => {
+  it('is accepted only in the Authorization header', async () => {
     const answers = await Promise.all([
       app.http().get(`/v1/users/me?access_token=${user.accessToken}`),
       app.http().get('/v1/users/me').set('cookie', `access_token=${user.accessToken}`),
@@ -86,8 +86,8 @@ describe('an access token', () => {
   });
 });
 
-describe('a request without a good token', () => {
-  it('is asked for one, with no error where none was sent', async () => {
+describe('a request without a valid token', () => {
+  it('gets a challenge, with no error if it sent no token', async () => {
     const answer = await app.http().get('/v1/users/me');
 
     expect(answer).toMatchObject({ status: 401, body: { code: 'UNAUTHENTICATED' } });
@@ -150,12 +150,12 @@ describe('a request without a good token', () => {
     'is one letter': () => 'x',
     'has two parts': () => 'a.b',
     'has five parts': () => 'a.b.c.d.e',
-    'is of the wrong alphabet': () => 'ä.ö.ü',
+    'uses invalid characters': () => 'ä.ö.ü',
     'is full of dots': () => '.'.repeat(5_000),
   };
 
   it.each(Object.entries(forged))(
-    'is refused, with the error in the challenge: it %s',
+    'is rejected with the error in the challenge: it %s',
     async (_name, forge) => {
       const answer = await present(Buffer.from(forge()).toString('latin1'));
 
@@ -164,7 +164,7 @@ describe('a request without a good token', () => {
     },
   );
 
-  it.each(['jku', 'x5u'])('is refused without a look at where its %s leads', async (name) => {
+  it.each(['jku', 'x5u'])('is rejected without a request to its %s URL', async (name) => {
     const { url, visits, stop } = await listener();
 
     const answer = await present(token({ header: { [name]: url }, key: stranger.privateKey }));
@@ -174,13 +174,13 @@ describe('a request without a good token', () => {
     expect(visits()).toBe(0);
   });
 
-  it('is what it would be with a token made the right way', async () => {
-    // Otherwise all of the above might be refused for one and the same mistake in making them.
+  it('is accepted if the test signs the token correctly', async () => {
+    // Proves that the tokens above are not all rejected for an error in the test itself.
     expect((await present(token({}))).status).toBe(200);
   });
 
   it.each(['', 'Bearer', 'Bearer ', 'Bearer  x', 'Token x', 'x', ','])(
-    'is refused and never a fault of ours: "%s"',
+    'is rejected with 401, not with a server error: "%s"',
     async (authorization) => {
       const answer = await app.http().get('/v1/users/me').set('authorization', authorization);
 
@@ -199,7 +199,7 @@ interface Forgery {
   signature?: string;
 }
 
-/** Our own token but for what is said to be otherwise. */
+/** A valid token, except for the given changes. */
 function token({ header, claims, rawClaims = (json) => json, ...signing }: Forgery): string {
   const text = `${encode({ alg: 'RS256', typ: 'at+jwt', kid: ours.kid, ...header })}.${encode(
     rawClaims(JSON.stringify({ ...decodeJwt(user.accessToken), ...claims })),

@@ -24,7 +24,7 @@ beforeAll(async () => {
 afterAll(() => app.stop());
 
 describe('DELETE /v1/users/me', () => {
-  it('ends the account and its sessions at once', async () => {
+  it('deletes the account and revokes its sessions at once', async () => {
     const user = await signedIn(app);
 
     const answer = await user.delete('/v1/users/me');
@@ -38,7 +38,7 @@ describe('DELETE /v1/users/me', () => {
     });
   });
 
-  it('leaves neither name nor address in the account, and no link that was mailed', async () => {
+  it('removes the name, the email and all email links from the account', async () => {
     const user = await signedIn(app, { displayName: 'Named Person' });
     await app.http().post('/v1/auth/forgot-password').send({ email: user.user.email });
     const token = await app.mailbox.token(user.user.email);
@@ -54,7 +54,7 @@ describe('DELETE /v1/users/me', () => {
     expect(reset).toMatchObject({ status: 400, body: { code: 'TOKEN_INVALID' } });
   });
 
-  it('leaves the address nowhere in the database once its job has run, and other accounts alone', async () => {
+  it('leaves no copy of the email after the job, and changes no other account', async () => {
     const [user, bystander] = [await signedIn(app), await signedIn(app)];
     const newEmail = `${randomUUID()}@example.com`;
     await user.post('/v1/users/me/email', { newEmail, password: PASSWORD });
@@ -64,7 +64,7 @@ describe('DELETE /v1/users/me', () => {
     expect(await storedText(app.db)).toContain(user.user.email);
 
     await user.delete('/v1/users/me');
-    // The one that was started waits until no token of the account can live.
+    // The job itself waits until all access tokens of the account have expired.
     await enqueue(app, userErase, { userId: user.user.id });
     await until(
       async () => (await app.db.query('SELECT 1 FROM users WHERE id = $1', [user.user.id])).length === 0,
@@ -78,7 +78,7 @@ describe('DELETE /v1/users/me', () => {
     expect((await bystander.get('/v1/users/me')).status).toBe(200);
   });
 
-  it('frees the address for a new account of another id, whose owner sees nothing of the old one', async () => {
+  it('frees the email for a new account that sees no data of the old one', async () => {
     const user = await signedIn(app);
     const { email } = user.user;
     await user.delete('/v1/users/me');
@@ -99,7 +99,7 @@ describe('DELETE /v1/users/me', () => {
     expect((await refresh(user)).status).toBe(401);
   });
 
-  it('is not stopped by whoever takes an address that looks like that of a deleted account', async () => {
+  it('succeeds if an account has registered the placeholder email', async () => {
     const user = await signedIn(app);
     const email = `${user.user.id}@deleted.invalid`;
     await app.http().post('/v1/auth/register').send({ email, password: PASSWORD, displayName: 'Squatter' });
@@ -109,7 +109,7 @@ describe('DELETE /v1/users/me', () => {
     expect(answer.status).toBe(204);
   });
 
-  it('leaves nothing that registering with its remains could find', async () => {
+  it('makes the placeholder email useless for registration', async () => {
     const user = await signedIn(app);
     await user.delete('/v1/users/me');
     const email = `${user.user.id}@deleted.invalid`;
@@ -123,7 +123,7 @@ describe('DELETE /v1/users/me', () => {
     expect(answers.map(({ status }) => status)).toEqual([202, 202, 202]);
   });
 
-  it('is for who signed in within ten minutes', async () => {
+  it('needs a sign-in within the last ten minutes', async () => {
     const user = await signedIn(app);
 
     const old = await signedInSince(user, TEN_MINUTES + 1).delete('/v1/users/me');
@@ -133,7 +133,7 @@ describe('DELETE /v1/users/me', () => {
     expect(recent.status).toBe(204);
   });
 
-  it('waits for no lock on an administrator', async () => {
+  it('does not wait for a lock on an administrator', async () => {
     const admin = await signedIn(app, { role: 'admin' });
     const user = await signedIn(app);
     const other = app.db.createQueryRunner();
@@ -147,7 +147,7 @@ describe('DELETE /v1/users/me', () => {
     expect(response.status).toBe(204);
   });
 
-  it('happens once when it is asked for many times at once', async () => {
+  it('deletes the account once for parallel requests', async () => {
     const user = await signedIn(app);
 
     const answers = await Promise.all(times(5, () => user.delete('/v1/users/me')));
@@ -162,7 +162,7 @@ describe('DELETE /v1/users/me', () => {
     expect(events).toHaveLength(1);
   });
 
-  it('stops the jobs of the account', async () => {
+  it('cancels the jobs of the account', async () => {
     const user = await signedIn(app);
     await app.db.query(
       `INSERT INTO jobs (id, type, user_id, input, correlation_id, available_at)
@@ -177,8 +177,8 @@ describe('DELETE /v1/users/me', () => {
   });
 });
 
-describe('the job that erases the rest', () => {
-  it('waits until no access token can live, since sessions are known as ended by their rows', async () => {
+describe('the user-erase job', () => {
+  it('waits until all access tokens have expired, because revocation needs the session rows', async () => {
     const user = await signedIn(app);
 
     await user.delete('/v1/users/me');
@@ -191,7 +191,7 @@ describe('the job that erases the rest', () => {
     expect(seconds).toBeGreaterThan(app.config.ACCESS_TOKEN_SECONDS + 60);
   });
 
-  it('is not run before its time by whoever promotes it in the queue', async () => {
+  it('does not run early if an administrator promotes it in the queue', async () => {
     const user = await signedIn(app);
     await user.delete('/v1/users/me');
     const { id, availableAt } = await createJob(app, {
@@ -212,7 +212,7 @@ describe('the job that erases the rest', () => {
     expect(await app.db.query('SELECT 1 FROM users WHERE id = $1', [user.user.id])).toHaveLength(1);
   });
 
-  it('is not given up after twenty failures, since the data would stay', async () => {
+  it('is still retried after twenty failures', async () => {
     const user = await signedIn(app);
     await user.delete('/v1/users/me');
     await app.db.query(
@@ -235,8 +235,8 @@ describe('the job that erases the rest', () => {
   });
 });
 
-describe('an account that was deleted', () => {
-  it('is gone for administrators too', async () => {
+describe('a deleted account', () => {
+  it('is not found by administrators either', async () => {
     const [user, admin] = [await signedIn(app), await signedIn(app, { role: 'admin' })];
     await user.delete('/v1/users/me');
 
@@ -252,7 +252,7 @@ describe('an account that was deleted', () => {
 });
 
 describe('the last administrator', () => {
-  it('can’t delete the own account, nor can the last two at once', async () => {
+  it('can’t delete their own account, nor can the last two in parallel', async () => {
     const alone = await TestApp.start();
     try {
       const admins = [await signedIn(alone, { role: 'admin' }), await signedIn(alone, { role: 'admin' })];
@@ -274,7 +274,7 @@ const signIn = (email: string, password = PASSWORD) =>
 
 const refresh = ({ refreshToken }: SignedIn) => app.http().post('/v1/auth/refresh').send({ refreshToken });
 
-/** The same session, as if it had begun so many seconds ago. */
+/** Moves the start of the session this many seconds into the past. */
 function signedInSince(user: SignedIn, seconds: number) {
   const { kid, privateKey } = app.api.get(KeyRing).active;
   const claims = decodeJwt(user.accessToken);

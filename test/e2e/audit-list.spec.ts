@@ -21,7 +21,7 @@ interface Event {
 }
 
 describe('GET /v1/audit-events', () => {
-  it('is for administrators', async () => {
+  it('is for administrators only', async () => {
     const user = await signedIn(app);
 
     const answers = [await app.http().get('/v1/audit-events'), await user.get('/v1/audit-events')];
@@ -29,7 +29,7 @@ describe('GET /v1/audit-events', () => {
     expect(answers.map(({ status }) => status)).toEqual([401, 403]);
   });
 
-  it('pages from the newest, each once', async () => {
+  it('lists each event once, newest first', async () => {
     const user = await signedIn(app);
     for (const _ of times(6, () => 0)) await signIn(user);
     const all = await eventsOf(user);
@@ -79,7 +79,7 @@ describe('GET /v1/audit-events', () => {
     expect((await admin.get(`/v1/audit-events?${query}`)).status).toBe(status);
   });
 
-  it('takes a cursor for the filters it was made with', async () => {
+  it('accepts a cursor only with the filters it was created for', async () => {
     const { body } = await admin.get('/v1/audit-events?limit=1');
 
     const answer = await admin.get(`/v1/audit-events?limit=1&type=sign-in&cursor=${body.meta.nextCursor}`);
@@ -88,7 +88,7 @@ describe('GET /v1/audit-events', () => {
   });
 });
 
-/** Those of an account, from the newest. */
+/** The events of an account, newest first. */
 async function eventsOf({ user }: SignedIn): Promise<Event[]> {
   const { body } = await admin.get(`/v1/audit-events?limit=100&userId=${user.id}`);
   return body.data;

@@ -30,7 +30,7 @@ interface Event {
   createdAt: string;
 }
 
-/** What somebody does; the answer to it carries the correlation id. */
+/** An action that is audited. Its response carries the correlation id. */
 type Act = (user: SignedIn) => PromiseLike<{ headers: Record<string, string> }>;
 
 const ACTS: [type: string, act: Act, expected: Partial<Event>][] = [
@@ -58,7 +58,7 @@ const ACTS: [type: string, act: Act, expected: Partial<Event>][] = [
 ];
 
 describe('webhook endpoints', () => {
-  it('leave a trace when they are made and deleted, and with each new secret', async () => {
+  it('are audited when they are created, deleted or get a new secret', async () => {
     const owner = await signedIn(app);
     const { id } = await createEndpoint(owner, 'https://example.com/hooks');
 
@@ -82,7 +82,7 @@ describe('webhook endpoints', () => {
 
 describe('an audit event', () => {
   it.each(ACTS)(
-    'tells once who did what, from where and in which request: %s',
+    'records the actor, the action, the source and the request once: %s',
     async (type, act, expected) => {
       const user = await signedIn(app);
 
@@ -110,8 +110,8 @@ describe('an audit event', () => {
     },
   );
 
-  it('is tested here for each type, but for those of the providers and of what is no account', () => {
-    // The last two have tests of their own.
+  it('is tested here for each type, except identity and webhook events', () => {
+    // Other tests cover these two kinds.
     const tested = new Set([...ACTS.map(([type]) => type), 'jobs-redriven', 'sign-in-blocked']);
 
     expect(auditEventTypes.filter((type) => !tested.has(type) && !/^(identity|webhook)-/.test(type))).toEqual(
@@ -119,7 +119,7 @@ describe('an audit event', () => {
     );
   });
 
-  it('tells of an attempt on an address without an account, and not of which', async () => {
+  it('records a failed sign-in for an unknown email, without the email', async () => {
     const email = `${randomUUID()}@example.com`;
 
     const { headers } = await app.http().post('/v1/auth/login').send({ email, password: PASSWORD });
@@ -129,7 +129,7 @@ describe('an audit event', () => {
     expect(JSON.stringify(body)).not.toContain(email);
   });
 
-  it('is not there when what it would tell of was undone', async () => {
+  it('is not stored if the transaction rolls back', async () => {
     const user = await signedIn(app);
     await app.db.query('UPDATE users SET password_hash = NULL WHERE id = $1', [user.user.id]);
     const before = await eventsOf(user);
@@ -141,7 +141,7 @@ describe('an audit event', () => {
     expect(added).toEqual(['sign-in-failed']);
   });
 
-  it('holds no secret and no address', async () => {
+  it('contains no secret and no email', async () => {
     const rows = await app.db.query('SELECT * FROM audit_events');
 
     const text = JSON.stringify(rows);
@@ -168,7 +168,7 @@ describe('the table of audit events', () => {
     expect(after).toBe(before);
   });
 
-  it('keeps the events of an account that is gone', async () => {
+  it('keeps the events of a deleted account', async () => {
     const user = await signedIn(app);
     await user.delete('/v1/users/me');
     await app.db.query('DELETE FROM users WHERE id = $1', [user.user.id]);
@@ -177,7 +177,7 @@ describe('the table of audit events', () => {
   });
 });
 
-/** Those of an account, from the newest. */
+/** The events of an account, newest first. */
 async function eventsOf({ user }: SignedIn): Promise<Event[]> {
   const { body } = await admin.get(`/v1/audit-events?limit=100&userId=${user.id}`);
   return body.data;
@@ -185,7 +185,7 @@ async function eventsOf({ user }: SignedIn): Promise<Event[]> {
 
 const sid = ({ accessToken }: SignedIn): string => String(decodeJwt(accessToken)['sid']);
 
-/** From the device that the event is to name. */
+/** Sends the request from the device that the event must name. */
 const post = (path: string, body: object) => app.http().post(path).set('user-agent', DEVICE).send(body);
 
 const signIn = ({ user }: SignedIn, password = PASSWORD) =>

@@ -70,7 +70,7 @@ describe('POST /v1/auth/login', () => {
       took.wrong.push(await timeOf(() => login(email, `wrong password ${round}`)));
     }
 
-    // Without the same work it would be a tenth.
+    // Without the password hash, the response would take a tenth of the time.
     const ratio = median(took.unknown) / median(took.wrong);
     expect(ratio).toBeGreaterThan(0.5);
     expect(ratio).toBeLessThan(2);

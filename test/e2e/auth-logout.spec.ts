@@ -13,7 +13,7 @@ beforeAll(async () => {
 afterAll(() => app.stop());
 
 describe('POST /v1/auth/logout', () => {
-  it('ends this session at once and leaves the others', async () => {
+  it('revokes this session at once and keeps the others', async () => {
     const user = await signedIn(app);
     const elsewhere = await login(app, user.user.email, 'correct horse battery');
 
@@ -30,7 +30,7 @@ describe('POST /v1/auth/logout', () => {
     expect((await refresh(elsewhere.refreshToken)).status).toBe(200);
   });
 
-  it('refuses every access token of the session, those of earlier refreshes too', async () => {
+  it('rejects all access tokens of the session, also those from earlier refreshes', async () => {
     const user = await signedIn(app);
     const { body } = await refresh(user.refreshToken);
 
@@ -40,14 +40,14 @@ describe('POST /v1/auth/logout', () => {
     expect((await bearer(user.accessToken)).status).toBe(401);
   });
 
-  it('needs a token', async () => {
+  it('needs an access token', async () => {
     const answer = await app.http().post('/v1/auth/logout');
 
     expect(answer).toMatchObject({ status: 401, body: { code: 'UNAUTHENTICATED' } });
     expect(answer.headers['www-authenticate']).toBe('Bearer');
   });
 
-  it('is heard of by other instances within a second or so, and by those that start later', async () => {
+  it('reaches other instances within about a second, and instances that start later', async () => {
     const other = await app.startAnother();
     const user = await signedIn(app);
     expect((await user.get('/v1/users/me', other)).status).toBe(200);
@@ -56,14 +56,14 @@ describe('POST /v1/auth/logout', () => {
 
     await until(
       async () => (await user.get('/v1/users/me', other)).status === 401,
-      'the other instance to refuse the token',
+      'the other instance to reject the token',
       2_000,
     );
     const later = await app.startAnother();
     expect((await user.get('/v1/users/me', later)).status).toBe(401);
   });
 
-  it('leaves nothing alive when it races refreshes', async () => {
+  it('leaves no valid token when it runs in parallel with refreshes', async () => {
     const users = await Promise.all(times(20, () => signedIn(app)));
 
     const races = await Promise.all(

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { randomInt, randomUUID } from 'node:crypto';
 
 const LETTERS = 'abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789$%&/()=?';
-/** Letter and accent, which make one character in the normal form. */
+/** A letter and a combining accent: one character in NFC. */
 const DECOMPOSED = [...'aeiou'].flatMap((letter) =>
   [...'\u0300\u0301\u0302'].map((accent) => letter + accent),
 );
@@ -82,7 +82,7 @@ describe('a new password', () => {
   });
 });
 
-/** Without a pattern that would make it a common one. */
+/** Contains no pattern that counts as a common password. */
 function picked(count: number, from: string[]): string {
   return times(count, () => from[randomInt(from.length)]).join('');
 }

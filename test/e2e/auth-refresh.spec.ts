@@ -17,7 +17,7 @@ beforeAll(async () => {
 afterAll(() => app.stop());
 
 describe('POST /v1/auth/refresh', () => {
-  it('gives a new pair for the same session', async () => {
+  it('returns a new token pair for the same session', async () => {
     const user = await signedIn(app);
 
     const answer = await refresh(user.refreshToken);
@@ -32,7 +32,7 @@ describe('POST /v1/auth/refresh', () => {
     expect((await refresh(refreshToken)).status).toBe(200);
   });
 
-  it('gives parallel refreshes of one token the same successor', async () => {
+  it('returns the same new token to parallel refreshes of one token', async () => {
     const { refreshToken, accessToken } = await signedIn(app);
 
     const answers = await Promise.all(times(50, () => refresh(refreshToken)));
@@ -44,7 +44,7 @@ describe('POST /v1/auth/refresh', () => {
     expect((await refresh([...successors][0])).status).toBe(200);
   });
 
-  it('gives who lost the answer the same successor again, within the grace', async () => {
+  it('returns the same new token again within the grace period', async () => {
     const { refreshToken } = await signedIn(app);
     const lost = await refresh(refreshToken);
 
@@ -53,7 +53,7 @@ describe('POST /v1/auth/refresh', () => {
     expect(retried.body.data.refreshToken).toBe(lost.body.data.refreshToken);
   });
 
-  it('keeps no refresh token, and nothing that one could be made from alone', async () => {
+  it('stores no refresh token and nothing that is enough to create one', async () => {
     const { refreshToken } = await signedIn(app);
     const { body } = await refresh(refreshToken);
 
@@ -68,8 +68,8 @@ describe('POST /v1/auth/refresh', () => {
   });
 });
 
-describe('a refresh token that was used before', () => {
-  it('ends the session once the grace is over, and no other session', async () => {
+describe('a reused refresh token', () => {
+  it('revokes only its session after the grace period', async () => {
     const user = await signedIn(app);
     const elsewhere = await signInAgain(app, user.user.email, 'correct horse battery');
     const { body: successor } = await refresh(user.refreshToken);
@@ -90,7 +90,7 @@ describe('a refresh token that was used before', () => {
     expect((await refresh(elsewhere.refreshToken)).status).toBe(200);
   });
 
-  it('ends the session within the grace too when it is not the one before the current', async () => {
+  it('revokes the session within the grace period too if it is older than the previous token', async () => {
     const user = await signedIn(app);
     const first = await refresh(user.refreshToken);
     await refresh(first.body.data.refreshToken);
@@ -101,7 +101,7 @@ describe('a refresh token that was used before', () => {
     expect(await sessionOf(user.accessToken)).toMatchObject({ revoked_reason: 'reuse' });
   });
 
-  it('is told in the log by its session, and not by itself', async () => {
+  it('is logged with its session id, without the token', async () => {
     const user = await signedIn(app);
     await refresh(user.refreshToken);
     await age(user, 'rotated_at', '11 seconds');
@@ -115,7 +115,7 @@ describe('a refresh token that was used before', () => {
     expect(log.text()).not.toContain(user.refreshToken);
   });
 
-  it('needs a grace of at least a second, so that parallel requests are not taken for reuse', async () => {
+  it('needs a grace period of at least 1 s, so that parallel requests don’t count as reuse', async () => {
     const starting = TestApp.start({ settings: { REFRESH_GRACE_SECONDS: '0' } });
 
     await expect(starting).rejects.toThrow('REFRESH_GRACE_SECONDS');
@@ -153,7 +153,7 @@ describe('a session', () => {
     expect(after.last_used_at.getTime()).toBeGreaterThanOrEqual(before.last_used_at.getTime());
   });
 
-  it('is not to be refreshed while its account is suspended', async () => {
+  it('can’t be refreshed while its account is suspended', async () => {
     const user = await signedIn(app);
     await app.db.query(`UPDATE users SET status = 'suspended' WHERE id = $1`, [user.user.id]);
 
@@ -164,7 +164,7 @@ describe('a session', () => {
   });
 });
 
-describe('a refresh token that we did not make', () => {
+describe('a forged refresh token', () => {
   const forgeries: Record<string, (token: Buffer, other: Buffer) => Buffer> = {
     'has another MAC': (token) => flip(token, token.length - 1),
     'claims another counter': (token) => flip(token, 19),
@@ -178,7 +178,7 @@ describe('a refresh token that we did not make', () => {
     'is empty of a MAC': (token) => Buffer.concat([token.subarray(0, 20), Buffer.alloc(32)]),
   };
 
-  it.each(Object.entries(forgeries))('is refused and ends nothing: it %s', async (_name, forge) => {
+  it.each(Object.entries(forgeries))('is rejected and revokes no session: it %s', async (_name, forge) => {
     const [user, other] = await Promise.all([signedIn(app), signedIn(app)]);
     const bytes = [user, other].map(({ refreshToken }) => Buffer.from(refreshToken, 'base64url'));
 
@@ -199,11 +199,11 @@ describe('a refresh token that we did not make', () => {
 
     const answer = await refresh(spelled);
 
-    // The other alphabet may spell some tokens the same.
+    // Some tokens are identical in both base64 alphabets.
     expect(answer.status).toBe(spelled === refreshToken ? 200 : 401);
   });
 
-  it('includes one of a counter that is still to come', async () => {
+  it('is rejected if its counter is in the future', async () => {
     const user = await signedIn(app);
     const { id: sessionId, salt } = await sessionOf(user.accessToken);
     const early = makeRefreshToken({ sessionId, counter: 1 }, salt, app.api.get(MacService));
@@ -214,7 +214,7 @@ describe('a refresh token that we did not make', () => {
     expect((await refresh(user.refreshToken)).status).toBe(200);
   });
 
-  it('can be made neither with the salt of the database alone nor with our secret alone', async () => {
+  it('needs both the salt in the database and the secret', async () => {
     const user = await signedIn(app);
     const { id: sessionId, salt } = await sessionOf(user.accessToken);
     const otherSecret = new MacService({ SECRET_KEYS: [Buffer.alloc(32, 1).toString('base64')] } as never);
@@ -228,7 +228,7 @@ describe('a refresh token that we did not make', () => {
     expect(await sessionOf(user.accessToken)).toMatchObject({ revoked_at: null, rotation_counter: 0 });
   });
 
-  it('includes what is meant for something else', async () => {
+  it('is rejected if it is signed for another purpose', async () => {
     const { accessToken } = await signedIn(app);
 
     const answer = await refresh(accessToken.slice(0, 200));
@@ -247,7 +247,7 @@ async function sessionOf(accessToken: string) {
   return row;
 }
 
-/** Moves a time of the session into the past. */
+/** Moves a timestamp of the session into the past. */
 const age = ({ accessToken }: SignedIn, column: string, by: string) =>
   app.db.query(`UPDATE sessions SET ${column} = ${column} - $2::interval WHERE id = $1`, [
     decodeJwt(accessToken)['sid'],

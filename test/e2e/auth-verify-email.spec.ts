@@ -133,7 +133,7 @@ describe('POST /v1/auth/verify-email', () => {
 });
 
 // Account pre-hijacking: Sudhodanan and Paverd, USENIX Security 2022.
-describe('an email that somebody else has registered', () => {
+describe('an email that another person has registered', () => {
   const STRANGERS = 'what a stranger chose';
   const OWNERS = 'what the owner chose';
 

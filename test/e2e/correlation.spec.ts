@@ -30,7 +30,7 @@ afterAll(async () => {
 });
 
 describe('the correlation id of a request', () => {
-  it('is in its answer, its job, the webhook that tells of the end, and each line of both logs', async () => {
+  it('is in its response, its job, the webhook about the job, and each line of both logs', async () => {
     const who = await signedIn(app);
     await createEndpoint(who, receiver.url('/ended'), { eventTypes: ['job.completed'] });
 
