@@ -31,7 +31,7 @@ describe('a permanent fault of DATABASE_URL', () => {
     [withParameters(database.url, { sslmode: 'require' }), /Postgres offers no TLS/],
     [
       withParameters(database.url, { sslmode: 'verify-full', sslrootcert: '/nowhere/ca.pem' }),
-      /certificate file in DATABASE_URL can't be read/,
+      /DATABASE_URL: a file in sslrootcert, sslcert or sslkey cannot be read/,
     ],
     [withParameters(tls.url, { sslmode: 'verify-full' }), /certificate of Postgres can't be verified/],
     [
@@ -41,13 +41,11 @@ describe('a permanent fault of DATABASE_URL', () => {
   ];
 
   it.each(['main', 'worker', 'migrate'] as const)('ends %s.js with one sentence', async (name) => {
-    for (const [url, sentence] of faults()) {
-      const { exit, output } = await run(name, url);
+    const runs = await Promise.all(faults().map(([url]) => run(name, url)));
 
-      expect(exit.code).toBe(1);
-      expect(output).toMatch(sentence);
-      expect(output).not.toMatch(/\n +at /);
-    }
+    expect(runs.map(({ exit }) => exit.code)).toEqual([1, 1, 1, 1]);
+    faults().forEach(([, sentence], index) => expect(runs[index]?.output).toMatch(sentence));
+    for (const { output } of runs) expect(output).not.toMatch(/\n +at /);
   });
 
   it('is not an unknown certificate with sslmode=require', async () => {

@@ -67,7 +67,7 @@ describeInChromium('the reference client and the providers', () => {
     await tab.click('Sign in with Apple');
     await tab.click('Deny');
 
-    expect(await tab.shows('The provider was not allowed to tell who you are.')).toBe(true);
+    expect(await tab.shows('You denied access at the provider.')).toBe(true);
     expect(await tab.showsSignIn()).toBe(true);
   });
 
@@ -76,7 +76,7 @@ describeInChromium('the reference client and the providers', () => {
 
     await tab.page.goto(`${client.origin}/reference-client/?code=${'x'.repeat(43)}`);
 
-    expect(await tab.shows('The token is not valid')).toBe(true);
+    expect(await tab.shows('The token is invalid or has expired.')).toBe(true);
     expect(await tab.shows(email)).toBe(true);
   });
 
