@@ -13,7 +13,7 @@ let dashboard: Dashboard;
 
 beforeAll(async () => {
   app = await TestApp.start({ settings: { PUBLIC_URL: OWN, CORS_ORIGINS: 'https://app.example.com' } });
-  // One of them is always left.
+  // The API never deletes the last administrator.
   await signedIn(app, { role: 'admin' });
   dashboard = await Dashboard.open(app);
 });
@@ -21,7 +21,7 @@ beforeAll(async () => {
 afterAll(() => app.stop());
 
 describe('POST /v1/admin/queues/session', () => {
-  it('gives an administrator a cookie for a quarter of an hour that no script and no other site can use', async () => {
+  it('sets a cookie for 15 minutes that scripts and other sites can’t use', async () => {
     const answer = await dashboard.admin.post(SESSION);
 
     expect(answer.status).toBe(204);
@@ -33,7 +33,7 @@ describe('POST /v1/admin/queues/session', () => {
     );
   });
 
-  it('gives nobody else one', async () => {
+  it('sets no cookie for other callers', async () => {
     const user = await signedIn(app);
 
     const answers = [await app.http().post(SESSION), await user.post(SESSION)];
@@ -44,7 +44,7 @@ describe('POST /v1/admin/queues/session', () => {
 });
 
 describe('DELETE /v1/admin/queues/session', () => {
-  it('takes the cookie away, whoever asks', async () => {
+  it('deletes the cookie for any caller', async () => {
     const user = await signedIn(app);
 
     for (const request of [
@@ -90,7 +90,7 @@ describe('the cookie of the dashboard', () => {
     },
   );
 
-  it('is refused with a problem document, and with a page where a browser wants one', async () => {
+  it('is rejected with a problem document, or with a page for a browser', async () => {
     const forScript = await app.http().get(`${BOARD}/api/queues`);
     const forPerson = await app.http().get(BOARD).set('accept', 'text/html,application/xhtml+xml');
 
@@ -102,7 +102,7 @@ describe('the cookie of the dashboard', () => {
     expect(forPerson.text).not.toMatch(/<script(?![^>]+src=)|<style|\sstyle=|\son\w+=/);
   });
 
-  it('is of no use once changed, expired or made for something else', async () => {
+  it('is rejected if it is changed, expired or signed for another purpose', async () => {
     const [name, value = ''] = dashboard.cookie.split('=');
     const [sessionId, expiresAt, mac = ''] = value.split('.');
     const macs = new MacService(app.api.get(Config));
@@ -137,12 +137,12 @@ describe('the cookie of the dashboard', () => {
     ['was suspended', (admin, other) => other.patch(accountOf(admin), { status: 'suspended' }), 401],
     ['is no administrator any more', (admin, other) => other.patch(accountOf(admin), { role: 'user' }), 401],
     [
-      'lost the role in the database alone',
+      'lost the role only in the database',
       (admin) => app.db.query(`UPDATE users SET role = 'user' WHERE id = $1`, [admin.user.id]),
       403,
     ],
     [
-      'has a session that ended longer ago than access tokens live',
+      'has a session that ended before all access tokens expired',
       (admin) =>
         app.db.query(`UPDATE sessions SET revoked_at = now() - interval '1 hour' WHERE user_id = $1`, [
           admin.user.id,
@@ -162,7 +162,7 @@ describe('the cookie of the dashboard', () => {
   });
 });
 
-describe('what changes something', () => {
+describe('a dashboard request that changes data', () => {
   const PAUSE = '/api/queues/user-erase/pause';
 
   it.each<Record<string, string>>([
@@ -188,7 +188,7 @@ describe('what changes something', () => {
     expect(answer).toMatchObject({ status: 403, body: { code: 'FORBIDDEN' } });
   });
 
-  it('is logged, with who did it', async () => {
+  it('is logged with the administrator', async () => {
     const log = captureLogs(app.api);
 
     await dashboard.put(PAUSE);
@@ -198,16 +198,16 @@ describe('what changes something', () => {
     expect(line).toMatchObject({ action: 'pause', queueName: 'user-erase', userId: user.id });
   });
 
-  it('is refused without the cookie, whatever the page', async () => {
+  it('is rejected without the cookie from any page', async () => {
     const answer = await app.http().put(`${BOARD}${PAUSE}`).set('sec-fetch-site', 'same-origin');
 
     expect(answer).toMatchObject({ status: 401, body: { code: 'UNAUTHENTICATED' } });
   });
 });
 
-describe('the answers of the dashboard', () => {
+describe('the responses of the dashboard', () => {
   it.each(['', '/queue/mail-send', '/api/queues', '/static/favicon.ico'])(
-    'can be framed by nobody, and are kept by nobody who shares: %s',
+    'forbid framing and shared caching: %s',
     async (path) => {
       const { status, headers } = await dashboard.get(path);
 
@@ -222,18 +222,18 @@ describe('the answers of the dashboard', () => {
     },
   );
 
-  it('load nothing from elsewhere', async () => {
+  it('load nothing from other origins', async () => {
     expect((await dashboard.get('')).text).not.toMatch(/https?:\/\//);
   });
 
-  it('are no part of the API that is described', async () => {
+  it('are not part of the OpenAPI document', async () => {
     const { body } = await app.http().get('/openapi.json');
 
     const paths = Object.keys(body.paths as object).filter((path) => path.includes('queues'));
     expect(paths).toEqual([SESSION]);
   });
 
-  it('say what is unknown as everywhere else', async () => {
+  it('have the usual problem document for an unknown path', async () => {
     expect((await app.http().get(`${BOARD}/nothing`)).body).toMatchObject({ status: 404, code: 'NOT_FOUND' });
     const answer = await app.http().post(BOARD);
     expect([answer.status, answer.headers['allow']]).toEqual([405, 'GET, HEAD']);

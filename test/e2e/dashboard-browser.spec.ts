@@ -18,13 +18,13 @@ describeInChromium.each(backends)('the dashboard in a browser, on %s', (backend)
   let chromium: Browser;
   let context: BrowserContext;
   let page: Page;
-  /** Exceptions, what the browser has refused, and what came from elsewhere: there must be none. */
+  /** Exceptions, blocked resources and requests to other origins. Must stay empty. */
   let complaints: string[];
 
   beforeAll(async () => {
     const port = await freePort();
     origin = `http://localhost:${port}`;
-    // Without a worker: what is started waits.
+    // No worker runs, so jobs stay queued.
     app = await TestApp.start({ backend, settings: { PUBLIC_URL: origin, REFERENCE_CLIENT: 'false' } });
     await app.api.listen(port, 'localhost');
     chromium = await startChromium();
@@ -43,7 +43,7 @@ describeInChromium.each(backends)('the dashboard in a browser, on %s', (backend)
     page.setDefaultTimeout(PATIENCE_MS);
     page.on('pageerror', (error) => complaints.push(String(error)));
     page.on('console', (message) => {
-      // The first answers are refusals, which a browser logs.
+      // The browser logs the first responses, which are 401.
       const isAnswer = message.text().startsWith('Failed to load resource');
       if (message.type() === 'error' && !isAnswer) complaints.push(message.text());
     });
@@ -70,7 +70,7 @@ describeInChromium.each(backends)('the dashboard in a browser, on %s', (backend)
 
   const link = (name: string) => page.getByRole('link', { name }).first();
 
-  it('asks for an administrator, and shows the queues and what waits in them', async () => {
+  it('asks for an administrator and shows the queues with their waiting jobs', async () => {
     await signIn('admin');
 
     await link('mail-send').waitFor();
@@ -81,11 +81,11 @@ describeInChromium.each(backends)('the dashboard in a browser, on %s', (backend)
     expect(complaints).toEqual([]);
   });
 
-  it('pauses and resumes a queue, and says what it is not for', async () => {
+  it('pauses and resumes a queue and rejects unsupported actions', async () => {
     await signIn('admin');
     await link('mail-send').click();
     const act = async (name: string) => {
-      // The page has asked anew, and nothing is left of what was open before.
+      // The page has reloaded its data and closed the open menu.
       await page.getByRole('link', { name: /Waiting\s*3/i }).waitFor();
       await page.getByRole('dialog').waitFor({ state: 'detached' });
       await page.locator('main [aria-haspopup=menu]').first().click();
@@ -103,7 +103,7 @@ describeInChromium.each(backends)('the dashboard in a browser, on %s', (backend)
     expect(complaints).toEqual([]);
   });
 
-  it('comes back without a password where somebody is still signed in', async () => {
+  it('opens again without a password while the user is signed in', async () => {
     await signIn('admin');
     await link('mail-send').waitFor();
     await context.clearCookies({ name: '__Host-dashboard' });
@@ -116,7 +116,7 @@ describeInChromium.each(backends)('the dashboard in a browser, on %s', (backend)
     expect(complaints).toEqual([]);
   });
 
-  it('says so to somebody who is no administrator, and leaves nobody signed in', async () => {
+  it('shows an error to a user who is not an administrator, and signs them out', async () => {
     await signIn('user');
 
     await page.getByRole('alert').getByText('This account is not an administrator’s.').waitFor();
@@ -124,7 +124,7 @@ describeInChromium.each(backends)('the dashboard in a browser, on %s', (backend)
     expect(complaints).toEqual([]);
   });
 
-  it('says so to somebody with a wrong password, who can try again at once', async () => {
+  it('shows an error for a wrong password and allows another attempt at once', async () => {
     await signIn('admin', 'not the password');
 
     await page.getByRole('alert').getByText('Email or password is wrong.').waitFor();
@@ -132,7 +132,7 @@ describeInChromium.each(backends)('the dashboard in a browser, on %s', (backend)
     expect(complaints).toEqual([]);
   });
 
-  it('signs out, and is closed from then on', async () => {
+  it('needs a new sign-in after signing out', async () => {
     await signIn('admin');
     await link('mail-send').waitFor();
 

@@ -6,7 +6,7 @@ import { redisUrl, type RedisServer, startRedis } from '../support/redis.ts';
 import { TcpProxy } from '../support/tcp-proxy.ts';
 import { times, until } from '../support/until.ts';
 
-/** Longer than any answer may take, and far shorter than a wait for ever. */
+/** Longer than the slowest allowed response, to detect requests that hang. */
 const PATIENCE_MS = 12_000;
 
 const paths = ['/api/queues', '/api/queues/mail-send/any-id'];
@@ -31,7 +31,7 @@ let app: TestApp;
   const isBack = (dashboard: Dashboard) =>
     until(async () => (await dashboard.get('/api/queues')).status === 200, 'the queues to be shown again');
 
-  it('is gone, says so soon, and shows the queues again once it is back', async () => {
+  it('is gone: responds with an error quickly and recovers when it is back', async () => {
     redis = await startRedis();
     app = await TestApp.start({ settings: { REDIS_URL: redis.url } });
     const dashboard = await Dashboard.open(app);
@@ -44,7 +44,7 @@ let app: TestApp;
     await isBack(dashboard);
   });
 
-  it('answers nothing, says so soon, and shows the queues again once it does', async () => {
+  it('does not respond: returns an error quickly and recovers later', async () => {
     redis = await startRedis();
     app = await TestApp.start({ settings: { REDIS_URL: redis.url } });
     const dashboard = await Dashboard.open(app);
@@ -57,7 +57,7 @@ let app: TestApp;
     await isBack(dashboard);
   });
 
-  it('was not there when the API started, says so soon, and shows the queues once it is', async () => {
+  it('was missing at startup: returns an error quickly and recovers later', async () => {
     const port = await freePort();
     app = await TestApp.start({ settings: { REDIS_URL: `redis://127.0.0.1:${port}` } });
     const dashboard = await Dashboard.open(app);
@@ -70,7 +70,7 @@ let app: TestApp;
 });
 
 describe('the dashboard, when PostgreSQL is gone', () => {
-  it('says so soon, and lets the administrator in again once it is back', async () => {
+  it('returns an error quickly and accepts the administrator again when it is back', async () => {
     const proxy = await TcpProxy.start();
     app = await TestApp.start({ settings: (url) => ({ DATABASE_URL: proxy.to(url) }) });
     const dashboard = await Dashboard.open(app);
@@ -85,7 +85,7 @@ describe('the dashboard, when PostgreSQL is gone', () => {
   });
 });
 
-/** What is answered meanwhile, whether it came soon, and whether it tells more than it should. */
+/** The response during the outage, its speed, and whether it leaks details. */
 async function refusals(dashboard: Dashboard) {
   const startedAt = Date.now();
   const asked = [...paths.map((path) => dashboard.get(path)), dashboard.put('/api/queues/mail-send/pause')];

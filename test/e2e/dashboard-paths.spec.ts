@@ -15,7 +15,7 @@ beforeAll(async () => {
 
 afterAll(() => app.stop());
 
-describe('the dashboard, with a path in disguise', () => {
+describe('the dashboard with unusual path spellings', () => {
   const paths = [
     '/admin/queues',
     '/admin/queues/',
@@ -51,7 +51,7 @@ describe('the dashboard, with a path in disguise', () => {
     '/admin/queues/api/queues#/health/live',
   ];
 
-  it.each(paths)('is closed to strangers: %s', async (path) => {
+  it.each(paths)('rejects anonymous callers: %s', async (path) => {
     for (const method of ['GET', 'HEAD', 'OPTIONS', 'POST', 'PUT', 'PATCH', 'DELETE']) {
       const answer = await send(method, path);
       expect([method, answer]).toEqual([method, expect.stringMatching(/^HTTP\/1\.1 (40[0145]|204|415) /)]);
@@ -59,7 +59,7 @@ describe('the dashboard, with a path in disguise', () => {
     }
   });
 
-  it.each(paths)('is closed to the page that a stranger is shown: %s', async (path) => {
+  it.each(paths)('rejects requests of the sign-in page: %s', async (path) => {
     const answer = await send('GET', path, ['Accept: text/html']);
 
     expect(answer).toMatch(/^HTTP\/1\.1 40[014] /);
@@ -75,7 +75,7 @@ describe('the dashboard, with a path in disguise', () => {
     expect(await send('GET', '/admin/queues/api/queues', [header])).toMatch(/^HTTP\/1\.1 401 /);
   });
 
-  it('gives nothing but its files to whoever is let in', async () => {
+  it('serves only its own files to an administrator', async () => {
     for (const path of [
       '/static/%2e%2e/index.ejs',
       '/static/..%2f..%2fpackage.json',
@@ -86,7 +86,7 @@ describe('the dashboard, with a path in disguise', () => {
     }
   });
 
-  /** Byte for byte as it stands here, which clients don't do. */
+  /** Sends the path unchanged; HTTP clients would normalize it. */
   const send = (method: string, path: string, headers: string[] = []): Promise<string> => {
     const { port } = app.api.getHttpServer().address() as AddressInfo;
     const lines = [`${method} ${path} HTTP/1.1`, 'Host: localhost', ...headers, 'Connection: close', '', ''];

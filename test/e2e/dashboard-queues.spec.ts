@@ -28,8 +28,8 @@ describe.each(backends)('the queues of the dashboard on %s', (backend) => {
 
   afterAll(() => app.stop());
 
-  it('are all types of jobs there are, in an API that runs none of them', async () => {
-    // A process of its own has loaded what the API loads, and nothing of the worker.
+  it('include all job types in an API process without workers', async () => {
+    // The separate process loads the modules of the API and none of the worker.
     const api = await app.startAnother();
 
     const { body } = await app.http(api).get('/admin/queues/api/queues').set('cookie', dashboard.cookie);
@@ -40,11 +40,11 @@ describe.each(backends)('the queues of the dashboard on %s', (backend) => {
     expect(ofWorker).toContain(mailSend.type);
   });
 
-  it('run nothing while they are paused, and everything once they are resumed', async () => {
+  it('run no job while they are paused and all jobs when they are resumed', async () => {
     expect((await dashboard.put(`/api/queues/${TYPE}/pause`)).status).toBe(200);
     const jobs = await Promise.all(times(3, () => startScripted(app, completeWithMark)));
     await until(async () => (await dashboard.counts(TYPE))['waiting'] === 3, 'the jobs to wait in the queue');
-    // What another queue has run meanwhile, this one would have, too.
+    // A job in another queue has completed, so an unpaused queue would have run this one.
     const other = await startScripted(app, completeWithMark, { definition: scriptedPatient });
     await untilJob(app, other.id, 'completed');
 
@@ -91,7 +91,7 @@ describe.each(backends)('the queues of the dashboard on %s', (backend) => {
     expect((await untilJob(app, job.id, 'completed')).attempts).toBe(2);
   });
 
-  it('show ids, and nothing of what a job is about', async () => {
+  it('show ids and no job data', async () => {
     const secret = `secret-${randomUUID()}@example.com`;
     const job = await startScripted(
       app,
@@ -140,7 +140,7 @@ describe.each(backends)('the queues of the dashboard on %s', (backend) => {
     expect(answer).toMatchObject({ status: 403, body: { error: { key: 'ERRORS.FORBIDDEN' } } });
   });
 
-  it('are one that is known, or a 404', async () => {
+  it('respond with 404 for an unknown queue', async () => {
     expect((await dashboard.put('/api/queues/of-nobody/pause')).status).toBe(404);
     expect((await dashboard.get(`/api/queues/${TYPE}/${randomUUID()}`)).status).toBe(404);
   });

@@ -201,7 +201,7 @@ describe('POST /v1/auth/confirm-email-change', () => {
     expect(answer).toMatchObject({ status: 400, body: { code: 'TOKEN_INVALID' } });
   });
 
-  it('rejects a token if the password was reset meanwhile', async () => {
+  it('rejects a token if the password was reset after the request', async () => {
     const user = await signedIn(app);
     const newEmail = makeEmail();
     const token = await tokenFor(user, newEmail);

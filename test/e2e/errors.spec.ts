@@ -16,18 +16,18 @@ afterAll(() => app.stop());
 
 const UUID = '01890a5d-ac96-774b-bcce-b302099a8057';
 
-describe('every refusal', () => {
+describe('every error response', () => {
   const refusals = {
     'an unknown route': () => app.http().get('/v1/nothing-here'),
     'a method that the route lacks': () => app.http().delete('/v1/auth/login'),
     'a body that is not JSON': () => login('{"email":'),
-    'a body of another type': () => login('email=a', 'application/x-www-form-urlencoded'),
+    'a body of an unsupported type': () => login('email=a', 'application/x-www-form-urlencoded'),
     'a body that is too large': () => login(JSON.stringify({ email: 'x'.repeat(200_000) })),
     'an address that is too long': () => app.http().get(`/v1/users?email=${'x'.repeat(9_000)}`),
     'an address that is malformed': () => app.http().get('/v1/users/%zz'),
     'fields that are missing': () => login('{}'),
     'no token': () => app.http().get('/v1/users/me'),
-    'a token that is none': () => app.http().get('/v1/users/me').set('authorization', 'Bearer nonsense'),
+    'a malformed token': () => app.http().get('/v1/users/me').set('authorization', 'Bearer nonsense'),
     'the wrong role': () => user.get('/v1/users'),
     'wrong credentials': () => login('{"email":"nobody@example.com","password":"not the password"}'),
     'a refresh token that is none': () => app.http().post('/v1/auth/refresh').send({ refreshToken: 'x' }),
@@ -54,7 +54,7 @@ describe('every refusal', () => {
     expect(answer.headers['x-correlation-id']).toMatch(/^[\w.-]{1,128}$/);
   });
 
-  it.each(Object.entries(refusals))('leads with its type to its description: %s', async (_name, request) => {
+  it.each(Object.entries(refusals))('links to its description with its type: %s', async (_name, request) => {
     const { body: problem } = await request();
 
     const description = await app.http().get(new URL(problem.type).pathname);
@@ -64,7 +64,7 @@ describe('every refusal', () => {
     expect(description.body.data).toMatchObject({ code, status, title });
   });
 
-  it('leaves the query, which may hold secrets, out of the instance', async () => {
+  it('omits the query string, which may contain secrets, from the instance', async () => {
     const answer = await app.http().get('/v1/nothing-here?token=secret');
 
     expect(answer.body.instance).toBe('/v1/nothing-here');
@@ -90,7 +90,7 @@ describe('GET /problems', () => {
     }
   });
 
-  it('knows no code that does not exist', async () => {
+  it('responds with 404 for an unknown code', async () => {
     const answer = await app.http().get('/problems/NO_SUCH_CODE');
 
     expect(answer).toMatchObject({ status: 404, body: { code: 'NOT_FOUND' } });
@@ -108,7 +108,7 @@ describe('a route that does not exist', () => {
   );
 
   it.each(['not-a-uuid', '1', '01890a5d', `${UUID}0`, '..%2f..', "';DROP%20TABLE%20users;--", '%00'])(
-    'and an id that can not be one look alike: %s',
+    'responds the same as a route with an invalid id: %s',
     async (id) => {
       const answer = await admin.get(`/v1/users/${id}`);
 

@@ -12,7 +12,7 @@ beforeAll(async () => {
 afterAll(() => app.stop());
 
 describe('GET /health/live', () => {
-  it('tells that the process turns, and of which version it is', async () => {
+  it('reports that the process is alive, and its version', async () => {
     const answer = await app.http().get('/health/live');
 
     expect(answer.status).toBe(200);
@@ -21,7 +21,7 @@ describe('GET /health/live', () => {
 });
 
 describe('GET /health/ready', () => {
-  it('tells what the API works with, and nothing of where that is', async () => {
+  it('reports the state of each dependency without its location', async () => {
     const answer = await app.http().get('/health/ready');
 
     expect(answer.status).toBe(200);
@@ -31,7 +31,7 @@ describe('GET /health/ready', () => {
     });
   });
 
-  it('is not ready for a schema that is older than the code', async () => {
+  it('is 503 if the schema is older than the code', async () => {
     const [last] = await app.db.query('SELECT * FROM migrations ORDER BY id DESC LIMIT 1');
     await app.db.query('DELETE FROM migrations WHERE id = $1', [last.id]);
 
@@ -49,7 +49,7 @@ describe('GET /health/ready', () => {
     await until(async () => (await app.http().get('/health/ready')).status === 200, 'the API to be ready');
   });
 
-  it('is 503 when the clock is more than a minute off, and a warning is logged from 5 s on', async () => {
+  it('is 503 with a clock error above 60 s, and logs a warning from 5 s', async () => {
     const skewed = (ms: number) =>
       app.startAnother({
         NODE_OPTIONS: `--import ${join(import.meta.dirname, '../support/skewed-clock.js')}`,
@@ -68,7 +68,7 @@ describe('GET /health/ready', () => {
     expect(unusable.body).toMatchObject({ status: 'unavailable', checks: { clock: 'skewed' } });
   });
 
-  it('makes no table by being asked', async () => {
+  it('creates no migrations table', async () => {
     await app.db.query('ALTER TABLE migrations RENAME TO migrations_elsewhere');
 
     const answer = await until(async () => {
@@ -85,7 +85,7 @@ describe('GET /health/ready', () => {
     await until(async () => (await app.http().get('/health/ready')).status === 200, 'the API to be ready');
   });
 
-  it.each(['/health/live', '/health/ready'])('is for machines that have no token: %s', async (path) => {
+  it.each(['/health/live', '/health/ready'])('needs no token: %s', async (path) => {
     const answers = await Promise.all([
       app.http().get(path),
       app.http().get(path).set('authorization', 'Bearer nonsense'),

@@ -14,11 +14,11 @@ beforeAll(async () => {
 
 afterAll(() => app.stop());
 
-describe('every answer', () => {
+describe('every response', () => {
   const answers = {
     'a success': () => app.http().get('/'),
     'an answer to a signed-in user': () => user.get('/v1/users/me'),
-    'an answer without a body': () => user.get('/v1/users/me').set('if-none-match', '*'),
+    'a response without a body': () => user.get('/v1/users/me').set('if-none-match', '*'),
     'a refusal': () => app.http().get('/v1/users/me'),
     'an unknown route': () => app.http().get('/nothing'),
     'a malformed address': () => app.http().get('/v1/users/%zz'),
@@ -61,13 +61,13 @@ describe('every answer', () => {
     expect(headers['x-correlation-id']).toMatch(/^[0-9a-f-]{36}$/);
   });
 
-  it('takes an id of 128 characters', async () => {
+  it('accepts an id of 128 characters', async () => {
     const { headers } = await app.http().get('/').set('x-correlation-id', 'x'.repeat(128));
 
     expect(headers['x-correlation-id']).toBe('x'.repeat(128));
   });
 
-  it.each(['/v1/users/me', '/', '/nothing', '/health/ready'])('is not to be kept: %s', async (path) => {
+  it.each(['/v1/users/me', '/', '/nothing', '/health/ready'])('must not be cached: %s', async (path) => {
     const { headers } = await user.get(path);
 
     expect(headers['cache-control']).toBe('no-store');
@@ -89,7 +89,7 @@ describe('every answer', () => {
 });
 
 describe('a page of another origin', () => {
-  it('may call the API where its origin is listed', async () => {
+  it('may call the API if its origin is listed', async () => {
     const [preflighted, called] = await Promise.all([
       preflight(FRIEND),
       app.http().get('/').set('origin', FRIEND),
@@ -106,7 +106,7 @@ describe('a page of another origin', () => {
     expect(called.headers['access-control-expose-headers']).toContain('x-correlation-id');
   });
 
-  it('may read the refusal of its call', async () => {
+  it('may read the error response', async () => {
     const answer = await app.http().get('/v1/users/me').set('origin', FRIEND);
 
     expect(answer.status).toBe(401);
@@ -128,13 +128,13 @@ describe('a page of another origin', () => {
 
     expect(preflighted.headers).not.toHaveProperty('access-control-allow-origin');
     expect(called.headers).not.toHaveProperty('access-control-allow-origin');
-    // Otherwise a cache could give this answer to a page that is listed.
+    // Otherwise, a cache could return this response to a page of a listed origin.
     expect(called.headers['vary']).toMatch(/origin/i);
   });
 });
 
 describe('HEAD', () => {
-  it('answers like GET, without the body', async () => {
+  it('responds like GET, without the body', async () => {
     const [head, get] = await Promise.all([
       app.http().head('/.well-known/jwks.json'),
       app.http().get('/.well-known/jwks.json'),
@@ -147,7 +147,7 @@ describe('HEAD', () => {
 });
 
 describe('GET /', () => {
-  it('tells what this is, and its links lead somewhere', async () => {
+  it('describes the API with working links', async () => {
     const { body } = await app.http().get('/');
 
     expect(body.data).toMatchObject({ name: expect.any(String), version: expect.stringMatching(/^\d+\./) });

@@ -38,7 +38,7 @@ describe.each(backends)('GET /v1/jobs/{id}/events on %s', (backend) => {
     source.of('progress').map(({ data }) => `${data.status} ${data.progress}`);
   const asOwner = () => ({ userId: owner.user.id });
 
-  it('tells of a run from where it is to its end, on every instance', async () => {
+  it('streams the state of a job until it completes, on every instance', async () => {
     const [begun, done] = [door(), door()];
     const job = await startScripted(
       app,
@@ -70,7 +70,7 @@ describe.each(backends)('GET /v1/jobs/{id}/events on %s', (backend) => {
     }
   });
 
-  it('tells of a change long before it would look by itself', async () => {
+  it('sends a change long before the next poll', async () => {
     const { opened: isOpen, open } = door();
     const job = await startScripted(app, () => isOpen, asOwner());
     await untilJob(app, job.id, 'active');
@@ -85,7 +85,7 @@ describe.each(backends)('GET /v1/jobs/{id}/events on %s', (backend) => {
     expect(Date.now() - completedAt).toBeLessThan(1_000);
   });
 
-  it('tells of a change that nobody announced', async () => {
+  it('sends a change that was not published', async () => {
     const job = await createJob(app, asOwner());
     const source = await watch(job.id);
     await source.untilReceived('progress');
@@ -96,7 +96,7 @@ describe.each(backends)('GET /v1/jobs/{id}/events on %s', (backend) => {
     expect(source.of('progress').at(-1)?.data).toMatchObject({ status: 'failed', error: { code: 'X' } });
   });
 
-  it('ends with how the job failed', async () => {
+  it('ends with the error of a failed job', async () => {
     const job = await startScripted(
       app,
       () => Promise.reject(new UnrecoverableJobError('NO', 'It can’t be.')),
@@ -126,7 +126,7 @@ describe.each(backends)('GET /v1/jobs/{id}/events on %s', (backend) => {
     );
   });
 
-  it('tells of a job that has ended, and ends', async () => {
+  it('sends the state of a finished job and ends', async () => {
     const job = await createJob(app, { ...asOwner(), status: 'completed', progress: 100 });
 
     const source = await watch(job.id);
@@ -145,7 +145,7 @@ describe.each(backends)('GET /v1/jobs/{id}/events on %s', (backend) => {
     expect(await source.untilEnded()).toBe('deleted');
   });
 
-  it('is 404 for the job of another, one that does not exist, and what is no id', async () => {
+  it('is 404 for the job of another user, an unknown id and an invalid id', async () => {
     const [job, stranger] = [await createJob(app, asOwner()), await signedIn(app)];
 
     const answers = await Promise.all(
@@ -157,7 +157,7 @@ describe.each(backends)('GET /v1/jobs/{id}/events on %s', (backend) => {
     );
   });
 
-  it('is open to an administrator', async () => {
+  it('allows an administrator', async () => {
     const job = await createJob(app, asOwner());
 
     const source = await watch(job.id, await signedIn(app, { role: 'admin' }));
@@ -175,7 +175,7 @@ describe.each(backends)('GET /v1/jobs/{id}/events on %s', (backend) => {
     expect(await source.untilEnded()).toBe('session-ended');
   });
 
-  it('ends when an administrator who watches the job of another is one no longer', async () => {
+  it('ends when an administrator loses the role while watching the job of another user', async () => {
     const [boss, watcher] = [await signedIn(app, { role: 'admin' }), await signedIn(app, { role: 'admin' })];
     const job = await createJob(app, asOwner());
     const sources = [await watch(job.id, watcher), await watch(job.id, watcher, other.url)];
@@ -186,7 +186,7 @@ describe.each(backends)('GET /v1/jobs/{id}/events on %s', (backend) => {
     expect(ends).toEqual(['session-ended', 'session-ended']);
   });
 
-  it('leaves the notifications of the same user open, however many jobs they watch', async () => {
+  it('keeps the notification stream of the user open for any number of job streams', async () => {
     const [who, job] = await ownJobOfSomebody();
     const notifications = await EventSource.open(`${here}/v1/notifications/stream`, who.accessToken);
     opened.push(notifications);

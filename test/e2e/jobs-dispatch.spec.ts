@@ -20,7 +20,7 @@ import {
 } from '../support/scripted-jobs.ts';
 import { times, until } from '../support/until.ts';
 
-describe.each(backends)('the hand-over on %s', (backend) => {
+describe.each(backends)('job dispatch on %s', (backend) => {
   let app: TestApp;
 
   beforeAll(async () => {
@@ -46,10 +46,10 @@ describe.each(backends)('the hand-over on %s', (backend) => {
     expect(await marksOf(app, [job])).toEqual([1]);
   });
 
-  it('runs a retried job at once, though the queue still holds an entry of it for later', async () => {
+  it('runs a retried job at once, even if the queue has a delayed entry for it', async () => {
     const owner = await signedIn(app);
     const job = await createScripted(app, completeWithMark, { userId: owner.user.id, status: 'cancelled' });
-    // As it stays behind where the queue was away when the job was cancelled.
+    // Such an entry remains if the queue was unavailable during the cancellation.
     const queue = app.api.get(QueueBackend).queue(job.type);
     await queue.add(job.type, {}, { jobId: job.id, delay: 600_000 });
 
@@ -59,7 +59,7 @@ describe.each(backends)('the hand-over on %s', (backend) => {
     expect(await marksOf(app, [job])).toEqual([1]);
   });
 
-  it('starts nothing for a transaction that was rolled back', async () => {
+  it('starts no job when the transaction rolls back', async () => {
     let runs = 0;
     const count = script(async () => void (runs += 1));
 
@@ -70,12 +70,12 @@ describe.each(backends)('the hand-over on %s', (backend) => {
       }),
     ).rejects.toThrow('rolled back');
 
-    // Long enough for a job that did get out: the one that is started after it has run.
+    // A later job has completed, so an earlier dispatched job would have run too.
     await untilJob(app, (await startScripted(app, completeWithMark)).id, 'completed');
     expect(runs).toBe(0);
   });
 
-  it('starts what a savepoint kept and not what another one took back', async () => {
+  it('starts the job of a released savepoint, not of one that rolled back', async () => {
     const ran: string[] = [];
     const note = (text: string) => script(async () => void ran.push(text));
 
@@ -93,7 +93,7 @@ describe.each(backends)('the hand-over on %s', (backend) => {
     expect(ran).toEqual(['kept']);
   });
 
-  it('waits for the outer transaction, not for the savepoint', async () => {
+  it('dispatches after the outer transaction commits, not after the savepoint', async () => {
     const { opened, open } = door();
     let runs = 0;
     const committed = app.db.transaction(async (tx) => {
@@ -117,13 +117,13 @@ describe.each(backends)('the hand-over on %s', (backend) => {
     expect([runsBefore, runs]).toEqual([0, 1]);
   });
 
-  it('refuses to start a job outside of a transaction', async () => {
+  it('throws if a job is started outside a transaction', async () => {
     const started = enqueue(app, scripted, script(completeWithMark), { tx: app.db.manager });
 
     await expect(started).rejects.toThrow('open transaction');
   });
 
-  it('finds the rows that a crash has left between commit and hand-over, each once', async () => {
+  it('dispatches each job once after a crash between commit and dispatch', async () => {
     const jobs = await Promise.all(times(100, () => createScripted(app, completeWithMark)));
 
     await untilCompleted(jobs);
@@ -131,7 +131,7 @@ describe.each(backends)('the hand-over on %s', (backend) => {
     expect(await marksOf(app, jobs)).toEqual(times(100, () => 1));
   });
 
-  it('loses nothing and starts nothing twice when the queue forgets everything', async () => {
+  it('loses no job and runs none twice when the queue loses all data', async () => {
     const runs = new Map<string, number>();
     const jobs = await Promise.all(
       times(150, () =>
@@ -154,7 +154,7 @@ describe.each(backends)('the hand-over on %s', (backend) => {
     expect(ended.filter(({ stalls }) => stalls > 0)).toEqual([]);
   });
 
-  it('hands over thousands of forgotten rows within seconds', async () => {
+  it('dispatches thousands of pending jobs within seconds', async () => {
     const { id: scriptId } = await createScripted(app, completeWithMark, { status: 'cancelled' });
     const inserted = `INSERT INTO jobs (id, type, input, correlation_id, available_at, created_at)
       SELECT gen_random_uuid(), type, input, correlation_id, available_at, created_at
@@ -163,13 +163,13 @@ describe.each(backends)('the hand-over on %s', (backend) => {
 
     await until(
       async () => (await app.db.getRepository(Job).countBy({ status: In(['queued', 'active']) })) === 0,
-      'the backlog to be worked off',
+      'the backlog to be dispatched',
     );
 
     expect(new Set(await marksOf(app, jobs))).toEqual(new Set([1]));
   });
 
-  it('is not disturbed by rows whose type no handler knows', async () => {
+  it('ignores jobs of an unknown type', async () => {
     const strangers = await Promise.all(
       times(20, (n) => createJob(app, { type: `not:a:queue:${n}`, availableAt: new Date(0) })),
     );

@@ -25,7 +25,7 @@ describe.each(backends)('the lease of a job on %s', (backend) => {
 
   afterAll(() => app.stop());
 
-  /** What another worker does that takes the job over, and then dies of it: its heart has long stopped. */
+  /** Simulates another worker that claims the job and crashes: its heartbeat is long overdue. */
   const loseLease = (id: string) =>
     app.db.query(
       `UPDATE jobs SET lease = gen_random_uuid(), stalls = stalls + 1, heartbeat_at = now() - interval '1 hour'
@@ -33,7 +33,7 @@ describe.each(backends)('the lease of a job on %s', (backend) => {
       [id],
     );
 
-  it('keeps a run that was given up from finishing: its effects roll back, and happen once', async () => {
+  it('rolls back a run whose lease has expired, so that its effects happen once', async () => {
     const { opened, open } = door();
     const late: string[] = [];
     const job = await startScripted(app, async (ctx) => {
@@ -54,7 +54,7 @@ describe.each(backends)('the lease of a job on %s', (backend) => {
     expect(await marksOf(app, [job])).toEqual([1]);
   });
 
-  it('is lost too often only in a row: a run that ended in order starts the count anew', async () => {
+  it('counts only consecutive stalls: a run that ends normally resets the count', async () => {
     const job = await createScripted(
       app,
       async (ctx) => {
@@ -70,7 +70,7 @@ describe.each(backends)('the lease of a job on %s', (backend) => {
     });
   });
 
-  it('tells a run that it was given up by its signal', async () => {
+  it('aborts the signal of a run that lost it', async () => {
     let reason = '';
     const job = await startScripted(app, async (ctx) => {
       if (ctx.job.stalls > 0) return completeWithMark(ctx);
@@ -85,7 +85,7 @@ describe.each(backends)('the lease of a job on %s', (backend) => {
     expect(reason).toBe('LeaseLostError');
   });
 
-  it('refuses a transaction that begins after it was lost', async () => {
+  it('rejects a transaction that starts after its loss', async () => {
     const { opened, open } = door();
     const job = await startScripted(app, async (ctx) => {
       if (ctx.job.stalls > 0) return completeWithMark(ctx);
@@ -101,7 +101,7 @@ describe.each(backends)('the lease of a job on %s', (backend) => {
     expect(await marksOf(app, [job])).toEqual([1]);
   });
 
-  it('fails a job whose worker was lost five times, without running it again', async () => {
+  it('fails a job after five stalls without running it again', async () => {
     let runs = 0;
     const overrides = { status: 'active' as const, attempts: 1, stalls: 4, heartbeatAt: new Date(0) };
     const job = await createScripted(app, async () => void (runs += 1), overrides);
@@ -111,7 +111,7 @@ describe.each(backends)('the lease of a job on %s', (backend) => {
     expect([errorCode, stalls, attempts, runs]).toEqual(['WORKER_STALLED', 5, 1, 0]);
   });
 
-  it('ends a job that was cancelled before its worker was lost', async () => {
+  it('cancels a stalled job whose cancellation was requested before', async () => {
     const overrides = { status: 'active' as const, cancelRequestedAt: new Date(), heartbeatAt: new Date(0) };
     const job = await createScripted(app, completeWithMark, overrides);
 
@@ -131,7 +131,7 @@ describe.each(backends)('a worker that is closed on %s', (backend) => {
     await createMarks(app);
   };
 
-  it('lets a running job end', async () => {
+  it('lets a running job finish', async () => {
     await start({ SHUTDOWN_DEADLINE_SECONDS: '25' });
     const { opened, open } = door();
     const job = await startScripted(app, (ctx) => opened.then(() => completeWithMark(ctx)));
@@ -145,7 +145,7 @@ describe.each(backends)('a worker that is closed on %s', (backend) => {
     expect(await marksOf(app, [job])).toEqual([1]);
   });
 
-  it('hands back a job that ignores its end; it counts no attempt, and another worker runs it', async () => {
+  it('releases a job that ignores its signal, counts no attempt, and another worker runs it', async () => {
     await start({ SHUTDOWN_DEADLINE_SECONDS: '3' });
     const { opened, open } = door();
     const runs: number[] = [];
@@ -168,7 +168,7 @@ describe.each(backends)('a worker that is closed on %s', (backend) => {
     expect(await marksOf(app, [job])).toEqual([1]);
   });
 
-  it('leaves a long queue to the others, who run each job once', async () => {
+  it('leaves queued jobs to other workers, which run each job once', async () => {
     await start({});
     await app.startWorker();
     const jobs = await Promise.all(Array.from({ length: 100 }, () => startScripted(app, completeWithMark)));

@@ -15,7 +15,7 @@ describe.each(backends)('the queue on %s', (backend) => {
 
   afterAll(() => app.stop());
 
-  it('holds the ids of jobs and nothing of what they are about', async () => {
+  it('contains job ids and no job data', async () => {
     const admin = await signedIn(app, { role: 'admin', displayName: 'Canary Name' });
     const { secret } = await createEndpoint(admin, 'https://canary-receiver.example.com/hook');
     await rename(admin, 'Canary Renamed');
