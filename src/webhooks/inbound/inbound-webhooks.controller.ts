@@ -15,7 +15,7 @@ const SOURCE_MAX = 64;
 
 const acceptedWebhookSchema = z
   .object({ status: z.literal('accepted') })
-  .meta({ id: 'AcceptedWebhook', description: 'The same answer for an event that was sent before.' });
+  .meta({ id: 'AcceptedWebhook', description: 'A repeated event gets the same response.' });
 
 @ApiTags('Webhooks')
 @Controller({ path: 'webhooks', version: '1' })
@@ -24,8 +24,8 @@ export class InboundWebhooksController {
 
   @Post(':source')
   @Endpoint({
-    summary: 'Tell us of something that has happened elsewhere',
-    description: 'Signed as the source does it: `github`, `apple`, or `standard` (Standard Webhooks).',
+    summary: 'Receive a webhook',
+    description: 'Accepts signed events from `github`, `apple` or `standard` (Standard Webhooks).',
     status: 202,
     returns: item(acceptedWebhookSchema),
     errors: [WebhookSignatureInvalidError],

@@ -48,8 +48,8 @@ export class WebhookEndpointsController {
 
   @Post()
   @Endpoint({
-    summary: 'Be told of events at an address',
-    description: 'The answer holds the secret that signs what is sent. It is not shown again.',
+    summary: 'Create a webhook endpoint',
+    description: 'The response contains the secret that signs the deliveries. It is shown only once.',
     status: 201,
     returns: item(webhookEndpointWithSecretSchema),
     errors: [ForbiddenError, LimitReachedError],
@@ -99,7 +99,7 @@ export class WebhookEndpointsController {
   @Delete(':id')
   @Endpoint({
     summary: 'Delete a webhook endpoint',
-    description: 'What was not delivered yet never will be.',
+    description: 'Pending deliveries are deleted too.',
   })
   async deleteWebhookEndpoint(@Param('id', ID) id: string, @CurrentUser() caller: Principal) {
     await this.endpoints.delete(id, caller);
@@ -107,8 +107,9 @@ export class WebhookEndpointsController {
 
   @Post(':id/rotate-secret')
   @Endpoint({
-    summary: 'Change the secret of a webhook endpoint',
-    description: 'For 24 hours what is sent is signed with the old one as well.',
+    summary: 'Rotate the secret of a webhook endpoint',
+    description:
+      'Deliveries are signed with both secrets for 24 hours. In that time the request returns the same new secret again.',
     status: 200,
     returns: item(webhookEndpointWithSecretSchema),
   })
@@ -124,7 +125,7 @@ export class WebhookEndpointsController {
 
   @Post(':id/ping')
   @Endpoint({
-    summary: 'Send a webhook endpoint something to try it',
+    summary: 'Send a test event to a webhook endpoint',
     status: 202,
     returns: item(webhookDeliverySchema),
     errors: [ConflictError],

@@ -28,7 +28,7 @@ export const webhookEndpointSchema = z
   .meta({ id: 'WebhookEndpoint' });
 
 export const webhookEndpointWithSecretSchema = webhookEndpointSchema
-  .extend({ secret: z.string().describe('Shown this once. It signs what is sent.') })
+  .extend({ secret: z.string().describe('Signs the deliveries. Shown only when it is created or rotated.') })
   .meta({ id: 'WebhookEndpointWithSecret' });
 
 /** Which events there are is known when all features are loaded. */

@@ -104,26 +104,33 @@ export class WebhookEndpointsService {
     });
   }
 
-  /** Both secrets sign for a day, so that the receiver can change over at any moment. One before those is over at once. */
-  async rotateSecret(id: string, caller: Principal): Promise<WithSecret> {
-    const { userId } = caller;
-    const { secret, encrypted } = this.secrets.make(id);
-    const endpoint = await this.endpoints.manager.transaction(async (tx) => {
-      const { affected } = await tx.update(
+  /**
+   * Both secrets sign for 24 hours, so that the receiver can switch at any time. A repeated call in that time returns
+   * the same new secret: a third one would replace a secret that the receiver may still use.
+   */
+  async rotateSecret(id: string, { userId }: Principal): Promise<WithSecret> {
+    return this.endpoints.manager.transaction(async (tx) => {
+      const before = await tx.findOne(WebhookEndpoint, {
+        where: { id, userId },
+        lock: { mode: 'for_no_key_update' },
+      });
+      if (!before) throw new NotFoundError();
+      const pending = this.secrets.pendingOf(before);
+      if (pending !== null) return { ...before, secret: pending };
+      const { secret, encrypted } = this.secrets.make(id);
+      await tx.update(
         WebhookEndpoint,
-        { id, userId },
+        { id },
         {
           secret: encrypted,
-          previousSecret: () => 'secret',
+          previousSecret: before.secret,
           previousSecretExpiresAt: new Date(Date.now() + SECRET_OVERLAP_MS),
           version: () => 'version + 1',
         },
       );
-      if (!affected) throw new NotFoundError();
       await this.record('webhook-secret-rotated', { id, userId }, tx);
-      return tx.findOneByOrFail(WebhookEndpoint, { id });
+      return { ...(await tx.findOneByOrFail(WebhookEndpoint, { id })), secret };
     });
-    return { ...endpoint, secret };
   }
 
   /** Whoever takes over an account may have its events sent to themselves: that leaves a trace. */

@@ -24,9 +24,14 @@ export class WebhookSecrets {
    * before is left out then, so that a rotation heals an endpoint whose key is gone.
    */
   liveOf({ id, secret, previousSecret, previousSecretExpiresAt }: Stored): string[] {
-    const isOverlap = previousSecretExpiresAt !== null && previousSecretExpiresAt > new Date();
-    const previous = isOverlap && previousSecret ? this.readable(id, previousSecret) : null;
+    const previous =
+      previousSecret && isInFuture(previousSecretExpiresAt) ? this.readable(id, previousSecret) : null;
     return [this.encryption.decrypt(placeOf(id), secret), ...(previous ? [previous] : [])];
+  }
+
+  /** The new secret while the previous one still signs too. Null otherwise, or if no key decrypts it. */
+  pendingOf({ id, secret, previousSecretExpiresAt }: Stored): string | null {
+    return isInFuture(previousSecretExpiresAt) ? this.readable(id, secret) : null;
   }
 
   /** The same under the newest key; a previous secret that can't be read is given up. Null where the secret can't. */
@@ -48,3 +53,5 @@ export class WebhookSecrets {
 }
 
 const placeOf = (endpointId: string): string => `webhook_endpoints.secret:${endpointId}`;
+
+const isInFuture = (time: Date | null): boolean => time !== null && time > new Date();
