@@ -39,7 +39,7 @@ export function enqueue<Input>(
 export const jobRow = (app: TestApp, id: string): Promise<Job> =>
   app.db.getRepository(Job).findOneByOrFail({ id });
 
-/** Waits until the job has one of the statuses, and gives its row. */
+/** Waits until the job has one of the statuses. Returns its row. */
 export function untilJob(app: TestApp, id: string, ...statuses: Job['status'][]): Promise<Job> {
   return until(
     async () => {

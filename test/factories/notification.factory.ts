@@ -21,7 +21,7 @@ export function notify(
   return tx ? create(tx) : app.db.transaction(create);
 }
 
-/** As an instance of a newer release would, which knows more types. */
+/** Creates a type that only a newer release knows. */
 export async function insertUnknownNotification(app: TestApp, userId: string): Promise<void> {
   await app.db.query(
     `INSERT INTO notifications (id, user_id, type, title, body, data)

@@ -11,7 +11,7 @@ export interface TestEndpoint {
   secret: string;
 }
 
-/** An endpoint made through the front door. */
+/** Creates an endpoint through the API. */
 export async function createEndpoint(
   owner: SignedIn,
   url: string,
@@ -22,14 +22,14 @@ export async function createEndpoint(
     eventTypes: ['user.updated'],
     ...fields,
   });
-  if (status !== 201) throw new Error(`No endpoint was made: ${status} ${text}`);
+  if (status !== 201) throw new Error(`Creating the endpoint failed: ${status} ${text}`);
   return (body as { data: TestEndpoint }).data;
 }
 
-/** Makes something happen to the user that their endpoints hear of. */
+/** Changes the user, which is an event for their endpoints. */
 export async function rename(user: SignedIn, displayName = 'New Name'): Promise<void> {
   const { status, text } = await user.patch('/v1/users/me', { displayName });
-  if (status !== 200) throw new Error(`Nothing was changed: ${status} ${text}`);
+  if (status !== 200) throw new Error(`The change failed: ${status} ${text}`);
 }
 
 export const endpointRow = (app: TestApp, id: string): Promise<WebhookEndpoint> =>
@@ -40,7 +40,7 @@ export const deliveriesOf = (app: TestApp, { id }: TestEndpoint): Promise<Webhoo
     .getRepository(WebhookDelivery)
     .find({ where: { endpointId: id }, order: { createdAt: 'ASC', id: 'ASC' } });
 
-/** Deliveries that have ended long ago, as far as their jobs are concerned; gives their event ids. */
+/** Deliveries whose jobs finished long ago. Returns their event ids. */
 export async function createDeliveries(
   app: TestApp,
   endpoint: TestEndpoint,
@@ -60,7 +60,7 @@ export async function createDeliveries(
   return rows.map(({ eventId }) => eventId);
 }
 
-/** Waits until the newest delivery to the endpoint is as described. */
+/** Waits until the newest delivery to the endpoint matches. */
 export function untilDelivery(
   app: TestApp,
   endpoint: TestEndpoint,
@@ -72,11 +72,11 @@ export function untilDelivery(
   }, 'a delivery to be in the state that the test waits for');
 }
 
-/** Lets the time pass that lies before the next attempt. */
+/** Skips the delay before the next attempt. */
 export async function passPause(app: TestApp, { id, jobId }: WebhookDelivery): Promise<void> {
   await app.db.getRepository(WebhookDelivery).update({ id }, { nextAttemptAt: new Date() });
   const queue = app.api.get(QueueBackend).queue('webhook-deliver');
-  // The row says that it waits a moment before the queue does.
+  // The row changes shortly before the queue does.
   await until(
     async () =>
       (await queue.getJob(jobId))?.promote().then(

@@ -30,10 +30,10 @@ describe.each(backends)('the API, with the queue on %s,', (backend) => {
     await smtp.down();
   });
 
-  it('may be killed again and again: what it answered happens once, and what it did not, once or never', async () => {
+  it('survives repeated kills: acknowledged requests take effect once, others at most once', async () => {
     const load = new MixedLoad(system, smtp, 40);
     for (let kill = 0; kill < KILLS; kill += 1) {
-      // At another moment of what it does each time.
+      // Kill at a different moment each time.
       await pause(400 + Math.random() * 300);
       await api.end('SIGKILL');
       api = await system.startApi();
@@ -57,7 +57,7 @@ describe.each(backends)('the API, with the queue on %s,', (backend) => {
     });
   }, 120_000);
 
-  it('may be killed between the commit and the hand-over to the queue', async () => {
+  it('can be killed between the commit and the dispatch to the queue', async () => {
     const resume = await pauseQueue(system);
     const load = new MixedLoad(system, smtp, 40);
     await until(() => load.registrations.accepted.length >= 5, 'answers');

@@ -6,7 +6,7 @@ import { ImportLedger, NO_DIFFERENCES } from './import-ledger.ts';
 import { recordOutcome, seconds } from './outcomes.ts';
 import { forgetQueue } from './queue-control.ts';
 
-/** The queue on PostgreSQL carries far fewer jobs a second. */
+/** The PostgreSQL queue has a much lower throughput. */
 const SIZES = { redis: 10_000, postgres: 2_000 };
 const DRAINED_MS = 120_000;
 const ATTEMPTS = 8;
@@ -26,7 +26,7 @@ describe.each(backends)('a worker on %s', (backend) => {
 
   afterAll(() => system.stop());
 
-  it(`finds ${backlog} jobs that nobody has handed over, and does each once`, async () => {
+  it(`finds ${backlog} undispatched jobs and runs each once`, async () => {
     await system.db.query(
       `WITH webhook AS (
          INSERT INTO inbound_webhooks (id, source, event_id, event_type, payload)
@@ -63,10 +63,10 @@ describe.each(backends)('a worker on %s', (backend) => {
     });
   }, 180_000);
 
-  it('puts a job aside that fails again and again: the others go on, and it is done once it was mended', async () => {
+  it('fails a broken job without blocking others, and completes it after a fix and a retry', async () => {
     const poisoned = new ImportLedger(200);
     const id = await system.import(poisoned.csv);
-    // Between the upload and the run, which the API has just handed over: the file can't be read as text any more.
+    // Corrupt the file after the upload and before the run.
     const broken = await system.db.query(
       `UPDATE job_file_chunks SET data = '\\xff'::bytea || data
        WHERE file_id = (SELECT input_file_id FROM jobs WHERE id = $1)`,
@@ -104,7 +104,7 @@ describe.each(backends)('a worker on %s', (backend) => {
     });
   }, 120_000);
 
-  /** Skips the pauses between its attempts. */
+  /** Skips the delays between its attempts. */
   const failNow = (id: string) =>
     until(
       async () => {

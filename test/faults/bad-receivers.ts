@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { type AddressInfo, createServer } from 'node:net';
 import type { Receiver } from '../support/receiver.ts';
 
-/** What must never be connected to: it counts who does. */
+/** A server that must never receive a connection. Counts connections. */
 export async function startCanary() {
   let connections = 0;
   const server = createServer((socket) => {
@@ -19,13 +19,13 @@ export async function startCanary() {
   };
 }
 
-/** What an attempt at a bad receiver is written down as. */
+/** The recorded result of a delivery attempt. */
 interface Written {
   statusCode: number | null;
   error: string;
 }
 
-/** Each at a path of its own: `/hang`, `/drip` … */
+/** One path per kind of failure: `/hang`, `/drip` … */
 export function misbehave(receiver: Receiver, canaryHost: string): Record<string, Written> {
   receiver.behave('/hang', () => undefined);
   receiver.behave('/drip', (_, response) => {
@@ -58,7 +58,7 @@ export function misbehave(receiver: Receiver, canaryHost: string): Record<string
 
 const GIGABYTE = 1_000_000_000;
 
-/** Answers 200 with a gigabyte at `/flood`; gives the bytes that it got rid of. */
+/** Responds at `/flood` with 200 and a gigabyte. Returns the number of bytes sent. */
 export function flood(receiver: Receiver): () => number {
   let written = 0;
   const chunk = Buffer.alloc(65_536, 'x');

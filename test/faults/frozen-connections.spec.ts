@@ -8,11 +8,11 @@ import { TcpProxy } from '../support/tcp-proxy.ts';
 import { until } from '../support/until.ts';
 import { recordOutcome, seconds } from './outcomes.ts';
 
-/** What the longest wait for news and the check of a silent connection may take together. */
+/** Upper limit for the longest blocking poll plus the check of a silent connection. */
 const PATIENCE_MS = 60_000;
 
 // For Redis see redis-partitions.spec.ts.
-describe('a worker on PostgreSQL whose connections freeze without a word', () => {
+describe('a worker on PostgreSQL whose connections freeze without being closed', () => {
   let proxy: TcpProxy;
   let app: TestApp;
 
@@ -31,7 +31,7 @@ describe('a worker on PostgreSQL whose connections freeze without a word', () =>
   const completes = ({ id }: Job) =>
     until(async () => (await jobRow(app, id)).status === 'completed', 'the run', PATIENCE_MS);
 
-  it('goes on by itself, also where the next job that it knows of is far off', async () => {
+  it('recovers without a restart, also when the next known job is far in the future', async () => {
     await completes(await startScripted(app, async () => undefined));
     const jobs = app.api.get(JobsService);
     const availableAt = new Date(Date.now() + 600_000);

@@ -2,14 +2,14 @@ import { randomBytes } from 'node:crypto';
 import type { System } from '../support/system.ts';
 import { times } from '../support/until.ts';
 
-/** What an import must come to: each line of the file is one entry. */
+/** The expected result of an import, one entry per line of the file. */
 export class ImportLedger {
   readonly csv: string;
   private readonly prefix = `ledger-${randomBytes(4).toString('hex')}-`;
   private readonly faulty: number[];
   private readonly accounts: string[];
 
-  /** Each hundredth line is faulty. */
+  /** Every hundredth line is invalid. */
   constructor(readonly lines: number) {
     const numbers = times(lines, (n) => n + 2);
     this.faulty = numbers.filter((line) => line % 100 === 0);
@@ -20,7 +20,7 @@ export class ImportLedger {
     this.csv = `email,displayName\n${rows.join('\n')}\n`;
   }
 
-  /** Compares with the database and the report: everything that is not as it must be, nothing when all is well. */
+  /** Compares with the database and the report. Returns the differences; empty if there are none. */
   async differences(system: System, jobId: string): Promise<typeof NO_DIFFERENCES> {
     const { rows } = await system.db.query<{ email: string }>(
       'SELECT email FROM users WHERE starts_with(email, $1)',

@@ -10,7 +10,7 @@ import { AS_ASKED, RequestLedger } from './request-ledger.ts';
 
 const PEOPLE = 20;
 const OUTAGE_MS = 600_000;
-/** What the pauses of a mail come to before it has been tried for ten minutes: 1, 2, 4, … 300 s. */
+/** Retry delays of a mail during ten minutes: 1, 2, 4, … 300 s. */
 const ROUNDS_MAX = 15;
 
 describe.each(backends)('the mail server, with the queue on %s,', (backend) => {
@@ -61,7 +61,7 @@ describe.each(backends)('the mail server, with the queue on %s,', (backend) => {
       .map((message) => header(message, 'X-Correlation-Id') ?? '')
       .filter((key) => ledger.entries.some((entry) => entry.key === key));
 
-  /** The clock that mails wait by is put forward to when each is due; resolves to by how much at most. */
+  /** Moves the clock of each waiting mail forward to its due time. Resolves to the largest shift. */
   async function skipPause(round: number): Promise<number> {
     await until(
       async () => (await mails(`status = 'queued' AND attempts = ${round}`)) === PEOPLE,

@@ -17,8 +17,8 @@ interface Answer {
 }
 
 /**
- * Clients that read, register and start exports at a steady rate, whatever the answers are. The correlation id of each
- * request is the key of its effect: the mail and the export carry it.
+ * Clients that read, register and start exports at a constant rate, also when requests fail. The correlation id of each
+ * request identifies its effect: the mail and the export carry it.
  */
 export class MixedLoad {
   readonly answers: Answer[] = [];
@@ -37,13 +37,13 @@ export class MixedLoad {
     this.timer = setInterval(() => this.send(), 1_000 / perSecond).unref();
   }
 
-  /** Sends no more, and waits for the answers. */
+  /** Stops sending and waits for the open responses. */
   async stop(): Promise<void> {
     clearInterval(this.timer);
     await Promise.all(this.open);
   }
 
-  /** Waits until every job has ended, and compares what was answered with what there is. */
+  /** Waits until every job has finished, then compares the responses with the effects. */
   async differences(settledMs = SETTLED_MS): Promise<Comparison> {
     await until(() => this.isSettled(), 'all jobs to end', settledMs);
     const mails = this.registrations.compare(this.mailed());
@@ -52,7 +52,7 @@ export class MixedLoad {
     return Object.fromEntries(keys.map((key) => [key, mails[key] + exported[key]])) as unknown as Comparison;
   }
 
-  /** How many effects the ledger speaks of. */
+  /** Number of recorded requests with an effect. */
   get asked(): number {
     return this.registrations.entries.length + this.exports.entries.length;
   }
@@ -66,7 +66,7 @@ export class MixedLoad {
     return this.answers.filter(({ at }) => at >= time);
   }
 
-  /** The 99th of a hundred answers to what was sent in this time. */
+  /** 99th percentile of the response times in this period. */
   p99(since = 0, before = Infinity): number {
     const sorted = this.since(since)
       .filter(({ at }) => at < before)
@@ -75,7 +75,7 @@ export class MixedLoad {
     return sorted[Math.floor(sorted.length * 0.99)] ?? 0;
   }
 
-  /** Six of ten only read; one of twenty is an export, of which a user may have a hundred that wait. */
+  /** Six of ten requests only read. One of twenty starts an export: a user may have a hundred waiting ones. */
   private send(): void {
     const n = this.sent++;
     const key = this.prefix + n;

@@ -1,4 +1,4 @@
-// Loaded into the programs before anything else: what the name server of somebody hostile answers.
+// Preloaded into the programs: resolves names as a hostile name server would.
 import { Resolver } from 'node:dns/promises';
 
 const ADDRESSES = {

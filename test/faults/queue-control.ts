@@ -2,7 +2,7 @@ import { Redis } from 'ioredis';
 import pg from 'pg';
 import type { System } from '../support/system.ts';
 
-/** The queue answers nothing from now on. Resolves to what brings it back. */
+/** Makes the queue unresponsive. Resolves to a function that restores it. */
 export async function pauseQueue(system: System): Promise<() => Promise<void>> {
   const { redis } = system;
   if (redis) {
@@ -13,7 +13,7 @@ export async function pauseQueue(system: System): Promise<() => Promise<void>> {
   await client.connect();
   await client.query('BEGIN; LOCK TABLE bullmq.job IN EXCLUSIVE MODE');
   return async () => {
-    // A statement that waits for the lock would be carried out even though whoever sent it is dead.
+    // Terminate waiting statements: Postgres would run them after their client has died.
     await client.query(
       `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'reference-queue' AND wait_event_type = 'Lock'`,
     );
@@ -21,7 +21,7 @@ export async function pauseQueue(system: System): Promise<() => Promise<void>> {
   };
 }
 
-/** How many jobs of the type the queue knows, whatever their state. */
+/** Number of jobs of the type in the queue, in any state. */
 export async function countInQueue(system: System, type: string): Promise<number> {
   if (system.redis) return withRedis(system, async (redis) => (await jobKeys(redis, type)).length);
   const { rows } = await system.db.query<{ count: string }>(
@@ -43,7 +43,7 @@ export async function withRedis<T>(system: System, work: (redis: Redis) => Promi
 const jobKeys = async (redis: Redis, type: string): Promise<string[]> =>
   (await redis.keys(`bull:${type}:*`)).filter((key) => /:[0-9a-f-]{36}$/.test(key));
 
-/** As a Redis without its disk. */
+/** Loses all data, like a Redis that restarts without persistence. */
 export async function forgetQueue(system: System): Promise<void> {
   if (system.redis) await withRedis(system, (redis) => redis.flushall());
   else await system.db.query('TRUNCATE bullmq.job, bullmq.event, bullmq.dedup, bullmq.metrics CASCADE');

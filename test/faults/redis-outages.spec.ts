@@ -11,9 +11,9 @@ import { type Outcome, recordOutcome, seconds } from './outcomes.ts';
 import { countInQueue, withRedis } from './queue-control.ts';
 import { AS_ASKED } from './request-ledger.ts';
 
-/** From Redis being back to the end of a job that was waiting for it. */
+/** From the return of Redis to the end of a job that was waiting for it. */
 const RESUMED_MS = 25_000;
-/** From the moment the queue forgets everything. */
+/** Measured from the moment the queue loses its data. */
 const HANDED_OVER_AGAIN_MS = 60_000;
 const ANSWERED_MS = 2_000;
 const LINES = 20_000;
@@ -30,7 +30,7 @@ describeWithRedis('Redis', () => {
     system = await System.start({ backend: 'redis', settings: { SMTP_URL: smtp.url } });
     await system.startApi();
     await Promise.all([system.startWorker(), system.startWorker()]);
-    // Signs in, which is not to happen in the middle of an outage.
+    // Sign in now: it must not happen during an outage.
     await system.request('GET', '/v1/users/me');
   }, 60_000);
 
@@ -47,7 +47,7 @@ describeWithRedis('Redis', () => {
   const completed = (id: string) =>
     system.untilJob(id, 'to be completed', ({ status }) => status === 'completed', RESUMED_MS);
 
-  /** Under load: breaks Redis, mends it, and sees to it that a job that was started meanwhile is done soon after. */
+  /** Breaks and restores Redis under load. Checks that a job started during the outage finishes soon after it. */
   async function expectToOutlive(breakIt: () => unknown, mendIt: () => unknown, ms: number) {
     const load = new MixedLoad(system, smtp);
     await until(() => load.answers.length >= 20, 'the load to begin');
@@ -107,7 +107,7 @@ describeWithRedis('Redis', () => {
     180_000,
   );
 
-  it('may hang for 10 seconds without closing its connections', async () => {
+  it('can hang for 10 seconds without closing its connections', async () => {
     const outcome = await expectToOutlive(
       () => system.redis?.pause(),
       () => system.redis?.resume(),
@@ -117,7 +117,7 @@ describeWithRedis('Redis', () => {
     told('stopped in its tracks (SIGSTOP) for 10 s', outcome);
   }, 120_000);
 
-  it('may end every connection again and again', async () => {
+  it('can close every connection repeatedly', async () => {
     const load = new MixedLoad(system, smtp);
     for (let cut = 0; cut < 8; cut += 1) {
       await pause(1_000);
@@ -132,7 +132,7 @@ describeWithRedis('Redis', () => {
     told('every connection closed, 8 times', record(load, difference, `p99 of the API ${load.p99()} ms`));
   }, 90_000);
 
-  it('may be full: the API takes everything, and it is done once there is room', async () => {
+  it('can run out of memory: the API accepts jobs, and they run once memory is available', async () => {
     const limit = (bytes: string) => withRedis(system, (redis) => redis.config('SET', 'maxmemory', bytes));
     const load = new MixedLoad(system, smtp);
     const fullAt = Date.now();
@@ -154,7 +154,7 @@ describeWithRedis('Redis', () => {
     );
   }, 90_000);
 
-  it('costs an import nothing when it is killed in the middle and comes back', async () => {
+  it('can be killed and restarted during an import: no line is lost or repeated', async () => {
     const ledger = new ImportLedger(LINES);
     const id = await system.import(ledger.csv);
     await system.untilLine(id, 1_000);
@@ -166,7 +166,7 @@ describeWithRedis('Redis', () => {
     expect(await ledger.differences(system, id)).toEqual(NO_DIFFERENCES);
   }, 90_000);
 
-  it('may forget everything while hundreds of jobs are unfinished', async () => {
+  it('can lose all data while hundreds of jobs are unfinished', async () => {
     const imported = new ImportLedger(LINES);
     const id = await system.import(imported.csv);
     smtp.mood = 'holds';
@@ -193,7 +193,7 @@ describeWithRedis('Redis', () => {
     });
   }, 180_000);
 
-  it('may be down while a job is cancelled: the answer does not wait for it', async () => {
+  it('can be down while a job is cancelled: the response does not wait for it', async () => {
     await system.redis?.stop();
     const id = await system.import(new ImportLedger(10).csv);
     const before = Date.now();
@@ -218,7 +218,7 @@ describeWithRedis('Redis that is down at the start', () => {
 
   afterAll(() => system.stop());
 
-  it('keeps neither the API nor a worker from starting, and the work begins once it is there', async () => {
+  it('can be down when the API and a worker start: jobs run once it is available', async () => {
     await system.startApi();
     await system.startWorker();
     const ledgers = times(2, () => new ImportLedger(1_000));
@@ -246,7 +246,7 @@ describeWithRedis('Redis that is down at the start', () => {
     });
   }, 120_000);
 
-  it('does not keep a worker from ending', async () => {
+  it('lets a worker shut down while it is down', async () => {
     await system.redis?.stop();
 
     const exits = await Promise.all(system.programs.map((program) => program.end()));

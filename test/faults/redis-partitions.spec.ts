@@ -35,7 +35,7 @@ describeWithRedis('the way to Redis', () => {
     await proxy.stop();
   });
 
-  it('may be slow: nothing is taken for lost, and the API hardly feels it', async () => {
+  it('can be slow: no job counts as stalled, and the API stays fast', async () => {
     proxy.delayMs = LATENCY_MS;
     const ledger = new ImportLedger(20_000);
     const id = await system.import(ledger.csv);

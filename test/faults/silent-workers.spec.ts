@@ -12,12 +12,12 @@ import { times, until } from '../support/until.ts';
 import { ImportLedger } from './import-ledger.ts';
 import { recordOutcome, seconds } from './outcomes.ts';
 
-/** A minute of silence, and some time to be seen. */
+/** One minute without a poll, plus time for the health check to notice. */
 const NOTICED_MS = 90_000;
-/** More than the longest wait for news, and far less than what counts as silence. */
+/** Longer than the longest blocking poll, and much shorter than the stall threshold. */
 const LONGEST_MS = 20_000;
 
-/** Resolves to what a worker says of its health before, while its queue is held, and after. */
+/** Resolves to the health of a worker before, during and after its queue is blocked. */
 async function healthOfHeldWorker(backend: Backend) {
   const system = await System.start({ backend });
   try {
@@ -43,7 +43,7 @@ async function healthOfHeldWorker(backend: Backend) {
   }
 }
 
-/** Whatever asks for work waits, and every check of a dependency is answered. Resolves to what ends it. */
+/** Blocks all polls, while dependency checks succeed. Resolves to a function that unblocks them. */
 async function holdQueue(system: System): Promise<() => Promise<unknown>> {
   if (system.redis) {
     const redis = new Redis(system.redis.url);
@@ -56,8 +56,8 @@ async function holdQueue(system: System): Promise<() => Promise<unknown>> {
   return () => client.query('ROLLBACK').finally(() => client.release());
 }
 
-describe('a worker that asks for no work though all it needs is up', () => {
-  it('is not healthy, and healthy again once it does', async () => {
+describe('a worker that does not poll although its dependencies are up', () => {
+  it('is unhealthy until it polls again', async () => {
     const found = await Promise.all(backends.map(healthOfHeldWorker));
 
     for (const [index, { before, during, noticedMs, status }] of found.entries()) {
@@ -86,7 +86,7 @@ describe.each(backends)('a worker on %s that is well', (backend) => {
 
   afterAll(() => app.stop());
 
-  it('is never silent: idle, with a job that is far off, and with as many as it runs at a time', async () => {
+  it('stays healthy while idle, with a job far in the future, and at full concurrency', async () => {
     const later = { availableAt: new Date(Date.now() + 600_000) };
     await app.db.transaction((tx) =>
       app.api.get(JobsService).enqueue(

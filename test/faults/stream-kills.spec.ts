@@ -23,7 +23,7 @@ describe.each(backends)('a stream whose server is killed, on %s,', (backend) => 
 
   afterAll(() => system.stop());
 
-  /** Each ends with a notification. Rows of the ledger, since there is no API to ask most of the time. */
+  /** Each job ends with a notification. Inserts rows, because the API is down most of the time. */
   const startExport = () =>
     system.db.query(
       `INSERT INTO jobs (id, type, user_id, input, correlation_id, created_at)
@@ -42,7 +42,7 @@ describe.each(backends)('a stream whose server is killed, on %s,', (backend) => 
   const open = async (lastEventId: string | undefined) =>
     EventSource.open(`${system.url}/v1/notifications/stream`, await system.token(), { lastEventId });
 
-  it(`loses and doubles nothing for a client that comes back after each of ${KILLS} kills`, async () => {
+  it(`loses and repeats no event for a client that reconnects after each of ${KILLS} kills`, async () => {
     await startExport();
     const first = await until(async () => (await notifications())[0], 'the first');
     const over = new AbortController();

@@ -12,17 +12,17 @@ import { AS_ASKED, RequestLedger } from './request-ledger.ts';
 
 const HEALTHY = times(5, (n) => `/healthy-${n}`);
 const EVENTS = 60;
-/** From the last event to the last healthy receiver that has them all, a killed worker included. */
+/** From the last event until all healthy receivers have every event, including the recovery from a killed worker. */
 const ARRIVED_MS = 60_000;
-/** A request may be read a moment after its sender was killed. */
+/** A receiver may read a request shortly after its sender was killed. */
 const SLACK_MS = 1_000;
 const PRIVATE = 'The address is not allowed: it leads into a private network.';
 
 const describeWithRedis = redisUrl() ? describe : describe.skip;
 
 /**
- * Not as production: that refuses WEBHOOK_ALLOW_PRIVATE, so it could reach no receiver on this machine. The rules are
- * the same but for the hosts named there.
+ * Does not use NODE_ENV=production: it rejects WEBHOOK_ALLOW_PRIVATE, which local receivers need. The rules are
+ * the same except for the hosts in that setting.
  */
 describeWithRedis('receivers of webhooks', () => {
   let system: System;
@@ -35,7 +35,7 @@ describeWithRedis('receivers of webhooks', () => {
     const settings = {
       NODE_ENV: 'test',
       WEBHOOK_ALLOW_PRIVATE: `${receiver.host},${untrusted.host}`,
-      // What must not be listened to: a proxy, and whoever says that certificates don't matter.
+      // These settings must be ignored: a proxy, and one that disables certificate checks.
       NODE_USE_ENV_PROXY: '1',
       HTTP_PROXY: `http://${canary.host}`,
       HTTPS_PROXY: `http://${canary.host}`,
@@ -58,7 +58,7 @@ describeWithRedis('receivers of webhooks', () => {
     return ((await answer.json()) as { data: { id: string; secret: string } }).data;
   };
 
-  /** Changes of a user, one after the other, that all of them are told of. */
+  /** Consecutive changes of a user. Each is an event for all receivers. */
   const happen = async (count: number, ledger: RequestLedger) => {
     for (const key of times(count, () => randomUUID())) {
       const body = JSON.stringify({ displayName: key });
@@ -82,7 +82,7 @@ describeWithRedis('receivers of webhooks', () => {
     return rows;
   };
 
-  /** All that came to a path, by the id that a receiver knows an event by. */
+  /** The requests at a path, by event id. */
   const arrivals = (path: string) => Map.groupBy(receiver.at(path), ({ headers }) => headers['webhook-id']);
 
   function expectToldOnce(path: string, secret: string, ledger: RequestLedger, killedAt: number) {
@@ -92,7 +92,7 @@ describeWithRedis('receivers of webhooks', () => {
     const correlationIds = byId.map(([event]) => String(event!.headers['x-correlation-id']));
     expect(correlationIds.toSorted()).toEqual(ledger.entries.map(({ requestId }) => requestId).toSorted());
     expect(receiver.at(path).filter((event) => !isAuthentic(event, secret))).toEqual([]);
-    // Sent again is only what the killed worker had sent and not yet written down.
+    // Only deliveries that the killed worker had sent but not recorded may repeat.
     const again = byId.filter(({ length }) => length > 1);
     for (const [first, second, third] of again) {
       expect(first!.at).toBeLessThan(killedAt + SLACK_MS);
@@ -102,7 +102,7 @@ describeWithRedis('receivers of webhooks', () => {
     return { ...comparison, again: again.length };
   }
 
-  /** What each bad receiver's attempts must be written down as, by its address. */
+  /** The expected attempt result of each bad receiver, by URL. */
   const badReceivers = () => {
     const byPath = Object.entries(misbehave(receiver, canary.host));
     const certificate = 'The certificate was refused (DEPTH_ZERO_SELF_SIGNED_CERT).';
@@ -115,10 +115,10 @@ describeWithRedis('receivers of webhooks', () => {
     };
   };
 
-  it('may fail in every way at once: the others are told of everything, through a kill and a FLUSHALL', async () => {
+  it('can fail in every way: the others get every event, despite a kill and a FLUSHALL', async () => {
     const bad = badReceivers();
     const flooded = flood(receiver);
-    // So that the kill finds something on its way.
+    // Wait for deliveries in flight before the kill.
     receiver.behave(HEALTHY[0]!, (_, response) => void setTimeout(() => response.writeHead(204).end(), 300));
     const healthy = new Map<string, string>();
     for (const path of HEALTHY) healthy.set(path, (await createEndpoint(receiver.url(path))).secret);

@@ -13,7 +13,7 @@ const AT_ONCE = 50;
 const EVENTS_BEFORE = 100;
 const SENDERS = 20;
 const RETRY_MS = 500;
-/** For all that was taken to be processed. */
+/** Time limit to process all accepted events. */
 const PROCESSED_MS = 45_000;
 
 describe.each(backends)('webhooks that are sent to us, with the queue on %s,', (backend) => {
@@ -27,7 +27,7 @@ describe.each(backends)('webhooks that are sent to us, with the queue on %s,', (
 
   afterAll(() => system.stop());
 
-  /** One attempt; undefined where no answer came. */
+  /** One attempt; undefined if there was no response. */
   async function send(id: string, ledger: RequestLedger): Promise<Response | undefined> {
     const body = JSON.stringify({ type: 'ping', timestamp: new Date().toISOString(), data: {} });
     const at = new Date();
@@ -47,7 +47,7 @@ describe.each(backends)('webhooks that are sent to us, with the queue on %s,', (
     return answer;
   }
 
-  /** As senders do: again and again, until it is taken. Gives the answers that asked to come back later. */
+  /** Repeats until the event is accepted, as senders do. Returns the responses that asked for a retry. */
   async function sendUntilTaken(id: string, ledger: RequestLedger): Promise<Response[]> {
     const refusals: Response[] = [];
     for (;;) {
@@ -58,7 +58,7 @@ describe.each(backends)('webhooks that are sent to us, with the queue on %s,', (
     }
   }
 
-  /** The events that were acted upon, as often as they were. */
+  /** One entry for each time that an event was processed. */
   async function effects(): Promise<string[]> {
     const { rows } = await system.db.query<{ eventId: string }>(
       `SELECT webhook.event_id AS "eventId" FROM jobs JOIN inbound_webhooks webhook ON webhook.id = (input ->> 'webhookId')::uuid
@@ -79,7 +79,7 @@ describe.each(backends)('webhooks that are sent to us, with the queue on %s,', (
     return found.filter((id) => ids.includes(id));
   }
 
-  it('count once, though fifty come at once and the API is killed among them', async () => {
+  it('are processed once, although fifty arrive in parallel and the API is killed', async () => {
     const ledger = new RequestLedger();
     const id = randomUUID();
     const [api] = system.programs;
@@ -107,7 +107,7 @@ describe.each(backends)('webhooks that are sent to us, with the queue on %s,', (
     });
   }, 60_000);
 
-  it('are refused while Postgres is down, and count once when they are sent again', async () => {
+  it('are rejected while Postgres is down, and processed once after a retry', async () => {
     const ledger = new RequestLedger();
     const ids: string[] = [];
     const over = new AbortController();

@@ -11,12 +11,12 @@ import { AS_ASKED, RequestLedger } from './request-ledger.ts';
 
 const KILLS = 20;
 const FINISHED_MS = 60_000;
-/** What the settings are when nobody sets them. */
+/** The default settings. */
 const PRODUCTION = { JOB_LEASE_SECONDS: '20', SWEEP_SECONDS: '10' };
 const PASSWORD = 'forty wet umbrellas';
 const NAMES = ['worker-a', 'worker-b'];
 
-/** Two workers whose every mail waits at the mail server, so that a kill hits the job where the test wants it. */
+/** Two workers whose mails wait at the mail server, so that the test controls the moment of the kill. */
 class Post {
   readonly ledger = new RequestLedger();
   private readonly workers = new Map<string, Program>();
@@ -39,7 +39,7 @@ class Post {
     this.workers.set(name, await this.system.startWorker({ SMTP_URL: `${this.smtp.url}/?name=${name}` }));
   }
 
-  /** Registers people whose mails wait at the mail server; gives the worker that has most of them. */
+  /** Registers users whose mails wait at the mail server. Returns the worker that holds most of them. */
   async hold(count: number): Promise<{ keys: string[]; worker: string }> {
     this.smtp.mood = 'holds';
     const keys = times(count, () => randomUUID());
@@ -68,7 +68,7 @@ class Post {
     );
   }
 
-  /** The key of each mail that was really taken by the mail server. */
+  /** The key of each mail that the mail server accepted. */
   get taken(): string[] {
     return this.smtp.messages.map((message) => header(message, 'X-Correlation-Id') ?? '');
   }
@@ -97,7 +97,7 @@ describe('a worker killed while it sends a mail', () => {
 
   afterAll(() => Promise.all(posts.map((post) => post.stop())));
 
-  /** Resolves to how long it took from the kill to the end of the job. */
+  /** Resolves to the time from the kill to the end of the job. */
   async function round(post: Post): Promise<number> {
     const { keys, worker } = await post.hold(1);
     post.smtp.mood = 'takes';
@@ -108,7 +108,7 @@ describe('a worker killed while it sends a mail', () => {
     return new Date(job.finished_at).getTime() - killedAt;
   }
 
-  it('is replaced by another one within a minute, twenty of twenty times, and each mail is sent once', async () => {
+  it('is replaced within a minute, 20 out of 20 times, and each mail is sent once', async () => {
     const all = await Promise.all(
       posts.map(async (post) => {
         const took: number[] = [];

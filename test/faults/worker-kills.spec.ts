@@ -17,7 +17,7 @@ describe.each(backends)('a worker that dies on %s', (backend) => {
 
   afterAll(() => system.stop());
 
-  it('is given up after the fifth time in the middle of an import, and a retry goes on where it had got to', async () => {
+  it('fails the import after the fifth kill, and a retry continues at the last committed batch', async () => {
     const ledger = new ImportLedger(LINES);
     const id = await system.import(ledger.csv);
 
@@ -48,7 +48,7 @@ describe.each(backends)('a worker that dies on %s', (backend) => {
     await last.end('SIGKILL');
   }, 120_000);
 
-  it('leaves no trace when it wakes up after another has taken over', async () => {
+  it('writes nothing when it resumes after another worker has taken its job', async () => {
     const ledger = new ImportLedger(LINES);
     const id = await system.import(ledger.csv);
     const frozen = await system.startWorker();
@@ -66,10 +66,10 @@ describe.each(backends)('a worker that dies on %s', (backend) => {
     await Promise.all([frozen.end('SIGKILL'), other.end('SIGKILL')]);
   }, 60_000);
 
-  it('hands an import over when it is told to stop, and exits with 0', async () => {
+  it('releases an import on SIGTERM, and exits with 0', async () => {
     const ledger = new ImportLedger(LINES);
     const id = await system.import(ledger.csv);
-    // Too little time for the import to end by itself.
+    // Too short for the import to finish.
     const first = await system.startWorker({ SHUTDOWN_DEADLINE_SECONDS: '3' });
     await system.untilLine(id, 2_000);
 

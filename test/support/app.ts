@@ -19,13 +19,13 @@ import { createTestRedis, type TestRedis } from './redis.ts';
 export type Backend = 'postgres' | 'redis';
 
 export interface TestAppOptions {
-  /** Where the queue lives; the database unless said otherwise. */
+  /** The queue backend. Default: the database. */
   backend?: Backend;
-  /** Whether jobs run: starts a worker as well. */
+  /** Also starts a worker, so that jobs run. */
   worker?: boolean;
-  /** Job handlers that only tests have; the workers run them beside those of the application. */
+  /** Additional job handlers, for tests only. */
   handlers?: Type[];
-  /** A function is given the URL of the app's own database. */
+  /** A function receives the URL of the app's database. */
   settings?: Settings | ((databaseUrl: string) => Settings);
 }
 
@@ -33,14 +33,14 @@ type Settings = Record<string, string>;
 
 interface Parts {
   dir: string;
-  /** What `config` was read from. */
+  /** The source of `config`. */
   env: Settings;
   database: TestDatabase;
   redis: TestRedis | undefined;
   handlers: Type[];
 }
 
-/** The real application on its own database: an API that listens on no port, and a worker where one is asked for. */
+/** The real application with a separate database: an API without a port, and optionally a worker. */
 export class TestApp {
   readonly mailbox: Mailbox;
   readonly workers: INestApplicationContext[] = [];
@@ -83,7 +83,7 @@ export class TestApp {
     return supertest(instance?.url ?? this.api.getHttpServer());
   }
 
-  /** Opens a port, for what a request to a server that doesn't listen can't show, and gives its URL. */
+  /** Opens a port, for tests that need a listening server. Returns the URL. */
   async listen(): Promise<string> {
     if (!this.api.getHttpServer().listening) await this.api.listen(0, '127.0.0.1');
     return `http://127.0.0.1:${(this.api.getHttpServer().address() as AddressInfo).port}`;
@@ -100,8 +100,8 @@ export class TestApp {
   }
 
   /**
-   * One more instance of the API on the same database. A separate process, because two applications in one would share
-   * what libraries keep globally: Passport has one list of strategies.
+   * A second API instance on the same database. It is a separate process, because two applications in one share
+   * the global state of libraries, such as the strategies of Passport.
    */
   startAnother(settings: Settings = {}): Promise<Program> {
     return this.startProgram('main', settings);
@@ -139,7 +139,7 @@ function environment(dir: string, databaseUrl: string, redisUrl = ''): Settings 
     LOG_LEVEL: process.env['TEST_LOG_LEVEL'] ?? 'silent',
     DATABASE_URL: databaseUrl,
     REDIS_URL: redisUrl,
-    // Made once a machine: an RSA key takes longer than most tests.
+    // Generated once per machine: an RSA key takes longer than most tests.
     JWT_KEYS_DIR: join(tmpdir(), 'test-keys'),
     MAIL_DIR: join(dir, 'mail'),
     RATE_LIMIT_FACTOR: '1000',

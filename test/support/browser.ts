@@ -10,7 +10,7 @@ interface Cookie {
   sameSite: string;
 }
 
-/** Who makes the request: a page of ours, a link on another site, or a form that another site posts. */
+/** The origin of the request: our page, a link on another site, or a form that another site posts. */
 type Initiator = 'own page' | 'foreign link' | 'foreign form';
 
 const SENT: Record<Initiator, string[]> = {
@@ -19,26 +19,26 @@ const SENT: Record<Initiator, string[]> = {
   'foreign form': ['none'],
 };
 
-/** A browser as far as sign-in needs one: it keeps cookies, and sends them where their SameSite allows it. */
+/** A minimal browser for sign-in: it stores cookies and respects SameSite. */
 export class Browser {
   readonly cookies = new Map<string, Cookie>();
 
   constructor(private readonly app: TestApp) {}
 
-  /** To the provider: answers with the redirect. */
+  /** Starts a sign-in. Resolves to the redirect to the provider. */
   async begin(provider: ProviderName, query: object = {}, instance?: Program): Promise<Response> {
     const request = this.app.http(instance).get(`/v1/auth/oauth/${provider}`).query(query);
     return this.send(request, 'own page');
   }
 
-  /** Back from the provider, with what it gave along. */
+  /** Sends the callback of the provider. */
   async comeBack({ method, url, fields }: Callback, instance?: Program): Promise<Response> {
     const http = this.app.http(instance);
     if (method === 'GET') return this.send(http.get(`${url.pathname}?${fields.toString()}`), 'foreign link');
     return this.send(http.post(url.pathname).type('form').send(fields.toString()), 'foreign form');
   }
 
-  /** A complete sign-in as the person that the fake provider is set to. Resolves to the final URL. */
+  /** Signs in as the current person of the fake provider. Resolves to the final URL. */
   async goThrough(provider: ProviderName, query: object = {}, instance?: Program): Promise<URL> {
     const begun = await this.begin(provider, query, instance);
     const answer = await this.comeBack(await visit(locationOf(begun)), instance);

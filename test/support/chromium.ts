@@ -4,23 +4,23 @@ import { type Browser, chromium } from 'playwright-core';
 
 const PATH = process.env['CHROMIUM_PATH'] || '/usr/bin/chromium';
 
-/** For what only a browser can show. Left out where there is none, which must not happen unnoticed in CI. */
+/** For tests that need a browser. Skipped without Chromium, except in CI, where that is an error. */
 export const describeInChromium = mayLeaveOut() ? describe.skip : describe;
 
 function mayLeaveOut(): boolean {
   if (existsSync(PATH)) return false;
   if (process.env.CI === 'true')
-    throw new Error(`There is no Chromium at ${PATH}: apt-get install chromium.`);
+    throw new Error(`There is no Chromium at ${PATH}. Run: apt-get install chromium`);
   console.warn(`There is no Chromium at ${PATH} (CHROMIUM_PATH), so the reference client is NOT tested.`);
   return true;
 }
 
-/** Without a profile, and without a word to the world outside. */
+/** Starts without a profile and without network access beyond this machine. */
 export function startChromium(): Promise<Browser> {
   return chromium.launch({
     executablePath: PATH,
     args: [
-      // As root, in containers, it has no sandbox to run in.
+      // Chromium has no sandbox when it runs as root in a container.
       '--no-sandbox',
       '--disable-gpu',
       '--disable-quic',

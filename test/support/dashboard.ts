@@ -5,7 +5,7 @@ import { type SignedIn, signedIn } from './client.ts';
 export const BOARD = '/admin/queues';
 export const SESSION = '/v1/admin/queues/session';
 
-/** The dashboard in the browser of an administrator, as far as it sends a cookie and says what page it is on. */
+/** An administrator's browser on the dashboard: sends the cookie and the Referer. */
 export class Dashboard {
   private constructor(
     private readonly app: TestApp,
@@ -16,7 +16,7 @@ export class Dashboard {
   static async open(app: TestApp, admin?: SignedIn): Promise<Dashboard> {
     const opener = admin ?? (await signedIn(app, { role: 'admin' }));
     const answer = await opener.post(SESSION);
-    if (answer.status !== 204) throw new Error(`The dashboard stays closed: ${answer.text}`);
+    if (answer.status !== 204) throw new Error(`Opening the dashboard failed: ${answer.text}`);
     return new Dashboard(app, opener, cookieIn(answer.headers));
   }
 

@@ -12,7 +12,7 @@ export interface TestDatabase {
 }
 
 /**
- * A migrated database without rows, for this test file only; of `template0`, one without tables either. A database not
+ * A migrated, empty database for this test file only. `template0` creates one without tables. A database not
  * dropped at the end fails the run.
  */
 export async function createTestDatabase(
@@ -26,7 +26,7 @@ export async function createTestDatabase(
   };
 }
 
-/** A PostgreSQL server of one's own, to be killed and started again: with the same `dir` it has its data back. */
+/** A separate PostgreSQL server that a test can kill and restart. The same `dir` restores its data. */
 export function startTestPostgres(dir = newPostgresDir()): Promise<EmbeddedPostgres> {
   return startEmbeddedPostgres({ dir });
 }
@@ -53,7 +53,7 @@ async function clone(template: string, name: string): Promise<void> {
       try {
         return await client.query(`CREATE DATABASE "${name}" TEMPLATE "${template}"`);
       } catch (error) {
-        // A session that has just left the template may still be on its way out.
+        // A session that has just disconnected from the template may still be closing.
         if ((error as pg.DatabaseError).code !== OBJECT_IN_USE || attempt === 50) throw error;
         await sleep(100);
       }
@@ -63,6 +63,6 @@ async function clone(template: string, name: string): Promise<void> {
 
 function required(name: string): string {
   const value = process.env[name];
-  if (!value) throw new Error(`${name} is set by test/support/global-setup.ts: run the tests with bin/test.`);
+  if (!value) throw new Error(`${name} is not set. Run the tests with bin/test.`);
   return value;
 }

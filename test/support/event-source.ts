@@ -9,14 +9,14 @@ export interface ReceivedEvent {
 
 export interface StreamOptions {
   lastEventId?: string | undefined;
-  /** A client that never reads what it is sent. */
+  /** The client never reads its data. */
   isStalled?: boolean;
 }
 
 /** A client of Server-Sent Events, on a separate connection. */
 export class EventSource {
   readonly events: ReceivedEvent[] = [];
-  /** Heartbeats, and whatever else is not for the application. */
+  /** Heartbeats and other comments. */
   readonly comments: string[] = [];
   retryMs = 0;
   isClosed = false;
@@ -34,7 +34,7 @@ export class EventSource {
     response.on('data', (text: string) => this.read(text));
   }
 
-  /** Resolves with the headers; from then on nothing that commits is missed. */
+  /** Resolves with the headers. The stream sends everything that commits afterwards. */
   static open(
     url: string,
     accessToken: string,
@@ -72,7 +72,7 @@ export class EventSource {
     return until(() => this.of(event).length >= count && this.of(event), `${count} × ${event}`);
   }
 
-  /** Resolves to the reason once the server has said so and closed. */
+  /** Resolves to the reason that the server sent before it closed the stream. */
   async untilEnded(timeoutMs?: number): Promise<string> {
     await until(() => this.isClosed, 'the stream to end', timeoutMs);
     return this.of('end')[0]?.data.reason;

@@ -5,7 +5,7 @@ import { databaseUrl, onServer } from './database.ts';
 import { hasRedisServer, startRedis } from './redis.ts';
 import { newPostgresDir, removeDeadRuns, removeRun, runDir } from './test-run.ts';
 
-/** Fast settings for a database that may be lost in a crash. */
+/** Fast settings. A crash may lose the database. */
 const THROW_AWAY_SETTINGS = {
   fsync: 'off',
   synchronous_commit: 'off',
@@ -51,7 +51,9 @@ async function provideRedis(): Promise<void> {
     const { url } = await startRedis({ args: ['--databases', '256'] });
     process.env.TEST_REDIS_URL = url;
   } else if (REQUIRE_REDIS === '1' || CI === 'true') {
-    throw new Error('There is no Redis: install redis-server, or set REDIS_URL to one with empty databases.');
+    throw new Error(
+      'There is no Redis. Install redis-server, or set REDIS_URL to a server with empty databases.',
+    );
   } else {
     console.warn(
       '\nThere is no redis-server here, so what runs on Redis is NOT tested; install it or set REDIS_URL.\n',
@@ -59,14 +61,14 @@ async function provideRedis(): Promise<void> {
   }
 }
 
-/** Migrated once by the program that production uses, then cloned for each test file. */
+/** Migrated once with the production program, then cloned for each test file. */
 async function prepareTemplate(): Promise<void> {
   const template = `${process.env.TEST_DATABASE_PREFIX}template`;
   process.env.TEST_DATABASE_TEMPLATE = template;
   await onServer((client) => client.query(`CREATE DATABASE "${template}"`));
   const url = databaseUrl(template);
   run(['--run', 'build'], {});
-  // Without Redis, for only then are the tables of the queue made as well.
+  // Without Redis, because only then are the queue tables created.
   run(['dist/src/migrate.js'], { DATABASE_URL: url, DATABASE_DIRECT_URL: url, REDIS_URL: '' });
 }
 

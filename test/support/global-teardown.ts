@@ -31,7 +31,7 @@ async function databasesOfThisRun(client: pg.Client): Promise<string[]> {
   return rows.map((row) => row.datname);
 }
 
-/** Only on our own server: a shared one may hold keys of others. */
+/** Only on our own server: a shared one may contain other keys. */
 async function redisKeysLeftBehind(): Promise<string[]> {
   const url = process.env.TEST_REDIS_URL;
   if (!url || process.env.REDIS_URL) return [];

@@ -2,11 +2,11 @@ import { untilJob } from '../factories/job.factory.ts';
 import type { TestApp } from './app.ts';
 import type { SignedIn } from './client.ts';
 
-/** Uploads the file as it is. */
+/** Uploads the file unchanged. */
 export const upload = (admin: SignedIn, csv: string | Buffer, type = 'text/csv') =>
   admin.post('/v1/users/imports').set('content-type', type).send(csv);
 
-/** Uploads the file; gives the id of the job. */
+/** Uploads the file. Returns the id of the job. */
 export async function startImport(admin: SignedIn, csv: string | Buffer): Promise<string> {
   const answer = await upload(admin, csv);
   if (answer.status !== 202) throw new Error(`The import was rejected: ${answer.text}`);
@@ -18,7 +18,7 @@ export async function reportOf(admin: SignedIn, jobId: string): Promise<string[]
   return answer.text.split('\n').slice(0, -1);
 }
 
-/** Imports the file; gives the counts, and the lines of the report below its header. */
+/** Imports the file. Returns the counts and the report lines without the header. */
 export async function importFile(app: TestApp, admin: SignedIn, csv: string | Buffer) {
   const id = await startImport(admin, csv);
   const { status, result } = await untilJob(app, id, 'completed', 'failed');
@@ -29,7 +29,7 @@ export async function importFile(app: TestApp, admin: SignedIn, csv: string | Bu
 export const countFiles = async (app: TestApp): Promise<number> =>
   Number((await app.db.query('SELECT count(*) FROM job_files'))[0].count);
 
-/** How often each of these addresses has an account: `{ 'a@example.com': 1 }`. */
+/** Number of accounts per email: `{ 'a@example.com': 1 }`. */
 export async function accountsOf(app: TestApp, prefix: string): Promise<Record<string, number>> {
   const rows = await app.db.query<{ email: string; count: string }[]>(
     'SELECT email, count(*) FROM users WHERE starts_with(email, $1) GROUP BY email',

@@ -1,4 +1,4 @@
 import { Logger } from '@nestjs/common';
 
-// A test process contains the modules of both programs, and @nestjs/typeorm warns about their two data sources.
+// A test process loads the modules of both programs. @nestjs/typeorm warns about their two data sources.
 Logger.overrideLogger(false);

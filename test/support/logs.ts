@@ -4,7 +4,7 @@ import { AppLogger } from '../../src/platform/logging/logging.module.ts';
 
 export type LogLine = Record<string, unknown> & { level: string; msg: string };
 
-/** Everything that this application logs from now on, as it would stand on its standard output. */
+/** Captures the log lines that this application would write to stdout. */
 export function captureLogs(app: INestApplicationContext) {
   const text: string[] = [];
   const logger = app.get<Logger & { [symbols.streamSym]: object }>(AppLogger);

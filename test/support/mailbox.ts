@@ -5,11 +5,11 @@ import { until } from './until.ts';
 export interface ReceivedMail {
   to: string;
   subject: string;
-  /** The whole message, with soft line breaks undone. */
+  /** The whole message, with soft line breaks removed. */
   raw: string;
 }
 
-/** The folder that mails are written to when there is no SMTP server. */
+/** The folder for mails when there is no SMTP server. */
 export class Mailbox {
   constructor(private readonly dir: string) {}
 
@@ -23,7 +23,7 @@ export class Mailbox {
     return (await this.all()).filter((mail) => mail.to === address);
   }
 
-  /** Waits for the n-th mail to this address, and gives the newest. */
+  /** Waits for the n-th mail to this recipient. Returns the newest. */
   next(address: string, count = 1): Promise<ReceivedMail> {
     return until(async () => {
       const mails = await this.to(address);
@@ -31,7 +31,7 @@ export class Mailbox {
     }, `mail ${count} to ${address}`);
   }
 
-  /** The token in the link of the newest mail to this address. */
+  /** The token in the link of the newest mail to this recipient. */
   async token(address: string, count = 1): Promise<string> {
     const { raw } = await this.next(address, count);
     const [, token] = /[?&]token=([\w-]+)/.exec(raw) ?? [];

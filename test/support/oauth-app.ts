@@ -7,12 +7,12 @@ export const everyProvider: ProviderName[] = ['google', 'github', 'apple'];
 export interface OAuthApp {
   app: TestApp;
   providers: Providers;
-  /** Says who signs in at a provider from now on. */
+  /** Sets the person who signs in at a provider. */
   person: (provider: ProviderName, person: Person) => void;
   stop: () => Promise<void>;
 }
 
-/** The application with all three providers, which are fake providers. */
+/** The application with all three fake providers. */
 export async function startOAuthApp(options: TestAppOptions = {}): Promise<OAuthApp> {
   const providers = await startProviders();
   const app = await TestApp.start({

@@ -18,7 +18,7 @@ export interface Operation {
   responses: Record<string, { description: string; content?: Record<string, Content> }>;
 }
 
-/** The document in the repository; another test compares it with what the API serves. */
+/** The document in the repository. Another test compares it with the served document. */
 export const openapi = JSON.parse(readFileSync(new URL('../../openapi.json', import.meta.url), 'utf8')) as {
   openapi: string;
   tags: { name: string }[];
@@ -35,7 +35,7 @@ export const operations: Operation[] = Object.entries(openapi.paths).flatMap(([p
   })),
 );
 
-/** What the document promises receivers of an event: nothing is missing, and what is there fits. */
+/** Checks an event against the document: all fields exist and match the schema. */
 export function eventSchema(type: string): z.ZodType {
   const { schema } = openapi.webhooks[type]!.post.requestBody.content['application/json']!;
   const text = JSON.stringify({ ...schema, $defs: openapi.components.schemas });
@@ -49,6 +49,6 @@ export function codesOf({ responses }: Operation, status?: number): string[] {
     .flatMap(([, { content }]) => Object.keys(content?.['application/problem+json']?.examples ?? {}));
 }
 
-/** The address of an operation, with something in the place of each parameter. */
+/** The path of an operation, with a value for each parameter. */
 export const addressOf = ({ path }: Operation, id = '01890a5d-ac96-774b-bcce-b302099a8057'): string =>
   path.replace('{provider}', 'github').replace(/\{\w+\}/g, id);

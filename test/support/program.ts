@@ -13,13 +13,13 @@ export interface Exit {
 
 /** A program as in production: built, in a separate process, with only the given environment. */
 export class Program {
-  /** Of both outputs. */
+  /** stdout and stderr. */
   output = '';
   readonly exited: Promise<Exit>;
 
   private constructor(
     readonly process: ChildProcess,
-    /** Where the API listens, or the worker tells its health. */
+    /** The port of the API, or of the worker's health check. */
     readonly url: string,
   ) {
     for (const stream of [process.stdout, process.stderr]) {
@@ -44,17 +44,17 @@ export class Program {
     return new Program(child, `http://127.0.0.1:${port}`);
   }
 
-  /** Waits until it stands, and says what it wrote where it doesn't. */
+  /** Waits until the text is in the output. The error contains the output. */
   async ready(): Promise<this> {
     const isReady = () => /The API listens|The worker runs/.test(this.output);
     await until(() => {
-      if (this.process.exitCode !== null) throw new Error(`It ended: ${this.output}`);
+      if (this.process.exitCode !== null) throw new Error(`The program exited: ${this.output}`);
       return isReady();
     }, 'the program to stand');
     return this;
   }
 
-  /** What it logged, line by line. */
+  /** The parsed log lines. */
   lines(): (Record<string, unknown> & { msg: string; level: string })[] {
     return this.output
       .split('\n')

@@ -19,7 +19,7 @@ interface PlanNode {
 const ROWS_MAX = 1_000;
 const EXPLAINABLE = /^\s*(SELECT|WITH|INSERT|UPDATE|DELETE)\b/i;
 
-/** Records each statement of the data source once, from now on. */
+/** Starts recording each statement of the data source once. */
 export function recordStatements(db: DataSource): Map<string, Statement> {
   const statements = new Map<string, Statement>();
   const ignore = () => undefined;
@@ -37,7 +37,7 @@ export function recordStatements(db: DataSource): Map<string, Statement> {
   return statements;
 }
 
-/** Says what in the plan of the statement costs more the more rows there are. Changes nothing. */
+/** Returns the parts of the query plan whose cost grows with the number of rows. Read-only. */
 export async function findSlowNodes(
   db: DataSource,
   { text, parameters }: Statement,
@@ -53,7 +53,7 @@ export async function findSlowNodes(
     const slow = nodesOf(row['QUERY PLAN'][0].Plan).flatMap((node) => faultsOf(node, largeTables));
     return slow.map((fault) => `${fault}: ${text.replaceAll(/\s+/g, ' ').slice(0, 600)}`);
   } catch (error) {
-    // The statement met a row that an earlier call has changed, such as a unique key that is now taken.
+    // The statement conflicts with an earlier change, such as a unique key that now exists.
     if (/duplicate key|append-only|foreign key/.test((error as Error).message)) return [];
     throw new Error(`Can't explain ${text}`, { cause: error });
   } finally {

@@ -2,10 +2,10 @@ import { Redis } from 'ioredis';
 import type { Backend, TestApp } from './app.ts';
 import { CLAIM_KEY, redisUrl } from './redis.ts';
 
-/** Where the queue can live on this machine: `describe.each(backends)`. */
+/** The queue backends available on this machine: `describe.each(backends)`. */
 export const backends: Backend[] = redisUrl() ? ['postgres', 'redis'] : ['postgres'];
 
-/** All that the queue holds, keys and values. Counters of rate limits are beside it, and not meant. */
+/** All keys and values of the queue, without the rate limit counters. */
 export async function queueText(app: TestApp): Promise<string> {
   if (!app.config.REDIS_URL) {
     const rows = await app.db.query(
@@ -35,7 +35,7 @@ async function valueOf(redis: Redis, key: string): Promise<unknown> {
   return readers[await redis.type(key)]?.();
 }
 
-/** What a Redis without its disk does: the queue forgets every job, those that run included. */
+/** Deletes every job from the queue, including running ones, like a Redis that loses its data. */
 export async function loseQueueData(app: TestApp): Promise<void> {
   if (!app.config.REDIS_URL) {
     await app.db.query('TRUNCATE bullmq.job, bullmq.event, bullmq.dedup, bullmq.metrics CASCADE');

@@ -10,7 +10,7 @@ export interface ReceivedEvent {
   at: number;
 }
 
-/** What a receiver does with what it was sent; an answer of 204 unless told otherwise. */
+/** Handles a request at the receiver. Default: respond with 204. */
 type Behaviour = (request: IncomingMessage, response: ServerResponse) => void;
 
 /** A webhook receiver with one URL per endpoint: `receiver.url('/mine')`. */
@@ -20,7 +20,7 @@ export class Receiver {
 
   private constructor(
     private readonly server: ReturnType<typeof createServer>,
-    /** As WEBHOOK_ALLOW_PRIVATE names it. */
+    /** The value for WEBHOOK_ALLOW_PRIVATE. */
     readonly host: string,
   ) {}
 
@@ -36,7 +36,7 @@ export class Receiver {
     return `http://${this.host}${path}`;
   }
 
-  /** From now on, at this path. */
+  /** Sets the response at this path. */
   behave(path: string, behaviour: Behaviour): void {
     this.behaviours.set(path, behaviour);
   }
@@ -49,8 +49,8 @@ export class Receiver {
     return this.events.filter((event) => event.path === path);
   }
 
-  /** Waits for the n-th event at this path, and gives the newest. */
-  /** Waits for the n-th event at this path, and gives the newest. */
+  /** Waits for the n-th event at this path. Returns the newest. */
+  /** Waits for the n-th event at this path. Returns the newest. */
   next(path: string, count = 1, timeoutMs?: number): Promise<ReceivedEvent> {
     return until(
       () => {
@@ -77,7 +77,7 @@ export class Receiver {
   }
 }
 
-/** Whether a receiver that has this secret takes the event, by the reference library of Standard Webhooks. */
+/** Verifies the signature with this secret, using the reference library of Standard Webhooks. */
 export function isAuthentic({ headers, body }: ReceivedEvent, secret: string): boolean {
   try {
     new Webhook(secret).verify(body, headers as Record<string, string>);

@@ -5,33 +5,33 @@ import { Redis } from 'ioredis';
 import { freePort } from '../../scripts/processes.ts';
 import { newDataDir, rememberRedis } from './test-run.ts';
 
-/** Marks a database number as taken by a test file. */
+/** Marks a database number as in use by a test file. */
 export const CLAIM_KEY = 'test:claimed';
 const CLAIM_SECONDS = 3600;
 const START_TIMEOUT_MS = 10_000;
 
-/** Undefined when this machine has no Redis: what needs one can't be tested then. */
+/** Undefined when this machine has no Redis: tests that need Redis can't run. */
 export function redisUrl(): string | undefined {
   return process.env.TEST_REDIS_URL || undefined;
 }
 
 export interface TestRedis {
   url: string;
-  /** Empties and gives back the database; keys that stay fail the run. */
+  /** Empties and releases the database. Remaining keys fail the run. */
   flush(): Promise<void>;
 }
 
 /** An unused database number. Pub/sub channels are shared by all databases. */
 export async function createTestRedis(): Promise<TestRedis> {
   const server = redisUrl();
-  if (!server) throw new Error('There is no Redis: look at redisUrl() first.');
+  if (!server) throw new Error('There is no Redis. Check redisUrl() first.');
   const database = await claimDatabase(server);
   const url = new URL(server);
   url.pathname = `/${database}`;
   return { url: url.href, flush: () => withRedis(url.href, async (redis) => void (await redis.flushdb())) };
 }
 
-/** Takes only a database that is empty, since a given server may hold something of worth. */
+/** Uses only an empty database, because the given server may hold important data. */
 async function claimDatabase(server: string): Promise<number> {
   return withRedis(server, async (redis) => {
     const databases = Number((await redis.config('GET', 'databases'))[1]);
@@ -43,7 +43,7 @@ async function claimDatabase(server: string): Promise<number> {
       )
         return database;
     }
-    throw new Error('Each database of this Redis holds keys already: use an empty server.');
+    throw new Error('Every database of this Redis contains keys. Use an empty server.');
   });
 }
 
@@ -65,10 +65,10 @@ export interface RedisServer {
   port: number;
   dir: string;
   pid: number;
-  /** Ends it cleanly. Started again with the same `port` and `dir` it has its data back if `args` made it persist. */
+  /** Stops it cleanly. A restart with the same `port` and `dir` restores the data if `args` enable persistence. */
   stop(): Promise<void>;
   kill(): Promise<void>;
-  /** It keeps its connections and answers nothing until `resume`. */
+  /** Keeps its connections open but does not respond until `resume`. */
   pause(): void;
   resume(): void;
 }
@@ -81,7 +81,7 @@ export interface RedisServerOptions {
   args?: string[];
 }
 
-/** A Redis of one's own on 127.0.0.1, which persists nothing and never evicts unless `args` say so. */
+/** A separate Redis on 127.0.0.1, without persistence and eviction unless `args` enable them. */
 export async function startRedis(options: RedisServerOptions = {}): Promise<RedisServer> {
   const port = options.port ?? (await freePort());
   const dir = options.dir ?? newDataDir();
@@ -114,7 +114,7 @@ async function untilAnswering(server: ChildProcess, port: number): Promise<void>
     const patience = sleep(START_TIMEOUT_MS, false, { ref: false });
     if (await Promise.race([answered, failed, patience])) return;
     server.kill('SIGKILL');
-    throw new Error(`redis-server doesn't start on port ${port}.`);
+    throw new Error(`redis-server does not start on port ${port}.`);
   } finally {
     redis.disconnect();
   }
@@ -123,7 +123,7 @@ async function untilAnswering(server: ChildProcess, port: number): Promise<void>
 async function endServer(server: ChildProcess, signal: NodeJS.Signals): Promise<void> {
   if (server.exitCode !== null || server.signalCode !== null) return;
   const ended = once(server, 'exit');
-  // A stopped process hears no other signal.
+  // A suspended process handles no other signal.
   server.kill('SIGCONT');
   server.kill(signal);
   await ended;

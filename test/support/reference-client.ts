@@ -8,10 +8,10 @@ import { type Providers, startProviders } from './providers/providers.ts';
 
 const PATIENCE_MS = 10_000;
 
-/** The page as its users meet it: an API that listens on localhost, the providers on 127.0.0.1, and a browser. */
+/** The reference client in a browser, with an API on localhost and fake providers on 127.0.0.1. */
 export class ReferenceClient {
   private context?: BrowserContext;
-  /** Faults of the page: exceptions and blocked requests. */
+  /** Errors of the page: exceptions and blocked requests. */
   readonly complaints: string[] = [];
 
   private constructor(
@@ -23,7 +23,7 @@ export class ReferenceClient {
 
   static async start({ worker = true } = {}): Promise<ReferenceClient> {
     const port = await freePort();
-    // To a browser localhost and 127.0.0.1 are two sites, as an application and its providers are in the world.
+    // A browser treats localhost and 127.0.0.1 as two sites, like a real application and its providers.
     const origin = `http://localhost:${port}`;
     const providers = await startProviders({ publicUrl: origin });
     const settings = { ...providers.settings, PUBLIC_URL: origin, RATE_LIMIT_FACTOR: '1000' };
@@ -39,12 +39,12 @@ export class ReferenceClient {
   }
 
   async openTab(origin = this.origin): Promise<Tab> {
-    if (!this.context) throw new Error('openBrowser() comes first.');
+    if (!this.context) throw new Error('Call openBrowser() first.');
     const page = await this.context.newPage();
     page.setDefaultTimeout(PATIENCE_MS);
     page.on('pageerror', (error) => this.complaints.push(String(error)));
     page.on('console', (message) => {
-      // The browser also logs error responses. The page itself shows those.
+      // The browser also logs error responses, which the page shows.
       const isAnswer = message.text().startsWith('Failed to load resource');
       if (message.type() === 'error' && !isAnswer) this.complaints.push(message.text());
     });
@@ -88,7 +88,7 @@ export class Tab {
     return this.page.getByRole('button', { name, exact: true }).click();
   }
 
-  /** Fills in the form of that title, and sends it. */
+  /** Fills in and submits the form with that title. */
   async fill(title: string, values: Record<string, string>): Promise<void> {
     const form = this.page.locator('form').filter({ has: this.page.getByRole('heading', { name: title }) });
     for (const [label, value] of Object.entries(values))
@@ -96,7 +96,7 @@ export class Tab {
     await form.getByRole('button').click();
   }
 
-  /** Waits for the text, and says whether it came. */
+  /** Waits for the text. Returns whether it appeared. */
   shows(text: string): Promise<boolean> {
     const found = this.page.getByText(text).first().waitFor();
     return found.then(
@@ -122,24 +122,24 @@ export class Tab {
     return this.context.setOffline(isOffline);
   }
 
-  /** Waits for the request, which brings the headers of a stream and not its end. */
+  /** Waits for the response headers, because a stream does not end. */
   untilStreaming(path = '/v1/notifications/stream'): Promise<Response> {
     return this.page.waitForResponse((response) => new URL(response.url()).pathname === path);
   }
 
-  /** From whichever side. */
+  /** Either side may close it. */
   async untilStreamEnds(): Promise<void> {
     const isStream = (request: Request) => request.url().endsWith('/notifications/stream');
     const ends = ['requestfailed', 'requestfinished'] as const;
     await Promise.race(ends.map((end) => this.page.waitForEvent(end as 'requestfailed', isStream)));
   }
 
-  /** What the list of notifications shows, the newest first. */
+  /** The visible notifications, newest first. */
   notifications(): Promise<string[]> {
     return this.page.locator('#notifications strong').allTextContents();
   }
 
-  /** From now on; `progressSeen` tells what the bars have shown. */
+  /** Records the values of the progress bars; see `progressSeen`. */
   async watchProgress(): Promise<void> {
     await this.page.evaluate(`
       window.progressSeen = [];
@@ -152,7 +152,7 @@ export class Tab {
     return this.page.evaluate('window.progressSeen');
   }
 
-  /** Clicks on it, and gives what the browser would have saved. */
+  /** Clicks the link. Returns the downloaded file. */
   async download(): Promise<{ name: string; content: Buffer }> {
     const started = this.page.waitForEvent('download');
     await this.click('Download');
@@ -160,7 +160,7 @@ export class Tab {
     return { name: download.suggestedFilename(), content: await readFile(await download.path()) };
   }
 
-  /** As when another tab covers it. */
+  /** Simulates a tab in the background. */
   async setHidden(isHidden: boolean): Promise<void> {
     await this.page.evaluate(`
       Object.defineProperty(document, 'hidden', { value: ${isHidden}, configurable: true });
@@ -168,7 +168,7 @@ export class Tab {
     `);
   }
 
-  /** Makes the first tokens sent to each path invalid, and counts the calls from now on. */
+  /** Invalidates the first tokens sent to each path, and counts the calls. */
   async spoilTokens({ times }: { times: number }): Promise<Record<string, number>> {
     const calls: Record<string, number> = {};
     await this.page.route(/\/v1\/(users|auth\/(sessions|refresh))/, async (route) => {

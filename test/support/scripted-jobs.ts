@@ -6,7 +6,7 @@ import type { Job } from '../../src/jobs/job.entity.ts';
 import { createJob, enqueue } from '../factories/job.factory.ts';
 import type { TestApp } from './app.ts';
 
-/** What the handler does in one test. */
+/** The handler of one test. */
 type Script = (ctx: JobContext) => Promise<object | void>;
 
 const input = z.strictObject({ script: z.string() });
@@ -14,7 +14,7 @@ const quickRetry = { attempts: 3, concurrency: 20, backoffSeconds: () => 0.05, s
 
 export const scripted = defineJob({ type: 'test-scripted', input, ...quickRetry });
 export const scriptedShort = defineJob({ type: 'test-short', input, ...quickRetry, timeoutSeconds: 0.3 });
-/** Its second run comes so late that a test which sees it is not looking at a retry that was quick. */
+/** The retry delay is long, so that a second run within a test is not a fast retry. */
 export const scriptedPatient = defineJob({
   type: 'test-patient',
   input,
@@ -42,14 +42,14 @@ class ScriptedPatientHandler extends ScriptedRunner {}
 /** For `TestApp.start({ handlers })`. */
 export const scriptedHandlers = [ScriptedHandler, ScriptedShortHandler, ScriptedPatientHandler];
 
-/** The input of a job that does what the function says. */
+/** The input of a job that runs the function. */
 export function script(run: Script): z.output<typeof input> {
   const name = randomUUID();
   scripts.set(name, run);
   return { script: name };
 }
 
-/** Starts a job that does what the function says. */
+/** Starts a job that runs the function. */
 export function startScripted(
   app: TestApp,
   run: Script,
@@ -58,27 +58,27 @@ export function startScripted(
   return enqueue(app, definition, script(run), userId ? { userId } : {});
 }
 
-/** The same as rows that a crash left between commit and dispatch. */
+/** Inserts undispatched jobs, as after a crash between commit and dispatch. */
 export const createScripted = (app: TestApp, run: Script, overrides: Partial<Job> = {}): Promise<Job> =>
   createJob(app, { type: scripted.type, input: script(run), ...overrides });
 
-/** Where scripts leave their effects: a row that is there twice is an effect that happened twice. */
+/** Stores the effects of scripts. A duplicate row is a repeated effect. */
 export const createMarks = (app: TestApp) => app.db.query('CREATE TABLE marks (job_id uuid, text text)');
 
-/** Ends the job and leaves its mark in the same transaction. */
+/** Completes the job and stores its mark in the same transaction. */
 export const completeWithMark = (ctx: JobContext) =>
   ctx.complete({}, async (tx) => {
     await tx.query('INSERT INTO marks VALUES ($1)', [ctx.job.id]);
   });
 
-/** How many marks each of the jobs has left. */
+/** Number of marks per job. */
 export async function marksOf(app: TestApp, jobs: Job[]): Promise<number[]> {
   const rows = await app.db.query<{ id: string }[]>('SELECT job_id AS id FROM marks');
   const counts = Map.groupBy(rows, (row) => row.id);
   return jobs.map((job) => counts.get(job.id)?.length ?? 0);
 }
 
-/** A door that scripts wait at until the test opens it. */
+/** Blocks scripts until the test opens it. */
 export function door() {
   const { promise, resolve } = Promise.withResolvers<void>();
   return { opened: promise, open: () => resolve() };

@@ -23,7 +23,7 @@ export async function startSelfSigned() {
 
 const TAGS = { integer: 0x02, bits: 0x03, oid: 0x06, text: 0x0c, time: 0x17, sequence: 0x30, set: 0x31 };
 
-/** The least that X.509 asks for (RFC 5280, section 4.1): Node makes keys, but no certificates. */
+/** The minimum of X.509 (RFC 5280, section 4.1): Node can create keys but no certificates. */
 export function selfSigned(): { key: string; cert: string } {
   const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
   const ecdsaWithSha256 = der('sequence', der('oid', Buffer.from('2a8648ce3d040302', 'hex')));

@@ -1,4 +1,4 @@
-// Loaded into a program before anything else: shifts its wall clock by CLOCK_SKEW_MS.
+// Preloaded into a program: shifts its wall clock by CLOCK_SKEW_MS.
 const skewMs = Number(process.env.CLOCK_SKEW_MS);
 const now = Date.now;
 

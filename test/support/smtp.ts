@@ -2,26 +2,26 @@ import { once } from 'node:events';
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
 
 /**
- * What the server does to the next mails: accepts them, rejects the recipient or relaying, hangs up once it has them, or says nothing to
- * the address until `release`.
+ * How the server handles the next mails: accepts them, rejects the recipient or relaying, disconnects after the
+ * data, or does not respond to the recipient until `release`.
  */
 type Mood = 'takes' | 'rejects' | 'denies relay' | 'hangs up' | 'holds';
 
 interface Held {
   address: string;
-  /** As it has introduced itself: `name` in SMTP_URL. */
+  /** The name from EHLO: `name` in SMTP_URL. */
   client: string;
   socket: Socket;
 }
 
-/** A mail server that keeps what it is sent, and that a test can take away and bring back. */
+/** A mail server that stores its mails. A test can stop and restart it. */
 export class SmtpServer {
-  /** Every message it was sent in full, as it came, with soft line breaks undone. */
+  /** Every completely received message, with soft line breaks removed. */
   readonly messages: string[] = [];
   /** The names that clients gave in EHLO. */
   readonly greetings: string[] = [];
   mood: Mood = 'takes';
-  /** Mails whose sender waits. */
+  /** Held mails, whose senders wait. */
   held: Held[] = [];
   private server?: Server;
   private readonly sockets = new Set<Socket>();
@@ -49,12 +49,12 @@ export class SmtpServer {
     if (this.server) await once(this.server, 'close');
   }
 
-  /** Lets the held mails go on, so far as their sender still lives. */
+  /** Accepts the held mails whose sender is still connected. */
   release(): void {
     for (const { socket } of this.held.splice(0)) socket.write('250 fine\r\n');
   }
 
-  /** The messages to this address. */
+  /** The messages to this recipient. */
   to(address: string): string[] {
     return this.messages.filter((message) => header(message, 'To') === address);
   }

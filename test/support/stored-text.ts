@@ -1,6 +1,6 @@
 import type { DataSource } from 'typeorm';
 
-/** Every row of every table as one text, bytes in hexadecimal: where a secret would show if it were stored. */
+/** Every row of every table as text, bytes in hexadecimal. Used to check that no secret is stored. */
 export async function storedText(db: DataSource): Promise<string> {
   const tables = await db.query<{ name: string }[]>(
     `SELECT format('%I.%I', table_schema, table_name) AS name FROM information_schema.tables

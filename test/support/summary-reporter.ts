@@ -8,12 +8,12 @@ interface Results {
   numTodoTests: number;
 }
 
-/** Tells bin/test what its last line has to say. */
+/** Writes the totals for the last line of bin/test. */
 export default class SummaryReporter {
   onRunComplete(_contexts: unknown, results: Results): void {
     countResults({
       passed: results.numPassedTests,
-      // A file that can't even be loaded is one failure, not none.
+      // Count a file that fails to load as one failure.
       failed: results.numFailedTests + results.numRuntimeErrorTestSuites,
       skipped: results.numPendingTests + results.numTodoTests,
     });

@@ -21,11 +21,11 @@ export interface JobRow {
 
 const PASSWORD = 'correct horse battery';
 
-/** Made once: every program of a run signs and verifies with it. */
+/** Generated once: every program of a run signs and verifies with it. */
 const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
 const pem = privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
 
-/** API and workers as production runs them, with a Postgres and a Redis that the test may break. */
+/** API and workers as in production, with a Postgres and a Redis that the test may break. */
 export class System {
   readonly programs: Program[] = [];
   private accessToken = '';
@@ -36,11 +36,11 @@ export class System {
     private readonly env: Record<string, string>,
     readonly db: pg.Pool,
   ) {
-    // Its connections break with the server.
+    // Ignore errors: connections break when the server stops.
     db.on('error', () => undefined);
   }
 
-  /** Postgres and perhaps Redis run and the schema is there; no program of ours yet. */
+  /** Starts Postgres, optionally Redis, and applies the migrations. Starts no program yet. */
   static async start({ backend, settings = {} }: { backend: string; settings?: Record<string, string> }) {
     const postgres = await startTestPostgres();
     const redis = backend === 'redis' ? await startRedis({ args: ['--appendonly', 'yes'] }) : undefined;
@@ -84,7 +84,7 @@ export class System {
     return this.startProgram('main', settings);
   }
 
-  /** Which of the programs that were started still run. */
+  /** The started programs that are still running. */
   running(): boolean[] {
     return this.programs.map(({ process }) => process.exitCode === null && process.signalCode === null);
   }
@@ -107,12 +107,12 @@ export class System {
     this.redis = await startRedis({ port, dir, args: ['--appendonly', 'yes'] });
   }
 
-  /** Of the administrator who makes all requests. */
+  /** The access token of the administrator who makes all requests. */
   async token(): Promise<string> {
     return (this.accessToken ||= await this.signIn());
   }
 
-  /** A request of an administrator who has signed in. */
+  /** A request of a signed-in administrator. */
   async request(
     method: string,
     path: string,
@@ -136,7 +136,7 @@ export class System {
     });
   }
 
-  /** Uploads the file; resolves to the id of its job. */
+  /** Uploads the file. Resolves to the id of its job. */
   async import(csv: string): Promise<string> {
     const answer = await this.request('POST', '/v1/users/imports', csv, { type: 'text/csv' });
     if (answer.status !== 202) throw new Error(`The import was rejected: ${await answer.text()}`);

@@ -5,12 +5,12 @@ import { Transform } from 'node:stream';
 /** A proxy between the application and a server, so that a test can make the server unavailable. */
 export class TcpProxy {
   private readonly sockets = new Set<Socket>();
-  /** Each open connection of a client, with the beginning of what it sent last. */
+  /** Each open client connection, with the start of the data it sent last. */
   private readonly clients = new Map<Socket, string>();
   private readonly silent = new WeakSet<Socket>();
   private readonly server = createServer((client) => this.join(client));
   private isDown = false;
-  /** Of each direction. */
+  /** Delay in each direction. */
   delayMs = 0;
 
   private target?: { host: string; port: number };
@@ -22,7 +22,7 @@ export class TcpProxy {
     return proxy;
   }
 
-  /** The URL that leads to the same place by way of the proxy. */
+  /** The same URL through the proxy. */
   to(url: string): string {
     const proxied = new URL(url);
     this.target = { host: proxied.hostname, port: Number(proxied.port) };
@@ -31,7 +31,7 @@ export class TcpProxy {
     return proxied.href;
   }
 
-  /** Every connection breaks, and no new one comes about until `restore`. */
+  /** Breaks every connection, and rejects new ones until `restore`. */
   cut(): void {
     this.isDown = true;
     this.breakConnections();
@@ -46,8 +46,8 @@ export class TcpProxy {
   }
 
   /**
-   * From now on the open connections are silent forever, without being closed: those alone over which the client has
-   * last sent something like the pattern. New ones are not touched.
+   * Freezes open connections forever without closing them. Affects only those whose last client data
+   * matches the pattern. New connections are not affected.
    */
   silence(lastSent = /(?:)/): number {
     const silenced = [...this.clients].filter(([, text]) => lastSent.test(text));
@@ -81,7 +81,7 @@ export class TcpProxy {
     }
   }
 
-  /** Late or never, as the test wants it. */
+  /** Delays or drops data, depending on the test. */
   private passage(client: Socket): Transform {
     const passage = new Transform({
       transform: (chunk, _, done) => {

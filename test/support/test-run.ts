@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { removeEmbeddedPostgres } from '../../scripts/embedded-postgres.ts';
 import { commandOf, endProcess, isAlive } from '../../scripts/processes.ts';
 
-/** Each run keeps its servers' data in a folder named after its process, so that several can run at once. */
+/** Each run has a folder for its servers' data, named after its process. Several runs can be active in parallel. */
 const RUNS_DIR = join(import.meta.dirname, '../../.local/test-runs');
 export const runDir = join(RUNS_DIR, String(process.pid));
 
@@ -12,7 +12,7 @@ export function countResults(counts: { passed: number; failed: number; skipped: 
   if (file) appendFileSync(file, `${counts.passed} ${counts.failed} ${counts.skipped}\n`);
 }
 
-/** Ends the servers and removes the data of runs that were killed before they could do so. */
+/** Stops the servers and removes the data of runs that were killed. */
 export async function removeDeadRuns(): Promise<void> {
   if (!existsSync(RUNS_DIR)) return;
   for (const name of readdirSync(RUNS_DIR)) {
@@ -31,7 +31,7 @@ export async function removeRun(dir: string): Promise<void> {
   rmSync(dir, { recursive: true, force: true });
 }
 
-/** What is started with these is ended with the run at the latest, even when the process of its test was killed. */
+/** Processes started with these options end with the run, even if the test process was killed. */
 export function newPostgresDir(): string {
   return mkdtempSync(join(currentRunDir(), 'postgres-'));
 }
@@ -46,8 +46,7 @@ export function rememberRedis(pid: number): void {
 
 function currentRunDir(): string {
   const dir = process.env.TEST_RUN_DIR;
-  if (!dir)
-    throw new Error('TEST_RUN_DIR is set by test/support/global-setup.ts: run the tests with bin/test.');
+  if (!dir) throw new Error('TEST_RUN_DIR is not set. Run the tests with bin/test.');
   return dir;
 }
 

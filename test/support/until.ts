@@ -2,7 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 
 const PAUSE_MS = 25;
 
-/** Waits until the condition gives something, or fails and says what it waited for. */
+/** Waits until the condition returns a truthy value. Throws on a timeout. */
 export async function until<T>(
   condition: () => Promise<T | undefined | null | false> | T | undefined | null | false,
   what: string,
@@ -12,7 +12,7 @@ export async function until<T>(
   for (;;) {
     const value = await condition();
     if (value) return value;
-    if (Date.now() > deadline) throw new Error(`Waited in vain for ${what}`);
+    if (Date.now() > deadline) throw new Error(`Timed out waiting for ${what}`);
     await pause(PAUSE_MS);
   }
 }

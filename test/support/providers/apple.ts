@@ -50,13 +50,13 @@ export async function startApple(
   const { provider, signer } = await createOidcProvider({
     issuer,
     state,
-    // The secret is never compared, see below, but the library wants to have one.
+    // The library requires a secret but does not compare it, see below.
     client: { client_id: client.clientId, client_secret: 'unused', redirect_uris: [client.redirectUri] },
     routes: { authorization: PATH.authorize, token: PATH.token, jwks: PATH.jwks },
     onRequest,
     onAnswer,
     scopes: { openid: ['sub'], email: ['email', 'email_verified', 'is_private_email'], name: [] },
-    // Apple's booleans may come as strings.
+    // Apple sends some booleans as strings.
     claims: ({ email, emailVerified }) => ({
       email,
       email_verified: String(emailVerified),
@@ -105,10 +105,10 @@ async function checkClientSecrets(provider: Provider, issuer: string, client: Ap
   };
 }
 
-/** The name comes with a person's first consent only, next to the id token, not in it. */
+/** Apple sends the name only with the first consent, as a separate field and not in the id token. */
 function tellNameOnce(provider: Provider, state: ProviderState): void {
   const onSuccess = (ctx: KoaContextWithOIDC, answer: Record<string, unknown>) => {
-    // Apple doesn't know RFC 9207.
+    // Apple does not support RFC 9207.
     delete answer['iss'];
     const person = state.persons.get(ctx.oidc.session?.accountId ?? '');
     if (!person || state.consented.has(person.subject)) return;
@@ -120,11 +120,11 @@ function tellNameOnce(provider: Provider, state: ProviderState): void {
       email: person.email,
     });
   };
-  // The typings leave out the second argument.
+  // The type definitions lack the second argument.
   provider.on('authorization.success', onSuccess as (ctx: KoaContextWithOIDC) => void);
 }
 
-/** Apple gives an id token whether or not "openid" was asked for, and addresses and names by POST only. */
+/** Apple sends an id token without the scope "openid", and emails and names by POST only. */
 function onRequest(ctx: KoaContextWithOIDC): boolean {
   if (ctx.path !== PATH.authorize) return true;
   const scopes = String(ctx.query['scope'] ?? '')

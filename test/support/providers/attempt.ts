@@ -31,7 +31,7 @@ async function begin(
   return { config, url, checks: { ...checks, idTokenExpected: true } };
 }
 
-/** The answer as openid-client takes it, with the fields of a POST in its query. */
+/** The callback URL for openid-client, with the fields of a POST in its query. */
 export function finish({ config, checks }: Attempt, callback: Callback) {
   const url = new URL(`${callback.url.origin}${callback.url.pathname}?${callback.fields.toString()}`);
   return oauth.authorizationCodeGrant(config, url, checks);

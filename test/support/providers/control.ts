@@ -1,6 +1,6 @@
 import type { Person, ProviderName } from './person.ts';
 
-/** Ways to lie in an id token, which only Google and Apple have. */
+/** Kinds of forged id tokens. Only Google and Apple issue id tokens. */
 export const ID_TOKEN_MODES = [
   'wrong-nonce',
   'no-nonce',
@@ -16,18 +16,18 @@ export const ID_TOKEN_MODES = [
   'no-id-token',
 ] as const;
 
-/** Ways of a token endpoint to misbehave. */
+/** Failure modes of a token endpoint. */
 export const TOKEN_ENDPOINT_MODES = ['token-500', 'token-hang', 'token-huge', 'token-redirect'] as const;
 
 const OTHER_MODES = [
-  // The person presses "Deny".
+  // The user denies consent.
   'deny',
   'unverified-email',
   // Every connection breaks.
   'down',
-  // GitHub: the person granted no access to the addresses.
+  // GitHub: the user did not grant access to their emails.
   'scope-removed',
-  // GitHub: its API fails after the token was given.
+  // GitHub: the API fails after the token was issued.
   'api-500',
   'api-hang',
 ] as const;
@@ -40,17 +40,17 @@ export type Endpoint = 'discovery' | 'jwks' | 'authorize' | 'token' | 'api';
 
 const GITHUB_ONLY: HostileMode[] = ['scope-removed', 'api-500', 'api-hang'];
 
-/** What one fake provider is to do, and what was asked of it. */
+/** The behaviour of one fake provider, and its request counts. */
 export class ProviderState {
   readonly name: ProviderName;
-  /** Who signs in without being asked; undefined: the sign-in page asks. */
+  /** Signs in without the sign-in page; undefined: the page asks. */
   person: Person | undefined;
   hostile: HostileMode | undefined;
-  /** Laid over the claims of the id token before it is signed; undefined takes a claim out. */
+  /** Overrides claims of the id token before it is signed; undefined removes a claim. */
   claims: Record<string, unknown> = {};
-  /** Everybody who ever signed in, by subject. */
+  /** Every person who has signed in, by subject. */
   readonly persons = new Map<string, Person>();
-  /** Apple: who has been through the consent page, and whose name is therefore not told again. */
+  /** Apple: people who have given consent. Their name is not sent again. */
   readonly consented = new Set<string>();
   requests = noRequests();
 
@@ -75,7 +75,7 @@ const noRequests = (): Record<Endpoint, number> => ({
   api: 0,
 });
 
-/** What a test tells the fake providers. */
+/** Controls the fake providers from a test. */
 export class Control {
   private readonly states: Record<ProviderName, ProviderState>;
 
@@ -83,12 +83,12 @@ export class Control {
     this.states = states;
   }
 
-  /** Signs in from now on, without a page: the authorize URL leads straight back. Undefined: the page asks again. */
+  /** Signs this person in without a page: the authorize URL redirects at once. Undefined: the page asks again. */
   person(provider: ProviderName, person: Person | undefined): void {
     this.states[provider].person = person;
   }
 
-  /** How the provider misbehaves from now on; undefined: not at all. */
+  /** Sets the failure mode of the provider; undefined: none. */
   hostile(provider: ProviderName, mode: HostileMode | undefined): void {
     const isImpossible =
       provider === 'github'
@@ -98,17 +98,17 @@ export class Control {
     this.states[provider].hostile = mode;
   }
 
-  /** Claims of the next id tokens, validly signed: for cases without a mode. */
+  /** Claims of the next id tokens, with a valid signature: for cases without a mode. */
   claims(provider: 'google' | 'apple', claims: Record<string, unknown>): void {
     this.states[provider].claims = claims;
   }
 
-  /** How often each endpoint was asked since the start or the last reset. */
+  /** Requests per endpoint since the start or the last reset. */
   requests(provider: ProviderName): Readonly<Record<Endpoint, number>> {
     return { ...this.states[provider].requests };
   }
 
-  /** Honest again, with no person set, nothing counted and no consent remembered. */
+  /** Resets the mode, the person, the counts and the consents. */
   reset(): void {
     for (const state of Object.values(this.states)) state.reset();
   }

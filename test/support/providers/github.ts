@@ -107,7 +107,7 @@ class Github {
     return query.get('redirect_uri') ?? this.client.redirectUri;
   }
 
-  /** GitHub itself only recommends PKCE; here it is demanded, so that its loss is noticed. */
+  /** GitHub only recommends PKCE. Required here, so that a test fails if PKCE is missing. */
   private faultOf(query: URLSearchParams): string | undefined {
     if (query.get('client_id') !== this.client.clientId) return 'There is no such application.';
     if (this.redirectUriOf(query) !== this.client.redirectUri)
@@ -120,7 +120,7 @@ class Github {
   private issueCode(person: Person, query: URLSearchParams): string {
     const code = randomBytes(10).toString('hex');
     const asked = (query.get('scope') ?? '').split(/[\s,]+/).filter(Boolean);
-    // Granted are the scopes that the person left ticked.
+    // The granted scopes are those that the user left selected.
     const granted = this.state.hostile === 'scope-removed' ? [] : asked;
     this.codes.set(code, {
       person,
@@ -149,7 +149,7 @@ class Github {
     return { access_token: token, scope: code.scope, token_type: 'bearer' };
   }
 
-  /** A code works once, whatever comes of it. */
+  /** A code is consumed by the first attempt, also if it fails. */
   private spend(code: string): Code | undefined {
     const found = this.codes.get(code);
     this.codes.delete(code);
@@ -184,7 +184,7 @@ class Github {
   }
 }
 
-/** `email` is only what the profile shows, not verified. */
+/** `email` is the unverified public email of the profile. */
 const userOf = ({ subject, email, name, publicEmail }: Person) => ({
   login: email.split('@')[0],
   id: Number(subject),
@@ -208,7 +208,7 @@ const tokenError = (error: string, description: string) => ({
   error_uri: 'https://docs.github.com/apps/troubleshooting-oauth-app-access-token-request-errors',
 });
 
-/** Errors too come with status 200, and all of it as a form unless JSON is asked for. */
+/** Errors have status 200, too. The format is a form unless the client accepts JSON. */
 function answerToken(request: IncomingMessage, response: ServerResponse, body: Record<string, string>): void {
   if (request.headers.accept?.includes('json')) return sendJson(response, 200, body);
   response.writeHead(200, { 'content-type': 'application/x-www-form-urlencoded; charset=utf-8' });

@@ -17,7 +17,7 @@ export interface IdTokenSigner {
   clientSecret: string;
 }
 
-/** The id token as the provider made it, or a forged one where the state asks for that. */
+/** The id token of the provider, or a forged one if the state requires it. */
 export async function tamper(
   idToken: string,
   state: ProviderState,
@@ -60,7 +60,7 @@ const sign = (claims: JWTPayload, key: CryptoKey | Uint8Array, header: { alg: st
 
 let foreignKey: Promise<{ privateKey: CryptoKey }> | undefined;
 
-/** Made once: a burst of forged tokens would otherwise take longer to forge than to reject. */
+/** Generated once: otherwise forging many tokens takes longer than rejecting them. */
 async function strangersKey(): Promise<CryptoKey> {
   foreignKey ??= generateKeyPair('RS256');
   return (await foreignKey).privateKey;

@@ -4,10 +4,10 @@ import { type Credentials, newCredentials, startProviders } from './providers.ts
 
 // Fake providers: Google, GitHub and Apple as a program, for development: bin/dev and compose run it.
 //   FAKE_PROVIDERS_PORT  the first of three ports in a row (9501)
-//   FAKE_PROVIDERS_HOST  the address to listen on (127.0.0.1)
-//   FAKE_PROVIDERS_FILE  where the settings for the application are kept from start to start, as a .env file
-//   PUBLIC_URL              where the application is
-// With --settings it only writes that file, for an application that has to start first.
+//   FAKE_PROVIDERS_HOST  the IP address to listen on (127.0.0.1)
+//   FAKE_PROVIDERS_FILE  a .env file that keeps the settings for the application between starts
+//   PUBLIC_URL           the URL of the application
+// With --settings it only writes that file, for an application that must start first.
 
 const { env } = process;
 
@@ -39,7 +39,7 @@ if (process.argv.includes('--settings')) {
 } else {
   const { google, github, apple } = providers;
   console.log(`Fake providers: Google ${google.issuer}, GitHub ${github.baseUrl}, Apple ${apple.issuer}`);
-  // A parent gets the settings without their passing through a terminal.
+  // Send the settings to the parent process, so that no terminal shows them.
   if (process.send) process.send({ settings: providers.settings });
   else if (!file) console.log(settings);
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {

@@ -1,6 +1,6 @@
 import type { Adapter, AdapterPayload } from 'oidc-provider';
 
-/** Where a fake provider keeps its codes and sessions: until it stops. (The library's own warns at every start.) */
+/** Stores the codes and sessions of a fake provider in memory. (The library's adapter logs a warning at each start.) */
 export function memoryAdapter(): (model: string) => Adapter {
   const entries = new Map<string, AdapterPayload>();
   return (model) => ({

@@ -20,11 +20,11 @@ export interface OidcOptions {
   issuer: string;
   state: ProviderState;
   client: ClientMetadata & { client_secret: string };
-  /** What the id token says of a person, and the scopes that ask for it. */
+  /** The claims of the id token, and the scopes that request them. */
   claims: (person: Person) => Record<string, unknown>;
   scopes: Record<string, string[]>;
   routes: Configuration['routes'];
-  /** Changes what comes in; false: it has been answered. */
+  /** Changes the request. Returns false if it has already responded. */
   onRequest?: (ctx: KoaContextWithOIDC) => boolean;
   onAnswer?: (ctx: KoaContextWithOIDC) => void;
 }
@@ -96,7 +96,7 @@ function configuration({ state, client, claims, scopes, routes }: OidcOptions, j
   };
 }
 
-/** Asks each time, although the browser has a session, because developers switch between people. */
+/** Ignores the browser's session and asks each time, because developers switch between people. */
 function askWho(state: ProviderState, claims: OidcOptions['claims']) {
   const check = new interactionPolicy.Check('who', 'Sign-in required', 'login_required', async (ctx) => {
     if (state.hostile === 'deny') throw new errors.AccessDenied('The person pressed Deny');
@@ -109,7 +109,7 @@ function askWho(state: ProviderState, claims: OidcOptions['claims']) {
   return new interactionPolicy.Prompt({ name: 'login', requestable: false }, check);
 }
 
-/** What the round by way of the sign-in page comes to, in one request and without its cookies. */
+/** The result of the sign-in page in one request, without its cookies. */
 async function signInAtOnce(ctx: KoaContextWithOIDC, account: Account | undefined): Promise<void> {
   if (!account) return;
   const { oidc } = ctx;
@@ -158,7 +158,7 @@ async function answerSignIn(
   const result = person
     ? { login: { accountId: person.subject } }
     : { error: 'access_denied', error_description: 'The person pressed Deny' };
-  // It writes the answer itself.
+  // The function writes the response.
   ctx.respond = false;
   await provider.interactionFinished(ctx.req, ctx.res, result);
 }

@@ -4,27 +4,27 @@ export type ProviderName = 'google' | 'github' | 'apple';
 
 /** A person with an account at a provider. */
 export interface Person {
-  /** The provider's own id of the account: digits at GitHub. */
+  /** The provider's id of the account: digits at GitHub. */
   subject: string;
   email: string;
   emailVerified: boolean;
   name: string;
   /** Google: the domain of a Workspace account, as the `hd` claim. */
   hostedDomain?: string;
-  /** GitHub: what the profile shows to everybody, which need not be an address of this person at all. */
+  /** GitHub: the public email of the profile. It may belong to a different person. */
   publicEmail?: string;
   /** GitHub: more entries of /user/emails; `email` is the primary one. */
   otherEmails?: { email: string; primary: boolean; verified: boolean }[];
 }
 
-/** Whom the sign-in pages offer. */
+/** The people on the sign-in pages. */
 export const PRESET_PERSONS = [
   { email: 'ada@example.com', name: 'Ada Lovelace', emailVerified: true },
   { email: 'grace@example.com', name: 'Grace Hopper', emailVerified: true },
   { email: 'mallory@example.com', name: 'Mallory Unverified', emailVerified: false },
 ];
 
-/** The same address is the same account each time, so that a developer can come back. */
+/** The same email is always the same account, so that a developer can sign in again. */
 export function personFrom(
   provider: ProviderName,
   { email, name, emailVerified }: { email: string; name: string; emailVerified: boolean },
@@ -32,7 +32,7 @@ export function personFrom(
   return { subject: subjectFor(provider, email), email, name, emailVerified };
 }
 
-/** Shaped as each provider shapes its ids. */
+/** Has the format of each provider's ids. */
 function subjectFor(provider: ProviderName, email: string): string {
   const hash = createHash('sha256').update(`${provider}:${email.toLowerCase()}`).digest();
   if (provider === 'github') return String(hash.readUInt32BE(0) % 1e8);

@@ -6,17 +6,17 @@ import { type FakeGoogle, startGoogle } from './google.ts';
 import type { ProviderName } from './person.ts';
 
 export interface ProvidersOptions {
-  /** Left out: any that are free. */
+  /** Default: any free ports. */
   ports?: Record<ProviderName, number>;
-  /** The address they listen on; they are always called at 127.0.0.1. */
+  /** The IP address to listen on. Clients always use 127.0.0.1. */
   host?: string;
-  /** PUBLIC_URL of the application, which the redirect URIs begin with. */
+  /** PUBLIC_URL of the application: the start of the redirect URIs. */
   publicUrl?: string;
-  /** Generated unless given. */
+  /** Default: generated. */
   credentials?: Credentials;
 }
 
-/** The settings of the application that are secret or made up; the same names. */
+/** The application's settings for the fake providers, by their names. */
 export type Credentials = Record<
   | 'GOOGLE_CLIENT_ID'
   | 'GOOGLE_CLIENT_SECRET'
@@ -33,7 +33,7 @@ export interface Providers {
   google: FakeGoogle;
   github: FakeGithub;
   apple: FakeApple;
-  /** The environment that makes the application use them. */
+  /** The environment variables that make the application use them. */
   settings: Record<string, string>;
   control: Control;
   signAppleEvent: SignAppleEvent;

@@ -4,12 +4,12 @@ import type { AddressInfo } from 'node:net';
 import { Readable } from 'node:stream';
 import type { Endpoint, ProviderState } from './control.ts';
 
-/** A path stands for everything below it, too. */
+/** A path includes all paths below it. */
 export type EndpointPaths = Partial<Record<Endpoint, string>>;
 
 export interface ProviderServer {
   origin: string;
-  /** Called with every request that no hostile mode has answered. */
+  /** Handles every request that no failure mode has handled. */
   handle(listener: RequestListener): void;
   stop(): Promise<void>;
 }
@@ -18,8 +18,8 @@ const HUGE_BYTES = 64 * 1024 * 1024;
 const CHUNK = Buffer.alloc(64 * 1024, 'a');
 
 /**
- * A server that counts what it is asked and misbehaves when told to. The origin is always 127.0.0.1: to a browser that
- * is another site than localhost, where the application lies, as the real providers are.
+ * A server that counts its requests and has failure modes. The origin is always 127.0.0.1: to a browser that
+ * is a different site from localhost, the origin of the application. Real providers are a different site, too.
  */
 export async function listen(
   state: ProviderState,
@@ -54,7 +54,7 @@ function endpointOf(paths: EndpointPaths, url: string): Endpoint | undefined {
   return found?.[0] as Endpoint | undefined;
 }
 
-/** Whether the request has been dealt with. */
+/** Whether a failure mode has handled the request. */
 function answerHostile(
   state: ProviderState,
   endpoint: Endpoint | undefined,
@@ -76,7 +76,7 @@ function answerHostile(
         .pipe(response);
       return true;
     case 'token token-redirect':
-      // The metadata service of clouds, which has the machine's credentials. A redirect must not lead there.
+      // The cloud metadata service, which returns credentials. A client must not follow this redirect.
       response.writeHead(302, { location: 'http://169.254.169.254/latest/meta-data/' }).end();
       return true;
     default:
@@ -84,7 +84,7 @@ function answerHostile(
   }
 }
 
-/** A JSON string without end, as far as anybody reads it. */
+/** An endless JSON string. */
 const hugeBody = (): Readable =>
   Readable.from(
     (function* () {

@@ -3,8 +3,8 @@ import { PRESET_PERSONS, type Person, personFrom, type ProviderName } from './pe
 const TITLES = { google: 'Google', github: 'GitHub', apple: 'Apple' };
 
 /**
- * Where a developer says who they are. It posts to `action`; `hidden` is what it has to carry along. Without scripts,
- * so that nothing but the forms can be what makes it work.
+ * The sign-in page for developers. It posts to `action`, with the `hidden` fields. It has no scripts,
+ * so it depends on forms only.
  */
 export function signInPage(
   provider: ProviderName,
@@ -44,7 +44,7 @@ ${form('<button name="deny" value="yes">Deny</button>')}
 `;
 }
 
-/** What the page has posted; undefined: "Deny". */
+/** The posted form; undefined: "Deny". */
 export function postedPerson(provider: ProviderName, form: URLSearchParams): Person | undefined {
   const email = form.get('email');
   if (form.has('deny') || !email) return undefined;

@@ -1,13 +1,13 @@
-/** What the provider makes the browser send to the application. */
+/** The request that the provider makes the browser send to the application. */
 export interface Callback {
   method: 'GET' | 'POST';
-  /** Of a POST without the form's fields. */
+  /** The URL; for a POST without the form fields. */
   url: URL;
-  /** The answer of the provider, from the query or from the form. */
+  /** The response of the provider, from the query or the form. */
   fields: URLSearchParams;
 }
 
-/** Follows the redirects of a browser, with the person of `control.person`, until the callback. */
+/** Signs in as `control.person`. Follows redirects until the callback. */
 export async function visit(authorizationUrl: string | URL): Promise<Callback> {
   const answer = await fetch(authorizationUrl, { redirect: 'manual' });
   const location = answer.headers.get('location');
