@@ -28,7 +28,7 @@ afterAll(async () => {
   await app.stop();
 });
 
-/** One path in many spellings, as they go over the wire. */
+/** Spellings of one path as they are sent over the network. */
 const spellings = (path: string): string[] => {
   const last = path.lastIndexOf('/') + 1;
   const encode = (index: number) =>
@@ -66,7 +66,7 @@ describe('a path in another spelling', () => {
   const closed = operations.filter(({ operationId }) => matrix[operationId]?.expected.nobody === 401);
 
   it.each(closed.map((operation) => [operation.operationId, operation] as const))(
-    'opens nothing to strangers: %s',
+    'gives no access to other users: %s',
     async (_id, operation) => {
       const { of, expected } = matrix[operation.operationId]!;
       const address = addressOf(operation, of && (await make(of, app, someone.owner)));
@@ -84,7 +84,7 @@ describe('a path in another spelling', () => {
 });
 
 describe('an Authorization header', () => {
-  it('that is nonsense is 401, whatever it holds', async () => {
+  it('that is malformed is 401, with any content', async () => {
     const { accessToken } = someone.owner;
     const cases = times(FUZZ_CASES, (index) => header(accessToken, index));
 
@@ -105,12 +105,12 @@ describe('an Authorization header', () => {
     expect(await ask('/v1/users/me', { token: accessToken })).toBe(200);
   });
 
-  it('that is larger than all headers may be is 431', async () => {
+  it('that exceeds the header size limit is 431', async () => {
     expect(await ask('/v1/users/me', { authorization: `Bearer ${'x'.repeat(20_000)}` })).toBe(431);
   });
 });
 
-/** Broken in one of many ways; never a token that is in order. */
+/** Returns an invalid header; never one with a valid token. */
 function header(token: string, index: number): string {
   const parts = token.split('.');
   const noise = randomBytes(1 + (index % 60));
@@ -160,7 +160,7 @@ interface Asked {
   authorization?: string;
 }
 
-/** Sends the path as it is: clients for people would tidy it up. */
+/** Sends the path unchanged; HTTP clients would normalize it. */
 function ask(path: string, { method = 'get', token, authorization }: Asked): Promise<number> {
   const { hostname, port } = new URL(instance.url);
   const value = authorization ?? (token && `Bearer ${token}`);

@@ -7,7 +7,7 @@ import { type Caller, callers, make, matrix, type People, people } from './autho
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 
 const METHODS = ['get', 'post', 'put', 'patch', 'delete'] as const;
-/** What an attacker would like to set, beside what an operation takes. */
+/** Properties that an attacker may try to set. */
 const PRIVILEGES = {
   id: '01890a5d-ac96-774b-bcce-b302099a8057',
   role: 'admin',
@@ -26,14 +26,14 @@ let app: TestApp;
 
 beforeAll(async () => {
   app = await TestApp.start({ settings: { API_DOCS: 'true' } });
-  // The others may delete their accounts, but for the last administrator.
+  // A second administrator, because the last one can’t delete their account.
   await createUser(app, { role: 'admin' });
 });
 
 afterAll(() => app.stop());
 
 describe('the authorization matrix', () => {
-  it('has a row for each operation that the app serves, and no other', async () => {
+  it('has exactly one row for each operation of the app', async () => {
     const { body } = await app.http().get('/openapi.json');
 
     const served = Object.values(body.paths as typeof openapi.paths).flatMap((path) =>
@@ -42,7 +42,7 @@ describe('the authorization matrix', () => {
     expect(Object.keys(matrix).toSorted()).toEqual(served.toSorted());
   });
 
-  it('agrees with the document on what needs a token', () => {
+  it('matches the OpenAPI document on which operations need a token', () => {
     for (const { operationId, security, path } of operations) {
       const needsToken = matrix[operationId]?.expected.nobody === 401 && !/\/(login|refresh)$/.test(path);
       expect([operationId, Boolean(security)]).toEqual([operationId, needsToken]);
@@ -50,7 +50,7 @@ describe('the authorization matrix', () => {
   });
 
   it.each(operations.map((operation) => [operation.operationId, operation] as const))(
-    'is what the API does: %s',
+    'matches the API: %s',
     async (_id, operation) => {
       const someone = await people(app);
 
@@ -64,7 +64,7 @@ describe('the authorization matrix', () => {
     },
   );
 
-  it('answers for the thing of another what it answers for one that does not exist', async () => {
+  it('responds the same for the resource of another user and for an unknown one', async () => {
     const hidden = operations.filter(({ operationId }) => matrix[operationId]?.expected.stranger === 404);
     const owned = hidden.filter(({ operationId }) => matrix[operationId]?.of);
     const someone = await people(app);
@@ -86,14 +86,14 @@ describe('the authorization matrix', () => {
   });
 });
 
-describe('an operation that takes a body', () => {
-  // A signed body has the form that its sender gives it.
+describe('an operation with a body', () => {
+  // The sender defines the format of a signed body.
   const writes = operations.filter(
     ({ requestBody }) => requestBody?.content['application/json']?.schema?.['$ref'],
   );
 
   it.each(writes.map((operation) => [operation.operationId, operation] as const))(
-    'takes nothing beside its own properties: %s',
+    'rejects unknown properties: %s',
     async (_id, operation) => {
       const someone = await people(app);
       const extra = Object.fromEntries(
@@ -117,14 +117,14 @@ describe('a method that a path does not have', () => {
     return [path, METHODS.filter((method) => !taken.includes(method))] as const;
   });
 
-  it.each(paths)('is refused to administrators too: %s', async (path, methods) => {
+  it.each(paths)('is rejected for administrators too: %s', async (path, methods) => {
     const { admin } = await people(app);
 
     const answers = await Promise.all(
       methods.map((method) => as(admin, method, addressOf({ path } as Operation)).send({})),
     );
 
-    // Where an id may stand, the words of other paths are ids.
+    // A path parameter also matches the words of other paths, so 404 is correct too.
     expect(answers.filter(({ status }) => ![404, 405].includes(status))).toEqual([]);
   });
 
@@ -159,7 +159,7 @@ async function call(operation: Operation, someone: People, caller: Caller, extra
   return body ? request.send({ ...body, ...extra }) : request;
 }
 
-/** Of an answer that doesn't end, without waiting for it. */
+/** Reads only the status of a response that doesn’t end. */
 async function headOf(address: string, accessToken: string) {
   const source = await EventSource.open(`${await app.listen()}${address}`, accessToken);
   source.close();

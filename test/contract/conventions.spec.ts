@@ -1,7 +1,7 @@
 import { codesOf, eventSchema, openapi, type Operation, operations } from '../support/openapi.ts';
 import { describe, expect, it } from '@jest/globals';
 
-/** Outside of /v1 stands only what has a place of its own by convention. */
+/** Paths outside of /v1, which conventions define. */
 const UNVERSIONED = [
   '/',
   '/problems',
@@ -10,9 +10,9 @@ const UNVERSIONED = [
   '/health/ready',
   '/.well-known/jwks.json',
 ];
-/** Not wrapped in `data`: others fixed their form. */
+/** Not wrapped in `data`, because external standards define their format. */
 const UNWRAPPED = ['/health/live', '/health/ready', '/.well-known/jwks.json'];
-/** Forms whose names are those of another protocol. */
+/** Schemas whose property names come from another protocol. */
 const FOREIGN = ['OAuthCallback', 'Jwks'];
 
 describe('the OpenAPI document', () => {
@@ -40,7 +40,7 @@ describe('the OpenAPI document', () => {
     for (const { tags: own } of operations) expect(own).toHaveLength(1);
   });
 
-  it('has no component that nothing leads to', () => {
+  it('has no unused component', () => {
     const text = JSON.stringify(openapi);
 
     const unused = Object.keys(openapi.components.schemas).filter(
@@ -60,7 +60,7 @@ describe('the OpenAPI document', () => {
 });
 
 describe('each event', () => {
-  it.each(Object.keys(openapi.webhooks))('is told under its type, with a schema for it: %s', (type) => {
+  it.each(Object.keys(openapi.webhooks))('is documented under its type with a schema: %s', (type) => {
     const schema = openapi.webhooks[type]!.post.requestBody.content['application/json']!.schema;
 
     expect(type).toMatch(/^[a-zA-Z0-9_.]+$/);
@@ -73,11 +73,11 @@ describe('each event', () => {
 });
 
 describe('each operation', () => {
-  it.each(where(({ path }) => !UNVERSIONED.includes(path)))('has a place under /v1: %s', (_id, { path }) => {
+  it.each(where(({ path }) => !UNVERSIONED.includes(path)))('has a path under /v1: %s', (_id, { path }) => {
     expect(path).toMatch(/^\/v1(\/([a-z0-9]+(-[a-z0-9]+)*|\{[a-z][A-Za-z]*\}))+$/);
   });
 
-  it.each(where(() => true))('says what it is for, and has one success: %s', (_id, operation) => {
+  it.each(where(() => true))('has a summary and one success response: %s', (_id, operation) => {
     const { summary = '', responses } = operation;
 
     expect(summary).toMatch(/^[A-Z].{5,80}[^.]$/);
@@ -86,7 +86,7 @@ describe('each operation', () => {
   });
 
   it.each(where((operation) => hasBody(operation) && !isJson(operation)))(
-    'that answers a file says so: %s',
+    'that returns a file declares it: %s',
     (_id, operation) => {
       const { content = {} } = successOf(operation);
 
@@ -104,13 +104,13 @@ describe('each operation', () => {
   });
 
   it.each(where((operation) => !hasBody(operation)))(
-    'that answers nothing has no form: %s',
+    'that returns no body has no schema: %s',
     (_id, operation) => {
       expect(successOf(operation).content).toBeUndefined();
     },
   );
 
-  it.each(where(() => true))('declares its refusals as problems: %s', (_id, { responses }) => {
+  it.each(where(() => true))('declares its errors as problem documents: %s', (_id, { responses }) => {
     const refusals = Object.entries(responses).filter(([status]) => /^[45]/.test(status));
 
     expect(refusals.map(([status]) => status)).toEqual(expect.arrayContaining(['422', '500', '503']));
@@ -120,15 +120,18 @@ describe('each operation', () => {
     }
   });
 
-  it.each(where(({ path }) => path.includes('{')))('may find nothing under a name: %s', (_id, operation) => {
-    const named = operation.parameters?.filter((one) => one.in === 'path');
+  it.each(where(({ path }) => path.includes('{')))(
+    'with a path parameter declares 404: %s',
+    (_id, operation) => {
+      const named = operation.parameters?.filter((one) => one.in === 'path');
 
-    expect(named?.map(({ name }) => `{${name}}`)).toEqual(operation.path.match(/\{\w+\}/g));
-    expect(codesOf(operation, 404)).toContain('NOT_FOUND');
-  });
+      expect(named?.map(({ name }) => `{${name}}`)).toEqual(operation.path.match(/\{\w+\}/g));
+      expect(codesOf(operation, 404)).toContain('NOT_FOUND');
+    },
+  );
 
   it.each(where((operation) => parameter(operation, 'cursor') !== undefined))(
-    'that is paged bounds its pages, and may refuse a cursor: %s',
+    'with pages limits their size and declares an invalid cursor: %s',
     (_id, operation) => {
       expect(parameter(operation, 'limit')?.schema).toMatchObject({ minimum: 1, maximum: 100, default: 20 });
       expect(codesOf(operation, 400)).toContain('INVALID_CURSOR');
@@ -136,7 +139,7 @@ describe('each operation', () => {
   );
 
   it.each(where(({ security }) => security !== undefined))(
-    'that is closed may say so: %s',
+    'that needs a token declares 401: %s',
     (_id, operation) => {
       expect(codesOf(operation, 401)).toContain('UNAUTHENTICATED');
     },
@@ -150,7 +153,7 @@ describe('each operation', () => {
   );
 
   it.each(where(({ requestBody, responses }) => requestBody !== undefined || '415' in responses))(
-    'with a body says of which type and may refuse others: %s',
+    'with a body declares its type and rejects others: %s',
     (_id, operation) => {
       expect(Object.keys(operation.requestBody?.content ?? {})).not.toEqual([]);
       expect(codesOf(operation, 413)).toContain('PAYLOAD_TOO_LARGE');
@@ -158,16 +161,16 @@ describe('each operation', () => {
     },
   );
 
-  it.each(where(takesJson))('takes no property that it does not know: %s', (_id, { requestBody }) => {
+  it.each(where(takesJson))('rejects unknown properties: %s', (_id, { requestBody }) => {
     const forms = objectsIn(resolve(requestBody?.content['application/json']?.schema));
 
-    // A record says what its values are; anything else is closed.
+    // A record has a schema for its values; any other object allows no additional properties.
     const open = forms.filter((form) => 'properties' in form && form['additionalProperties'] !== false);
     expect(forms).not.toEqual([]);
     expect(open).toEqual([]);
   });
 
-  it.each(where(takesJson))('takes no text without a bound: %s', (_id, { requestBody }) => {
+  it.each(where(takesJson))('limits the length of each text: %s', (_id, { requestBody }) => {
     const { properties } = resolve(requestBody?.content['application/json']?.schema) as {
       properties: Record<string, Record<string, unknown>>;
     };
@@ -179,7 +182,7 @@ describe('each operation', () => {
   });
 });
 
-/** Rows of a table of tests. */
+/** Rows for it.each. */
 function where(isMeant: (operation: Operation) => boolean): [string, Operation][] {
   return operations.filter(isMeant).map((operation) => [operation.operationId, operation]);
 }
@@ -197,7 +200,7 @@ function isJson(operation: Operation): boolean {
   return 'application/json' in (successOf(operation).content ?? {});
 }
 
-/** In a form of ours, that is: a signed body has that of its sender. */
+/** Excludes signed bodies, whose sender defines the format. */
 function takesJson({ requestBody }: Operation): boolean {
   return requestBody?.content['application/json']?.schema?.['$ref'] !== undefined;
 }
@@ -206,13 +209,13 @@ function parameter({ parameters = [] }: Operation, wanted: string) {
   return parameters.find(({ name }) => name === wanted);
 }
 
-/** Follows a reference to its component. */
+/** Resolves a reference to its component. */
 function resolve(schema: Record<string, unknown> = {}): Record<string, unknown> {
   const [, name] = /^#\/components\/schemas\/(\w+)$/.exec((schema['$ref'] as string | undefined) ?? '') ?? [];
   return name ? openapi.components.schemas[name]! : schema;
 }
 
-/** This schema and all below it. */
+/** This schema and all nested schemas. */
 function objectsIn(schema: unknown): Record<string, unknown>[] {
   if (typeof schema !== 'object' || schema === null) return [];
   return [schema as Record<string, unknown>, ...Object.values(schema).flatMap(objectsIn)];

@@ -2,9 +2,9 @@ import { TestApp } from '../support/app.ts';
 import { codesOf, openapi, operations } from '../support/openapi.ts';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 
-/** Any request may meet these, whatever its route, so no route lists them. */
+/** Any request may cause these errors, so no route lists them. */
 const ANYWHERE = ['MALFORMED_REQUEST', 'METHOD_NOT_ALLOWED', 'URI_TOO_LONG'];
-/** Told in the address that a browser is sent back to. */
+/** Sent in the URL of a redirect. */
 const IN_REDIRECTS = [
   'ACCESS_DENIED',
   'ACCOUNT_EXISTS',
@@ -26,7 +26,7 @@ beforeAll(async () => {
 afterAll(() => Promise.all([open.stop(), closed.stop()]));
 
 describe('GET /openapi.json', () => {
-  it('is the document that is in the repository', async () => {
+  it('matches openapi.json in the repository', async () => {
     const answer = await open.http().get('/openapi.json');
 
     expect(answer).toMatchObject({ status: 200, body: { openapi: '3.1.0' } });
@@ -35,7 +35,7 @@ describe('GET /openapi.json', () => {
 });
 
 describe('GET /problems', () => {
-  it('lists each code of the document, and those that are no matter of one operation', async () => {
+  it('lists each code of the document and the codes of no specific operation', async () => {
     const { body } = await open.http().get('/problems');
 
     const catalogue: string[] = body.data.map(({ code }: { code: string }) => code);

@@ -39,7 +39,7 @@ describe('POST /v1/jobs/redrive', () => {
       `SELECT actor_id AS "actorId", data FROM audit_events WHERE type = 'jobs-redriven' ORDER BY created_at, id`,
     );
 
-  it('makes all failed jobs of the type as good as new, and leaves the others', async () => {
+  it('resets all failed jobs of the type and leaves the others', async () => {
     const failed = await Promise.all(times(3, () => failedJob({ errorCode: 'INTERNAL', errorMessage: 'x' })));
     const others = await Promise.all([
       failedJob({ type: scriptedShort.type }),
@@ -65,7 +65,7 @@ describe('POST /v1/jobs/redrive', () => {
     expect(await Promise.all(others.map(statusOf))).toEqual(['failed', 'cancelled', 'completed', 'active']);
   });
 
-  it('finds none the second time, and writes down only the first', async () => {
+  it('finds no job the second time and audits only the first call', async () => {
     await failedJob();
     const before = await audited();
 
@@ -77,7 +77,7 @@ describe('POST /v1/jobs/redrive', () => {
     ]);
   });
 
-  it('takes those that failed for one reason, or in one space of time', async () => {
+  it('filters by error code and by time of failure', async () => {
     const at = (minutes: number) => ({ finishedAt: new Date(Date.UTC(2026, 0, 1, 12, minutes)) });
     const jobs = await Promise.all([
       failedJob({ ...at(0), errorCode: 'INTERNAL' }),
@@ -93,7 +93,7 @@ describe('POST /v1/jobs/redrive', () => {
     expect(await Promise.all(jobs.map(statusOf))).toEqual(['failed', 'queued', 'failed', 'failed']);
   });
 
-  it('gives each job to one of ten redrives at once', async () => {
+  it('retries each job once for ten parallel calls', async () => {
     const jobs = await Promise.all(times(200, () => failedJob()));
 
     const answers = await Promise.all(times(10, () => admin.post(PATH, { type })));
@@ -104,7 +104,7 @@ describe('POST /v1/jobs/redrive', () => {
     expect(new Set(await Promise.all(jobs.map(statusOf)))).toEqual(new Set(['queued']));
   });
 
-  it('takes some thousands at a time, the oldest first, and says that there are more', async () => {
+  it('retries a limited batch, oldest first, and reports that more remain', async () => {
     const { id } = await failedJob({ createdAt: new Date(0) });
     await app.db.query(
       `INSERT INTO jobs (id, type, status, input, correlation_id, finished_at)
@@ -138,7 +138,7 @@ describe('POST /v1/jobs/redrive', () => {
     ]);
   });
 
-  it('knows every type of the release in a process that runs none', async () => {
+  it('accepts all job types in a process without workers', async () => {
     const other = await app.startAnother();
     const types = [
       'mail-send',
@@ -167,7 +167,7 @@ describe.each(backends)('redriven jobs on %s', (backend) => {
 
   afterAll(() => app.stop());
 
-  it('run once each, however many redrives there were', async () => {
+  it('run once each after any number of redrives', async () => {
     const jobs = await Promise.all(times(100, () => createScripted(app, completeWithMark, FAILED)));
 
     await Promise.all(times(5, () => admin.post(PATH, { type })));
@@ -179,7 +179,7 @@ describe.each(backends)('redriven jobs on %s', (backend) => {
     expect(await marksOf(app, jobs)).toEqual(times(100, () => 1));
   });
 
-  it('have all their attempts again', async () => {
+  it('get all their attempts again', async () => {
     let runs = 0;
     const job = await createScripted(
       app,

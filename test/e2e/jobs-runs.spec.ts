@@ -35,7 +35,7 @@ describe.each(backends)('a run on %s', (backend) => {
 
   const asOwner = () => ({ userId: owner.user.id });
 
-  it('keeps what the handler returns as the result', async () => {
+  it('stores the return value of the handler as the result', async () => {
     const job = await startScripted(app, async () => ({ made: 3 }), asOwner());
 
     await untilJob(app, job.id, 'completed');
@@ -45,7 +45,7 @@ describe.each(backends)('a run on %s', (backend) => {
     expect(body.data.startedAt <= body.data.finishedAt).toBe(true);
   });
 
-  it('is repeated after a failure, with pauses, until it succeeds', async () => {
+  it('is retried with pauses until it succeeds', async () => {
     const startedAt: number[] = [];
 
     const job = await startScripted(app, async () => {
@@ -58,7 +58,7 @@ describe.each(backends)('a run on %s', (backend) => {
     expect(Math.min(...pauses)).toBeGreaterThanOrEqual(40);
   });
 
-  it('waits in the queue for as long as the backoff says', async () => {
+  it('waits in the queue for the backoff delay', async () => {
     const failing = async () => Promise.reject(new Error('not yet'));
 
     const job = await startScripted(app, failing, { definition: scriptedPatient });
@@ -70,7 +70,7 @@ describe.each(backends)('a run on %s', (backend) => {
     expect(row.availableAt.getTime()).toBeGreaterThan(Date.now() + 400_000);
   });
 
-  it('leaves the job failed when the attempts are used up, and shows nothing of an unexpected error', async () => {
+  it('fails the job after the last attempt and hides the unexpected error', async () => {
     const failing = async () => Promise.reject(new Error('password=hunter2 at 10.0.0.7'));
 
     const job = await startScripted(app, failing, asOwner());
@@ -85,7 +85,7 @@ describe.each(backends)('a run on %s', (backend) => {
     expect(answer.text).not.toContain('hunter2');
   });
 
-  it('fails at once where the input is to blame, and tells why', async () => {
+  it('fails at once for an invalid input and reports the reason', async () => {
     const job = await startScripted(app, () =>
       Promise.reject(new UnrecoverableJobError('NO_ROOM', 'The shelf is full.')),
     );
@@ -95,7 +95,7 @@ describe.each(backends)('a run on %s', (backend) => {
     expect([attempts, errorCode, errorMessage]).toEqual([1, 'NO_ROOM', 'The shelf is full.']);
   });
 
-  it('is repeated on an input that only another release may know, and then fails', async () => {
+  it('is retried on an input that another release may support, and then fails', async () => {
     const job = await createJob(app, { type: scripted.type, input: { from: 'the past' } });
 
     const { attempts, errorCode } = await untilJob(app, job.id, 'failed');
@@ -103,7 +103,7 @@ describe.each(backends)('a run on %s', (backend) => {
     expect([attempts, errorCode]).toEqual([scripted.attempts, 'INPUT_INVALID']);
   });
 
-  it('is aborted by its time limit and repeated', async () => {
+  it('is aborted by its time limit and retried', async () => {
     const reasons: string[] = [];
     const hang = script(async ({ signal }) => {
       await once(signal, 'abort');
@@ -117,7 +117,7 @@ describe.each(backends)('a run on %s', (backend) => {
     expect([attempts, errorCode]).toEqual([3, 'TIMED_OUT']);
   });
 
-  it('goes on past its time limit to write its end, as what it did outside is done', async () => {
+  it('may store its outcome after its time limit, because external effects are done', async () => {
     let [runs, writes] = [0, 0];
     const run = script(async (ctx) => {
       runs += 1;
@@ -133,7 +133,7 @@ describe.each(backends)('a run on %s', (backend) => {
     expect([runs, writes]).toEqual([1, 3]);
   });
 
-  it('is cut off by its time limit even when it ignores the signal, and its late effect does not count', async () => {
+  it('ends at its time limit even if it ignores the signal, and its late effect is discarded', async () => {
     const { opened, open } = door();
     const late: Promise<string>[] = [];
     const run = script(async (ctx) => {
@@ -155,7 +155,7 @@ describe.each(backends)('a run on %s', (backend) => {
     expect(await marksOf(app, [job])).toEqual([1]);
   });
 
-  it('starts anew by a retry, with all its attempts', async () => {
+  it('starts again on a retry, with all its attempts', async () => {
     let isMended = false;
     const job = await startScripted(
       app,
@@ -175,7 +175,7 @@ describe.each(backends)('a run on %s', (backend) => {
     expect(await marksOf(app, [job])).toEqual([1]);
   });
 
-  it('never begins once its job was cancelled in the queue', async () => {
+  it('never starts if its job was cancelled in the queue', async () => {
     let runs = 0;
     const run = script(async () => void (runs += 1));
     const soon = new Date(Date.now() + 2_000);
@@ -193,7 +193,7 @@ describe.each(backends)('a run on %s', (backend) => {
     expect([answer.body.data.status, runs]).toEqual(['cancelled', 0]);
   });
 
-  it('stops when its job is cancelled, and keeps what it has done', async () => {
+  it('stops when its job is cancelled and keeps its committed work', async () => {
     const job = await startScripted(
       app,
       async (ctx) => {
@@ -211,7 +211,7 @@ describe.each(backends)('a run on %s', (backend) => {
     expect(body.data).toMatchObject({ status: 'cancelled', result: { done: 1 }, error: null });
   });
 
-  it('is not repeated when it fails before it has heard that its job was cancelled', async () => {
+  it('is not retried if it fails before it detects the cancellation of its job', async () => {
     const { opened, open } = door();
     const failing = async () => opened.then(() => Promise.reject(new Error('too late')));
     const job = await startScripted(app, failing, { ...asOwner(), definition: scriptedPatient });
@@ -225,7 +225,7 @@ describe.each(backends)('a run on %s', (backend) => {
     });
   });
 
-  it('leaves nothing in the queue when it was cancelled instead of put off', async () => {
+  it('leaves no queue entry if its job is cancelled before it is rescheduled', async () => {
     const { opened, open } = door();
     const failing = async () => opened.then(() => Promise.reject(new Error('too late')));
     const job = await startScripted(app, failing, { ...asOwner(), definition: scriptedPatient });
@@ -239,7 +239,7 @@ describe.each(backends)('a run on %s', (backend) => {
     expect(await jobRow(app, job.id)).toMatchObject({ status: 'cancelled' });
   });
 
-  it('goes on from its checkpoint in the next run', async () => {
+  it('continues from its checkpoint in the next run', async () => {
     const seen: unknown[] = [];
     const job = await startScripted(app, async (ctx) => {
       seen.push(ctx.job.checkpoint);
@@ -272,7 +272,7 @@ describe.each(backends)('a run on %s', (backend) => {
     expect(await untilJob(app, job.id, 'completed')).toMatchObject({ progress: 100 });
   });
 
-  it('carries the correlation id of the request that asked for it', async () => {
+  it('has the correlation id of the request that started the job', async () => {
     const seen: unknown[] = [];
     const input = script(async () => void seen.push(currentContext()));
 

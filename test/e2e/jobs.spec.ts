@@ -25,7 +25,7 @@ afterAll(() => app.stop());
 
 const ownJob = (overrides = {}) => createJob(app, { userId: owner.user.id, ...overrides });
 
-/** A finished job with this text as its result. */
+/** A completed job with this text as its result. */
 async function jobWithResult(text: string) {
   const files = app.api.get(JobFilesService);
   const file = await files.create(
@@ -37,7 +37,7 @@ async function jobWithResult(text: string) {
 }
 
 describe('POST /v1/jobs', () => {
-  it('starts a job of the caller and says where to watch it', async () => {
+  it('starts a job of the caller and returns its URL', async () => {
     const input = script(async () => undefined);
 
     const answer = await owner.post('/v1/jobs', { type: scripted.type, input });
@@ -60,7 +60,7 @@ describe('POST /v1/jobs', () => {
     expect(await jobRow(app, id)).toMatchObject({ userId: owner.user.id, input });
   });
 
-  it('refuses a type that nobody knows and one that only the system may start', async () => {
+  it('rejects an unknown type and a type that only the system may start', async () => {
     const types = ['no-such-type', 'mail-send', 'user-import', '__proto__'];
 
     const answers = await Promise.all(types.map((type) => owner.post('/v1/jobs', { type, input: {} })));
@@ -70,13 +70,13 @@ describe('POST /v1/jobs', () => {
     );
   });
 
-  it('names the field of an input that does not fit the type', async () => {
+  it('names the invalid field of the input', async () => {
     const answer = await owner.post('/v1/jobs', { type: scripted.type, input: { script: 1 } });
 
     expect([answer.status, answer.body.details[0].path]).toEqual([422, 'input.script']);
   });
 
-  it('keeps the correlation id and the trace of the request', async () => {
+  it('stores the correlation id and the trace of the request', async () => {
     const traceparent = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01';
     const request = owner.post('/v1/jobs', { type: scripted.type, input: script(async () => undefined) });
 
@@ -88,7 +88,7 @@ describe('POST /v1/jobs', () => {
 });
 
 describe('the limit of 100 unfinished jobs', () => {
-  it('lets exactly one more in when thirty ask for the last place at once', async () => {
+  it('accepts one of thirty parallel requests for the last slot', async () => {
     const busy = await signedIn(app);
     await Promise.all(times(99, () => createJob(app, { userId: busy.user.id, status: 'active' })));
     const body = { type: scripted.type, input: script(async () => undefined) };
@@ -100,7 +100,7 @@ describe('the limit of 100 unfinished jobs', () => {
     expect(answers.filter(({ status }) => status === 202)).toHaveLength(1);
   });
 
-  it('holds for retries too, and not for an admin who retries for somebody', async () => {
+  it('applies to retries too, except by an administrator for another user', async () => {
     const busy = await signedIn(app);
     await Promise.all(times(100, () => createJob(app, { userId: busy.user.id })));
     const failed = await createJob(app, { userId: busy.user.id, status: 'failed' });
@@ -113,7 +113,7 @@ describe('the limit of 100 unfinished jobs', () => {
 });
 
 describe('GET /v1/jobs', () => {
-  it('pages through own jobs from the newest, each once', async () => {
+  it('lists each job of the caller once, newest first', async () => {
     const lister = await signedIn(app);
     const jobs = await Promise.all(
       times(7, (n) => createJob(app, { userId: lister.user.id, createdAt: new Date(2026, 0, n + 1) })),
@@ -128,7 +128,7 @@ describe('GET /v1/jobs', () => {
     expect(third.body.meta.nextCursor).toBeNull();
   });
 
-  it('filters by type and status, and refuses a cursor of other filters', async () => {
+  it('filters by type and status, and rejects a cursor of other filters', async () => {
     const lister = await signedIn(app);
     const one = (type: string, status: 'failed' | 'completed') =>
       createJob(app, { userId: lister.user.id, type, status });
@@ -142,13 +142,13 @@ describe('GET /v1/jobs', () => {
     expect([foreign.status, foreign.body.code]).toEqual([400, 'INVALID_CURSOR']);
   });
 
-  it('refuses a status that there is not', async () => {
+  it('rejects an unknown status', async () => {
     const answer = await owner.get('/v1/jobs?status=lost');
 
     expect(answer.status).toBe(422);
   });
 
-  it('shows an admin the jobs of everybody and of the system', async () => {
+  it('shows an administrator the jobs of all users and of the system', async () => {
     const type = `type-${randomUUID()}`;
     await Promise.all([ownJob({ type }), createJob(app, { type, userId: null })]);
 
@@ -161,8 +161,8 @@ describe('GET /v1/jobs', () => {
   });
 });
 
-describe('the job of another', () => {
-  it('is 404 on every route, like one that does not exist', async () => {
+describe('the job of another user', () => {
+  it('is 404 on every route, like an unknown job', async () => {
     const job = await ownJob({ status: 'failed' });
     const ask = (who: SignedIn, id: string) => [
       who.get(`/v1/jobs/${id}`),
@@ -183,7 +183,7 @@ describe('the job of another', () => {
     expect(await jobRow(app, job.id)).toMatchObject({ status: 'failed' });
   });
 
-  it('is open to an admin', async () => {
+  it('is accessible to an administrator', async () => {
     const job = await ownJob({ status: 'failed' });
 
     const answers = [await admin.get(`/v1/jobs/${job.id}`), await admin.post(`/v1/jobs/${job.id}/retry`)];
@@ -193,7 +193,7 @@ describe('the job of another', () => {
 });
 
 describe('POST /v1/jobs/{id}/cancel', () => {
-  it('ends a queued job at once', async () => {
+  it('cancels a queued job at once', async () => {
     const job = await ownJob();
 
     const answer = await owner.post(`/v1/jobs/${job.id}/cancel`);
@@ -202,7 +202,7 @@ describe('POST /v1/jobs/{id}/cancel', () => {
     expect(answer.body.data).toMatchObject({ status: 'cancelled', finishedAt: expect.any(String) });
   });
 
-  it('only asks a running job to stop', async () => {
+  it('requests the cancellation of a running job', async () => {
     const job = await ownJob({ status: 'active' });
 
     const answer = await owner.post(`/v1/jobs/${job.id}/cancel`);
@@ -211,7 +211,7 @@ describe('POST /v1/jobs/{id}/cancel', () => {
     expect((await jobRow(app, job.id)).cancelRequestedAt).not.toBeNull();
   });
 
-  it.each(['completed', 'failed', 'cancelled'] as const)('is refused for a %s job', async (status) => {
+  it.each(['completed', 'failed', 'cancelled'] as const)('is rejected for a %s job', async (status) => {
     const job = await ownJob({ status });
 
     const answer = await owner.post(`/v1/jobs/${job.id}/cancel`);
@@ -221,7 +221,7 @@ describe('POST /v1/jobs/{id}/cancel', () => {
 });
 
 describe('POST /v1/jobs/{id}/retry', () => {
-  it.each(['failed', 'cancelled'] as const)('makes a %s job as good as new', async (status) => {
+  it.each(['failed', 'cancelled'] as const)('resets a %s job to its initial state', async (status) => {
     const job = await ownJob({ status, attempts: 8, stalls: 5, errorCode: 'X', finishedAt: new Date() });
 
     const answer = await owner.post(`/v1/jobs/${job.id}/retry`);
@@ -231,7 +231,7 @@ describe('POST /v1/jobs/{id}/retry', () => {
     expect(await jobRow(app, job.id)).toMatchObject({ stalls: 0, cancelRequestedAt: null });
   });
 
-  it.each(['queued', 'active', 'completed'] as const)('is refused for a %s job', async (status) => {
+  it.each(['queued', 'active', 'completed'] as const)('is rejected for a %s job', async (status) => {
     const job = await ownJob({ status });
 
     const answer = await owner.post(`/v1/jobs/${job.id}/retry`);
@@ -239,7 +239,7 @@ describe('POST /v1/jobs/{id}/retry', () => {
     expect([answer.status, answer.body.code]).toEqual([409, 'JOB_NOT_RETRYABLE']);
   });
 
-  it('happens once when it is asked for ten times at once', async () => {
+  it('retries the job once for ten parallel requests', async () => {
     const job = await ownJob({ status: 'failed' });
 
     const answers = await Promise.all(times(10, () => owner.post(`/v1/jobs/${job.id}/retry`)));
@@ -250,7 +250,7 @@ describe('POST /v1/jobs/{id}/retry', () => {
 });
 
 describe('GET /v1/jobs/{id}/result', () => {
-  it('is the file, under its name', async () => {
+  it('returns the file with its name', async () => {
     const job = await jobWithResult('line,email\n');
 
     const answer = await owner.get(`/v1/jobs/${job.id}/result`);
@@ -263,7 +263,7 @@ describe('GET /v1/jobs/{id}/result', () => {
     });
   });
 
-  it('is broken off where the rest of the file has gone', async () => {
+  it('aborts the response if the rest of the file is missing', async () => {
     const job = await jobWithResult('the first chunk');
     await app.api.get(JobFilesService).append(job.resultFileId!, Buffer.from('the rest'), app.db.manager);
     await app.db.query('DELETE FROM job_file_chunks WHERE file_id = $1 AND position = 1', [job.resultFileId]);
@@ -276,7 +276,7 @@ describe('GET /v1/jobs/{id}/result', () => {
     await expect(answer.text()).rejects.toThrow('terminated');
   });
 
-  it.each(['queued', 'active'] as const)('is too early for a %s job', async (status) => {
+  it.each(['queued', 'active'] as const)('is rejected as too early for a %s job', async (status) => {
     const job = await ownJob({ status });
 
     const answer = await owner.get(`/v1/jobs/${job.id}/result`);
@@ -285,7 +285,7 @@ describe('GET /v1/jobs/{id}/result', () => {
   });
 
   it.each(['completed', 'failed', 'cancelled'] as const)(
-    'is 404 for a %s job without one',
+    'is 404 for a %s job without a result',
     async (status) => {
       const job = await ownJob({ status });
 

@@ -13,7 +13,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 
 const SCRIPT = join(import.meta.dirname, '../../scripts/keys.ts');
-/** The folder is read every two seconds; five are what a leak may last. */
+/** Every instance reads the folder every 2 s. A leaked key must be rejected within 5 s. */
 const NOTICED_MS = 5_000;
 const HOUR_SECONDS = 3_600;
 
@@ -28,7 +28,7 @@ beforeAll(async () => {
   chmodSync(folder, 0o700);
   await keys('make');
   app = await TestApp.start({ settings: { JWT_KEYS_DIR: folder } });
-  // The test's own instance reads no folder: it is never told that it listens.
+  // The instance of this test never calls listen(), so it does not poll the folder.
   other = await app.startAnother();
   user = await signedIn(app);
   another = (await createUser(app)).user;
@@ -40,7 +40,7 @@ afterAll(async () => {
 });
 
 describe('npm run keys', () => {
-  it('makes the first key the active one, for the owner of the folder alone', async () => {
+  it('activates the first key and lets only the folder owner read it', async () => {
     const { stdout } = await keys('list');
 
     expect(states()).toEqual(['active']);
@@ -58,8 +58,8 @@ describe('npm run keys', () => {
   });
 });
 
-describe('a rotation', () => {
-  it('signs nobody out, and shows each key before it is used and as long as it is', async () => {
+describe('a key rotation', () => {
+  it('signs out no user, and publishes each key before and during its use', async () => {
     const before = await jwks();
     const watched = watch(user);
 
@@ -78,7 +78,7 @@ describe('a rotation', () => {
 
     expect(published.keys.map(({ kid }) => kid)).toContain(kidOf(renewed));
     expect((await atOther(renewed)).status).toBe(200);
-    // Somebody who has kept the keys from when the new one was published can verify both tokens.
+    // A client that caches the keys since the new one was published can verify both tokens.
     const kept = createLocalJWKSet(published);
     await jwtVerify(user.accessToken, kept);
     await jwtVerify(renewed, kept);
@@ -93,8 +93,8 @@ describe('a rotation', () => {
   });
 });
 
-describe('a key that has leaked', () => {
-  it('is of no use within seconds, and who signed in by it refreshes', async () => {
+describe('a leaked key', () => {
+  it('is rejected within seconds, and its users refresh their tokens', async () => {
     const { accessToken, refreshToken } = await until(async () => {
       const { body } = await app
         .http(other)
@@ -127,7 +127,7 @@ const states = () =>
     .map((name) => name.split('-')[0])
     .toSorted((a = '', b = '') => a.localeCompare(b));
 
-/** As if every key had come into its state an hour ago. */
+/** Moves the last state change of every key one hour into the past. */
 function age(): void {
   const then = Date.now() / 1_000 - HOUR_SECONDS;
   for (const name of readdirSync(folder)) utimesSync(join(folder, name), then, then);
@@ -144,14 +144,14 @@ const untilJwks = (fits: (kids: string[]) => boolean) =>
       const ring = await jwks();
       return fits(ring.keys.map(({ kid }) => kid)) && ring;
     },
-    'the ring to be read anew',
+    'the key ring to be reloaded',
     NOTICED_MS,
   );
 
 const atOther = (token: string) =>
   app.http(other).get('/v1/users/me').set('authorization', `Bearer ${token}`);
 
-/** As somebody else: the cap on sessions must not end the one that is watched. */
+/** As another user, so that the session limit does not revoke the observed session. */
 async function loginAt(instance: Program): Promise<string> {
   const { body } = await app
     .http(instance)
@@ -160,7 +160,7 @@ async function loginAt(instance: Program): Promise<string> {
   return body.data.accessToken;
 }
 
-/** Asks on and on, until it is told to stop and gives the statuses it saw. */
+/** Sends requests until it is stopped, then returns the response statuses. */
 function watch({ accessToken }: SignedIn) {
   const seen = new Set<number>();
   const watching = new AbortController();

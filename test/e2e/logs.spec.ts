@@ -19,7 +19,7 @@ beforeAll(async () => {
 afterAll(() => app.stop());
 
 describe('the log of the API', () => {
-  it('has one line for a request, by its template', async () => {
+  it('has one line per request, with the route template', async () => {
     const { user, password } = await createUser(app);
     const { accessToken, refreshToken } = await signIn(user.email, password);
     const me = new SignedIn(app, user, accessToken, refreshToken);
@@ -42,7 +42,7 @@ describe('the log of the API', () => {
     expect(JSON.stringify(line)).toContain(String(decodeJwt(accessToken)['sid']));
   });
 
-  it('names no address that nobody has a route for', async () => {
+  it('does not contain the path of an unknown route', async () => {
     await app.http(api).get('/wp-admin/setup.php?x=1').set('x-correlation-id', 'no-route');
 
     const [line] = await linesOf('no-route');
@@ -50,7 +50,7 @@ describe('the log of the API', () => {
     expect(JSON.stringify(line)).not.toContain('wp-admin');
   });
 
-  it('says nothing of health checks', async () => {
+  it('contains no health checks', async () => {
     await app.http(api).get('/health/ready').set('x-correlation-id', 'health-check');
     await app.http(api).get('/').set('x-correlation-id', 'after-health-check');
 
@@ -58,7 +58,7 @@ describe('the log of the API', () => {
     expect(api.output).not.toContain('"health-check"');
   });
 
-  it('carries the id and the trace of a request into the job it causes', async () => {
+  it('has the correlation id and the trace of a request in the lines of its job', async () => {
     const traceparent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
 
     await app
@@ -76,7 +76,7 @@ describe('the log of the API', () => {
     expect(raw).toMatch(/^X-Correlation-Id: into-the-job$/im);
   });
 
-  it('holds no secret, whatever is done and however it fails', async () => {
+  it('contains no secret after successful and failed requests', async () => {
     const { user } = await createUser(app, { password: `${CANARY} password` });
     const { accessToken, refreshToken } = await signIn(user.email, `${CANARY} password`);
     const successor = await app.http(api).post('/v1/auth/refresh').send({ refreshToken });
@@ -116,7 +116,7 @@ describe('the log of the API', () => {
     for (const secret of secrets.filter(Boolean)) expect(api.output).not.toContain(secret);
   });
 
-  it('holds no secret when the database fails under a request', async () => {
+  it('contains no secret when the database fails during a request', async () => {
     const { user, password } = await createUser(app);
     const { accessToken } = await signIn(user.email, password);
     await app.db.query('ALTER TABLE users RENAME TO users_elsewhere');
@@ -152,7 +152,7 @@ async function signIn(email: string, password: string) {
   return body.data as { accessToken: string; refreshToken: string };
 }
 
-/** Waits for the line of the request, which is written after its answer. */
+/** Waits for the log line of the request, which is written after the response. */
 const linesOf = (correlationId: string, count = 1) =>
   until(() => {
     const lines = api.lines().filter((line) => line['correlationId'] === correlationId);
