@@ -12,7 +12,7 @@ export class AuditController {
   constructor(private readonly audit: AuditService) {}
 
   @Get()
-  @Endpoint({ summary: 'Who did what', returns: page(auditEventSchema) })
+  @Endpoint({ summary: 'List audit events', returns: page(auditEventSchema) })
   @Roles('admin')
   listAuditEvents(@Query({ schema: auditEventsQuerySchema }) query: AuditEventsQuery) {
     return this.audit.list(query);

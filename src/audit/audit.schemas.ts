@@ -19,7 +19,7 @@ export const auditEventSchema = z
 export const auditEventsQuerySchema = pageQuery(['createdAt'], {
   type: z.enum(auditEventTypes).optional(),
   userId: idSchema.optional(),
-  from: instantSchema.optional().describe('Not before this.'),
-  to: instantSchema.optional().describe('Not after this.'),
+  from: instantSchema.optional().describe('Only events at or after this time.'),
+  to: instantSchema.optional().describe('Only events at or before this time.'),
 });
 export type AuditEventsQuery = z.output<typeof auditEventsQuerySchema>;

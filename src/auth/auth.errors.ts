@@ -22,13 +22,13 @@ export class AccountSuspendedError extends defineProblem(
   403,
   'ACCOUNT_SUSPENDED',
   'Account suspended',
-  'An administrator has suspended this account.',
+  'An administrator has suspended this account. Contact an administrator.',
 ) {}
 export class WrongPasswordError extends defineProblem(
   403,
   'WRONG_PASSWORD',
   'Wrong password',
-  'The current password is wrong or missing.',
+  'The current password is wrong or missing. Try again, or reset the password.',
 ) {}
 export class EmailTakenError extends defineProblem(
   409,

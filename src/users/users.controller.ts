@@ -32,7 +32,7 @@ export class UsersController {
   ) {}
 
   @Get('me')
-  @Endpoint({ summary: 'Read the own profile', returns: item(userSchema) })
+  @Endpoint({ summary: 'Get your profile', returns: item(userSchema) })
   async getMe(@CurrentUser() { userId }: Principal, @Res({ passthrough: true }) reply: FastifyReply) {
     const user = await this.users.get(userId);
     setEtag(reply, user.version);
@@ -41,7 +41,7 @@ export class UsersController {
 
   @Patch('me')
   @Endpoint({
-    summary: 'Change the own profile',
+    summary: 'Update your profile',
     returns: item(userSchema),
     errors: [PreconditionFailedError],
   })
@@ -58,9 +58,9 @@ export class UsersController {
 
   @Delete('me')
   @Endpoint({
-    summary: 'Delete the own account',
+    summary: 'Delete your account',
     description:
-      'Ends every session at once; what is left of the personal data is removed by a job. Can’t be undone.',
+      'Revokes all sessions immediately. A job removes the remaining personal data. This can’t be undone.',
     errors: [LastAdminError, RecentSignInRequiredError],
   })
   async deleteMe(@CurrentUser() caller: Principal) {
@@ -76,7 +76,7 @@ export class UsersController {
   }
 
   @Get(':id')
-  @Endpoint({ summary: 'Read an account', returns: item(userSchema) })
+  @Endpoint({ summary: 'Get an account', returns: item(userSchema) })
   @Roles('admin')
   async getUser(
     @Param('id', { schema: userIdSchema }) id: string,
@@ -89,8 +89,8 @@ export class UsersController {
 
   @Patch(':id')
   @Endpoint({
-    summary: 'Change the role or status of an account',
-    description: 'Ends its sessions.',
+    summary: 'Update the role or status of an account',
+    description: 'Revokes its sessions.',
     returns: item(userSchema),
     errors: [LastAdminError, PreconditionFailedError],
   })

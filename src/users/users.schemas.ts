@@ -26,7 +26,7 @@ export const userSchema = z
   })
   .meta({ id: 'User' });
 
-/** A row as it may be seen by its owner and by an administrator. */
+/** The account as its owner and administrators see it. */
 export const userView = (user: User) => ({ ...user, emailVerified: user.emailVerifiedAt !== null });
 
 export const updateMeSchema = z
@@ -42,13 +42,16 @@ export type UpdateUser = z.output<typeof updateUserSchema>;
 export const usersQuerySchema = pageQuery(['createdAt', 'email'], {
   status: z.enum(userStatuses).optional(),
   role: z.enum(userRoles).optional(),
-  email: text({ min: 1, max: 254 }).toLowerCase().optional().describe('Addresses that begin with this.'),
+  email: text({ min: 1, max: 254 })
+    .toLowerCase()
+    .optional()
+    .describe('Only emails that start with this text.'),
 });
 export type UsersQuery = z.output<typeof usersQuerySchema>;
 
 export const userIdSchema = idSchema;
 
-/** One line of an import, after its columns were told apart. */
+/** The parsed columns of one import line. */
 export const importLineSchema = z.object({
   email: emailSchema,
   displayName: displayNameSchema,

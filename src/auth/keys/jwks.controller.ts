@@ -27,7 +27,7 @@ export class JwksController {
 
   @Get('jwks.json')
   @Endpoint({
-    summary: 'The public keys that access tokens are verified with (RFC 7517)',
+    summary: 'List the public keys of access tokens (RFC 7517)',
     returns: jwksSchema,
   })
   @Public()

@@ -17,7 +17,7 @@ export class IdentitiesController {
   constructor(private readonly identities: IdentitiesService) {}
 
   @Get()
-  @Endpoint({ summary: 'The providers linked to the own account', returns: list(identitySchema) })
+  @Endpoint({ summary: 'List your linked providers', returns: list(identitySchema) })
   async listIdentities(@CurrentUser() { userId }: Principal) {
     return { data: (await this.identities.list(userId)).map(identityView) };
   }
@@ -25,7 +25,8 @@ export class IdentitiesController {
   @Delete(':provider')
   @Endpoint({
     summary: 'Unlink a provider',
-    description: 'Needs a session that has just begun, and ends the others. The last way in stays.',
+    description:
+      'Needs a recent sign-in. Revokes your other sessions. Rejected for your last sign-in method.',
     errors: [LastSignInMethodError, RecentSignInRequiredError],
   })
   async unlinkIdentity(

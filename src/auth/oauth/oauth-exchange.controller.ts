@@ -22,7 +22,8 @@ export class OAuthExchangeController {
   @Post('exchange')
   @Endpoint({
     summary: 'Exchange the code of a provider sign-in for tokens',
-    description: 'Once, within a minute, and in the browser that began: send its cookies along.',
+    description:
+      'A code is valid for one minute and works once. Send the cookies of the browser that started the sign-in.',
     status: 200,
     returns: item(tokenPairSchema),
     errors: [TokenInvalidError],

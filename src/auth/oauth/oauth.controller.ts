@@ -41,13 +41,13 @@ import { returnWith } from './return-to.ts';
 import { ProvidersService } from './providers/providers.service.ts';
 
 const locationHeader = {
-  location: { description: 'Where the browser goes on to.', schema: { type: 'string' } },
+  location: { description: 'The URL that the browser opens next.', schema: { type: 'string' } },
 } as const;
 
-const cameBack = {
-  summary: 'Where a provider sends the browser back to',
+const callbackEndpoint = {
+  summary: 'Handle the callback of a provider',
   description:
-    'Leads on to `returnTo` with `code=`, to be exchanged for tokens; with `linked=`; or with `error=`: ' +
+    'Redirects to `returnTo` with `code=` (exchange it for tokens), `linked=` or `error=`. Values of `error=`: ' +
     '`access_denied`, `provider_unavailable`, `provider_error`, `account_exists`, `identity_conflict` or ' +
     '`email_unverified`.',
   status: 302,
@@ -66,7 +66,7 @@ export class OAuthController {
   ) {}
 
   @Get()
-  @Endpoint({ summary: 'The providers one can sign in with', returns: list(providerSchema) })
+  @Endpoint({ summary: 'List the sign-in providers', returns: list(providerSchema) })
   @Public()
   listProviders() {
     const url = (provider: ProviderName) => `${this.config.PUBLIC_URL}/v1/auth/oauth/${provider}`;
@@ -75,9 +75,9 @@ export class OAuthController {
 
   @Get(':provider')
   @Endpoint({
-    summary: 'Begin to sign in with a provider',
+    summary: 'Start a sign-in with a provider',
     description:
-      'For a browser to be sent to, not for a script: the browser that begins is the one that can finish.',
+      'Open this URL in a browser, not from a script. Only the browser that starts the sign-in can finish it.',
     status: 302,
     headers: locationHeader,
     errors: [ReturnToNotAllowedError, ProviderUnavailableError, RateLimitedError],
@@ -100,8 +100,8 @@ export class OAuthController {
 
   @Post(':provider/link')
   @Endpoint({
-    summary: 'Begin to link a provider to the own account',
-    description: 'Needs a session that has just begun. Comes back to `returnTo` with `linked=` or `error=`.',
+    summary: 'Start to link a provider to your account',
+    description: 'Needs a recent sign-in. The browser returns to `returnTo` with `linked=` or `error=`.',
     status: 200,
     returns: item(authorizationUrlSchema),
     errors: [ReturnToNotAllowedError, ProviderUnavailableError, RecentSignInRequiredError],
@@ -122,7 +122,7 @@ export class OAuthController {
   }
 
   @Get(':provider/callback')
-  @Endpoint(cameBack)
+  @Endpoint(callbackEndpoint)
   @Public()
   async handleProviderCallback(
     @Param('provider', { schema: providerNameSchema }) name: ProviderName,
@@ -133,7 +133,7 @@ export class OAuthController {
   }
 
   @Post(':provider/callback')
-  @Endpoint({ ...cameBack, summary: 'The same for a provider that posts a form: Apple' })
+  @Endpoint({ ...callbackEndpoint, summary: 'Handle the form callback of a provider (Apple)' })
   @Public()
   @Consumes(FORM)
   async handleProviderFormCallback(

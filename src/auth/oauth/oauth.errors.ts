@@ -42,7 +42,7 @@ export class IdentityConflictError extends defineProblem(
   409,
   'IDENTITY_CONFLICT',
   'Identity conflict',
-  'The identity is linked to another account, or this account has another identity of this provider.',
+  'This provider identity belongs to another account, or your account has another one. Unlink it first.',
 ) {}
 export class ProviderFailedError extends defineProblem(
   502,

@@ -19,7 +19,7 @@ const returnToSchema = z
   .string()
   .max(RETURN_TO_MAX)
   .optional()
-  .describe('Where to in the end: any path on an allowed origin. Default: the frontend.');
+  .describe('URL to return to, on an allowed origin. Default: the frontend.');
 
 export const beginQuerySchema = z.strictObject({ returnTo: returnToSchema });
 export type BeginQuery = z.output<typeof beginQuerySchema>;
@@ -31,10 +31,10 @@ export const authorizationUrlSchema = z
   .object({ authorizationUrl: z.string().describe('Send the browser here.') })
   .meta({ id: 'AuthorizationUrl' });
 
-/** One that is repeated or too long counts as missing: what is said of it is said where it is used. */
+/** A repeated or too long parameter counts as missing. The code that needs it reports the error. */
 const parameter = z.string().max(PARAMETER_MAX).optional().catch(undefined);
 
-/** Not strict: providers send along what they like. */
+/** Not strict: providers add parameters of their choice. */
 export const callbackQuerySchema = z.object({
   state: parameter,
   code: parameter,

@@ -25,8 +25,8 @@ export class UserImportsController {
   @Endpoint({
     summary: 'Import accounts from a CSV file',
     description:
-      'Columns `email,displayName` and optionally `role`, with a header; UTF-8, at most 50 MiB. The file is streamed and ' +
-      'worked through by a job, whose result is a report of the lines that were refused. Lines that are in stay in.',
+      'UTF-8, at most 50 MiB, with a header: `email,displayName` and optionally `role`. A job imports the lines. ' +
+      'Its result is a report of the rejected lines. Imported lines stay, even if the job fails later.',
     status: 202,
     returns: item(jobSchema),
     errors: [ImportFileInvalidError, LimitReachedError, PayloadTooLargeError, UnsupportedMediaTypeError],
@@ -42,7 +42,7 @@ export class UserImportsController {
     if (!(body instanceof Readable)) throw new UnsupportedMediaTypeError();
     const announcedBytes = contentLength ? Number(contentLength) : undefined;
     const job = await this.imports.start(body, announcedBytes, userId).catch((error: unknown) => {
-      // What was refused in the middle is not read to its end, and nothing else can come on that connection.
+      // The rest of a rejected file is not read, so the connection can't be used again.
       if (!body.readableEnded) void reply.header('connection', 'close');
       throw error;
     });
