@@ -4,7 +4,7 @@ import http, { type ClientRequest, type IncomingMessage, type OutgoingHttpHeader
 import https from 'node:https';
 import { isIPv6, type LookupFunction } from 'node:net';
 import { callbackify } from 'node:util';
-import { isPublicAddress } from '../../platform/security/public-address.ts';
+import { isPublicAddress } from './public-address.ts';
 import { addressIn, type WebhookUrlRules } from './webhook-url-rules.service.ts';
 
 export const SEND_TIMEOUT_MS = 10_000;

@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { isIP } from 'node:net';
 import { Config } from '../../platform/config/config.ts';
-import { isPublicAddress } from '../../platform/security/public-address.ts';
+import { isPublicAddress } from './public-address.ts';
 
 export const URL_MAX = 2_048;
 
