@@ -41,7 +41,7 @@ describe.each(backends)('mail by SMTP, with the queue on %s', (backend) => {
     await smtp.down();
   });
 
-  /** One mail to somebody new; gives the job that sends it. */
+  /** Sends a mail to a new email. Returns the job that sends it. */
   async function mailTo(changes: { expiresAt?: Date } = {}) {
     const { user } = await createUser(app);
     await app.db.transaction((tx) =>
@@ -128,7 +128,7 @@ describe.each(backends)('mail by SMTP, with the queue on %s', (backend) => {
     const email = `copies-${backend}@example.com`;
     smtp.mood = 'hangs up';
     await register(email);
-    await until(() => smtp.to(email).length > 1, 'a second try');
+    await until(() => smtp.to(email).length > 1, 'a second attempt');
     smtp.mood = 'takes';
 
     await until(async () => (await unfinishedJobs()) === 0, 'the mail to be sent');
@@ -139,7 +139,7 @@ describe.each(backends)('mail by SMTP, with the queue on %s', (backend) => {
     expect((await verify(first)).status).toBe(200);
   });
 
-  it('is not sent again once somebody has used its link', async () => {
+  it('is not sent again after its link was used', async () => {
     const email = `used-${backend}@example.com`;
     smtp.mood = 'hangs up';
     await register(email);
@@ -150,7 +150,7 @@ describe.each(backends)('mail by SMTP, with the queue on %s', (backend) => {
 
     await until(async () => (await unfinishedJobs()) === 0, 'the job to finish');
 
-    // One try may have been under way.
+    // One attempt may have been in progress.
     expect(smtp.to(email).length - copies).toBeLessThanOrEqual(1);
   });
 
@@ -180,7 +180,7 @@ describe.each(backends)('mail by SMTP, with the queue on %s', (backend) => {
     expect(await mailRow(mail.id)).toMatchObject({ encryptedContent: null, sentAt: expect.any(Date) });
   });
 
-  it('is tried again if the server rejects something else than the recipient', async () => {
+  it('is retried if the server rejects something other than the recipient', async () => {
     smtp.mood = 'denies relay';
     const { email, job } = await mailTo();
     await until(async () => (await jobRow(app, job.id)).attempts > 0, 'the first run');

@@ -23,7 +23,7 @@ const count = async (table: string): Promise<number> => {
 };
 
 describe('the hourly purge', () => {
-  it('removes sessions a day after their absolute end, and leaves live ones', async () => {
+  it('removes sessions a day after their absolute expiry, and keeps active ones', async () => {
     const old = await signedIn(app);
     const live = await signedIn(app);
     await app.db.query(`UPDATE sessions SET expires_at = now() - interval '25 hours' WHERE user_id = $1`, [
@@ -35,7 +35,7 @@ describe('the hourly purge', () => {
     expect(await app.db.query('SELECT user_id FROM sessions')).toEqual([{ user_id: live.user.id }]);
   });
 
-  it('removes accounts that were registered a week ago and never verified, and no others', async () => {
+  it('removes only accounts that were registered a week ago and never verified', async () => {
     const [abandoned, recent, verified, imported, mailed] = await Promise.all([
       createUser(app, { emailVerifiedAt: null }),
       createUser(app, { emailVerifiedAt: null }),
@@ -59,7 +59,7 @@ describe('the hourly purge', () => {
     expect(left.map(({ id }) => id).toSorted()).toEqual(ids.slice(1).toSorted());
   });
 
-  it('removes files that no job has a day after they were stored, and keeps those of jobs', async () => {
+  it('removes files without a job a day after they were stored, and keeps those of jobs', async () => {
     const someone = await signedIn(app);
     const { body } = await someone.post('/v1/jobs', { type: 'user-export' });
     const ids = ['018f0000-0000-7000-8000-000000000001', '018f0000-0000-7000-8000-000000000002'];
@@ -77,7 +77,7 @@ describe('the hourly purge', () => {
     expect(left).toEqual([{ id: ids[0] }]);
   });
 
-  it('goes on with the other tables where one cannot be purged', async () => {
+  it('continues with the other tables if one cannot be purged', async () => {
     await app.db.query(
       `CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'not now'; END $$`,
     );
@@ -93,7 +93,7 @@ describe('the hourly purge', () => {
     await app.db.query(`DROP TRIGGER refuse ON sessions`);
   });
 
-  it('removes what is left of a backlog larger than one batch', async () => {
+  it('removes a backlog larger than one batch', async () => {
     await app.db.query(
       `INSERT INTO sign_in_throttles (key_hash, account_hash, failures, updated_at)
        SELECT sha256(n::text::bytea), '', 1, now() - interval '2 days' FROM generate_series(1, 12000) AS n`,
@@ -107,7 +107,7 @@ describe('the hourly purge', () => {
 });
 
 describe('a worker that shuts down during a purge', () => {
-  it('hands its jobs back without waiting for that', async () => {
+  it('releases its jobs without waiting for the purge', async () => {
     const settings = { SHUTDOWN_DEADLINE_SECONDS: '4' };
     const other = await TestApp.start({ handlers: scriptedHandlers, settings });
     await makeSlowToPurge(other);
@@ -132,7 +132,7 @@ describe('a worker that shuts down during a purge', () => {
   });
 });
 
-/** Six seconds for what is one batch. */
+/** Makes one batch take six seconds. */
 async function makeSlowToPurge(other: TestApp): Promise<void> {
   const { user } = await createUser(other);
   await other.db.query(

@@ -58,7 +58,7 @@ describe('migrations on a large table in use', () => {
 
   const config = () => loadConfig(undefined, { NODE_ENV: 'test', DATABASE_URL: database.url });
 
-  it('wait for a lock, fail no statement of the application, and end complete', async () => {
+  it('wait for locks, fail no statement of the application, and complete', async () => {
     const load = startWrites(app);
     const reader = admin.createQueryRunner();
     await reader.startTransaction();

@@ -23,7 +23,7 @@ afterEach(async () => {
 });
 
 describe('the migrations', () => {
-  it('can each be undone and done again, to the same end', async () => {
+  it('can each be reverted and reapplied, with the same result', async () => {
     await db.runMigrations({ transaction: 'each' });
     const first = await schemaOf(db);
 
@@ -36,14 +36,14 @@ describe('the migrations', () => {
     expect(await schemaOf(db)).toEqual(first);
   });
 
-  it('stand in their order, and under their own names', () => {
+  it('are in order, and have matching names', () => {
     const stamps = migrations.map(({ name }) => Number(/\d{13}$/.exec(name)?.[0]));
 
     expect(stamps).toEqual(stamps.toSorted((a, b) => a - b));
     expect(new Set(stamps).size).toBe(stamps.length);
   });
 
-  it('make what the entities say', async () => {
+  it('create the schema that the entities describe', async () => {
     const app = await TestApp.start();
 
     const { upQueries } = await app.db.driver.createSchemaBuilder().log();
@@ -52,7 +52,7 @@ describe('the migrations', () => {
     expect(upQueries.map(({ query }) => query)).toEqual([]);
   });
 
-  it('give each foreign key an index that begins with it', async () => {
+  it('create an index that starts with each foreign key', async () => {
     await db.runMigrations({ transaction: 'each' });
 
     const missing = await db.query(`
@@ -65,7 +65,7 @@ describe('the migrations', () => {
 });
 
 describe('migrate.js', () => {
-  it('applies once, of three that begin at once, and all of them end well', async () => {
+  it('applies each migration once when three processes start in parallel, and all exit with 0', async () => {
     const programs = await Promise.all(times(3, () => run('migrate')));
 
     expect(programs.map(({ exit }) => exit.code)).toEqual([0, 0, 0]);
@@ -76,14 +76,14 @@ describe('migrate.js', () => {
     expect(rows.map(({ name }) => name)).toEqual(migrations.map(({ name }) => name));
   });
 
-  it('makes the tables of the queue as well, where there is no Redis', async () => {
+  it('also creates the queue tables if there is no Redis', async () => {
     await run('migrate');
 
     const tables = await db.query(`SELECT 1 FROM information_schema.tables WHERE table_schema = 'bullmq'`);
     expect(tables.length).toBeGreaterThan(0);
   });
 
-  it('says what is wrong when there is no database', async () => {
+  it('reports a missing database', async () => {
     const { exit, output } = await run('migrate', { DATABASE_URL: 'postgres://app:hunter2@127.0.0.1:1/app' });
 
     expect(exit.code).toBe(1);
@@ -93,7 +93,7 @@ describe('migrate.js', () => {
 });
 
 describe('seed.js', () => {
-  it('makes two accounts, and changes nothing when it is run again', async () => {
+  it('creates two accounts, and changes nothing on a second run', async () => {
     await run('migrate');
 
     const first = await run('seed');
@@ -108,7 +108,7 @@ describe('seed.js', () => {
     expect(await db.query('SELECT * FROM users ORDER BY email')).toEqual(before);
   });
 
-  it('refuses production', async () => {
+  it('does not run in production', async () => {
     await run('migrate');
 
     const { exit } = await run('seed', {
@@ -127,7 +127,7 @@ describe('seed.js', () => {
 });
 
 describe('admin.js grant', () => {
-  it('makes an account an administrator, and nobody where there is none', async () => {
+  it('makes an account an administrator, and fails for an unknown email', async () => {
     await run('migrate');
     await run('seed');
 
@@ -146,7 +146,7 @@ describe('admin.js grant', () => {
   });
 });
 
-/** Runs a program to its end on the database of this test. */
+/** Runs a program on the database of this test until it exits. */
 async function run(
   name: 'migrate' | 'seed' | 'admin',
   env: Record<string, string> = {},

@@ -27,7 +27,7 @@ onRedis('when the Redis of the message bus is gone', () => {
     await redis.kill();
   });
 
-  it('answers as ever, and streams catch up once it is back', async () => {
+  it('leaves the API available, and streams catch up once it is back', async () => {
     const who = await signedIn(app);
     const source = await open(app, who);
     await notify(app, who.user.id, { title: 'before' });
@@ -47,7 +47,7 @@ onRedis('when the Redis of the message bus is gone', () => {
     source.close();
   });
 
-  it('starts streams without it, and closes without it', async () => {
+  it('does not prevent new streams or a shutdown', async () => {
     const who = await signedIn(app);
     const { port, dir } = redis;
     await redis.kill();
@@ -76,7 +76,7 @@ describe('when PostgreSQL is gone', () => {
     await proxy.stop();
   });
 
-  it('streams stay open, and tell of everything once it is back', async () => {
+  it('keeps streams open, and they send all notifications once it is back', async () => {
     const who = await signedIn(app);
     const source = await open(app, who);
 
@@ -92,7 +92,7 @@ describe('when PostgreSQL is gone', () => {
     source.close();
   });
 
-  /** A pool has connections that it doesn't know to be broken. */
+  /** A pool contains broken connections that it has not detected. */
   const isTold = (who: SignedIn, title: string) =>
     notify(app, who.user.id, { title }).then(
       () => true,
@@ -100,8 +100,8 @@ describe('when PostgreSQL is gone', () => {
     );
 });
 
-describe('a message on the bus that is none of ours', () => {
-  it('is passed over, and the process goes on', async () => {
+describe('an unknown message on the event bus', () => {
+  it('is ignored, and the process continues', async () => {
     const app = await TestApp.start();
     const other = await app.startAnother();
     const who = await signedIn(app);

@@ -126,7 +126,7 @@ describe.each(backends)('GET /v1/notifications/stream on %s', (backend) => {
     expect(titlesIn(source)).toEqual([...times(110, (n) => String(n + 10)), 'live']);
   });
 
-  it('sends all notifications when that of Last-Event-ID has been removed', async () => {
+  it('sends all notifications when the one in Last-Event-ID has been removed', async () => {
     const who = await signedIn(app);
     for (const title of ['a', 'b', 'c']) await notify(app, who.user.id, { title });
     const [oldest] = await app.db.query<[{ id: string }[], number]>(
@@ -259,7 +259,7 @@ describe.each(backends)('GET /v1/notifications/stream on %s', (backend) => {
     await open(who, { isStalled: true });
     const [connection] = await accepted;
 
-    // More than what the sockets of both sides take.
+    // More than the socket buffers of both sides hold.
     const body = 'x'.repeat(500_000);
     for (const title of times(40, String)) await notify(app, who.user.id, { title, body });
 

@@ -20,14 +20,14 @@ afterAll(() => app.stop());
 
 const list = async (who: SignedIn, query = '') => (await who.get(`/v1/notifications${query}`)).body;
 
-/** Some for a new user, with titles "0", "1", … */
+/** Creates notifications for a new user, with the titles "0", "1", … */
 async function withNotifications(count: number): Promise<SignedIn> {
   const who = await signedIn(app);
   for (let n = 0; n < count; n += 1) await notify(app, who.user.id, { title: String(n) });
   return who;
 }
 
-/** Both must always be the same: what is counted, and what there is. */
+/** The stored counter and the actual number must always be equal. */
 async function unread(who: SignedIn): Promise<{ counted: number; there: number }> {
   const { unreadCount: counted } = await app.db.getRepository(User).findOneByOrFail({ id: who.user.id });
   const [{ there }] = await app.db.query(
@@ -38,7 +38,7 @@ async function unread(who: SignedIn): Promise<{ counted: number; there: number }
 }
 
 describe('GET /v1/notifications', () => {
-  it('shows own ones from the newest, with how many are unread', async () => {
+  it('lists the caller’s notifications, newest first, with the unread count', async () => {
     const who = await withNotifications(3);
     await notify(app, (await signedIn(app)).user.id);
 
@@ -66,7 +66,7 @@ describe('GET /v1/notifications', () => {
     expect(data.map(({ type }: { type: string }) => type)).toEqual(['from-a-newer-release', 'job-completed']);
   });
 
-  it('pages through all of them, each once', async () => {
+  it('returns each notification once across all pages', async () => {
     const who = await withNotifications(5);
 
     const first = await list(who, '?limit=2');
@@ -80,7 +80,7 @@ describe('GET /v1/notifications', () => {
     expect(third.meta).toEqual({ limit: 2, nextCursor: null, unreadCount: 5 });
   });
 
-  it('filters by what is unread', async () => {
+  it('filters unread notifications', async () => {
     const who = await withNotifications(2);
     const [newest] = (await list(who)).data;
     await who.post(`/v1/notifications/${newest.id}/read`);
@@ -92,7 +92,7 @@ describe('GET /v1/notifications', () => {
     expect((await who.get('/v1/notifications?unread=maybe')).status).toBe(422);
   });
 
-  it('takes no cursor of somebody else', async () => {
+  it('rejects a cursor of another user', async () => {
     const [who, other] = [await withNotifications(2), await withNotifications(2)];
     const { meta } = await list(who, '?limit=1');
 
@@ -103,7 +103,7 @@ describe('GET /v1/notifications', () => {
 });
 
 describe('POST /v1/notifications/{id}/read', () => {
-  it('marks it once, however often it is asked', async () => {
+  it('marks it once, also for repeated requests', async () => {
     const who = await withNotifications(2);
     const [{ id }] = (await list(who)).data;
 
@@ -116,7 +116,7 @@ describe('POST /v1/notifications/{id}/read', () => {
     expect((await list(who)).meta.unreadCount).toBe(1);
   });
 
-  it('is 404 for one of somebody else, one that does not exist, and what is no id', async () => {
+  it('responds 404 for another user’s notification, an unknown id and an invalid id', async () => {
     const [who, other] = [await withNotifications(1), await signedIn(app)];
     const [{ id }] = (await list(who)).data;
 
@@ -132,7 +132,7 @@ describe('POST /v1/notifications/{id}/read', () => {
 });
 
 describe('POST /v1/notifications/read-all', () => {
-  it('marks all own ones', async () => {
+  it('marks all notifications of the caller', async () => {
     const [who, other] = [await withNotifications(3), await withNotifications(1)];
 
     const answer = await who.post('/v1/notifications/read-all');
@@ -145,7 +145,7 @@ describe('POST /v1/notifications/read-all', () => {
 });
 
 describe('the count of unread notifications', () => {
-  it('is right when fifty are made, read and read together at once', async () => {
+  it('stays correct when fifty are created and read in parallel', async () => {
     const who = await withNotifications(20);
     const ids: string[] = (await list(who)).data.map(({ id }: { id: string }) => id);
 
@@ -161,7 +161,7 @@ describe('the count of unread notifications', () => {
     expect((await list(who, '?limit=1')).meta.unreadCount).toBe(there);
   });
 
-  it('does not move for a transaction that is rolled back', async () => {
+  it('does not change when a transaction rolls back', async () => {
     const who = await withNotifications(1);
 
     const rolledBack = app.db.transaction(async (tx) => {
@@ -175,7 +175,7 @@ describe('the count of unread notifications', () => {
 });
 
 describe('the cap of a thousand', () => {
-  it('keeps the newest, also when many are made at once, and counts what it removes', async () => {
+  it('keeps the newest, also when many are created in parallel, and corrects the count', async () => {
     const who = await withNotifications(1);
     await app.db.query(
       `INSERT INTO notifications (id, user_id, type, title, body)
@@ -196,13 +196,13 @@ describe('the cap of a thousand', () => {
   });
 });
 
-describe('what a user is told of', () => {
+describe('a user is notified', () => {
   const told = async (who: SignedIn) => {
     const { data } = await list(who);
     return data.map(({ type, data: about }: { type: string; data: object }) => ({ type, about }));
   };
 
-  it('is a job of theirs that completed, once, and with it', async () => {
+  it('once when their job completes, in the same transaction', async () => {
     const who = await signedIn(app);
 
     const job = await startScripted(app, async () => undefined, { userId: who.user.id });
@@ -213,7 +213,7 @@ describe('what a user is told of', () => {
     ]);
   });
 
-  it('is a job of theirs that failed, and not the attempts before', async () => {
+  it('when their job fails, but not after earlier attempts', async () => {
     const who = await signedIn(app);
     let runs = 0;
 
@@ -236,7 +236,7 @@ describe('what a user is told of', () => {
     });
   });
 
-  it('is not a job that they cancelled, nor one of the system', async () => {
+  it('neither about a cancelled job nor about a system job', async () => {
     const who = await signedIn(app);
     const waiting = async ({ signal }: { signal: AbortSignal }) => void (await once(signal, 'abort'));
     const own = await startScripted(app, waiting, { userId: who.user.id });
@@ -250,7 +250,7 @@ describe('what a user is told of', () => {
     expect(await told(who)).toEqual([]);
   });
 
-  it('is a changed password', async () => {
+  it('when their password changes', async () => {
     const who = await signedIn(app);
 
     await who.post('/v1/auth/change-password', {
@@ -261,7 +261,7 @@ describe('what a user is told of', () => {
     expect(await told(who)).toEqual([{ type: 'password-changed', about: {} }]);
   });
 
-  it('is a changed address, once it is confirmed', async () => {
+  it('when their email changes, after confirmation', async () => {
     const who = await signedIn(app);
     const newEmail = `${randomUUID()}@example.com`;
     await who.post('/v1/users/me/email', { newEmail, password: 'correct horse battery' });
@@ -277,7 +277,7 @@ describe('what a user is told of', () => {
     expect([before, after]).toEqual([[], [{ type: 'email-changed', about: {} }]]);
   });
 
-  it('is a refresh token that was used again, once', async () => {
+  it('once when a refresh token is reused', async () => {
     const [who, other] = await twoSessions();
     const stale = other.refreshToken;
     await app.db.query(

@@ -30,8 +30,8 @@ describe('GET /v1/auth/oauth', () => {
   });
 });
 
-describe('A provider without credentials', () => {
-  it('is not there', async () => {
+describe('a provider without credentials', () => {
+  it('is not available', async () => {
     const { GITHUB_CLIENT_ID, GITHUB_CLIENT_SECRET } = oauth.providers.settings;
     const settings = { GITHUB_CLIENT_ID: GITHUB_CLIENT_ID!, GITHUB_CLIENT_SECRET: GITHUB_CLIENT_SECRET! };
     const other = await TestApp.start({ settings });
@@ -75,7 +75,7 @@ describe('GET /v1/auth/oauth/{provider}', () => {
     },
   );
 
-  it('takes the redirect_uri from its settings, whatever the Host header says', async () => {
+  it('builds redirect_uri from the settings, not from the Host header', async () => {
     const answer = await app
       .http()
       .get('/v1/auth/oauth/google')
@@ -102,7 +102,7 @@ describe('GET /v1/auth/oauth/{provider}', () => {
     expect(answer.headers['cache-control']).toBe('no-store');
   });
 
-  it('keeps neither the state nor the secret of the cookie', async () => {
+  it('stores neither the state nor the secret of the cookie', async () => {
     const browser = new Browser(app);
 
     const url = new URL(locationOf(await browser.begin('github')));
@@ -112,7 +112,7 @@ describe('GET /v1/auth/oauth/{provider}', () => {
     expect(rows).not.toContain(browser.cookies.get('__Host-oauth-github')!.value);
   });
 
-  it('uses fresh secrets for each attempt', async () => {
+  it('uses new secrets for each attempt', async () => {
     const urls = [await authorizationUrl('google'), await authorizationUrl('google')];
 
     for (const name of ['state', 'nonce', 'code_challenge']) {
@@ -121,7 +121,7 @@ describe('GET /v1/auth/oauth/{provider}', () => {
   });
 
   it.each(['http://localhost:3000', 'http://localhost:3000/any/path?with=query#and-hash'])(
-    'may return to %s',
+    'accepts the return URL %s',
     async (returnTo) => {
       expect((await new Browser(app).begin('github', { returnTo })).status).toBe(302);
     },
@@ -157,7 +157,7 @@ describe('GET /v1/auth/oauth/{provider}', () => {
     expect(answer.headers).not.toHaveProperty('location');
   });
 
-  it('refuses what it does not know, what is too long and what comes twice', async () => {
+  it('rejects unknown, too long and duplicate parameters', async () => {
     const paths = ['?next=/', `?returnTo=${'a'.repeat(2_001)}`, '?returnTo=a&returnTo=b'];
 
     const answers = await Promise.all(paths.map((query) => app.http().get(`/v1/auth/oauth/github${query}`)));
@@ -166,8 +166,8 @@ describe('GET /v1/auth/oauth/{provider}', () => {
   });
 });
 
-describe('When a provider is down', () => {
-  it('says so before anybody is sent there, and other ways in are open', async () => {
+describe('when a provider is down', () => {
+  it('responds with an error instead of a redirect, and other sign-in methods work', async () => {
     const other = await TestApp.start({ settings: oauth.providers.settings });
     oauth.providers.control.hostile('google', 'down');
 

@@ -23,7 +23,7 @@ afterAll(() => oauth.stop());
 const count = async (table: string): Promise<number> =>
   (await app.db.query(`SELECT count(*)::int AS n FROM ${table}`))[0].n;
 
-/** Back at the door, with an answer of the provider in hand. */
+/** Visits the provider. Returns its callback request. */
 async function backFrom(provider: 'google' | 'github' | 'apple', browser = new Browser(app)) {
   const person = newPerson();
   oauth.person(provider, person);
@@ -33,8 +33,8 @@ async function backFrom(provider: 'google' | 'github' | 'apple', browser = new B
 
 const stateInvalid = { status: 400, body: { code: 'OAUTH_STATE_INVALID' } };
 
-describe.each(everyProvider)('The way back from %s', (provider) => {
-  it('leads on to the frontend with a code and nothing else', async () => {
+describe.each(everyProvider)('the callback of %s', (provider) => {
+  it('redirects to the frontend with a code and nothing else', async () => {
     const { browser, callback } = await backFrom(provider);
 
     const answer = await browser.comeBack(callback);
@@ -53,7 +53,7 @@ describe.each(everyProvider)('The way back from %s', (provider) => {
     expect(answers.find(({ status }) => status === 400)).toMatchObject(stateInvalid);
   });
 
-  it('is closed to another browser, and stays open to the one that began', async () => {
+  it('rejects another browser, and still works in the browser that started', async () => {
     const { browser, callback } = await backFrom(provider);
     const other = new Browser(app);
     await other.begin(provider);
@@ -64,7 +64,7 @@ describe.each(everyProvider)('The way back from %s', (provider) => {
     expect((await browser.comeBack(callback)).status).toBe(302);
   });
 
-  it('is closed to a state that is missing, made up, tampered with, repeated or too long', async () => {
+  it('rejects a state that is missing, invented, changed, repeated or too long', async () => {
     const { browser, callback } = await backFrom(provider);
     const state = callback.fields.get('state')!;
     const changes: ((fields: URLSearchParams) => void)[] = [
@@ -83,14 +83,14 @@ describe.each(everyProvider)('The way back from %s', (provider) => {
     }
   });
 
-  it('is closed after ten minutes', async () => {
+  it('expires after ten minutes', async () => {
     const { browser, callback } = await backFrom(provider);
     await app.db.query(`UPDATE oauth_attempts SET expires_at = expires_at - interval '10 minutes'`);
 
     expect(await browser.comeBack(callback)).toMatchObject(stateInvalid);
   });
 
-  it('comes back with access_denied when consent was denied', async () => {
+  it('redirects with access_denied when consent was denied', async () => {
     oauth.providers.control.hostile(provider, 'deny');
 
     const end = await new Browser(app).goThrough(provider, {
@@ -100,7 +100,7 @@ describe.each(everyProvider)('The way back from %s', (provider) => {
     expect(end.href).toBe('http://localhost:3000/in?a=b&error=access_denied');
   });
 
-  it('comes back with provider_error without a code, or with one that was made up', async () => {
+  it('redirects with provider_error without a code, or with an invented one', async () => {
     const first = await backFrom(provider);
     first.callback.fields.delete('code');
     const second = await backFrom(provider);
@@ -115,7 +115,7 @@ describe.each(everyProvider)('The way back from %s', (provider) => {
       expect(locationOf(answer)).toBe('http://localhost:3000/?error=provider_error');
   });
 
-  it('does not pass on what else a provider says went wrong', async () => {
+  it('does not pass on other error details of the provider', async () => {
     const { browser, callback } = await backFrom(provider);
     callback.fields.set('error', '<script>alert(1)</script>');
     callback.fields.set('error_description', 'a secret of the provider');
@@ -123,7 +123,7 @@ describe.each(everyProvider)('The way back from %s', (provider) => {
     expect(locationOf(await browser.comeBack(callback))).toBe('http://localhost:3000/?error=provider_error');
   });
 
-  it('refuses an answer in the name of another issuer', async () => {
+  it('rejects a response from another issuer', async () => {
     const { browser, callback } = await backFrom(provider);
     callback.fields.set('iss', 'https://evil.example');
 
@@ -147,7 +147,7 @@ describe.each(everyProvider)('The way back from %s', (provider) => {
     expect(await count('sessions')).toBe(sessions);
   });
 
-  it('cuts a provider that hangs after five seconds', async () => {
+  it('stops waiting for a hanging provider after five seconds', async () => {
     const { browser, callback } = await backFrom(provider);
     oauth.providers.control.hostile(provider, 'token-hang');
     const begun = performance.now();
@@ -159,8 +159,8 @@ describe.each(everyProvider)('The way back from %s', (provider) => {
   });
 });
 
-describe.each(['google', 'apple'] as const)('An id token of %s', (provider) => {
-  it.each(ID_TOKEN_MODES)('that is forged signs nobody in: %s', async (mode) => {
+describe.each(['google', 'apple'] as const)('an id token of %s', (provider) => {
+  it.each(ID_TOKEN_MODES)('is rejected when forged: %s', async (mode) => {
     const { person, browser, callback } = await backFrom(provider);
     oauth.providers.control.hostile(provider, mode);
 
@@ -172,14 +172,14 @@ describe.each(['google', 'apple'] as const)('An id token of %s', (provider) => {
 
   it.each([
     ['a further audience', { aud: ['us', 'another-client'] }],
-    ['another party for our audience', { azp: 'another-client' }],
+    ['another authorized party', { azp: 'another-client' }],
     ['no expiry', { exp: undefined }],
     ['no subject', { sub: undefined }],
     ['an empty subject', { sub: '' }],
-    ['a subject that no database takes', { sub: 'a\0b' }],
-    ['no time of issue', { iat: undefined }],
-    ['a time of issue to come', { iat: Math.floor(Date.now() / 1_000) + 3_600 }],
-    ['an issuer that only begins alike', { iss: 'http://127.0.0.1' }],
+    ['a subject that cannot be stored', { sub: 'a\0b' }],
+    ['no issue time', { iat: undefined }],
+    ['an issue time in the future', { iat: Math.floor(Date.now() / 1_000) + 3_600 }],
+    ['an issuer with only the same prefix', { iss: 'http://127.0.0.1' }],
   ])('that has %s signs nobody in', async (_, claims) => {
     const { browser, callback } = await backFrom(provider);
     const own = oauth.providers[provider].clientId;
@@ -204,8 +204,8 @@ describe('GitHub', () => {
   });
 });
 
-describe('The state of one provider', () => {
-  it('is no good at another', async () => {
+describe('the state of one provider', () => {
+  it('is invalid at another', async () => {
     const { browser, callback } = await backFrom('github');
     await browser.begin('google');
     const url = new URL(callback.url.href.replace('github', 'google'));
@@ -227,7 +227,7 @@ describe('an error in a browser', () => {
 });
 
 describe('POST /v1/auth/oauth/apple/callback', () => {
-  it('needs a cookie that crosses sites: a Lax one would not come along', async () => {
+  it('needs a SameSite=None cookie: browsers do not send a Lax one', async () => {
     const { browser, callback } = await backFrom('apple');
     const cookie = browser.cookies.get('__Host-oauth-apple')!;
     browser.cookies.set('__Host-oauth-apple', { ...cookie, sameSite: 'lax' });
@@ -235,7 +235,7 @@ describe('POST /v1/auth/oauth/apple/callback', () => {
     expect(await browser.comeBack(callback)).toMatchObject(stateInvalid);
   });
 
-  it('is the one route that takes a form, and a short one', async () => {
+  it('is the only route that accepts a form, with a small size limit', async () => {
     const path = '/v1/auth/oauth/apple/callback';
 
     const answers = await Promise.all([
@@ -252,7 +252,7 @@ describe('POST /v1/auth/oauth/apple/callback', () => {
     expect(answers.map(({ status }) => status)).toEqual([413, 415, 415, 415]);
   });
 
-  it('is closed to GET, and the others to POST', async () => {
+  it('rejects GET, and the other callbacks reject POST', async () => {
     const apple = await backFrom('apple');
     const github = await backFrom('github');
 
@@ -265,8 +265,8 @@ describe('POST /v1/auth/oauth/apple/callback', () => {
   });
 });
 
-describe('What is written down of a sign-in', () => {
-  it.each(everyProvider)('holds no token, code or state of %s', async (provider) => {
+describe('stored and logged data of a sign-in', () => {
+  it.each(everyProvider)('contains no token, code or state of %s', async (provider) => {
     const log = captureLogs(app.api);
     const { browser, callback } = await backFrom(provider);
     await browser.comeBack(callback);

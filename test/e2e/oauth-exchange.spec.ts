@@ -26,7 +26,7 @@ afterAll(() => oauth.stop());
 
 const tokenInvalid = { status: 400, body: { code: 'TOKEN_INVALID' } };
 
-/** Back on the frontend, with a code to be exchanged. */
+/** Signs in up to the frontend. Returns the code to exchange. */
 async function withCode(provider: ProviderName = 'github') {
   oauth.person(provider, person);
   const browser = new Browser(app);
@@ -35,7 +35,7 @@ async function withCode(provider: ProviderName = 'github') {
 }
 
 describe('POST /v1/auth/oauth/exchange', () => {
-  it.each(everyProvider)('gives a token pair for the code of %s', async (provider) => {
+  it.each(everyProvider)('returns a token pair for a code from %s', async (provider) => {
     const { browser, code } = await withCode(provider);
 
     const answer = await browser.exchange(code);
@@ -51,7 +51,7 @@ describe('POST /v1/auth/oauth/exchange', () => {
     expect((await app.http().post('/v1/auth/refresh').send({ refreshToken })).status).toBe(200);
   });
 
-  it('puts the refresh token into a cookie where that is asked for', async () => {
+  it('sets the refresh token as a cookie on request', async () => {
     const { browser, code } = await withCode();
 
     const answer = await browser.exchange(code, { refreshTokenIn: 'cookie' });
@@ -60,7 +60,7 @@ describe('POST /v1/auth/oauth/exchange', () => {
     expect(browser.cookies.get('__Host-refresh')).toMatchObject({ sameSite: 'strict' });
   });
 
-  it('takes a code once, however many ask at once', async () => {
+  it('accepts a code once, also for parallel requests', async () => {
     const { browser, code } = await withCode();
 
     const answers = await Promise.all(times(10, () => browser.exchange(code)));
@@ -74,7 +74,7 @@ describe('POST /v1/auth/oauth/exchange', () => {
     ).toHaveLength(1);
   });
 
-  it('burns a code that another browser brings', async () => {
+  it('revokes a code that another browser sends', async () => {
     const { browser, code } = await withCode();
     const other = new Browser(app);
     await other.begin('github');
@@ -84,7 +84,7 @@ describe('POST /v1/auth/oauth/exchange', () => {
     for (const answer of answers) expect(answer).toMatchObject(tokenInvalid);
   });
 
-  it('burns a code that comes without a cookie', async () => {
+  it('revokes a code that is sent without a cookie', async () => {
     const { browser, code } = await withCode();
 
     const answers = [await new Browser(app).exchange(code), await browser.exchange(code)];
@@ -92,21 +92,21 @@ describe('POST /v1/auth/oauth/exchange', () => {
     for (const answer of answers) expect(answer).toMatchObject(tokenInvalid);
   });
 
-  it('takes no code after a minute', async () => {
+  it('rejects a code after a minute', async () => {
     const { browser, code } = await withCode();
     await app.db.query(`UPDATE oauth_codes SET expires_at = expires_at - interval '1 minute'`);
 
     expect(await browser.exchange(code)).toMatchObject(tokenInvalid);
   });
 
-  it('takes no code that was made up', async () => {
+  it('rejects an invented code', async () => {
     const { browser } = await withCode();
 
     expect(await browser.exchange('made-up')).toMatchObject(tokenInvalid);
   });
 
   it.each([{}, { code: 1 }, { code: '' }, { code: 'a'.repeat(1_000) }, { code: 'a', more: 1 }])(
-    'refuses a body like %j',
+    'rejects the body %j',
     async (body) => {
       const answer = await app.http().post('/v1/auth/oauth/exchange').send(body);
 
@@ -114,14 +114,14 @@ describe('POST /v1/auth/oauth/exchange', () => {
     },
   );
 
-  it('gives nothing to an account that was suspended in between', async () => {
+  it('rejects an account that was suspended after the sign-in', async () => {
     const { browser, code } = await withCode();
     await app.db.query(`UPDATE users SET status = 'suspended' WHERE email = $1`, [person.email]);
 
     expect(await browser.exchange(code)).toMatchObject(tokenInvalid);
   });
 
-  it('gives nothing once every session of the account was ended in between', async () => {
+  it('rejects the code after all sessions of the account were revoked', async () => {
     const { browser, code } = await withCode();
     const signedIn = await new Browser(app).signIn('github');
     await signedIn.post('/v1/auth/logout-all');
@@ -129,13 +129,13 @@ describe('POST /v1/auth/oauth/exchange', () => {
     expect(await browser.exchange(code)).toMatchObject(tokenInvalid);
   });
 
-  it('keeps no code, only what tells it', async () => {
+  it('stores only a hash of the code', async () => {
     const { code } = await withCode();
 
     expect(JSON.stringify(await app.db.query('SELECT * FROM oauth_codes'))).not.toContain(code);
   });
 
-  it('lets several tabs of a browser sign in side by side', async () => {
+  it('lets several tabs of a browser sign in in parallel', async () => {
     oauth.person('github', person);
     const browser = new Browser(app);
     const begun = [await browser.begin('github'), await browser.begin('github')];

@@ -20,7 +20,7 @@ afterEach(() => {
 
 afterAll(() => oauth.stop());
 
-/** Puts the clock forward, for the application and the providers alike; timers go on as they were. */
+/** Moves the clock of the application and the providers forward. Timers do not change. */
 function putClockForward(ms: number): void {
   const doNotFake = [
     'hrtime',
@@ -40,7 +40,7 @@ function putClockForward(ms: number): void {
 const MINUTE_MS = 60_000;
 const MONTH_MS = 30 * 24 * 60 * MINUTE_MS;
 
-describe.each(['google', 'apple'] as const)('The keys and metadata of %s', (provider) => {
+describe.each(['google', 'apple'] as const)('the keys and metadata of %s', (provider) => {
   const fetched = () => {
     const { jwks, discovery } = oauth.providers.control.requests(provider);
     return { jwks, discovery };
@@ -50,7 +50,7 @@ describe.each(['google', 'apple'] as const)('The keys and metadata of %s', (prov
     return [...new Set(ends.map((end) => end.searchParams.get('error')))];
   };
 
-  it('are fetched once for many who come at once, and kept', async () => {
+  it('are fetched once for parallel sign-ins, and cached', async () => {
     oauth.person(provider, newPerson());
 
     await signInMany(10);
@@ -59,7 +59,7 @@ describe.each(['google', 'apple'] as const)('The keys and metadata of %s', (prov
     expect(fetched()).toEqual({ jwks: 1, discovery: 1 });
   });
 
-  it('are looked for once more when a minute has passed and a burst of keys is unknown', async () => {
+  it('are fetched once more after a minute when many unknown keys arrive', async () => {
     oauth.person(provider, newPerson());
     await signInMany(1);
     putClockForward(2 * MINUTE_MS);
@@ -72,7 +72,7 @@ describe.each(['google', 'apple'] as const)('The keys and metadata of %s', (prov
     expect(fetched().jwks - jwks).toBe(1);
   });
 
-  it('do while the provider gives no newer metadata', async () => {
+  it('remain usable while the provider returns no newer metadata', async () => {
     oauth.person(provider, newPerson());
     await signInMany(1);
     putClockForward(2 * 60 * MINUTE_MS);
@@ -84,8 +84,8 @@ describe.each(['google', 'apple'] as const)('The keys and metadata of %s', (prov
   });
 });
 
-describe('Sign-in with Apple', () => {
-  it('works seven months later: its client secret is made anew', async () => {
+describe('sign-in with Apple', () => {
+  it('works seven months later, because its client secret is renewed', async () => {
     oauth.person('apple', newPerson());
     await new Browser(app).goThrough('apple');
 

@@ -32,7 +32,7 @@ afterAll(() => oauth.stop());
 const identities = async (whose: SignedIn) => (await whose.get('/v1/users/me/identities')).body.data;
 const unlink = (whose: SignedIn, provider: string) => whose.delete(`/v1/users/me/identities/${provider}`);
 
-/** The same person, with a session that began eleven minutes ago. */
+/** The same user, with a session that started eleven minutes ago. */
 async function lateSession(): Promise<SignedIn> {
   await app.db.query(
     `UPDATE sessions SET created_at = created_at - interval '11 minutes' WHERE user_id = $1`,
@@ -44,7 +44,7 @@ async function lateSession(): Promise<SignedIn> {
 }
 
 describe('POST /v1/auth/oauth/{provider}/link', () => {
-  it.each(everyProvider)('adds %s as a way in, and tells the owner', async (provider) => {
+  it.each(everyProvider)('adds %s as a sign-in method, and notifies the owner', async (provider) => {
     const end = await new Browser(app).link(provider, user);
 
     expect(end.href).toBe(`http://localhost:3000/?linked=${provider}`);
@@ -55,7 +55,7 @@ describe('POST /v1/auth/oauth/{provider}/link', () => {
     expect((await app.mailbox.next(user.user.email)).subject).toBe('A sign-in provider was linked');
   });
 
-  it('is told in the application, as unlinking is', async () => {
+  it('creates a notification, like unlinking', async () => {
     await new Browser(app).link('google', user);
     await unlink(user, 'google');
 
@@ -67,7 +67,7 @@ describe('POST /v1/auth/oauth/{provider}/link', () => {
     expect(body.meta.unreadCount).toBe(2);
   });
 
-  it('needs a recent session when the browser comes back, too', async () => {
+  it('also requires a recent session at the callback', async () => {
     const browser = new Browser(app);
     const { body } = await browser.beginLink('google', user);
     const callback = await visit(body.data.authorizationUrl);
@@ -79,7 +79,7 @@ describe('POST /v1/auth/oauth/{provider}/link', () => {
     expect(await identities(user)).toEqual([]);
   });
 
-  it('links an account at the provider that has no verified address, and shows none', async () => {
+  it('links a provider account without a verified email, and shows none', async () => {
     oauth.person('google', { ...person, emailVerified: false });
 
     const end = await new Browser(app).link('google', user);
@@ -88,7 +88,7 @@ describe('POST /v1/auth/oauth/{provider}/link', () => {
     expect(await identities(user)).toMatchObject([{ email: null }]);
   });
 
-  it('returns to where it was asked to, if that is allowed', async () => {
+  it('redirects to the requested URL if it is allowed', async () => {
     const browser = new Browser(app);
     const allowed = { returnTo: 'http://localhost:3000/settings?tab=2' };
 
@@ -100,19 +100,19 @@ describe('POST /v1/auth/oauth/{provider}/link', () => {
     expect(refused).toMatchObject({ status: 422, body: { code: 'RETURN_TO_NOT_ALLOWED' } });
   });
 
-  it('needs a session that has just begun', async () => {
+  it('requires a recent session', async () => {
     const answer = await new Browser(app).beginLink('github', await lateSession());
 
     expect(answer).toMatchObject({ status: 403, body: { code: 'RECENT_SIGN_IN_REQUIRED' } });
   });
 
-  it('needs a session at all', async () => {
+  it('requires a session', async () => {
     const answer = await app.http().post('/v1/auth/oauth/github/link').send({});
 
     expect(answer).toMatchObject({ status: 401, body: { code: 'UNAUTHENTICATED' } });
   });
 
-  it('changes nothing when the same is linked again', async () => {
+  it('changes nothing when the same identity is linked again', async () => {
     await new Browser(app).link('github', user);
 
     const end = await new Browser(app).link('github', user);
@@ -121,7 +121,7 @@ describe('POST /v1/auth/oauth/{provider}/link', () => {
     expect(await identities(user)).toHaveLength(1);
   });
 
-  it('leaves an identity with the account that has it', async () => {
+  it('does not link an identity of another account', async () => {
     const other = await signedIn(app);
     await new Browser(app).link('github', other);
 
@@ -131,7 +131,7 @@ describe('POST /v1/auth/oauth/{provider}/link', () => {
     expect([await identities(user), await identities(other)]).toMatchObject([[], [{ provider: 'github' }]]);
   });
 
-  it('refuses a second identity of one provider', async () => {
+  it('rejects a second identity of one provider', async () => {
     await new Browser(app).link('github', user);
     oauth.person('github', newPerson());
 
@@ -140,7 +140,7 @@ describe('POST /v1/auth/oauth/{provider}/link', () => {
     expect(end.search).toBe('?error=identity_conflict');
   });
 
-  it('gives an identity to one of two accounts that link it at once', async () => {
+  it('links an identity to only one of two accounts in parallel', async () => {
     const other = await signedIn(app);
 
     const ends = await Promise.all([user, other].map((account) => new Browser(app).link('github', account)));
@@ -148,7 +148,7 @@ describe('POST /v1/auth/oauth/{provider}/link', () => {
     expect(ends.map((end) => end.search).toSorted()).toEqual(['?error=identity_conflict', '?linked=github']);
   });
 
-  it('is not finished in the browser of somebody else, who would give away their identity', async () => {
+  it('cannot be completed in another user’s browser, which would link that user’s identity', async () => {
     const attacker = new Browser(app);
     const begun = await attacker.beginLink('github', user);
     const victim = new Browser(app);
@@ -160,7 +160,7 @@ describe('POST /v1/auth/oauth/{provider}/link', () => {
     expect(await identities(user)).toEqual([]);
   });
 
-  it('is not finished once the session that asked for it has ended', async () => {
+  it('cannot be completed after the session that started it has ended', async () => {
     const browser = new Browser(app);
     const begun = await browser.beginLink('github', user);
     await user.post('/v1/auth/logout');
@@ -171,7 +171,7 @@ describe('POST /v1/auth/oauth/{provider}/link', () => {
     expect(await app.db.query('SELECT 1 FROM identities WHERE user_id = $1', [user.user.id])).toEqual([]);
   });
 
-  it('comes back with an error when consent was denied, and gives no code to sign in with', async () => {
+  it('redirects with an error and without a code when consent was denied', async () => {
     oauth.providers.control.hostile('github', 'deny');
 
     const end = await new Browser(app).link('github', user);
@@ -181,7 +181,7 @@ describe('POST /v1/auth/oauth/{provider}/link', () => {
 });
 
 describe('DELETE /v1/users/me/identities/{provider}', () => {
-  it('removes a way in, ends the other sessions and tells the owner', async () => {
+  it('removes a sign-in method, revokes the other sessions and notifies the owner', async () => {
     await new Browser(app).link('github', user);
     const other = await new Browser(app).signIn('github');
 
@@ -203,13 +203,13 @@ describe('DELETE /v1/users/me/identities/{provider}', () => {
     ]);
   });
 
-  it('finds nothing the second time, nor at a name that is none', async () => {
+  it('responds 404 the second time, and for an unknown provider', async () => {
     const answers = [await unlink(user, 'github'), await unlink(user, 'facebook')];
 
     expect(answers.map(({ status }) => status)).toEqual([404, 404]);
   });
 
-  it('needs a session that has just begun', async () => {
+  it('requires a recent session', async () => {
     await new Browser(app).link('github', user);
 
     const answer = await unlink(await lateSession(), 'github');
@@ -217,7 +217,7 @@ describe('DELETE /v1/users/me/identities/{provider}', () => {
     expect(answer).toMatchObject({ status: 403, body: { code: 'RECENT_SIGN_IN_REQUIRED' } });
   });
 
-  it('leaves the last way in', async () => {
+  it('keeps the last sign-in method', async () => {
     const owner = await new Browser(app).signIn('github');
 
     const answer = await unlink(owner, 'github');
@@ -226,7 +226,7 @@ describe('DELETE /v1/users/me/identities/{provider}', () => {
     expect(await identities(owner)).toHaveLength(1);
   });
 
-  it('leaves one of two that are unlinked at once', async () => {
+  it('keeps one of two that are unlinked in parallel', async () => {
     const owners = await Promise.all(
       times(5, async () => {
         const owner = await signedIn(app);
@@ -249,7 +249,7 @@ describe('DELETE /v1/users/me/identities/{provider}', () => {
     for (const owner of owners) expect(await identities(owner)).toHaveLength(1);
   });
 
-  it('touches the own identities only', async () => {
+  it('changes only the caller’s identities', async () => {
     const { user: stranger, password } = await createUser(app);
     const tokens = await login(app, stranger.email, password);
     const other = new SignedIn(app, stranger, tokens.accessToken, tokens.refreshToken);

@@ -20,7 +20,7 @@ afterAll(() => oauth.stop());
 
 const relay = () => `${crypto.randomUUID()}@privaterelay.appleid.com`;
 
-/** Comes back from Apple with another `user` field than the one it posted. */
+/** Sends Apple's callback with a different `user` field. */
 async function backWithUser(user: string | undefined) {
   const browser = new Browser(app);
   const callback = await visit(locationOf(await browser.begin('apple')));
@@ -32,7 +32,7 @@ async function backWithUser(user: string | undefined) {
   return (await app.http().get('/v1/users/me').set({ authorization })).body.data;
 }
 
-describe('A domain that Google is pinned to', () => {
+describe('a required Google Workspace domain', () => {
   let pinned: TestApp;
 
   beforeAll(async () => {
@@ -42,7 +42,7 @@ describe('A domain that Google is pinned to', () => {
 
   afterAll(() => pinned.stop());
 
-  it('lets its people in, and asks for them', async () => {
+  it('accepts its users, and requests the domain from Google', async () => {
     oauth.person('google', newPerson({ hostedDomain: 'example.com' }));
 
     const url = new URL(locationOf(await new Browser(pinned).begin('google')));
@@ -53,7 +53,7 @@ describe('A domain that Google is pinned to', () => {
   });
 
   it.each([undefined, 'evil.example', 'example.com.evil.example'])(
-    'keeps everybody else out: %s',
+    'rejects other domains: %s',
     async (hostedDomain) => {
       oauth.person('google', newPerson(hostedDomain ? { hostedDomain } : {}));
 
@@ -63,7 +63,7 @@ describe('A domain that Google is pinned to', () => {
 });
 
 describe('GitHub', () => {
-  it('ignores the address that the profile shows', async () => {
+  it('ignores the public email of the profile', async () => {
     const { user } = await createUser(app);
     const person = newPerson({ publicEmail: user.email });
     oauth.person('github', person);
@@ -74,19 +74,19 @@ describe('GitHub', () => {
     expect(signedIn.user.id).not.toBe(user.id);
   });
 
-  it('takes no other address for an unverified primary one', async () => {
+  it('does not replace an unverified primary email with another one', async () => {
     const other = { email: newPerson().email, primary: false, verified: true };
     oauth.person('github', newPerson({ emailVerified: false, otherEmails: [other] }));
 
     expect((await new Browser(app).goThrough('github')).search).toBe('?error=email_unverified');
   });
 
-  it('goes by the number, which outlives a renamed login', async () => {
+  it('identifies a user by id, which stays after a rename', async () => {
     const person = newPerson();
     oauth.person('github', person);
     const before = await new Browser(app).signIn('github');
 
-    // The fake provider makes the login of the address.
+    // The fake provider derives the login from the email.
     oauth.person('github', { ...person, email: `renamed-${person.email}` });
     const after = await new Browser(app).signIn('github');
 
@@ -97,7 +97,7 @@ describe('GitHub', () => {
     expect(subject).toBe(person.subject);
   });
 
-  it('is cut after five seconds when its API hangs', async () => {
+  it('times out after five seconds when its API hangs', async () => {
     oauth.person('github', newPerson());
     oauth.providers.control.hostile('github', 'api-hang');
 
@@ -106,7 +106,7 @@ describe('GitHub', () => {
 });
 
 describe('Apple', () => {
-  it('tells the name once, and it is kept', async () => {
+  it('sends the name once, and it is stored', async () => {
     oauth.person('apple', newPerson({ name: 'Grace Hopper' }));
 
     const first = await new Browser(app).signIn('apple');
@@ -116,7 +116,7 @@ describe('Apple', () => {
     expect(second.user).toMatchObject({ id: first.user.id, displayName: 'Grace Hopper' });
   });
 
-  it('is not asked for a new name once there is one', async () => {
+  it('does not replace an existing name', async () => {
     oauth.person('apple', newPerson({ name: 'Grace Hopper' }));
     await new Browser(app).signIn('apple');
 
@@ -151,7 +151,7 @@ describe('Apple', () => {
     expect((await backWithUser(field)).displayName).toBe(expected);
   });
 
-  it('is not believed an address that came by way of the browser', async () => {
+  it('cannot change the email through the browser’s form fields', async () => {
     const { user } = await createUser(app);
     const person = newPerson();
     oauth.person('apple', person);
@@ -162,21 +162,21 @@ describe('Apple', () => {
     expect(signedIn.id).not.toBe(user.id);
   });
 
-  it.each([true, 'true'])('may write its booleans like %j', async (value) => {
+  it.each([true, 'true'])('may send its booleans as %j', async (value) => {
     oauth.person('apple', newPerson());
     oauth.providers.control.claims('apple', { email_verified: value, is_private_email: false });
 
     expect((await new Browser(app).goThrough('apple')).searchParams.has('code')).toBe(true);
   });
 
-  it.each([false, 'false', undefined])('vouches for nothing by %j', async (value) => {
+  it.each([false, 'false', undefined])('does not verify an email with %j', async (value) => {
     oauth.person('apple', newPerson());
     oauth.providers.control.claims('apple', { email_verified: value });
 
     expect((await new Browser(app).goThrough('apple')).search).toBe('?error=email_unverified');
   });
 
-  it('may give a relay address, which is kept as it is', async () => {
+  it('may send a relay email, which is stored unchanged', async () => {
     const person = newPerson({ email: relay() });
     oauth.person('apple', person);
 
@@ -187,7 +187,7 @@ describe('Apple', () => {
   });
 
   it.each([new Date(), null])(
-    'never joins an account by a relay address (verified: %s)',
+    'never links to an account by a relay email (verified: %s)',
     async (emailVerifiedAt) => {
       const { user } = await createUser(app, { email: relay(), emailVerifiedAt });
       oauth.person('apple', newPerson({ email: user.email }));
@@ -196,7 +196,7 @@ describe('Apple', () => {
     },
   );
 
-  it('never joins by an address that it calls private', async () => {
+  it('never links to an account by an email marked as private', async () => {
     const { user } = await createUser(app);
     oauth.person('apple', newPerson({ email: user.email }));
     oauth.providers.control.claims('apple', { is_private_email: 'true' });

@@ -23,8 +23,8 @@ afterAll(() => oauth.stop());
 const identitiesOf = (subject: string) =>
   app.db.query('SELECT * FROM identities WHERE subject = $1', [subject]);
 
-describe.each(everyProvider)('Signing in with %s', (provider) => {
-  it('makes an account at the first time, and finds it at the next', async () => {
+describe.each(everyProvider)('signing in with %s', (provider) => {
+  it('creates an account the first time, and finds it the next time', async () => {
     const person = newPerson();
     oauth.person(provider, person);
 
@@ -40,7 +40,7 @@ describe.each(everyProvider)('Signing in with %s', (provider) => {
     expect(second.user).toMatchObject({ id: first.user.id, displayName: 'Ada Lovelace' });
   });
 
-  it('goes by the subject: another address is still the same account', async () => {
+  it('identifies an account by subject: another email is still the same account', async () => {
     const person = newPerson();
     oauth.person(provider, person);
     const { user } = await new Browser(app).signIn(provider);
@@ -55,7 +55,7 @@ describe.each(everyProvider)('Signing in with %s', (provider) => {
     ]);
   });
 
-  it('goes by the subject: another subject with an old address is not the same account', async () => {
+  it('identifies an account by subject: another subject with an old email is another account', async () => {
     const person = newPerson();
     oauth.person(provider, person);
     await new Browser(app).signIn(provider);
@@ -66,7 +66,7 @@ describe.each(everyProvider)('Signing in with %s', (provider) => {
     expect(end.search).toBe('?error=account_exists');
   });
 
-  it('refuses an address that the provider does not vouch for, whoever else has it', async () => {
+  it('rejects an email that the provider has not verified, whether or not an account has it', async () => {
     const { user } = await createUser(app);
     const ends: string[] = [];
 
@@ -78,7 +78,7 @@ describe.each(everyProvider)('Signing in with %s', (provider) => {
     expect(ends).toEqual(['?error=email_unverified', '?error=email_unverified']);
   });
 
-  it('joins an account whose owner has proven the address, and tells them', async () => {
+  it('links to an account with the verified email, and notifies the owner', async () => {
     const { user } = await createUser(app);
     const person = newPerson({ email: user.email.toUpperCase(), name: 'Somebody Else' });
     oauth.person(provider, person);
@@ -91,7 +91,7 @@ describe.each(everyProvider)('Signing in with %s', (provider) => {
     expect((await app.http().post('/v1/auth/login').send(login)).status).toBe(200);
   });
 
-  it('lets no suspended account in', async () => {
+  it('rejects a suspended account', async () => {
     const person = newPerson();
     oauth.person(provider, person);
     const { user } = await new Browser(app).signIn(provider);
@@ -104,7 +104,7 @@ describe.each(everyProvider)('Signing in with %s', (provider) => {
     expect(ends.map((end) => end.search)).toEqual(['?error=access_denied', '?error=access_denied']);
   });
 
-  it('is written into the audit log, failures too, without addresses', async () => {
+  it('is audited without emails, including failures', async () => {
     const person = newPerson();
     oauth.person(provider, person);
     const { user } = await new Browser(app).signIn(provider);
@@ -125,7 +125,7 @@ describe.each(everyProvider)('Signing in with %s', (provider) => {
     expect(failure.data).toEqual({ method: provider, reason: 'access_denied' });
   });
 
-  it('keeps no token of the provider', async () => {
+  it('stores no token of the provider', async () => {
     const person = newPerson();
     oauth.person(provider, person);
     await new Browser(app).signIn(provider);
@@ -138,12 +138,12 @@ describe.each(everyProvider)('Signing in with %s', (provider) => {
   });
 });
 
-describe('Twenty first sign-ins of one subject at once, on two instances', () => {
-  it.each(everyProvider)('make one account and one identity: %s', async (provider) => {
+describe('twenty parallel first sign-ins of one subject on two instances', () => {
+  it.each(everyProvider)('create one account and one identity: %s', async (provider) => {
     const other = await app.startAnother();
     const person = newPerson();
     oauth.person(provider, person);
-    // Metadata first, so that they really meet in the database.
+    // Load the metadata first, so that the requests compete in the database.
     await new Browser(app).begin(provider, {}, other);
 
     const ends = await Promise.all(
@@ -155,7 +155,7 @@ describe('Twenty first sign-ins of one subject at once, on two instances', () =>
     expect(await identitiesOf(person.subject)).toHaveLength(1);
   });
 
-  it('make one account whichever of two addresses comes first', async () => {
+  it('create one account, whichever of two emails comes first', async () => {
     const person = newPerson();
 
     const backs: (() => Promise<Response>)[] = [];
@@ -166,7 +166,7 @@ describe('Twenty first sign-ins of one subject at once, on two instances', () =>
       backs.push(() => browser.comeBack(callback));
     }
 
-    // Held back until both addresses have an account of their own, and one too many.
+    // Blocked until both emails have an account: one too many.
     const barrier = app.db.createQueryRunner();
     await barrier.startTransaction();
     await barrier.query('LOCK TABLE identities IN EXCLUSIVE MODE');
@@ -185,14 +185,14 @@ describe('Twenty first sign-ins of one subject at once, on two instances', () =>
 });
 
 describe('Google', () => {
-  it('takes the boolean as a string too', async () => {
+  it('accepts the boolean as a string, too', async () => {
     oauth.person('google', newPerson());
     oauth.providers.control.claims('google', { email_verified: 'true' });
 
     expect((await new Browser(app).goThrough('google')).searchParams.has('code')).toBe(true);
   });
 
-  it.each([undefined, null, 1, 'yes', {}, 'false'])('does not take %j for a vouch', async (value) => {
+  it.each([undefined, null, 1, 'yes', {}, 'false'])('does not verify an email with %j', async (value) => {
     oauth.person('google', newPerson());
     oauth.providers.control.claims('google', { email_verified: value });
 

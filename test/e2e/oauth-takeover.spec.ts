@@ -8,7 +8,7 @@ import { login, SignedIn } from '../support/client.ts';
 import { everyProvider, type OAuthApp, startOAuthApp } from '../support/oauth-app.ts';
 import { visit } from '../support/providers/visit.ts';
 
-// The five ways of account pre-hijacking: Sudhodanan and Paverd, USENIX Security 2022.
+// The five kinds of account pre-hijacking: Sudhodanan and Paverd, USENIX Security 2022.
 
 let oauth: OAuthApp;
 let app: TestApp;
@@ -24,7 +24,7 @@ afterAll(() => oauth.stop());
 
 const password = 'the password of a stranger';
 
-/** An account that a stranger has made for somebody else's address, and is signed in to. */
+/** An attacker registers the victim's email and signs in. */
 async function prepared() {
   const { user } = await createUser(app, { password, displayName: 'You were hacked' });
   const { accessToken, refreshToken } = await login(app, user.email, password);
@@ -32,26 +32,23 @@ async function prepared() {
   return { user, stranger: new SignedIn(app, user, accessToken, refreshToken) };
 }
 
-/** The owner of the address comes, with a provider that vouches for it. */
+/** The owner of the email signs in with a provider that has verified it. */
 async function ownerComes(email: string) {
   oauth.person('google', newPerson({ email, name: 'The Owner' }));
   return new Browser(app).signIn('google');
 }
 
-describe('The owner of an address that a stranger has registered', () => {
-  it.each(everyProvider)(
-    'gets the account by way of %s, and nothing of the stranger’s in it',
-    async (provider) => {
-      const { user } = await prepared();
-      oauth.person(provider, newPerson({ email: user.email, name: 'The Owner' }));
+describe('the owner of an email that an attacker has registered', () => {
+  it.each(everyProvider)('gets the account through %s, without data of the attacker', async (provider) => {
+    const { user } = await prepared();
+    oauth.person(provider, newPerson({ email: user.email, name: 'The Owner' }));
 
-      const owner = await new Browser(app).signIn(provider);
+    const owner = await new Browser(app).signIn(provider);
 
-      expect(owner.user).toMatchObject({ id: user.id, displayName: 'The Owner', emailVerified: true });
-    },
-  );
+    expect(owner.user).toMatchObject({ id: user.id, displayName: 'The Owner', emailVerified: true });
+  });
 
-  it('locks the stranger’s password out (classic-federated merge)', async () => {
+  it('removes the attacker’s password (classic-federated merge)', async () => {
     const { user } = await prepared();
 
     await ownerComes(user.email);
@@ -60,7 +57,7 @@ describe('The owner of an address that a stranger has registered', () => {
     expect(answer).toMatchObject({ status: 401, body: { code: 'INVALID_CREDENTIALS' } });
   });
 
-  it('ends the stranger’s sessions (unexpired session)', async () => {
+  it('revokes the attacker’s sessions (unexpired session)', async () => {
     const { user, stranger } = await prepared();
 
     await ownerComes(user.email);
@@ -70,7 +67,7 @@ describe('The owner of an address that a stranger has registered', () => {
     expect([(await stranger.get('/v1/users/me')).status, refreshed.status]).toEqual([401, 401]);
   });
 
-  it('removes identities that the stranger has linked (trojan identifier)', async () => {
+  it('removes identities that the attacker has linked (trojan identifier)', async () => {
     const { user, stranger } = await prepared();
     const strangersOwn = newPerson();
     oauth.person('github', strangersOwn);
@@ -83,7 +80,7 @@ describe('The owner of an address that a stranger has registered', () => {
     expect(again.user.email).toBe(strangersOwn.email);
   });
 
-  it('burns a code that the stranger has not exchanged yet', async () => {
+  it('revokes a code that the attacker has not exchanged yet', async () => {
     const { user, stranger } = await prepared();
     oauth.person('github', newPerson());
     const browser = new Browser(app);
@@ -96,7 +93,7 @@ describe('The owner of an address that a stranger has registered', () => {
     expect(answer).toMatchObject({ status: 400, body: { code: 'TOKEN_INVALID' } });
   });
 
-  it('voids links in mails that the stranger has asked for (unexpired e-mail change)', async () => {
+  it('revokes email links that the attacker has requested (unexpired e-mail change)', async () => {
     const { user, stranger } = await prepared();
     const newEmail = newPerson().email;
     await stranger.post('/v1/users/me/email', { newEmail, password });
@@ -108,7 +105,7 @@ describe('The owner of an address that a stranger has registered', () => {
     expect(answer).toMatchObject({ status: 400, body: { code: 'TOKEN_INVALID' } });
   });
 
-  it('stops a link that the stranger has begun', async () => {
+  it('cancels linking that the attacker has started', async () => {
     const { user, stranger } = await prepared();
     oauth.person('github', newPerson());
     const browser = new Browser(app);
@@ -120,7 +117,7 @@ describe('The owner of an address that a stranger has registered', () => {
     expect(answer).toMatchObject({ status: 400, body: { code: 'OAUTH_STATE_INVALID' } });
   });
 
-  it('is not taken for the owner by a provider that does not vouch (non-verifying provider)', async () => {
+  it('is not recognized by a provider that does not verify emails (non-verifying provider)', async () => {
     const { user } = await prepared();
     oauth.person('google', newPerson({ email: user.email, emailVerified: false }));
 
@@ -131,8 +128,8 @@ describe('The owner of an address that a stranger has registered', () => {
   });
 });
 
-describe('An account that an administrator has imported', () => {
-  it('is its owner’s at their first sign-in with a provider', async () => {
+describe('an account that an administrator has imported', () => {
+  it('belongs to its owner after their first sign-in with a provider', async () => {
     const email = newPerson().email;
     const id = randomUUIDv7();
     await app.db.query(`INSERT INTO users (id, email, display_name) VALUES ($1, $2, 'Imported')`, [

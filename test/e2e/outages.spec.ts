@@ -20,8 +20,8 @@ afterAll(async () => {
   await proxy.stop();
 });
 
-describe('an error that nobody expected', () => {
-  it('is answered with nothing of itself, and logged once with its stack', async () => {
+describe('an unexpected error', () => {
+  it('reveals no details in the response, and is logged once with its stack', async () => {
     await app.db.query('ALTER TABLE users RENAME TO users_elsewhere');
     const log = captureLogs(app.api);
 
@@ -52,7 +52,7 @@ describe('an error that nobody expected', () => {
 });
 
 describe('when PostgreSQL is gone', () => {
-  it('asks to come back later, and works again once it is back', async () => {
+  it('responds 503 with Retry-After, and works again once it is back', async () => {
     proxy.cut();
 
     const answers = await Promise.all(times(20, () => user.get('/v1/users/me')));
@@ -88,7 +88,7 @@ describe('when PostgreSQL is gone', () => {
     );
   });
 
-  it('survives connections that break under its statements', async () => {
+  it('survives connections that break during statements', async () => {
     const breaking = setInterval(() => proxy.breakConnections(), 5);
 
     const answers = await Promise.all(times(50, () => user.get('/v1/users/me')));
@@ -98,7 +98,7 @@ describe('when PostgreSQL is gone', () => {
     await until(async () => (await user.get('/v1/users/me')).status === 200, 'the first answer after');
   });
 
-  it('asks to come back later when its backend is terminated in the middle of a request', async () => {
+  it('responds 503 with Retry-After when its backend is terminated during a request', async () => {
     const lock = app.db.createQueryRunner();
     await lock.startTransaction();
     await lock.query('LOCK TABLE users IN ACCESS EXCLUSIVE MODE');
@@ -117,7 +117,7 @@ describe('when PostgreSQL is gone', () => {
     expect((await user.get('/v1/users/me')).status).toBe(200);
   });
 
-  it('gives up on a lock that is not released, rather than to wait for ever', async () => {
+  it('stops waiting for a lock that is not released', async () => {
     const lock = app.db.createQueryRunner();
     await lock.startTransaction();
     await lock.query('LOCK TABLE users IN ACCESS EXCLUSIVE MODE');

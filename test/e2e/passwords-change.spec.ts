@@ -31,7 +31,7 @@ describe('POST /v1/auth/change-password', () => {
     expect((await elsewhere.get('/v1/users/me')).status).toBe(401);
     await until(
       async () => (await elsewhere.get('/v1/users/me', other)).status === 401,
-      'the other instance to refuse the token',
+      'the other instance to reject the token',
       1_500,
     );
     expect((await refresh(elsewhere.refreshToken)).status).toBe(401);
@@ -58,7 +58,7 @@ describe('POST /v1/auth/change-password', () => {
     expect(raw).not.toContain(NEW);
   });
 
-  it('revokes links that were mailed before', async () => {
+  it('revokes links in earlier mails', async () => {
     const user = await signedIn(app);
     await app.http().post('/v1/auth/forgot-password').send({ email: user.user.email });
     const token = await app.mailbox.token(user.user.email);

@@ -68,7 +68,7 @@ describe('POST /v1/auth/forgot-password', () => {
     expect(await resetMails(user.id)).toBe(6);
   });
 
-  it('sends the same link while it is valid, so that a stranger can not revoke it', async () => {
+  it('sends the same link while it is valid, so that an anonymous caller cannot revoke it', async () => {
     const { user } = await createUser(app);
     const first = await tokenFor(user.email);
     await ageMails(user.id, '61 seconds');
@@ -79,7 +79,7 @@ describe('POST /v1/auth/forgot-password', () => {
     expect((await reset(first)).status).toBe(204);
   });
 
-  it('sends a new link even if strangers used up the mails of the hour', async () => {
+  it('sends a new link even if anonymous callers used up the hourly mail limit', async () => {
     const { user } = await createUser(app);
     for (const mails of [1, 2, 3, 4, 5]) {
       await tokenFor(user.email, mails);

@@ -22,7 +22,7 @@ beforeAll(async () => {
 afterAll(() => app.stop());
 
 describe('the hash of a password', () => {
-  it('is argon2id with its own salt', async () => {
+  it('is argon2id with a unique salt', async () => {
     const emails = times(2, () => `${randomUUID()}@example.com`);
 
     for (const email of emails)
@@ -88,10 +88,10 @@ describe('three hundred parallel sign-ins', () => {
     }, 'all sign-ins to be answered');
     const statuses = (await Promise.all(answers)).map(({ status }) => status);
 
-    // Each is verified against a decoy, since these accounts have no password: the work is the same.
+    // These accounts have no password. A dummy hash is verified instead: the work is the same.
     expect(new Set(statuses)).toEqual(new Set([401]));
     expect(new Set(peeks.map(({ live }) => live))).toEqual(new Set([200]));
-    // Live answers came between those of the sign-ins, and not after the last of them.
+    // Liveness responses arrived between the sign-in responses, not after the last one.
     expect(peeks.filter(({ waiting }) => waiting > 0).length).toBeGreaterThan(10);
     // Three hundred hashes together would take 5.7 GiB, and two take 38 MiB.
     expect(residentBytes(instance) - before).toBeLessThan(250 * 1024 * 1024);

@@ -70,7 +70,7 @@ describe('POST /v1/auth/reset-password', () => {
     const { user } = await createUser(app);
     const older = await tokenFor(user.email);
     await ageMails(user.id, '61 seconds');
-    // Valid for too short a time to be sent again.
+    // Too close to its expiry to be sent again.
     await app.db.query(
       `UPDATE email_tokens SET expires_at = now() + interval '10 minutes' WHERE user_id = $1`,
       [user.id],
@@ -209,7 +209,7 @@ describe('POST /v1/auth/reset-password', () => {
 });
 
 describe('a sign-in with the old password', () => {
-  it('starts no session if the password is reset meanwhile', async () => {
+  it('starts no session if the password is reset at the same time', async () => {
     const { user, password } = await createUser(app);
     await signIn(user.email, password);
     const reset = app.db.createQueryRunner();

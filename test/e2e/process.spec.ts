@@ -25,7 +25,7 @@ beforeAll(async () => {
 afterAll(() => app.stop());
 
 describe.each(['main', 'worker'] as const)('%s.js in production', (name) => {
-  it('tells every fault of its environment in one go, and ends with 1', async () => {
+  it('reports all invalid settings together, and exits with 1', async () => {
     const program = await Program.start(name, {
       NODE_ENV: 'production',
       DATABASE_URL: 'mysql://app:hunter2@db/app',
@@ -96,7 +96,7 @@ describe('started before Postgres', () => {
 });
 
 describe('a Postgres that can not be used', () => {
-  it.each(['main', 'worker'] as const)('is told by %s.js again when its fault is another', async (name) => {
+  it.each(['main', 'worker'] as const)('is logged by %s.js again when the error changes', async (name) => {
     const proxy = await TcpProxy.start();
     const url = proxy.to(env['DATABASE_URL']!);
     proxy.cut();
@@ -131,8 +131,8 @@ describe('a Postgres that can not be used', () => {
   });
 });
 
-describe('the API at its end', () => {
-  it('answers every request that is in flight, and ends with 0', async () => {
+describe('the API during shutdown', () => {
+  it('completes every request in flight, and exits with 0', async () => {
     const { user, password } = await createUser(app);
     const api = await (await Program.start('main', env)).ready();
     const lock = app.db.createQueryRunner();
@@ -152,7 +152,7 @@ describe('the API at its end', () => {
     expect(api.lines().at(-1)).toMatchObject({ msg: 'Shut down' });
   });
 
-  it('goes on answering while it drains, but is no longer ready', async () => {
+  it('keeps responding while it drains, but is not ready', async () => {
     const api = await (await Program.start('main', { ...env, SHUTDOWN_DRAIN_SECONDS: '2' })).ready();
     const agent = new Agent({ keepAlive: true });
     expect((await request(`${api.url}/health/ready`, agent)).statusCode).toBe(200);
@@ -169,14 +169,14 @@ describe('the API at its end', () => {
     expect(await ready.json()).toMatchObject({ status: 'draining', checks: { database: 'up' } });
     expect(live.status).toBe(200);
     expect(kept.statusCode).toBe(200);
-    // So that the next request of this client goes elsewhere.
+    // The next request of this client must use another instance.
     expect(kept.headers.connection).toBe('close');
     expect(await ending).toEqual({ code: 0, signal: null });
     await expect(fetch(`${api.url}/health/live`)).rejects.toThrow('fetch failed');
     agent.destroy();
   });
 
-  it('ends at once at a second signal', async () => {
+  it('exits at once on a second signal', async () => {
     const api = await (await Program.start('main', { ...env, SHUTDOWN_DRAIN_SECONDS: '24' })).ready();
     const first = api.end();
     await until(() => api.output.includes('Shutting down'), 'the end to begin');
@@ -187,7 +187,7 @@ describe('the API at its end', () => {
     expect(api.output).not.toContain('"Shut down"');
   });
 
-  it('ends at its deadline, whatever hangs', async () => {
+  it('exits at its deadline, even if something hangs', async () => {
     const { user, password } = await createUser(app);
     const api = await (await Program.start('main', { ...env, SHUTDOWN_DEADLINE_SECONDS: '1' })).ready();
     const lock = app.db.createQueryRunner();
@@ -207,7 +207,7 @@ describe('the API at its end', () => {
     expect(api.output).toContain('The deadline has passed');
   });
 
-  it('may come while it still starts', async () => {
+  it('can begin during startup', async () => {
     const api = await Program.start('main', {
       ...env,
       DATABASE_URL: 'postgres://127.0.0.1:1/nothing',
@@ -219,8 +219,8 @@ describe('the API at its end', () => {
   });
 });
 
-describe('the worker at its end', () => {
-  it('tells its health until then, and ends with 0', async () => {
+describe('the worker during shutdown', () => {
+  it('serves its health check until it exits with 0', async () => {
     const worker = await (await Program.start('worker', { ...env, NODE_ENV: 'development' })).ready();
     const answers = await Promise.all(
       ['/health/live', '/health/ready', '/v1/users/me'].map((path) => fetch(`${worker.url}${path}`)),
@@ -232,7 +232,7 @@ describe('the worker at its end', () => {
 });
 
 describe('a port that is in use', () => {
-  it('is told in one clear line', async () => {
+  it('is reported in one clear line', async () => {
     const server = createServer().listen(0, '127.0.0.1');
     await until(() => server.listening, 'the port to be taken');
     const { port } = server.address() as AddressInfo;

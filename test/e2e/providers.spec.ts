@@ -14,7 +14,7 @@ import type { Person } from '../support/providers/person.ts';
 import { type Providers, startProviders } from '../support/providers/providers.ts';
 import { visit } from '../support/providers/visit.ts';
 
-// The fake providers are what the tests of sign-in believe, so they are tested themselves: with openid-client alone.
+// The sign-in tests rely on the fake providers, so these tests check them with openid-client alone.
 
 let providers: Providers;
 
@@ -29,7 +29,7 @@ const ada: Person = { subject: '4711', email: 'ada@example.com', emailVerified: 
 const github = (path: string, token: string, headers: Record<string, string> = {}) =>
   fetch(`${providers.github.apiUrl}${path}`, { headers: { authorization: `Bearer ${token}`, ...headers } });
 
-/** Each forgery has to be refused for what it is, or it would prove nothing about a client. */
+/** The expected error for each forged token. Any other error would prove nothing about a client. */
 const reasons: Record<(typeof ID_TOKEN_MODES)[number], RegExp> = {
   'wrong-nonce': /unexpected ID Token "nonce"/,
   'no-nonce': /"nonce" .* missing/,
@@ -49,7 +49,7 @@ const reasonOf = (error: unknown): string =>
   error instanceof Error ? `${error.message} ${reasonOf(error.cause)}` : '';
 
 describe('fake Google', () => {
-  it('signs in whom the test names, and tells what the scopes ask for', async () => {
+  it('signs in the chosen person, and returns the claims of the scopes', async () => {
     providers.control.person('google', { ...ada, hostedDomain: 'example.com' });
     const attempt = await beginGoogle(providers);
 
@@ -70,7 +70,7 @@ describe('fake Google', () => {
     });
   });
 
-  it('takes each code once', async () => {
+  it('accepts each code once', async () => {
     providers.control.person('google', ada);
     const attempt = await beginGoogle(providers);
     const callback = await visit(attempt.url);
@@ -79,7 +79,7 @@ describe('fake Google', () => {
     await expect(finish(attempt, callback)).rejects.toMatchObject({ error: 'invalid_grant' });
   });
 
-  it('demands PKCE and the registered redirect URI', async () => {
+  it('requires PKCE and the registered redirect URI', async () => {
     providers.control.person('google', ada);
     const withoutPkce = await beginGoogle(providers);
     withoutPkce.url.searchParams.delete('code_challenge');
@@ -90,7 +90,7 @@ describe('fake Google', () => {
     await expect(visit(elsewhere.url)).rejects.toThrow('400');
   });
 
-  it.each(ID_TOKEN_MODES)('forges an id token that a careful client refuses: %s', async (mode) => {
+  it.each(ID_TOKEN_MODES)('forges an id token that a careful client rejects: %s', async (mode) => {
     providers.control.person('google', ada);
     providers.control.hostile('google', mode);
     const attempt = await beginGoogle(providers);
@@ -100,7 +100,7 @@ describe('fake Google', () => {
     expect(reasonOf(error)).toMatch(reasons[mode]);
   });
 
-  it.each(TOKEN_ENDPOINT_MODES)('answers for a token what no client can use: %s', async (mode) => {
+  it.each(TOKEN_ENDPOINT_MODES)('returns an unusable token response: %s', async (mode) => {
     providers.control.person('google', ada);
     providers.control.hostile('google', mode);
     const attempt = await beginGoogle(providers);
@@ -111,7 +111,7 @@ describe('fake Google', () => {
     expect(providers.control.requests('google').token).toBe(1);
   });
 
-  it('comes back with an error when the person refuses', async () => {
+  it('redirects with an error when the user denies consent', async () => {
     providers.control.hostile('google', 'deny');
     const attempt = await beginGoogle(providers);
 
@@ -145,7 +145,7 @@ describe('fake Apple', () => {
     ['another key id', { kid: 'OTHERKEYID' }],
     ['another team', { team: 'OTHERTEAM1' }],
     ['another audience', { audience: 'https://example.com' }],
-    ['a life above six months', { life: '200d' }],
+    ['a lifetime of more than six months', { life: '200d' }],
   ])('refuses a client secret of %s', async (_what, change) => {
     providers.control.person('apple', ada);
     const attempt = await beginApple(providers, await appleSecret(providers.apple, change));
@@ -155,7 +155,7 @@ describe('fake Apple', () => {
     });
   });
 
-  it('gives names and addresses by POST only', async () => {
+  it('sends names and emails by POST only', async () => {
     providers.control.person('apple', ada);
     const { url } = await beginApple(providers);
     url.searchParams.delete('response_mode');
@@ -174,7 +174,7 @@ describe('fake Apple', () => {
 });
 
 describe('fake GitHub', () => {
-  it('gives a token for the API, which tells scopes and addresses', async () => {
+  it('issues a token for the API, which returns scopes and emails', async () => {
     providers.control.person('github', ada);
     const attempt = await beginGithub(providers);
 
@@ -189,7 +189,7 @@ describe('fake GitHub', () => {
     expect((await github('/user', 'gho_other')).status).toBe(401);
   });
 
-  it('answers a wrong verifier and a spent code with status 200', async () => {
+  it('responds to a wrong verifier and a consumed code with status 200', async () => {
     providers.control.person('github', ada);
     const attempt = await beginGithub(providers);
     const callback = await visit(attempt.url);
@@ -212,7 +212,7 @@ describe('fake GitHub', () => {
       expect(await answer.json()).toMatchObject({ error: 'bad_verification_code' });
   });
 
-  it('hides the addresses when the person took the scope away', async () => {
+  it('hides the emails when the user removed the scope', async () => {
     providers.control.person('github', ada);
     providers.control.hostile('github', 'scope-removed');
     const attempt = await beginGithub(providers);
@@ -237,30 +237,33 @@ describe('the fake providers as a program', () => {
 });
 
 describe('a sign-in page', () => {
-  it.each(['google', 'github', 'apple'] as const)('lets a developer be anybody at %s', async (name) => {
-    const attempt = await { google: beginGoogle, github: beginGithub, apple: beginApple }[name](providers);
-    const page = await fetch(attempt.url, { redirect: 'manual' });
-    const cookie = page.headers
-      .getSetCookie()
-      .map((line) => line.split(';')[0])
-      .join('; ');
-    const action = new URL(page.headers.get('location') ?? attempt.url, attempt.url);
+  it.each(['google', 'github', 'apple'] as const)(
+    'lets a developer sign in as any person at %s',
+    async (name) => {
+      const attempt = await { google: beginGoogle, github: beginGithub, apple: beginApple }[name](providers);
+      const page = await fetch(attempt.url, { redirect: 'manual' });
+      const cookie = page.headers
+        .getSetCookie()
+        .map((line) => line.split(';')[0])
+        .join('; ');
+      const action = new URL(page.headers.get('location') ?? attempt.url, attempt.url);
 
-    const form = new URLSearchParams({ email: 'typed@example.com', name: 'Ty Ped', verified: 'yes' });
-    const posted = await fetch(action, {
-      method: 'POST',
-      body: form,
-      headers: { cookie },
-      redirect: 'manual',
-    });
-    // Google and Apple resume the attempt at an address of their own, GitHub goes straight back.
-    const next = posted.headers.get('location') ?? '';
-    const back =
-      name === 'github'
-        ? next
-        : await (await fetch(next, { headers: { cookie }, redirect: 'manual' })).text();
+      const form = new URLSearchParams({ email: 'typed@example.com', name: 'Ty Ped', verified: 'yes' });
+      const posted = await fetch(action, {
+        method: 'POST',
+        body: form,
+        headers: { cookie },
+        redirect: 'manual',
+      });
+      // Google and Apple resume the attempt at another URL. GitHub redirects at once.
+      const next = posted.headers.get('location') ?? '';
+      const back =
+        name === 'github'
+          ? next
+          : await (await fetch(next, { headers: { cookie }, redirect: 'manual' })).text();
 
-    expect(back).toContain(redirectUri(name));
-    expect(back).toContain('code');
-  });
+      expect(back).toContain(redirectUri(name));
+      expect(back).toContain('code');
+    },
+  );
 });

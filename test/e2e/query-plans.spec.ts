@@ -7,7 +7,7 @@ import type { Test } from 'supertest';
 import { DataSource } from 'typeorm';
 
 const ROWS = 200_000;
-/** Of each table, this many rows belong to the user who calls. */
+/** Number of rows per table that belong to the caller. */
 const ROWS_OF_ONE_USER = 20_000;
 let app: TestApp;
 let user: SignedIn;
@@ -98,10 +98,10 @@ async function callRoutes(): Promise<[path: string, status: number][]> {
 
 const post = (path: string, body: object) => app.http().post(path).send(body);
 
-/** In the order of `i`, so that an index grows at its end and the rows are quickly written. */
+/** Ids in the order of `i`: appending to an index is fast. */
 const id = (i: string): string => `lpad(to_hex(${i}), 32, '0')::uuid`;
 
-/** Columns and values of each table; `i` counts the rows, `owner` is a user, `at` a time in the past. */
+/** Columns and values of each table. `i` is the row number, `owner` a user, `at` a time in the past. */
 const seeds: Record<string, [columns: string, values: string]> = {
   users: [
     'id, email, display_name, status, email_verified_at, created_at',
@@ -153,7 +153,7 @@ const seeds: Record<string, [columns: string, values: string]> = {
   ],
 };
 
-/** Rows of many users, and many rows of one. Without triggers, so without the checks of foreign keys. */
+/** Inserts rows of many users, and many rows of one user. Triggers are off, so foreign keys are not checked. */
 async function seed(db: DataSource, userId: string): Promise<void> {
   const runner = db.createQueryRunner();
   await runner.query('SET session_replication_role = replica');

@@ -20,13 +20,13 @@ beforeAll(async () => {
 
 afterAll(() => Promise.all([app.stop(), proxied.stop()]));
 
-describe('every answer under /v1', () => {
+describe('every response under /v1', () => {
   it.each([
     ['of success', () => app.http().get('/v1/auth/oauth'), 200],
-    ['to a stranger', () => app.http().get('/v1/users/me'), 401],
-    ['to a body that does not fit', () => app.http().post('/v1/auth/confirm-email-change').send({}), 422],
-    ['to a token that is none', () => app.http().get('/v1/jobs').set('authorization', 'Bearer x'), 401],
-  ])('says what is left: %s', async (_name, ask, status) => {
+    ['without a token', () => app.http().get('/v1/users/me'), 401],
+    ['to an invalid body', () => app.http().post('/v1/auth/confirm-email-change').send({}), 422],
+    ['to an invalid token', () => app.http().get('/v1/jobs').set('authorization', 'Bearer x'), 401],
+  ])('contains the remaining requests: %s', async (_name, ask, status) => {
     const answer = await ask();
 
     expect(answer.status).toBe(status);
@@ -36,12 +36,12 @@ describe('every answer under /v1', () => {
   });
 
   it.each([
-    ['to a route that there is not', () => app.http().get('/v1/no-such-route'), 404],
-    ['to a method that there is not', () => app.http().delete('/v1/auth/login'), 405],
-    ['to a body that is no JSON', () => postText('{', 'application/json'), 400],
+    ['to an unknown route', () => app.http().get('/v1/no-such-route'), 404],
+    ['to an unsupported method', () => app.http().delete('/v1/auth/login'), 405],
+    ['to a body that is not JSON', () => postText('{', 'application/json'), 400],
     ['to a body of another type', () => postText('a=b', 'application/x-www-form-urlencoded'), 415],
     ['to a body that is too large', () => postText(`"${'x'.repeat(200_000)}"`, 'application/json'), 413],
-  ])('is counted, whatever it refuses: %s', async (_name, ask, status) => {
+  ])('is counted, also for errors: %s', async (_name, ask, status) => {
     const first = await ask();
     const second = await ask();
 
@@ -50,7 +50,7 @@ describe('every answer under /v1', () => {
   });
 
   it.each(['/', '/health/live', '/.well-known/jwks.json', '/openapi.json'])(
-    'is none of those that machines ask for: %s',
+    'does not include routes for monitoring and discovery: %s',
     async (path) => {
       const { headers } = await app.http().get(path);
 
@@ -60,7 +60,7 @@ describe('every answer under /v1', () => {
 });
 
 describe('the limit of a user', () => {
-  it('is their own, from wherever they ask', async () => {
+  it('counts per user, from any IP address', async () => {
     const [user, other] = [await signedIn(proxied), await signedIn(proxied)];
 
     const counts = [];
@@ -72,7 +72,7 @@ describe('the limit of a user', () => {
     expect(others).toBe(DEFAULT_MAX - 1);
   });
 
-  it('is answered 429 when it is used up, and holds nobody else up', async () => {
+  it('leads to 429 when it is used up, and does not affect other users', async () => {
     const [user, other] = [await signedIn(proxied), await signedIn(proxied)];
 
     const answers = await Promise.all(times(DEFAULT_MAX + 5, () => user.get('/v1/users/me')));
@@ -83,8 +83,8 @@ describe('the limit of a user', () => {
   });
 });
 
-describe('the limit of an address', () => {
-  it('lets sixty attempts to sign in through, to whatever accounts', async () => {
+describe('the limit of an IP address', () => {
+  it('allows sixty sign-in attempts, for any accounts', async () => {
     const from = '203.0.113.1';
 
     const answers = await Promise.all(times(SIGN_IN_MAX + 20, () => signIn(from)));
@@ -95,7 +95,7 @@ describe('the limit of an address', () => {
   });
 
   it.each(['/v1/auth/forgot-password', '/v1/auth/verify-email/resend', '/v1/auth/register'])(
-    'lets ten requests for mail through: %s',
+    'allows ten requests that send mail: %s',
     async (path) => {
       const from = `192.0.2.${path.length}`;
 
@@ -106,13 +106,13 @@ describe('the limit of an address', () => {
     },
   );
 
-  it('is another one, and higher, for those who send us webhooks', async () => {
+  it('is separate and higher for inbound webhooks', async () => {
     const { headers } = await app.http().post('/v1/webhooks/standard').send({});
 
     expect(Number(headers['ratelimit-limit'])).toBe(WEBHOOK_MAX);
   });
 
-  it('is that of the whole /64 for IPv6, and of no more', async () => {
+  it('covers exactly one /64 for IPv6', async () => {
     const counts = [];
     for (const address of [
       '2001:db8:1:2::1',
@@ -127,13 +127,13 @@ describe('the limit of an address', () => {
     expect(next).toBe(SIGN_IN_MAX - 1);
   });
 
-  it('is the same for an IPv4 address that is written as IPv6', async () => {
+  it('is the same for an IPv4-mapped IPv6 address', async () => {
     const counts = [remaining(await signIn('203.0.113.77')), remaining(await signIn('::ffff:203.0.113.77'))];
 
     expect(counts).toEqual([SIGN_IN_MAX - 1, SIGN_IN_MAX - 2]);
   });
 
-  it('is that of the last address that a proxy of ours has written', async () => {
+  it('uses the last address that a trusted proxy added', async () => {
     const counts = [];
     for (const spoofed of ['9.9.9.1', '9.9.9.2', '9.9.9.3'])
       counts.push(remaining(await signIn(`${spoofed}, 203.0.113.99`)));
@@ -141,7 +141,7 @@ describe('the limit of an address', () => {
     expect(counts).toEqual([1, 2, 3].map((used) => SIGN_IN_MAX - used));
   });
 
-  it('is not moved by headers where no proxy is trusted', async () => {
+  it('ignores headers if no proxy is trusted', async () => {
     const ask = (address: string) =>
       app
         .http()
@@ -158,9 +158,9 @@ describe('the limit of an address', () => {
   });
 });
 
-describe('limits of two instances', () => {
+describe('the limits of two instances', () => {
   it.each(['postgres', ...(redisUrl() ? (['redis'] as const) : [])] as const)(
-    'are one: %s',
+    'are shared: %s',
     async (backend) => {
       const shared = await TestApp.start({ backend, settings: { RATE_LIMIT_FACTOR: '1' } });
       const other = await shared.startAnother();
@@ -183,7 +183,7 @@ describe('limits of two instances', () => {
 });
 
 (redisUrl() ? describe : describe.skip)('limits in a Redis that is gone', () => {
-  it('are those of the instance, and each request is answered', async () => {
+  it('are local during an outage, and each request gets a response', async () => {
     const redis = await startRedis();
     const alone = await TestApp.start({ settings: { RATE_LIMIT_FACTOR: '1', REDIS_URL: redis.url } });
     try {

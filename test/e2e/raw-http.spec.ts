@@ -15,7 +15,7 @@ beforeAll(async () => {
 
 afterAll(() => app.stop());
 
-describe('a request that is no proper HTTP', () => {
+describe('a malformed HTTP request', () => {
   const requests = {
     'has a length and chunks': [
       'POST /v1/auth/login HTTP/1.1',
@@ -57,18 +57,18 @@ describe('a request that is no proper HTTP', () => {
     'is of an unknown version': ['GET / HTTP/3.7', 'Host: localhost'],
     'has no host': ['GET / HTTP/1.1'],
     'has an unknown method': ['BREW /coffee HTTP/1.1', 'Host: localhost'],
-    'is no HTTP at all': ['\u0016\u0003\u0001\u0002\u0000'],
+    'is not HTTP': ['\u0016\u0003\u0001\u0002\u0000'],
   };
 
-  it.each(Object.entries(requests))('is refused and its connection closed: it %s', async (_name, lines) => {
+  it.each(Object.entries(requests))('is rejected and its connection closed: it %s', async (_name, lines) => {
     const answer = await exchange(port, `${lines.join('\r\n')}\r\n\r\n`);
 
     expect(answer).toMatch(/^HTTP\/1\.1 4\d\d /);
-    // One answer: what stood behind the refused request was not taken for another one.
+    // One response: the bytes after the rejected request were not parsed as a second request.
     expect(answer.match(/^HTTP\/1\.1 /gm)).toHaveLength(1);
   });
 
-  it('is refused with a problem document', async () => {
+  it('is rejected with a problem document', async () => {
     const answer = await exchange(port, 'nonsense\r\n\r\n');
 
     const [head = '', body = ''] = answer.split('\r\n\r\n');
@@ -76,7 +76,7 @@ describe('a request that is no proper HTTP', () => {
     expect(JSON.parse(body)).toEqual({ title: 'Bad Request', status: 400, code: 'MALFORMED_REQUEST' });
   });
 
-  it('is refused for the size of its headers', async () => {
+  it('is rejected if its headers are too large', async () => {
     const answer = await exchange(
       port,
       `GET / HTTP/1.1\r\nHost: localhost\r\nX: ${'x'.repeat(20_000)}\r\n\r\n`,
@@ -87,7 +87,7 @@ describe('a request that is no proper HTTP', () => {
   });
 
   it.each(['TRACE / HTTP/1.1', 'CONNECT localhost:80 HTTP/1.1', 'PROPFIND / HTTP/1.1'])(
-    'learns nothing by %s',
+    'reveals nothing with %s',
     async (line) => {
       const answer = await exchange(
         port,
@@ -99,7 +99,7 @@ describe('a request that is no proper HTTP', () => {
     },
   );
 
-  it('takes nothing down with it', async () => {
+  it('does not affect other requests', async () => {
     for (const lines of Object.values(requests)) await exchange(port, `${lines.join('\r\n')}\r\n\r\n`);
 
     const answer = await exchange(
@@ -111,7 +111,7 @@ describe('a request that is no proper HTTP', () => {
   });
 });
 
-describe('a path in disguise', () => {
+describe('an encoded or non-canonical path', () => {
   it.each([
     '/v1/./users',
     '/v1/auth/../users',

@@ -11,7 +11,7 @@ afterEach(async () => {
 const files = ['', 'index.html', 'app.js', 'api.js', 'style.css'];
 
 describe('GET /reference-client/', () => {
-  it('serves a page that may load its own files and nothing else', async () => {
+  it('serves a page that may load only files of the same origin', async () => {
     app = await TestApp.start();
 
     for (const file of files) {
@@ -25,7 +25,7 @@ describe('GET /reference-client/', () => {
     expect((await app.http().get('/reference-client/../main.ts')).status).toBe(404);
   });
 
-  it('shows itself where links in mails lead, as long as there is no other frontend', async () => {
+  it('serves the links in mails if there is no other frontend', async () => {
     app = await TestApp.start({ settings: { FRONTEND_URL: 'http://localhost:4200' } });
     expect((await app.http().get('/verify-email?token=x')).status).toBe(404);
     await app.stop();
@@ -34,7 +34,7 @@ describe('GET /reference-client/', () => {
     expect((await app.http().get('/verify-email?token=x')).type).toBe('text/html');
   });
 
-  it('is no part of the API that is described', async () => {
+  it('is not part of the OpenAPI document', async () => {
     app = await TestApp.start();
 
     const { body } = await app.http().get('/openapi.json');
@@ -42,7 +42,7 @@ describe('GET /reference-client/', () => {
     expect(JSON.stringify(body)).not.toContain('reference-client');
   });
 
-  it('is not there where it is switched off', async () => {
+  it('responds 404 when it is disabled', async () => {
     app = await TestApp.start({ settings: { REFERENCE_CLIENT: 'false' } });
 
     for (const file of files) expect((await app.http().get(`/reference-client/${file}`)).status).toBe(404);

@@ -36,7 +36,7 @@ describeInChromium('the jobs of the reference client', () => {
       await client.app.startWorker();
     });
 
-    it('show how far an export is, and hand over its file', async () => {
+    it('show the progress of an export, and offer its file', async () => {
       const { email } = await client.signInWithPassword(tab);
 
       await tab.click('Export my data');
@@ -46,12 +46,12 @@ describeInChromium('the jobs of the reference client', () => {
       const { name, content } = await tab.download();
       expect(name).toBe('my-data.zip');
       expect(Buffer.from(unzipSync(content)['profile.json'] ?? []).toString()).toContain(email);
-      // The notification of it.
+      // The notification of the export.
       expect(await tab.shows('Job completed')).toBe(true);
       expect(client.complaints).toEqual([]);
     });
 
-    it('import the file that an administrator chooses, and hand over the report', async () => {
+    it('import the file that an administrator chooses, and offer the report', async () => {
       await client.signInWithPassword(tab, { role: 'admin' });
       const lines = times(2_000, (n) => `import-${n}@example.com,Person ${n}`);
       const csv = ['email,displayName', ...lines, 'nonsense,Nobody'].join('\n');
@@ -73,7 +73,7 @@ describeInChromium('the jobs of the reference client', () => {
       expect(client.complaints).toEqual([]);
     });
 
-    it('say why a file was refused', async () => {
+    it('show why a file was rejected', async () => {
       await client.signInWithPassword(tab, { role: 'admin' });
       await tab.page
         .getByLabel(/^CSV file/)
@@ -85,7 +85,7 @@ describeInChromium('the jobs of the reference client', () => {
     });
   });
 
-  it('include no import for anybody else', async () => {
+  it('offer no import to other users', async () => {
     await client.signInWithPassword(tab);
     await tab.shows('Export my data');
 

@@ -20,7 +20,7 @@ describeInChromium('the notifications of the reference client', () => {
   });
   afterEach(() => client.closeBrowser());
 
-  /** Waits until so many are shown, and gives their titles. */
+  /** Waits until this many are visible. Returns their titles. */
   const shown = (where: Tab, count: number) =>
     until(async () => {
       const titles = await where.notifications();
@@ -34,7 +34,7 @@ describeInChromium('the notifications of the reference client', () => {
     return who;
   }
 
-  it('come without a reload, are counted, and are read out', async () => {
+  it('appear without a reload, are counted, and are announced to screen readers', async () => {
     const { id } = await signInLive(tab);
 
     await notify(client.app, id, { title: 'first' });
@@ -48,7 +48,7 @@ describeInChromium('the notifications of the reference client', () => {
     expect(client.complaints).toEqual([]);
   });
 
-  it('are text, whatever is in them', async () => {
+  it('are shown as plain text', async () => {
     const { id } = await signInLive(tab);
     const markup = '<img src=x onerror="document.title=1"><b>bold</b>';
 
@@ -60,7 +60,7 @@ describeInChromium('the notifications of the reference client', () => {
     expect(client.complaints).toEqual([]);
   });
 
-  it('are shown a page at a time, each once', async () => {
+  it('are shown page by page, each once', async () => {
     const { id, email, password } = await signInLive(tab);
     const titles = times(12, (n) => `number ${n}`);
     for (const title of titles) await notify(client.app, id, { title });
@@ -101,7 +101,7 @@ describeInChromium('the notifications of the reference client', () => {
   });
 
   it.each([{ before: [] }, { before: ['before'] }])(
-    'come once when the server was killed and started again, after $before.length others',
+    'appear once after the server was killed and restarted, after $before.length others',
     async ({ before }) => {
       const port = await freePort();
       const origin = `http://localhost:${port}`;
@@ -124,7 +124,7 @@ describeInChromium('the notifications of the reference client', () => {
     },
   );
 
-  it('get a new token for the stream when its token has run out, and go on', async () => {
+  it('continue with a new token when the token of the stream has expired', async () => {
     const { id } = await signInLive(tab);
     const body = 'event: end\ndata: {"reason":"token-expired"}\n\n';
     await tab.page.route(/notifications\/stream/, (route) => route.fulfill({ body }), { times: 1 });
@@ -141,7 +141,7 @@ describeInChromium('the notifications of the reference client', () => {
     expect(await shown(tab, 1)).toEqual(['live']);
   });
 
-  it('end with the session, wherever that was ended', async () => {
+  it('stop when the session is revoked on any device', async () => {
     const { email, password } = await signInLive(tab);
     const elsewhere = await login(client.app, email, password);
     const own = await client.app.db.query<{ id: string }[]>(
@@ -158,7 +158,7 @@ describeInChromium('the notifications of the reference client', () => {
     expect(await tab.page.locator('#notifications').count()).toBe(0);
   });
 
-  it('end with a sign-out, and are not asked for again', async () => {
+  it('stop after a sign-out, without further requests', async () => {
     await signInLive(tab);
     const ended = tab.untilStreamEnds();
     const paths: string[] = [];
@@ -174,7 +174,7 @@ describeInChromium('the notifications of the reference client', () => {
     expect(client.complaints).toEqual([]);
   });
 
-  it('hold no connection while nobody sees the tab', async () => {
+  it('hold no connection while the tab is hidden', async () => {
     const { id } = await signInLive(tab);
     const ended = tab.untilStreamEnds();
 

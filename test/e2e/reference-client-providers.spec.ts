@@ -27,7 +27,7 @@ describeInChromium('the reference client and the providers', () => {
   afterEach(() => client.closeBrowser());
 
   it.each(['google', 'github', 'apple'] as const)(
-    'signs in with %s, and leaves no code in the address',
+    'signs in with %s, and leaves no code in the URL',
     async (provider) => {
       const person = personAt(provider);
       client.providers.control.person(provider, person);
@@ -41,7 +41,7 @@ describeInChromium('the reference client and the providers', () => {
     },
   );
 
-  it('comes back from Apple by a POST of another site, which only a cookie with SameSite=None survives', async () => {
+  it('signs in with Apple’s cross-site POST, which needs a cookie with SameSite=None', async () => {
     client.providers.control.person('apple', personAt('apple'));
     const callback = tab.page.waitForRequest((request) => request.url().includes('/apple/callback'));
 
@@ -56,14 +56,14 @@ describeInChromium('the reference client and the providers', () => {
     expect(await tab.shows('apple@example.com')).toBe(true);
   });
 
-  it('goes through the sign-in page of a provider', async () => {
+  it('uses the sign-in page of a provider', async () => {
     await tab.click('Sign in with Google');
     await tab.click(/^Grace Hopper/);
 
     expect(await tab.shows('Grace Hopper, grace@example.com')).toBe(true);
   });
 
-  it('says that the person refused', async () => {
+  it('shows that the user denied consent', async () => {
     await tab.click('Sign in with Apple');
     await tab.click('Deny');
 
@@ -71,7 +71,7 @@ describeInChromium('the reference client and the providers', () => {
     expect(await tab.showsSignIn()).toBe(true);
   });
 
-  it('keeps whoever was signed in when the code of a provider is worth nothing', async () => {
+  it('keeps the current session when the code of a provider is invalid', async () => {
     const { email } = await client.signInWithPassword(tab);
 
     await tab.page.goto(`${client.origin}/reference-client/?code=${'x'.repeat(43)}`);

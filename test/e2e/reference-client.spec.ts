@@ -63,7 +63,7 @@ describeInChromium('the reference client', () => {
     expect(calls['/v1/auth/refresh']).toBe(1);
   });
 
-  it('refreshes once for parallel calls whose token has run out, and repeats each of them', async () => {
+  it('refreshes once for parallel calls whose token has expired, and repeats each of them', async () => {
     const { email } = await client.signInWithPassword(tab);
     const calls = await tab.spoilTokens({ times: 1 });
 
@@ -78,7 +78,7 @@ describeInChromium('the reference client', () => {
     });
   });
 
-  it('repeats a call once and not for ever', async () => {
+  it('repeats a call only once', async () => {
     await client.signInWithPassword(tab);
     const calls = await tab.spoilTokens({ times: 100 });
 
@@ -86,12 +86,12 @@ describeInChromium('the reference client', () => {
 
     expect(await tab.shows('')).toBe(true);
     await until(() => calls['/v1/users/me'] === 2 && calls['/v1/auth/sessions'] === 2, 'the repetitions');
-    // Long enough for another round.
+    // Long enough for another attempt.
     await sleep(300);
     expect(calls).toMatchObject({ '/v1/users/me': 2, '/v1/auth/sessions': 2, '/v1/auth/refresh': 1 });
   });
 
-  it('stays signed in when the server can not be reached for a while', async () => {
+  it('stays signed in when the server cannot be reached for a while', async () => {
     const { email } = await client.signInWithPassword(tab);
     await tab.setOffline(true);
     await tab.click('Refresh');
@@ -134,7 +134,7 @@ describeInChromium('the reference client', () => {
     expect(await tab.showsSignIn()).toBe(true);
   });
 
-  it('never goes on as one person when another has signed in in another tab', async () => {
+  it('never continues as one user after another user has signed in in another tab', async () => {
     const first = await client.signInWithPassword(tab);
     const other = await client.openTab();
     await other.click('Sign out');
@@ -146,7 +146,7 @@ describeInChromium('the reference client', () => {
     expect(await tab.page.getByText(first.email).count()).toBe(0);
   });
 
-  it('never shows what was loaded before somebody signed in in another tab', async () => {
+  it('never shows data that was loaded before another user signed in in another tab', async () => {
     const other = await client.openTab();
     const { promise: isReleased, resolve: release } = Promise.withResolvers<void>();
     let held = 0;
@@ -172,7 +172,7 @@ describeInChromium('the reference client', () => {
     expect(await tab.page.getByText(email).count()).toBe(1);
   });
 
-  it('shows the sessions and ends another one', async () => {
+  it('shows the sessions and revokes another one', async () => {
     const { email, password } = await client.signInWithPassword(tab);
     const { refreshToken } = await login(client.app, email, password);
     await tab.click('Refresh');

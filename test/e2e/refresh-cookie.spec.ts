@@ -28,7 +28,7 @@ describe('signing in with the refresh token in a cookie', () => {
     );
   });
 
-  it('gives the access token in the body, and the refresh token nowhere else', async () => {
+  it('returns the access token in the body, and the refresh token only in the cookie', async () => {
     const answer = await signIn();
 
     expect(answer.status).toBe(200);
@@ -37,7 +37,7 @@ describe('signing in with the refresh token in a cookie', () => {
     expect(answer.headers['cache-control']).toBe('no-store');
   });
 
-  it('sets no cookie unless it is asked for', async () => {
+  it('sets no cookie unless the client requests it', async () => {
     const { user, password } = await createUser(app);
 
     const answers = await Promise.all(
@@ -55,7 +55,7 @@ describe('signing in with the refresh token in a cookie', () => {
     }
   });
 
-  it('refuses another place for it', async () => {
+  it('rejects an unknown refresh-token transport', async () => {
     const { user, password } = await createUser(app);
 
     const answer = await app
@@ -66,7 +66,7 @@ describe('signing in with the refresh token in a cookie', () => {
     expect(answer).toMatchObject({ status: 422, body: { details: [{ path: 'refreshTokenIn' }] } });
   });
 
-  it('ends the session of the cookie that comes with it, and takes nothing of it over', async () => {
+  it('revokes the session of the request’s cookie, and starts an independent one', async () => {
     const planted = await signIn();
     const { user, password } = await createUser(app);
 
@@ -79,7 +79,7 @@ describe('signing in with the refresh token in a cookie', () => {
     expect((await bearer(answer)).body.data.email).toBe(user.email);
   });
 
-  it('ends nothing by a cookie that we did not make, or when the password is wrong', async () => {
+  it('revokes no session for an unknown cookie or a wrong password', async () => {
     const planted = await signIn();
     const { user, password } = await createUser(app);
 
@@ -107,7 +107,7 @@ describe('signing in with an old refresh token in the cookie', () => {
 });
 
 describe('refreshing by cookie', () => {
-  it('keeps the successor in the cookie', async () => {
+  it('sets the new token in the cookie', async () => {
     const first = cookieOf(await signIn());
 
     const answer = await refresh(first);
@@ -124,7 +124,7 @@ describe('refreshing by cookie', () => {
     expect(answer.body.data).not.toHaveProperty('refreshToken');
   });
 
-  it('works from a page of our own', async () => {
+  it('works from an allowed origin', async () => {
     const answer = await refresh(cookieOf(await signIn()), new URL(app.config.PUBLIC_URL).origin);
 
     expect(answer.status).toBe(200);
@@ -149,7 +149,7 @@ describe('refreshing by cookie', () => {
     expect((await refresh(cookie)).status).toBe(200);
   });
 
-  it('is refused without an origin', async () => {
+  it('is rejected without an origin', async () => {
     const cookie = cookieOf(await signIn());
 
     const answer = await app.http().post('/v1/auth/refresh').set('cookie', cookie);
@@ -157,7 +157,7 @@ describe('refreshing by cookie', () => {
     expect(answer).toMatchObject({ status: 403, body: { code: 'FORBIDDEN' } });
   });
 
-  it('is refused where the browser says that the request crosses sites', async () => {
+  it('is rejected when the browser marks the request as cross-site', async () => {
     const cookie = cookieOf(await signIn());
 
     const answers = await Promise.all(
@@ -179,7 +179,7 @@ describe('refreshing by cookie', () => {
     expect(answer.status).toBe(415);
   });
 
-  it('is 401 without a cookie, and with one that is not ours', async () => {
+  it('responds 401 without a cookie, and with an unknown one', async () => {
     const answers = [await refresh(''), await refresh('__Host-refresh=x'), await refresh('refresh=x')];
 
     expect(answers.map(({ status, body }) => [status, body.code])).toEqual(
@@ -187,7 +187,7 @@ describe('refreshing by cookie', () => {
     );
   });
 
-  it('prefers the token of the body, and asks it for no origin', async () => {
+  it('prefers the token in the body, which needs no origin', async () => {
     const { user, password } = await createUser(app);
     const { body } = await app.http().post('/v1/auth/login').send({ email: user.email, password });
     const cookie = cookieOf(await signIn());
@@ -235,7 +235,7 @@ describe('signing out', () => {
     expect((await refresh(cookieOf(session))).status).toBe(401);
   });
 
-  it('needs more than the cookie', async () => {
+  it('requires more than the cookie', async () => {
     const session = await signIn();
 
     const answer = await app
@@ -250,7 +250,7 @@ describe('signing out', () => {
 });
 
 describe('the cookie', () => {
-  it('is no way in to anything else', async () => {
+  it('does not authenticate other routes', async () => {
     const session = await signIn();
 
     const answers = await Promise.all(
@@ -262,7 +262,7 @@ describe('the cookie', () => {
     expect(answers.map(({ status }) => status)).toEqual([401, 401, 401]);
   });
 
-  it('stands in no log', async () => {
+  it('appears in no log', async () => {
     const logs = captureLogs(app.api);
 
     const cookie = cookieOf(await signIn());
@@ -281,7 +281,7 @@ interface Answer {
 const signInAs = (email: string, password: string) =>
   app.http().post('/v1/auth/login').send({ email, password, refreshTokenIn: 'cookie' });
 
-/** Of a new account. */
+/** Signs in to a new account. */
 async function signIn() {
   const { user, password } = await createUser(app);
   return signInAs(user.email, password);

@@ -7,11 +7,11 @@ import { backends } from '../support/queue-data.ts';
 import { scripted, scriptedHandlers } from '../support/scripted-jobs.ts';
 import { times } from '../support/until.ts';
 
-describe.each(backends)('what each of three workers does by itself, on %s', (backend) => {
+describe.each(backends)('interval tasks of three workers, on %s', (backend) => {
   let app: TestApp;
 
   beforeAll(async () => {
-    // After the first one at the start, the rounds are those of the test.
+    // After the first run at startup, only the test starts further runs.
     const settings = { SWEEP_SECONDS: '300' };
     app = await TestApp.start({ backend, worker: true, handlers: scriptedHandlers, settings });
     for (const _ of times(2, String)) await app.startWorker();
@@ -28,8 +28,8 @@ describe.each(backends)('what each of three workers does by itself, on %s', (bac
   const atOnce = <T>(round: (worker: TestApp['workers'][number]) => Promise<T>) =>
     Promise.all(app.workers.map(round));
 
-  it('is done once where all sweep at once', async () => {
-    // Due later, so that nothing but the sweep touches them meanwhile.
+  it('dispatch each job once when all workers sweep in parallel', async () => {
+    // Due later, so that only the sweep changes them.
     const availableAt = new Date(Date.now() + 50_000);
     const jobs = await Promise.all(times(600, () => createJob(app, { type: scripted.type, availableAt })));
 
@@ -39,7 +39,7 @@ describe.each(backends)('what each of three workers does by itself, on %s', (bac
     expect(offered.map(({ id }) => id).toSorted()).toEqual(jobs.map(({ id }) => id).toSorted());
   });
 
-  it('is done once where all purge at once', async () => {
+  it('purge once when all workers purge in parallel', async () => {
     await app.db.query(
       `INSERT INTO jobs (id, type, status, input, correlation_id, finished_at)
        SELECT gen_random_uuid(), 'x', 'completed', '{}', 'x', now() - make_interval(days => 20 + n % 20, hours => 12)

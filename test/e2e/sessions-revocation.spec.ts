@@ -5,7 +5,7 @@ import { times, until } from '../support/until.ts';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 
 const PASSWORD = 'correct horse battery';
-/** Within a second, and half a second for machines that have other things to do. */
+/** One second, plus half a second for busy machines. */
 const PATIENCE_MS = 1_500;
 
 let app: TestApp;
@@ -20,11 +20,11 @@ beforeAll(async () => {
 
 afterAll(() => app.stop());
 
-describe('a session that ends on one of five instances', () => {
+describe('a session revoked on one of five instances', () => {
   it.each<[string, (user: SignedIn) => PromiseLike<{ status: number }>]>([
     ['by signing out', (user) => user.post('/v1/auth/logout')],
     ['with all others', (user) => user.post('/v1/auth/logout-all')],
-    ['by a role that was given', (user) => admin.patch(`/v1/users/${user.user.id}`, { role: 'admin' })],
+    ['by a role change', (user) => admin.patch(`/v1/users/${user.user.id}`, { role: 'admin' })],
     ['by suspension', (user) => admin.patch(`/v1/users/${user.user.id}`, { status: 'suspended' })],
     ['with the account', (user) => user.delete('/v1/users/me')],
   ])('is refused on each within a second: %s', async (_name, endSession) => {
@@ -38,7 +38,7 @@ describe('a session that ends on one of five instances', () => {
     await untilRefusedEverywhere(user);
   });
 
-  it('because its token was used twice, is refused on each within a second', async () => {
+  it('because of token reuse, is rejected on each within a second', async () => {
     const user = await signedIn(app);
     const refresh = (refreshToken: string) => app.http().post('/v1/auth/refresh').send({ refreshToken });
     const { body } = await refresh(user.refreshToken);
@@ -49,7 +49,7 @@ describe('a session that ends on one of five instances', () => {
     await untilRefusedEverywhere(user);
   });
 
-  it('because it was one too many, is refused on each within a second', async () => {
+  it('because of the session limit, is rejected on each within a second', async () => {
     const user = await signedIn(app);
     expect(await statusesOf(user)).toEqual(times(5, () => 200));
 
@@ -58,7 +58,7 @@ describe('a session that ends on one of five instances', () => {
     await untilRefusedEverywhere(user);
   });
 
-  it('stays refused on one that starts later, or starts anew', async () => {
+  it('stays rejected on an instance that starts later or restarts', async () => {
     const [user, other] = [await signedIn(app), await signedIn(app)];
     await user.post('/v1/auth/logout');
     await others.pop()!.end('SIGKILL');
@@ -78,6 +78,6 @@ const statusesOf = async (user: SignedIn): Promise<number[]> => {
 const untilRefusedEverywhere = (user: SignedIn) =>
   until(
     async () => (await statusesOf(user)).every((status) => status === 401),
-    'every instance to refuse the token',
+    'every instance to reject the token',
     PATIENCE_MS,
   );

@@ -17,7 +17,7 @@ beforeAll(async () => {
 afterAll(() => app.stop());
 
 describe('GET /v1/auth/sessions', () => {
-  it('shows where the account is signed in, the newest use first', async () => {
+  it('lists the sessions of the account, most recently used first', async () => {
     const phone = await signedIn(app);
     const laptop = await signedInAgain(phone, 'Laptop/1.0');
     await refresh(phone.refreshToken);
@@ -40,7 +40,7 @@ describe('GET /v1/auth/sessions', () => {
     expect(body.data[0].expiresAt > body.data[0].lastUsedAt).toBe(true);
   });
 
-  it('shows nobody else’s', async () => {
+  it('shows no sessions of other users', async () => {
     const [user, stranger] = [await signedIn(app), await signedIn(app)];
 
     const { body } = await user.get('/v1/auth/sessions');
@@ -51,7 +51,7 @@ describe('GET /v1/auth/sessions', () => {
 
   it.each([
     ['ended', 'revoked_at = now()'],
-    ['past its longest life', `expires_at = now() - interval '1 second'`],
+    ['past its maximum lifetime', `expires_at = now() - interval '1 second'`],
     ['unused for two weeks', `last_used_at = now() - interval '14 days 1 second'`],
   ])('leaves out one that is %s', async (_name, change) => {
     const user = await signedIn(app);
@@ -63,7 +63,7 @@ describe('GET /v1/auth/sessions', () => {
     expect(idsIn(body)).toEqual([sid(user)]);
   });
 
-  it('keeps no more of a user agent than it needs', async () => {
+  it('truncates the user agent', async () => {
     const user = await signedIn(app);
     const other = await signedInAgain(user, 'x'.repeat(5_000));
 
@@ -74,7 +74,7 @@ describe('GET /v1/auth/sessions', () => {
 });
 
 describe('DELETE /v1/auth/sessions/{id}', () => {
-  it('ends one session, however often, and no other', async () => {
+  it('revokes one session, also when repeated, and no other', async () => {
     const user = await signedIn(app);
     const other = await signedInAgain(user);
 
@@ -86,7 +86,7 @@ describe('DELETE /v1/auth/sessions/{id}', () => {
     expect((await user.get('/v1/users/me')).status).toBe(200);
   });
 
-  it('ends the session it is asked in', async () => {
+  it('revokes the current session', async () => {
     const user = await signedIn(app);
 
     const answer = await end(user, sid(user));
@@ -95,7 +95,7 @@ describe('DELETE /v1/auth/sessions/{id}', () => {
     expect((await user.get('/v1/users/me')).status).toBe(401);
   });
 
-  it('keeps the first end of a session as it was', async () => {
+  it('keeps the time of the first revocation', async () => {
     const user = await signedIn(app);
     const other = await signedInAgain(user);
     await other.post('/v1/auth/logout');
@@ -106,7 +106,7 @@ describe('DELETE /v1/auth/sessions/{id}', () => {
     expect(await sessionRow(other)).toEqual(before);
   });
 
-  it('is 404 for that of another, which lives on, as for one that does not exist', async () => {
+  it('responds 404 for another user’s session, which stays active, and for an unknown one', async () => {
     const [user, stranger] = [await signedIn(app), await signedIn(app)];
 
     const answers = await Promise.all(
@@ -122,7 +122,7 @@ describe('DELETE /v1/auth/sessions/{id}', () => {
 });
 
 describe('POST /v1/auth/logout-all', () => {
-  it('ends every session of the account and none of others', async () => {
+  it('revokes every session of the account and none of others', async () => {
     const [user, stranger] = [await signedIn(app), await signedIn(app)];
     const other = await signedInAgain(user);
 
@@ -137,8 +137,8 @@ describe('POST /v1/auth/logout-all', () => {
   });
 });
 
-describe('the cap of twenty sessions', () => {
-  it('ends the oldest when one more begins', async () => {
+describe('the limit of twenty sessions', () => {
+  it('revokes the oldest when one more starts', async () => {
     const first = await signedIn(app);
     const others: SignedIn[] = [];
     for (const _ of times(CAP - 1, () => 0)) others.push(await signedInAgain(first));
@@ -151,7 +151,7 @@ describe('the cap of twenty sessions', () => {
     expect(idsIn(body).toSorted()).toEqual([...others, last].map(sid).toSorted());
   });
 
-  it('holds when many begin at once', async () => {
+  it('holds when many start in parallel', async () => {
     const user = await signedIn(app);
     for (const _ of times(CAP - 1, () => 0)) await signedInAgain(user);
 

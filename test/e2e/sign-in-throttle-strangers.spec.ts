@@ -27,7 +27,7 @@ beforeEach(async () => {
 
 afterAll(() => app.stop());
 
-describe('a stranger who guesses', () => {
+describe('an anonymous caller who guesses passwords', () => {
   it('does not lock the owner out at another source', async () => {
     const { user } = await createUser(app);
     await failTimes(FAILURES_MAX, user.email);
@@ -156,7 +156,7 @@ async function failTimes(count: number, email: string, instance?: Program): Prom
   return statuses;
 }
 
-/** The cookie by which a browser is known after a sign-in. */
+/** The cookie that identifies a browser after a sign-in. */
 async function deviceCookie(email: string): Promise<string> {
   const response = await from()
     .post('/v1/auth/login')

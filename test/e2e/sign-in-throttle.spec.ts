@@ -250,7 +250,7 @@ const withoutIds = ({ status, body }: { status: number; body: Record<string, unk
   correlationId: '',
 });
 
-/** By the database's clock. */
+/** Uses the database clock. */
 async function blockedSeconds(email: string): Promise<number> {
   expect((await signIn(email, PASSWORD)).status).toBe(429);
   const { seconds } = await throttleRow();
@@ -268,7 +268,7 @@ const throttleRow = async () =>
 const endBlock = () =>
   app.db.query(`UPDATE sign_in_throttles SET blocked_until = now() - interval '1 second'`);
 
-/** Counts the passwords that this instance checks from now on. */
+/** Starts counting the passwords that this instance checks. */
 function countHashes(): () => number {
   const hasher = app.api.get(PasswordHasher);
   let count = 0;

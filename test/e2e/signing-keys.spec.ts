@@ -44,7 +44,7 @@ describe('a ring of three keys', () => {
     expect(decodeProtectedHeader(user.accessToken).kid).toBe(kids['active']);
   });
 
-  it.each(['retiring', 'next'])('takes a token of the %s one', async (state) => {
+  it.each(['retiring', 'next'])('accepts a token of the %s one', async (state) => {
     const token = await new SignJWT(decodeJwt(user.accessToken))
       .setProtectedHeader({ alg: 'RS256', typ: 'at+jwt', kid: kids[state]! })
       .sign(keys[state]!);
@@ -54,7 +54,7 @@ describe('a ring of three keys', () => {
     expect(answer.status).toBe(200);
   });
 
-  it('takes no token that names one key and is signed with another', async () => {
+  it('rejects a token that names one key and is signed with another', async () => {
     const token = await new SignJWT(decodeJwt(user.accessToken))
       .setProtectedHeader({ alg: 'RS256', typ: 'at+jwt', kid: kids['active']! })
       .sign(keys['retiring']!);
@@ -66,7 +66,7 @@ describe('a ring of three keys', () => {
 });
 
 describe('GET /.well-known/jwks.json', () => {
-  it('shows every key, and of each what is public', async () => {
+  it('shows only the public part of every key', async () => {
     const { body } = await app.http().get('/.well-known/jwks.json');
 
     expect(body.keys.map((key: { kid: string }) => key.kid).toSorted()).toEqual(
@@ -84,14 +84,14 @@ describe('GET /.well-known/jwks.json', () => {
     }
   });
 
-  it('may be kept for five minutes by anyone', async () => {
+  it('may be cached publicly for five minutes', async () => {
     const { headers } = await app.http().get('/.well-known/jwks.json');
 
     expect(headers['cache-control']).toBe('public, max-age=300');
     expect(headers['content-type']).toMatch(/^application\/(jwk-set\+)?json/);
   });
 
-  it('is all that another service needs to verify a token', async () => {
+  it('is sufficient for another service to verify a token', async () => {
     const { body } = await app.http().get('/.well-known/jwks.json');
     const { JWT_ISSUER: issuer, JWT_AUDIENCE: audience } = app.config;
 

@@ -48,7 +48,7 @@ beforeAll(async () => {
 afterAll(() => app.stop());
 
 describe('the job user-export', () => {
-  it('makes a ZIP that holds every table as JSON and as CSV', () => {
+  it('creates a ZIP with every table as JSON and CSV', () => {
     expect(headers).toMatchObject({
       'content-type': 'application/zip',
       'content-disposition': 'attachment; filename="my-data.zip"',
@@ -57,7 +57,7 @@ describe('the job user-export', () => {
     expect(Object.keys(files).toSorted()).toEqual(TABLES.flatMap((name) => [`${name}.csv`, `${name}.json`]));
   });
 
-  it('says the same in both', () => {
+  it('contains the same data in both formats', () => {
     for (const name of TABLES) {
       const rows = JSON.parse(files[`${name}.json`]!) as object[];
       const [header = ''] = files[`${name}.csv`]!.split('\n');
@@ -66,7 +66,7 @@ describe('the job user-export', () => {
     }
   });
 
-  it('holds what there is about the person', () => {
+  it('contains the data of the user', () => {
     const { id, email, displayName } = user.user;
 
     expect(table('profile')).toEqual([
@@ -86,14 +86,14 @@ describe('the job user-export', () => {
     );
   });
 
-  it('holds nothing about anybody else', () => {
+  it('contains no data of other users', () => {
     const all = Object.values(files).join('\n');
 
     for (const text of [stranger.user.id, stranger.user.email, 'subject-2', 'they@gmail.example'])
       expect(all).not.toContain(text);
   });
 
-  it('says nothing of the browser of an administrator who acted upon the account', async () => {
+  it('does not reveal the browser of an administrator who changed the account', async () => {
     const admin = await signedIn(app, { role: 'admin' });
     const subject = await signedIn(app);
     for (const status of ['suspended', 'active']) {
@@ -114,9 +114,9 @@ describe('the job user-export', () => {
     expect(JSON.stringify(events)).not.toContain('of-the-admin');
   });
 
-  it('holds each row of a long table once, oldest first', async () => {
+  it('contains each row of a long table once, oldest first', async () => {
     const busy = await signedIn(app);
-    // Many at the same moment, so that pages end between equals.
+    // Many rows with the same time, so that a page ends between them.
     await app.db.query(
       `INSERT INTO jobs (id, type, status, user_id, input, correlation_id, finished_at, created_at)
        SELECT gen_random_uuid(), 'of-old', 'completed', $1, '{}', 'x', now(), now() - n / 700 * interval '3 days'
@@ -136,7 +136,7 @@ describe('the job user-export', () => {
     expect(createdAt).toEqual(createdAt.toSorted());
   });
 
-  it('holds an empty list where there is nothing', async () => {
+  it('contains an empty list if there is no data', async () => {
     const newcomer = await signedIn(app);
     const jobId = await startExport(newcomer);
     await untilJob(app, jobId, 'completed');
@@ -168,7 +168,7 @@ describe('the job user-export', () => {
     ]);
   });
 
-  it('holds no secret', async () => {
+  it('contains no secret', async () => {
     const all = Object.values(files).join('\n');
     const [{ salt }] = await app.db.query('SELECT salt FROM sessions WHERE user_id = $1', [user.user.id]);
 
@@ -182,13 +182,13 @@ describe('the job user-export', () => {
     expect(files['profile.csv']).toContain(`"'=HYPERLINK(""x""), ""and"" more"`);
   });
 
-  it('is of whoever starts it, whatever they name', async () => {
+  it('belongs to the user who starts it, also if the input names another user', async () => {
     const answer = await stranger.post('/v1/jobs', { type: 'user-export', input: { userId: user.user.id } });
 
     expect(answer).toMatchObject({ status: 422, body: { code: 'VALIDATION_FAILED' } });
   });
 
-  it('gives its result to its owner', async () => {
+  it('returns its result to its owner', async () => {
     const jobId = await startExport(user);
     await untilJob(app, jobId, 'completed');
 
@@ -240,7 +240,7 @@ async function startExport(caller: SignedIn): Promise<string> {
   return body.data.id;
 }
 
-/** Each file by its name, as text. */
+/** The text of each file by name. */
 async function unzipped(caller: SignedIn, jobId: string): Promise<Record<string, string>> {
   const { body } = await download(caller, jobId);
   const entries = Object.entries(unzipSync(new Uint8Array(body)));
@@ -258,7 +258,7 @@ const download = (caller: SignedIn, jobId: string) =>
       stream.on('end', () => done(null, Buffer.concat(chunks)));
     });
 
-/** A suspension ends the sessions. */
+/** A suspension revokes the sessions. */
 async function signInAgain({ user: account }: SignedIn): Promise<SignedIn> {
   const { accessToken, refreshToken } = await login(app, account.email, 'correct horse battery');
   return new SignedIn(app, account, accessToken, refreshToken);

@@ -17,7 +17,7 @@ const PIECE = Buffer.concat(Array.from({ length: 6_000 }, () => LINE));
 setFlagsFromString('--expose-gc');
 const collectGarbage = runInNewContext('gc') as () => void;
 
-/** What buffers are held on to: sent pieces that wait for the collector say nothing of the server. */
+/** Memory of buffers after garbage collection, without chunks that were already sent. */
 function heldBytes(): number {
   collectGarbage();
   return process.memoryUsage().arrayBuffers;
@@ -46,7 +46,7 @@ function openUpload(headers: Record<string, string | number>): ClientRequest {
     path: '/v1/users/imports',
     headers: { authorization, 'content-type': 'text/csv', ...headers },
   });
-  // The server closes under what is still being sent.
+  // Ignore errors: the server closes the connection during the upload.
   upload.on('error', () => undefined);
   return upload;
 }
@@ -57,7 +57,7 @@ async function answerTo(upload: ClientRequest) {
   return { status: response.statusCode, code: body.code, connection: response.headers.connection };
 }
 
-/** Sends until the answer is there or everything is sent; gives the bytes that went out. */
+/** Sends until the response arrives or everything is sent. Returns the number of bytes sent. */
 async function sendUntilAnswered(upload: ClientRequest, bytes: number): Promise<number> {
   const answered = new AbortController();
   upload.once('response', () => answered.abort());
@@ -74,7 +74,7 @@ async function sendUntilAnswered(upload: ClientRequest, bytes: number): Promise<
 const untilNoFileIsLeft = () => until(async () => (await countFiles(app)) === 0, 'the file to be removed');
 
 describe('an upload that is too large', () => {
-  it('is refused by what it announces, before any of it is read', async () => {
+  it('is rejected by its Content-Length, before the body is read', async () => {
     const upload = openUpload({ 'content-length': 200 * MIB });
     upload.flushHeaders();
 
@@ -85,7 +85,7 @@ describe('an upload that is too large', () => {
     upload.destroy();
   });
 
-  it('is refused at 50 MiB when it announces nothing, and leaves neither rows nor memory behind', async () => {
+  it('is rejected at 50 MiB without a Content-Length, and leaves no rows or memory behind', async () => {
     const upload = openUpload({ 'transfer-encoding': 'chunked' });
     const answered = answerTo(upload);
     const before = heldBytes();
@@ -101,7 +101,7 @@ describe('an upload that is too large', () => {
     upload.destroy();
   });
 
-  it('may be just as large as is taken', async () => {
+  it('is accepted at exactly the size limit', async () => {
     const bytes = 50 * MIB;
     const upload = openUpload({ 'content-length': bytes });
     const answered = answerTo(upload);
@@ -126,7 +126,7 @@ describe('an upload that is too large', () => {
   });
 });
 
-describe('an upload that breaks off', () => {
+describe('an aborted upload', () => {
   it('leaves nothing behind', async () => {
     const upload = openUpload({ 'content-length': 10 * MIB });
     upload.write('email,displayName\n');
@@ -141,8 +141,8 @@ describe('an upload that breaks off', () => {
   });
 });
 
-describe('an upload that is refused early', () => {
-  it('is answered while it is still being sent', async () => {
+describe('an upload that is rejected early', () => {
+  it('gets its response while it is still being sent', async () => {
     const upload = openUpload({ 'transfer-encoding': 'chunked' });
     upload.write('not,a,header\n');
     upload.write(PIECE);

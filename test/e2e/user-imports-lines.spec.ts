@@ -25,7 +25,7 @@ describe.each(backends)('an import on %s', (backend) => {
 
   afterAll(() => app.stop());
 
-  it('makes accounts that have no password, no proven address, and were sent no mail', async () => {
+  it('creates accounts without a password or verified email, and sends no mail', async () => {
     const csv = 'email,displayName,role\nnew1@example.com,"Doe, Jane",admin\nNEW2@example.com,Zoë,\n';
 
     const { result } = await importFile(app, admin, csv);
@@ -43,7 +43,7 @@ describe.each(backends)('an import on %s', (backend) => {
     expect(await app.db.query('SELECT 1 FROM mails')).toEqual([]);
   });
 
-  it('tells of every line that it rejected: where, whose, and why', async () => {
+  it('reports the line number, email and reason of every rejected line', async () => {
     await createUser(app, { email: 'taken@example.com' });
     const csv = [
       'email,displayName,role',
@@ -87,7 +87,7 @@ describe.each(backends)('an import on %s', (backend) => {
     expect(accounts).toEqual({ 'l2@example.com': 1, 'l14@example.com': 1, 'l18@example.com': 1 });
   });
 
-  it('tells duplicates within the file from taken addresses across its batches too', async () => {
+  it('distinguishes duplicates in the file from existing emails, also across batches', async () => {
     const emails = times(1_200, (n) => `far${n}@example.com`);
     const csv = ['email,displayName', ...[...emails, 'far3@example.com'].map((email) => `${email},F`)].join(
       '\n',
@@ -105,7 +105,7 @@ describe.each(backends)('an import on %s', (backend) => {
     expect(Object.values(await accountsOf(app, 'far'))).toEqual(times(1_200, () => 1));
   });
 
-  it('is complete with an empty report when there is nothing below the header', async () => {
+  it('completes with an empty report when there is only a header', async () => {
     const { status, result, rejected } = await importFile(app, admin, '\uFEFFemail,displayName\r\n');
 
     expect({ status, result, rejected }).toEqual({
@@ -115,7 +115,7 @@ describe.each(backends)('an import on %s', (backend) => {
     });
   });
 
-  it('goes on past a line that is longer than any record', async () => {
+  it('continues after a line that is longer than any record', async () => {
     const csv = `email,displayName\n${'x'.repeat(3_000_000)}\n"${'y'.repeat(3_000_000)}\nz1@example.com,Z\n`;
 
     const { result, rejected } = await importFile(app, admin, csv);
@@ -124,7 +124,7 @@ describe.each(backends)('an import on %s', (backend) => {
     expect(rejected.map((line) => line.slice(0, 12))).toEqual(['2,,MALFORMED', '3,,MALFORMED']);
   });
 
-  it('leaves in what is in when it is cancelled, says how much, and goes on when it is retried', async () => {
+  it('keeps and counts imported rows when it is cancelled, and continues on a retry', async () => {
     const count = 30_000;
     const csv = `email,displayName\n${times(count, (n) => `stop${n}@example.com,S\n`).join('')}`;
     const id = await startImport(admin, csv);
@@ -149,15 +149,15 @@ describe.each(backends)('an import on %s', (backend) => {
   });
 });
 
-describe('two imports of overlapping addresses at once', () => {
-  it('give each address to exactly one of them', async () => {
+describe('two parallel imports of overlapping emails', () => {
+  it('create each account in exactly one of them', async () => {
     const app = await TestApp.start({ worker: true });
     await app.startWorker();
     const admin = await signedIn(app, { role: 'admin' });
     const lines = (from: number) =>
       `email,displayName\n${times(20_000, (n) => `both${from + n}@example.com,B\n`).join('')}`;
 
-    // The second runs through the addresses they share while the first does, in the other direction.
+    // Both process the shared emails at the same time, in opposite order.
     const backwards = lines(10_000).split('\n').filter(Boolean);
     const reversed = [backwards[0], ...backwards.slice(1).toReversed(), ''].join('\n');
     const ids = await Promise.all([startImport(admin, lines(0)), startImport(admin, reversed)]);
@@ -172,8 +172,8 @@ describe('two imports of overlapping addresses at once', () => {
   });
 });
 
-describe('an import of somebody who is no administrator any more', () => {
-  it('makes no accounts, though they can retry it', async () => {
+describe('an import of a user who is no longer an administrator', () => {
+  it('creates no accounts, although the user can retry it', async () => {
     const app = await TestApp.start();
     const [boss, admin] = [await signedIn(app, { role: 'admin' }), await signedIn(app, { role: 'admin' })];
     const id = await startImport(admin, 'email,displayName,role\naccomplice@example.com,A,admin\n');

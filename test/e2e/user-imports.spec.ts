@@ -16,7 +16,7 @@ beforeAll(async () => {
 afterAll(() => app.stop());
 
 describe('POST /v1/users/imports', () => {
-  it('keeps the file and starts a job of the caller', async () => {
+  it('stores the file and starts a job of the caller', async () => {
     const csv = 'email,displayName\na@example.com,A\n';
 
     const answer = await upload(admin, csv);
@@ -42,7 +42,7 @@ describe('POST /v1/users/imports', () => {
     ['has no line end in its first 4 KiB', 'x'.repeat(5_000)],
     ['is not UTF-8 in its header', Buffer.from('email,displayName\xe9\n', 'latin1')],
     [
-      'is not UTF-8 further below',
+      'is not UTF-8 after its header',
       Buffer.from(`email,displayName\n${'a,b\n'.repeat(99_999)}caf\xe9`, 'latin1'),
     ],
     ['ends in the middle of a character', Buffer.from('email,displayName\na@example.com,é').subarray(0, -1)],
@@ -64,21 +64,21 @@ describe('POST /v1/users/imports', () => {
     ['CR', 'email,displayName\ra@example.com,A\r'],
     ['another order of columns', 'role,displayName,email\nuser,A,a@example.com\n'],
     ['a quoted header', '"email","displayName"\n'],
-    ['nothing below the header, nor a line end', 'email,displayName'],
+    ['only a header without a line end', 'email,displayName'],
   ])('takes a file with %s', async (_, csv) => {
     const answer = await upload(admin, csv);
 
     expect(answer.status).toBe(202);
   });
 
-  it('takes a charset beside the media type', async () => {
+  it('accepts a charset after the media type', async () => {
     const answer = await upload(admin, 'email,displayName\n', 'text/csv; charset=utf-8');
 
     expect(answer.status).toBe(202);
   });
 
   it.each(['application/json', 'text/plain', 'multipart/form-data; boundary=x', 'application/octet-stream'])(
-    'refuses %s',
+    'rejects %s',
     async (type) => {
       const answer = await upload(admin, type === 'application/json' ? '{}' : 'email,displayName\n', type);
 
@@ -86,7 +86,7 @@ describe('POST /v1/users/imports', () => {
     },
   );
 
-  it('is refused to who is no admin, whatever the body is', async () => {
+  it('rejects users who are not administrators, with any body', async () => {
     const user = await signedIn(app);
     const before = await countFiles(app);
 
@@ -104,7 +104,7 @@ describe('POST /v1/users/imports', () => {
     expect(await countFiles(app)).toBe(before);
   });
 
-  it('keeps nothing of the file when the caller has too much unfinished', async () => {
+  it('stores no part of the file when the caller has too many unfinished jobs', async () => {
     const busy = await signedIn(app, { role: 'admin' });
     await Promise.all(times(100, () => createJob(app, { userId: busy.user.id })));
     const before = await countFiles(app);

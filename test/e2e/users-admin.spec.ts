@@ -18,7 +18,7 @@ afterAll(() => app.stop());
 const UNKNOWN = '01890a5d-ac96-774b-bcce-b302099a8057';
 
 describe('an administrator', () => {
-  it('reads an account, whatever the case of its id', async () => {
+  it('reads an account, also with upper case in its id', async () => {
     const { user } = await createUser(app);
 
     const answers = await Promise.all(
@@ -44,7 +44,7 @@ describe('an administrator', () => {
     });
   });
 
-  it('changes a role, which ends the sessions that were begun under the other', async () => {
+  it('changes a role, which revokes the sessions with the old role', async () => {
     const user = await signedIn(app);
 
     const answer = await admin.patch(`/v1/users/${user.user.id}`, { role: 'admin' });
@@ -56,7 +56,7 @@ describe('an administrator', () => {
     expect(list.status).toBe(200);
   });
 
-  it('takes the role away at once, though the token still says it', async () => {
+  it('removes the role at once, although the token still contains it', async () => {
     const other = await signedIn(app, { role: 'admin' });
 
     await admin.patch(`/v1/users/${other.user.id}`, { role: 'user' });
@@ -64,7 +64,7 @@ describe('an administrator', () => {
     expect((await other.get('/v1/users')).status).toBe(401);
   });
 
-  it('suspends an account, which ends its sessions, and lets it come back', async () => {
+  it('suspends an account, which revokes its sessions, and reactivates it', async () => {
     const user = await signedIn(app);
 
     const suspended = await admin.patch(`/v1/users/${user.user.id}`, { status: 'suspended' });
@@ -77,7 +77,7 @@ describe('an administrator', () => {
   });
 
   it.each([{}, { role: 'user' }, { status: 'active' }, { role: 'user', status: 'active' }])(
-    'ends no session by a change that is none: %j',
+    'revokes no session when nothing changes: %j',
     async (change) => {
       const user = await signedIn(app);
 
@@ -87,7 +87,7 @@ describe('an administrator', () => {
     },
   );
 
-  it('leaves an account alone that has changed since it was seen', async () => {
+  it('does not change an account that has changed since it was read', async () => {
     const user = await signedIn(app);
     const { etag } = (await admin.get(`/v1/users/${user.user.id}`)).headers;
     await user.patch('/v1/users/me', { displayName: 'Changed' });
@@ -101,7 +101,7 @@ describe('an administrator', () => {
   });
 
   it.each(['email', 'password', 'passwordHash', 'emailVerified', 'displayName', 'id', 'version'])(
-    'can not set the %s of another',
+    'cannot set the %s of another user',
     async (field) => {
       const { user } = await createUser(app);
 
@@ -114,7 +114,7 @@ describe('an administrator', () => {
     },
   );
 
-  it('finds nothing under an unknown id', async () => {
+  it('responds 404 for an unknown id', async () => {
     const answers = await Promise.all([
       admin.get(`/v1/users/${UNKNOWN}`),
       admin.patch(`/v1/users/${UNKNOWN}`, { status: 'suspended' }),
@@ -124,15 +124,18 @@ describe('an administrator', () => {
   });
 });
 
-describe('a user who is no administrator', () => {
+describe('a user who is not an administrator', () => {
   it.each([
     ['list accounts', (user: SignedIn) => user.get('/v1/users')],
     ['read an account', (user: SignedIn) => user.get(`/v1/users/${admin.user.id}`)],
-    ['read one that is not there', (user: SignedIn) => user.get(`/v1/users/${UNKNOWN}`)],
+    ['read one that does not exist', (user: SignedIn) => user.get(`/v1/users/${UNKNOWN}`)],
     ['read their own by its id', (user: SignedIn) => user.get(`/v1/users/${user.user.id}`)],
     ['change an account', (user: SignedIn) => user.patch(`/v1/users/${admin.user.id}`, { role: 'user' })],
     ['change their own', (user: SignedIn) => user.patch(`/v1/users/${user.user.id}`, { role: 'admin' })],
-    ['learn what a change must look like', (user: SignedIn) => user.patch(`/v1/users/${UNKNOWN}`, { x: 1 })],
+    [
+      'learn the validation rules of a change',
+      (user: SignedIn) => user.patch(`/v1/users/${UNKNOWN}`, { x: 1 }),
+    ],
     ['import accounts', (user: SignedIn) => user.post('/v1/users/imports', {})],
   ])('may not %s', async (_name, attempt) => {
     const user = await signedIn(app);
@@ -156,7 +159,7 @@ describe('the last administrator', () => {
   afterAll(() => lonely.stop());
 
   it.each([{ role: 'user' }, { status: 'suspended' }, { role: 'user', status: 'suspended' }])(
-    'can not be shut out: %j',
+    'cannot lose access: %j',
     async (change) => {
       const answer = await last.patch(`/v1/users/${last.user.id}`, change);
 
@@ -165,7 +168,7 @@ describe('the last administrator', () => {
     },
   );
 
-  it('is left when two demote each other at once', async () => {
+  it('remains when two demote each other in parallel', async () => {
     for (const round of times(5, (index) => index)) {
       const other = await signedIn(lonely, { role: 'admin', email: `other-${round}@example.com` });
 

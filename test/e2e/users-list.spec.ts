@@ -10,7 +10,7 @@ let admin: SignedIn;
 beforeAll(async () => {
   app = await TestApp.start();
   admin = await signedIn(app, { role: 'admin', email: 'admin@example.com' });
-  // In turn, so that their times differ or at least their ids rise.
+  // Sequential, so that their times differ or at least their ids increase.
   for (const index of times(25, (i) => i))
     await createUser(app, { email: `member-${letter(index)}@example.com` });
 });
@@ -37,7 +37,7 @@ describe('GET /v1/users', () => {
   });
 
   it.each(['-createdAt', 'createdAt', 'email', '-email'])(
-    'walks through all by %s, none twice',
+    'returns each user once when sorted by %s',
     async (sort) => {
       const pages = await walk(`/v1/users?limit=4&sort=${sort}`);
 
@@ -48,7 +48,7 @@ describe('GET /v1/users', () => {
     },
   );
 
-  it('names the next page in a header too', async () => {
+  it('also links the next page in a header', async () => {
     const first = await admin.get('/v1/users?limit=10&status=active');
 
     const [, target] = /^<([^>]+)>; rel="next"$/.exec(String(first.headers['link'])) ?? [];
@@ -58,21 +58,21 @@ describe('GET /v1/users', () => {
     expect(emailsIn(second)).toEqual(times(10, (index) => `member-${letter(14 - index)}@example.com`));
   });
 
-  it('ends where there is no more', async () => {
+  it('has no next page after the last row', async () => {
     const answer = await admin.get('/v1/users?limit=100');
 
     expect(answer.body.meta).toEqual({ limit: 100, nextCursor: null });
     expect(answer.headers).not.toHaveProperty('link');
   });
 
-  it('ends exactly at the last row', async () => {
+  it('has no next page when the last page is full', async () => {
     const answer = await admin.get('/v1/users?limit=26');
 
     expect(answer.body.data).toHaveLength(26);
     expect(answer.body.meta.nextCursor).toBeNull();
   });
 
-  it('neither repeats nor skips a row while others come and go', async () => {
+  it('neither repeats nor skips a row while others are added and deleted', async () => {
     const fresh: string[] = [];
     const pages = await walk('/v1/users?limit=5', async () => {
       const { user } = await createUser(app, { email: `late-${fresh.length}@example.com` });
@@ -86,7 +86,7 @@ describe('GET /v1/users', () => {
     expect(seen).toHaveLength(26);
   });
 
-  it('goes on after a row that has been deleted', async () => {
+  it('continues after a row that has been deleted', async () => {
     const { user } = await createUser(app, { email: 'here-today@example.com' });
     const first = await admin.get('/v1/users?limit=1');
     await app.db.query('DELETE FROM users WHERE id = $1', [user.id]);
@@ -97,7 +97,7 @@ describe('GET /v1/users', () => {
     expect(emailsIn(second)).toEqual([`member-${letter(24)}@example.com`]);
   });
 
-  it('keeps rows of one moment apart', async () => {
+  it('handles rows with the same time', async () => {
     const ids = await Promise.all(times(6, async () => (await createUser(app)).user.id));
     await app.db.query(`UPDATE users SET created_at = '2020-01-01' WHERE id = ANY($1)`, [ids]);
 
@@ -125,7 +125,7 @@ describe('a cursor', () => {
     expect(answer).toMatchObject({ status: 400, body: { code: 'INVALID_CURSOR' } });
   });
 
-  it('is refused where it is one of another list', async () => {
+  it('is rejected by another list', async () => {
     const cursor = await cursorOf('');
 
     const answer = await admin.get(`/v1/jobs?cursor=${cursor}`);
@@ -135,16 +135,16 @@ describe('a cursor', () => {
 
   it.each([
     ['is cut off', (cursor: string) => cursor.slice(0, -1)],
-    ['was changed in front', (cursor: string) => `A${cursor.slice(1)}`],
-    ['has lost its seal', (cursor: string) => cursor.split('.')[0]!],
+    ['was changed at its start', (cursor: string) => `A${cursor.slice(1)}`],
+    ['has no signature', (cursor: string) => cursor.split('.')[0]!],
     [
-      'has another position under its seal',
+      'has another position under its signature',
       (cursor: string) => {
         const position = Buffer.from('["2020-01-01T00:00:00.000Z","x"]').toString('base64url');
         return `${position}.${cursor.split('.')[1]}`;
       },
     ],
-    ['is no cursor', () => 'page-2'],
+    ['is not a cursor', () => 'page-2'],
     ['is empty', () => ''],
     ['is a number', () => '2'],
     ['is SQL', () => `' OR 1=1--`],
@@ -156,7 +156,7 @@ describe('a cursor', () => {
     expect(answer).toMatchObject({ status: 400, body: { code: 'INVALID_CURSOR' } });
   });
 
-  it('may go on with another page size', async () => {
+  it('can be used with another page size', async () => {
     const cursor = await cursorOf('sort=email');
 
     const answer = await admin.get(`/v1/users?sort=email&limit=3&cursor=${cursor}`);
@@ -169,7 +169,7 @@ describe('a cursor', () => {
 });
 
 describe('a filter', () => {
-  it('picks by role and by status, together as well', async () => {
+  it('selects by role, by status and by both', async () => {
     const { user: suspended } = await createUser(app, {
       status: 'suspended',
       email: 'suspended@example.com',
@@ -191,7 +191,7 @@ describe('a filter', () => {
     expect(none?.body).toEqual({ data: [], meta: { limit: 20, nextCursor: null } });
   });
 
-  it('finds addresses by how they begin, whatever characters those are', async () => {
+  it('finds emails by prefix, with any characters', async () => {
     const emails = ['a%b@example.com', 'a_b@example.com', 'axb@example.com', "a'b@example.com"];
     const users = await Promise.all(emails.map((email) => createUser(app, { email })));
 
@@ -223,7 +223,7 @@ interface ListAnswer {
 
 const emailsIn = ({ body }: ListAnswer): string[] => body.data.map(({ email }) => email);
 
-/** The addresses on each page, from the first to the last. */
+/** The emails on each page, first to last. */
 async function walk(path: string, between: () => Promise<void> = async () => undefined): Promise<string[][]> {
   const pages: string[][] = [];
   for (let cursor: string | null = ''; cursor !== null;) {

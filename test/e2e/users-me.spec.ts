@@ -12,7 +12,7 @@ beforeAll(async () => {
 afterAll(() => app.stop());
 
 describe('GET /v1/users/me', () => {
-  it('shows the own profile, and nothing that is not for its owner', async () => {
+  it('returns the caller’s profile without internal fields', async () => {
     const user = await signedIn(app, { displayName: 'Ada' });
 
     const answer = await user.get('/v1/users/me');
@@ -33,7 +33,7 @@ describe('GET /v1/users/me', () => {
     expect(answer.body.data.id).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-7/);
   });
 
-  it('is not sent again to who has it already', async () => {
+  it('responds 304 when the client already has it', async () => {
     const user = await signedIn(app);
     const { etag } = (await user.get('/v1/users/me')).headers;
 
@@ -52,7 +52,7 @@ describe('GET /v1/users/me', () => {
 });
 
 describe('PATCH /v1/users/me', () => {
-  it('changes the name, and with it the version', async () => {
+  it('changes the name and the version', async () => {
     const user = await signedIn(app);
     const before = await user.get('/v1/users/me');
 
@@ -66,7 +66,7 @@ describe('PATCH /v1/users/me', () => {
     expect(after.body).toEqual(answer.body);
   });
 
-  it('changes the version that was seen, and refuses when it is no longer that', async () => {
+  it('changes the version that was read, and rejects an outdated one', async () => {
     const user = await signedIn(app);
     const { etag } = (await user.get('/v1/users/me')).headers;
 
@@ -78,7 +78,7 @@ describe('PATCH /v1/users/me', () => {
     expect((await user.get('/v1/users/me')).body.data.displayName).toBe('First');
   });
 
-  it('lets one of many changes to one version win', async () => {
+  it('accepts one of many parallel changes to one version', async () => {
     const user = await signedIn(app);
     const { etag } = (await user.get('/v1/users/me')).headers;
 
@@ -96,8 +96,8 @@ describe('PATCH /v1/users/me', () => {
   it.each([
     ['any version', '*', 200],
     ['a weak tag, which never matches', 'W/"1"', 412],
-    ['what is no tag', 'one', 412],
-    ['a tag that we never gave', '"999999999999"', 412],
+    ['an invalid tag', 'one', 412],
+    ['a tag that was never issued', '"999999999999"', 412],
   ])('takes %s as If-Match as it should', async (_name, ifMatch, status) => {
     const user = await signedIn(app);
 
@@ -106,7 +106,7 @@ describe('PATCH /v1/users/me', () => {
     expect(answer.status).toBe(status);
   });
 
-  it('leaves what is not named as it is', async () => {
+  it('does not change omitted fields', async () => {
     const user = await signedIn(app, { displayName: 'Ada' });
 
     const answer = await user.patch('/v1/users/me', {});

@@ -15,11 +15,11 @@ afterAll(() => app.stop());
 
 const valid = { email: 'new@example.com', password: 'a long enough password', displayName: 'New' };
 
-describe('a body that can not be read', () => {
+describe('a body that cannot be parsed', () => {
   const nested = (depth: number) => `${'['.repeat(depth)}${']'.repeat(depth)}`;
   const bodies: Record<string, string | Buffer> = {
     'is cut off': '{"email":"a@example.com"',
-    'goes on after its end': '{} {}',
+    'continues after its end': '{} {}',
     'begins with a byte order mark': '\uFEFF{}',
     'is not UTF-8': Buffer.from([0x7b, 0x22, 0xff, 0xfe, 0x22, 0x3a, 0x31, 0x7d]),
     'sets a prototype': '{"__proto__":{"role":"admin"}}',
@@ -37,7 +37,7 @@ describe('a body that can not be read', () => {
   });
 
   it.each(['text/plain', 'application/xml', 'multipart/form-data; boundary=x', 'application/octet-stream'])(
-    'is of a type that is not taken when it is %s',
+    'has an unsupported media type when it is %s',
     async (type) => {
       const answer = await post(JSON.stringify(valid), type);
 
@@ -45,7 +45,7 @@ describe('a body that can not be read', () => {
     },
   );
 
-  it('is refused beyond 100 KiB, and taken apart below', async () => {
+  it('is rejected above 100 KiB, and parsed below', async () => {
     const filled = (size: number) => JSON.stringify({ x: 'x'.repeat(size - '{"x":""}'.length) });
 
     const [below, beyond] = await Promise.all([post(filled(102_400)), post(filled(102_401))]);
@@ -66,7 +66,7 @@ describe('a body that can not be read', () => {
     expect(answer).toMatchObject({ status: 422, body: { code: 'VALIDATION_FAILED' } });
   });
 
-  it('is taken as JSON when it is a merge patch', async () => {
+  it('is parsed as JSON when it is a merge patch', async () => {
     const answer = await admin
       .patch('/v1/users/me', { displayName: 'Merged' })
       .set('content-type', 'application/merge-patch+json');
@@ -85,7 +85,7 @@ describe('an email', () => {
 });
 
 describe('a field', () => {
-  it('that is missing is named, and so is every other fault of the body', async () => {
+  it('that is missing is reported, together with every other error of the body', async () => {
     const answer = await post({ email: 'no address', extra: 1, displayName: 'x'.repeat(101) });
 
     expect(answer).toMatchObject({ status: 422, body: { code: 'VALIDATION_FAILED' } });
@@ -133,7 +133,7 @@ describe('a field', () => {
     expect(faultsOf(answer)).toContain(`${field}: ${code}`);
   });
 
-  it('comes back as it was sent, however it may look to a browser', async () => {
+  it('is returned unchanged, also if it contains HTML', async () => {
     const displayName = `<script>alert("x")</script> & 'Ünïcödé' 👩‍👩‍👧`;
 
     const answer = await admin.patch('/v1/users/me', { displayName });
@@ -158,7 +158,7 @@ describe('a query', () => {
   });
 
   it.each(['limit=1&limit=2', 'status=active&status=suspended', 'cursor=a&cursor=b', 'email=a&email=b'])(
-    'with a parameter given twice is refused: %s',
+    'with a duplicate parameter is rejected: %s',
     async (query) => {
       const answer = await admin.get(`/v1/users?${query}`);
 
@@ -193,7 +193,7 @@ interface Answer {
 const faultsOf = ({ body }: Answer): string[] =>
   body.details.map(({ path, code }) => `${path}: ${code}`).toSorted();
 
-/** Strings and bytes go out as they are. */
+/** Strings and bytes are sent unchanged. */
 function post(body: object | string | undefined, type = 'application/json') {
   const request = app.http().post('/v1/auth/register').set('content-type', type);
   if (body === undefined) return request;

@@ -33,7 +33,7 @@ afterAll(async () => {
   await receiver.stop();
 });
 
-/** Whether the job found that it had to wait. */
+/** Whether the job has been rescheduled. */
 async function wasPutOff(jobId: string): Promise<boolean> {
   const [job] = await app.db.query(
     `SELECT started_at IS NOT NULL AND status = 'queued' AS "wasPutOff" FROM jobs WHERE id = $1`,
@@ -42,7 +42,7 @@ async function wasPutOff(jobId: string): Promise<boolean> {
   return job.wasPutOff;
 }
 
-/** An endpoint of a new user, whose receiver fails until it is told otherwise. */
+/** An endpoint of a new user, whose receiver fails until the test changes its response. */
 async function failingEndpoint(): Promise<{ endpoint: TestEndpoint; path: string }> {
   owner = await signedIn(app);
   const path = `/${randomUUID()}`;
@@ -51,7 +51,7 @@ async function failingEndpoint(): Promise<{ endpoint: TestEndpoint; path: string
 }
 
 describe('GET /v1/webhook-endpoints/{id}/deliveries', () => {
-  it('lists what was sent, by status and by page', async () => {
+  it('lists deliveries by status and page', async () => {
     const { endpoint, path } = await failingEndpoint();
     receiver.answer(path, 204);
     await createDeliveries(app, endpoint, { status: 'delivered', count: 2 });
@@ -72,7 +72,7 @@ describe('GET /v1/webhook-endpoints/{id}/deliveries', () => {
 });
 
 describe('GET /v1/webhook-deliveries/{id}/attempts', () => {
-  it('tells of each attempt, with the beginning of what the receiver said', async () => {
+  it('lists each attempt with the start of the receiver’s response', async () => {
     const { endpoint, path } = await failingEndpoint();
     receiver.behave(path, (_, response) => void response.writeHead(500).end('x'.repeat(5_000)));
     await rename(owner);
@@ -90,7 +90,7 @@ describe('GET /v1/webhook-deliveries/{id}/attempts', () => {
     ]);
   });
 
-  it('is the owner’s alone', async () => {
+  it('is available to the owner only', async () => {
     const { endpoint } = await failingEndpoint();
     await rename(owner);
     const { id } = await untilDelivery(app, endpoint, ({ attempts }) => attempts === 1);
@@ -113,7 +113,7 @@ describe('POST /v1/webhook-endpoints/{id}/redeliver', () => {
     to: new Date(Date.now() + HOUR_MS).toISOString(),
   });
 
-  it('sends again what has failed in that time, each under its id', async () => {
+  it('repeats failed deliveries of that period, each under its id', async () => {
     const { endpoint, path } = await failingEndpoint();
     receiver.answer(path, 204);
     await createDeliveries(app, endpoint, { createdAt: new Date(Date.now() - 2 * HOUR_MS) });
@@ -128,7 +128,7 @@ describe('POST /v1/webhook-endpoints/{id}/redeliver', () => {
     expect(ids.toSorted()).toEqual(failed.toSorted());
   });
 
-  it('sends again what was delivered, where that is asked for', async () => {
+  it('repeats successful deliveries on request', async () => {
     const { endpoint, path } = await failingEndpoint();
     receiver.answer(path, 204);
     const [id] = await createDeliveries(app, endpoint, { status: 'delivered' });
@@ -139,7 +139,7 @@ describe('POST /v1/webhook-endpoints/{id}/redeliver', () => {
     expect((await receiver.next(path)).headers['webhook-id']).toBe(id);
   });
 
-  it('sends all or none: more than 500 are too many', async () => {
+  it('sends all or none: more than 500 are rejected', async () => {
     const { endpoint } = await failingEndpoint();
     await createDeliveries(app, endpoint, { count: 501 });
 
@@ -149,7 +149,7 @@ describe('POST /v1/webhook-endpoints/{id}/redeliver', () => {
     expect((await deliveriesOf(app, endpoint)).filter(({ status: found }) => found !== 'failed')).toEqual([]);
   });
 
-  it('sends nothing to an endpoint that is switched off, and nothing for no time', async () => {
+  it('sends nothing to a disabled endpoint, or for an empty period', async () => {
     const { endpoint } = await failingEndpoint();
     await owner.patch(`/v1/webhook-endpoints/${endpoint.id}`, { enabled: false });
 
@@ -160,7 +160,7 @@ describe('POST /v1/webhook-endpoints/{id}/redeliver', () => {
 });
 
 describe('a delivery', () => {
-  it('that is asked for again while it is on its way is not sent beside itself', async () => {
+  it('that is repeated while it is in flight is not sent twice in parallel', async () => {
     const { endpoint, path } = await failingEndpoint();
     receiver.behave(path, () => undefined);
     await rename(owner);
@@ -179,7 +179,7 @@ describe('a delivery', () => {
     expect(receiver.at(path)).toHaveLength(1);
   });
 
-  it('that ends at an old address says nothing about the new one', async () => {
+  it('that ends at an old URL does not change the state of the new one', async () => {
     const { endpoint, path } = await failingEndpoint();
     const released = Promise.withResolvers<void>();
     receiver.behave(path, (_, response) => void released.promise.then(() => response.writeHead(410).end()));
@@ -194,7 +194,7 @@ describe('a delivery', () => {
     expect(await endpointRow(app, endpoint.id)).toMatchObject({ enabled: true, failingSince: null });
   });
 
-  it('tells who is no administrator any more of themselves', async () => {
+  it('sends former administrators only their own events', async () => {
     const admin = await signedIn(app, { role: 'admin' });
     const path = `/${randomUUID()}`;
     await createEndpoint(admin, receiver.url(path), { scope: 'all' });
@@ -205,7 +205,7 @@ describe('a delivery', () => {
     expect(JSON.parse((await receiver.next(path)).body).data.id).toBe(admin.user.id);
   });
 
-  it('has failed when an administrator cancels the job that should bring it', async () => {
+  it('has failed when an administrator cancels its job', async () => {
     const admin = await signedIn(app, { role: 'admin' });
     const { endpoint } = await failingEndpoint();
     await rename(owner);
@@ -220,7 +220,7 @@ describe('a delivery', () => {
     expect(delivery!.lastError).toContain('cancelled');
   });
 
-  it('has failed when its job was cancelled too late for the last attempt to hear of it', async () => {
+  it('has failed when its job was cancelled during the last attempt', async () => {
     const { endpoint, path } = await failingEndpoint();
     receiver.behave(path, (_, response) => {
       const cancelled = app.db.query(
@@ -237,7 +237,7 @@ describe('a delivery', () => {
     expect(delivery).toMatchObject({ attempts: 1, nextAttemptAt: null });
   });
 
-  it('is kept no longer than others when its job has vanished', async () => {
+  it('is purged like others when its job has disappeared', async () => {
     const { endpoint } = await failingEndpoint();
     const createdAt = new Date(Date.now() - 31 * 24 * HOUR_MS);
     await createDeliveries(app, endpoint, { status: 'pending', createdAt });
@@ -247,7 +247,7 @@ describe('a delivery', () => {
     expect(await deliveriesOf(app, endpoint)).toEqual([]);
   });
 
-  it('has failed when the job that should bring it is given up', async () => {
+  it('has failed when its job fails permanently', async () => {
     const { endpoint } = await failingEndpoint();
     await rename(owner);
     const delivery = await untilDelivery(app, endpoint, ({ attempts }) => attempts === 1);

@@ -33,10 +33,10 @@ describe.each(backends)('webhook deliveries on %s', (backend) => {
     await receiver.stop();
   });
 
-  /** An address that no other test sends to. */
+  /** A path that no other test uses. */
   const newPath = () => `/${randomUUID()}`;
 
-  it('bring the event, signed, with the correlation id of its cause', async () => {
+  it('send the signed event with the correlation id of its cause', async () => {
     const owner = await signedIn(app);
     const path = newPath();
     const { id, secret } = await createEndpoint(owner, receiver.url(path));
@@ -68,7 +68,7 @@ describe.each(backends)('webhook deliveries on %s', (backend) => {
     });
   });
 
-  it('are refused by a receiver as soon as one byte differs', async () => {
+  it('are rejected by a receiver if one byte differs', async () => {
     const owner = await signedIn(app);
     const path = newPath();
     const { secret } = await createEndpoint(owner, receiver.url(path));
@@ -80,7 +80,7 @@ describe.each(backends)('webhook deliveries on %s', (backend) => {
     expect(isAuthentic(event, `whsec_${Buffer.alloc(32).toString('base64')}`)).toBe(false);
   });
 
-  it('are none for a change that was rolled back', async () => {
+  it('are not created when a change rolls back', async () => {
     const owner = await signedIn(app);
     const endpoint = await createEndpoint(owner, receiver.url(newPath()));
 
@@ -90,7 +90,7 @@ describe.each(backends)('webhook deliveries on %s', (backend) => {
     expect(await deliveriesOf(app, endpoint)).toEqual([]);
   });
 
-  it('are repeated under the same id with a fresh timestamp and body unchanged', async () => {
+  it('are repeated with the same id and body and a new timestamp', async () => {
     const owner = await signedIn(app);
     const path = newPath();
     receiver.answer(path, 500);
@@ -113,7 +113,7 @@ describe.each(backends)('webhook deliveries on %s', (backend) => {
     expect((await endpointRow(app, endpoint.id)).failingSince).toBeNull();
   });
 
-  it('are tried ten times, at the times of the schedule, and then have failed', async () => {
+  it('fail after ten attempts at the scheduled times', async () => {
     const owner = await signedIn(app);
     const path = newPath();
     receiver.answer(path, 500);
@@ -131,13 +131,13 @@ describe.each(backends)('webhook deliveries on %s', (backend) => {
     expect(delivery).toMatchObject({ status: 'failed', nextAttemptAt: null, lastError: expect.any(String) });
     const schedule = [5, 300, 1_800, 7_200, 18_000, 36_000, 50_400, 72_000, 86_400];
     for (const [index, seconds] of schedule.entries()) {
-      // A second or two go by between the attempt and the look at it.
+      // One or two seconds pass between the attempt and the check.
       expect(pauses[index]).toBeGreaterThan(seconds * 0.8 - 3);
       expect(pauses[index]).toBeLessThanOrEqual(seconds * 1.2);
     }
   });
 
-  it('start anew when they are asked for again, under the same id', async () => {
+  it('restart under the same id when they are requested again', async () => {
     const owner = await signedIn(app);
     const path = newPath();
     const endpoint = await createEndpoint(owner, receiver.url(path));

@@ -34,7 +34,7 @@ afterAll(async () => {
 });
 
 describe('POST /v1/webhook-endpoints', () => {
-  it('tells the secret this once, and keeps it encrypted', async () => {
+  it('returns the secret only once, and stores it encrypted', async () => {
     const fields = { url: URL_TAKEN, eventTypes: ['user.updated', 'user.updated', 'job.failed'] };
 
     const { status, headers, body } = await owner.post('/v1/webhook-endpoints', fields);
@@ -71,7 +71,7 @@ describe('POST /v1/webhook-endpoints', () => {
     }
   });
 
-  it('refuses events that there are none of, and events of others for who is no administrator', async () => {
+  it('rejects unknown events, and admin events for users who are not administrators', async () => {
     const unknown = await owner.post('/v1/webhook-endpoints', {
       url: URL_TAKEN,
       eventTypes: ['user.exploded'],
@@ -86,7 +86,7 @@ describe('POST /v1/webhook-endpoints', () => {
     expect([all.status, all.body.code]).toEqual([403, 'FORBIDDEN']);
   });
 
-  it('gives twenty of thirty that are asked for at once', async () => {
+  it('creates twenty of thirty that are requested in parallel', async () => {
     const greedy = await signedIn(app);
 
     const answers = await Promise.all(
@@ -100,7 +100,7 @@ describe('POST /v1/webhook-endpoints', () => {
 });
 
 describe('/v1/webhook-endpoints/{id}', () => {
-  it('is its owner’s alone', async () => {
+  it('is available to its owner only', async () => {
     const endpoint = await createEndpoint(owner, receiver.url(newPath()));
     const stranger = await signedIn(app, { role: 'admin' });
     const { body } = await owner.post(at(endpoint, '/ping'));
@@ -119,7 +119,7 @@ describe('/v1/webhook-endpoints/{id}', () => {
     expect((await owner.get(at(endpoint))).body.data.enabled).toBe(true);
   });
 
-  it('changes only the version that was seen', async () => {
+  it('changes only the version that was read', async () => {
     const endpoint = await createEndpoint(owner, URL_TAKEN);
     const { headers } = await owner.get(at(endpoint));
 
@@ -175,7 +175,7 @@ describe('/v1/webhook-endpoints/{id}', () => {
 });
 
 describe('a webhook endpoint', () => {
-  it('hears of the jobs of its owner, and of nobody else’s', async () => {
+  it('receives events about jobs of its owner only', async () => {
     const path = newPath();
     await createEndpoint(owner, receiver.url(path), { eventTypes: ['job.completed', 'job.failed'] });
     const stranger = await signedIn(app);
@@ -192,7 +192,7 @@ describe('a webhook endpoint', () => {
     expect(receiver.at(path)).toHaveLength(1);
   });
 
-  it('of an administrator hears of everybody, while they are one', async () => {
+  it('of an administrator receives events of all users, while the role lasts', async () => {
     const path = newPath();
     const admin = await signedIn(app, { role: 'admin' });
     await createEndpoint(admin, receiver.url(path), { eventTypes: ['user.updated'], scope: 'all' });
@@ -212,7 +212,7 @@ describe('a webhook endpoint', () => {
     ]);
   });
 
-  it('is switched off at once by a 410, and its owner is told', async () => {
+  it('is disabled at once by a 410, and its owner is notified', async () => {
     const path = newPath();
     receiver.answer(path, 410);
     const person = await signedIn(app);
@@ -233,7 +233,7 @@ describe('a webhook endpoint', () => {
     expect((await person.post(at(endpoint, '/ping'))).status).toBe(409);
   });
 
-  it('is switched off when it has failed for five days, and given as long again by its owner', async () => {
+  it('is disabled after five days of failures, and gets five more when its owner enables it', async () => {
     const path = newPath();
     receiver.answer(path, 500);
     const person = await signedIn(app);
@@ -255,7 +255,7 @@ describe('a webhook endpoint', () => {
     });
   });
 
-  it('has failed for as long as before when a change changes nothing', async () => {
+  it('keeps its failure time when an update changes nothing', async () => {
     const endpoint = await createEndpoint(owner, URL_TAKEN);
     await app.db.query(`UPDATE webhook_endpoints SET failing_since = now() WHERE id = $1`, [endpoint.id]);
 
@@ -268,7 +268,7 @@ describe('a webhook endpoint', () => {
     expect(moved).toMatchObject({ failingSince: null });
   });
 
-  it('that asks for more time is given it', async () => {
+  it('can delay the next attempt with Retry-After', async () => {
     const path = newPath();
     receiver.answer(path, 503, { 'retry-after': '1200' });
     const endpoint = await createEndpoint(owner, receiver.url(path));
@@ -279,7 +279,7 @@ describe('a webhook endpoint', () => {
     expect(nextAttemptAt!.getTime() - Date.now()).toBeGreaterThan(1_190_000 - 5_000);
   });
 
-  it('of a suspended owner is sent nothing more', async () => {
+  it('of a suspended owner receives no events', async () => {
     const path = newPath();
     receiver.answer(path, 500);
     const person = await signedIn(app);

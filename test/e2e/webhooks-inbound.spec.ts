@@ -67,7 +67,7 @@ describe.each(backends)('POST /v1/webhooks/{source} on %s', (backend) => {
       .send(body);
   };
 
-  it('keeps what GitHub has signed and acts upon it', async () => {
+  it('stores and processes an event signed by GitHub', async () => {
     const id = randomUUID();
 
     const answer = await fromGithub('{"zen": "Keep it logically awesome."}', { id });
@@ -81,7 +81,7 @@ describe.each(backends)('POST /v1/webhooks/{source} on %s', (backend) => {
     });
   });
 
-  it('takes the signature over the bytes, not over what they mean', async () => {
+  it('verifies the signature of the raw bytes, not of the parsed JSON', async () => {
     const body = '{ "type" : "ping",  "data": {"n": 1.0} }';
     const id = randomUUID();
 
@@ -92,7 +92,7 @@ describe.each(backends)('POST /v1/webhooks/{source} on %s', (backend) => {
     expect((await stored(app, id))[0]!.payload).toBe(body);
   });
 
-  it('keeps one of fifty that come at once, and acts upon it once', async () => {
+  it('stores and processes one of fifty identical parallel events', async () => {
     const id = randomUUID();
 
     const answers = await Promise.all(times(50, () => fromStandard('{"type":"ping"}', { id })));
@@ -108,7 +108,7 @@ describe.each(backends)('POST /v1/webhooks/{source} on %s', (backend) => {
     expect(jobs).toHaveLength(1);
   });
 
-  it('refuses a bad, missing, old or early signature, without a challenge, and keeps nothing', async () => {
+  it('rejects a wrong, missing, old or early signature, and stores nothing', async () => {
     const before = await app.db.getRepository(InboundWebhook).count();
 
     const answers = [
@@ -117,7 +117,7 @@ describe.each(backends)('POST /v1/webhooks/{source} on %s', (backend) => {
       await fromGithub('not json', { signature: githubSignature('other') }),
       await fromStandard('{}', { secret: `whsec_${Buffer.alloc(32, 9).toString('base64')}` }),
       await fromStandard('{}', { secondsAgo: 301 }),
-      // Whole seconds are signed, and some go by until it is looked at.
+      // Signed times are whole seconds, and some time passes before the check.
       await fromStandard('{}', { secondsAgo: -302 }),
       await app.http().post('/v1/webhooks/standard').send({ type: 'ping' }),
       await app.http().post('/v1/webhooks/github'),
@@ -130,7 +130,7 @@ describe.each(backends)('POST /v1/webhooks/{source} on %s', (backend) => {
     expect(await app.db.getRepository(InboundWebhook).count()).toBe(before);
   });
 
-  it('takes either secret while one follows the other', async () => {
+  it('accepts both secrets during a rotation', async () => {
     const answers = await Promise.all(
       STANDARD_SECRETS.map((secret) => fromStandard('{"type":"ping"}', { secret, secondsAgo: 290 })),
     );
@@ -138,7 +138,7 @@ describe.each(backends)('POST /v1/webhooks/{source} on %s', (backend) => {
     expect(answers.map(({ status }) => status)).toEqual([202, 202]);
   });
 
-  it('keeps and passes over what it does not know, and keeps apart what is signed but no event', async () => {
+  it('stores and ignores unknown events, and marks signed but invalid ones', async () => {
     const [unknown, broken, nameless] = [randomUUID(), randomUUID(), randomUUID()];
     const logs = captureLogs(app.workers[0]!);
 
@@ -165,7 +165,7 @@ describe.each(backends)('POST /v1/webhooks/{source} on %s', (backend) => {
     ]);
   });
 
-  it('takes five MiB and no more', async () => {
+  it('accepts at most five MiB', async () => {
     const mebibyte = 1_024 * 1_024;
     const large = JSON.stringify({ type: 'ping', filler: 'x'.repeat(5 * mebibyte - 100) });
 
@@ -181,7 +181,7 @@ describe.each(backends)('POST /v1/webhooks/{source} on %s', (backend) => {
     ).toBe(413);
   });
 
-  it('knows nothing of a source that is not configured', async () => {
+  it('responds 404 for a source that is not configured', async () => {
     for (const source of ['apple', 'gitlab', '__proto__']) {
       expect((await app.http().post(`/v1/webhooks/${source}`).send({})).status).toBe(404);
     }
@@ -223,7 +223,7 @@ describe('POST /v1/webhooks/apple', () => {
     events: JSON.stringify({ type, sub, event_time: at }),
   });
 
-  it('unlinks and signs out whoever withdrew their consent', async () => {
+  it('unlinks and signs out a user who withdraws consent', async () => {
     const { owner, sub } = await withApple();
 
     const { status } = await tell('consent-revoked', sub);
@@ -234,7 +234,7 @@ describe('POST /v1/webhooks/apple', () => {
     expect((await app.mailbox.next(owner.user.email)).subject).toContain('unlinked');
   });
 
-  it('deletes the account of whoever deleted theirs at Apple', async () => {
+  it('deletes the account of a user who deletes their Apple account', async () => {
     const { owner, sub } = await withApple();
 
     await tell('account-delete', sub);
@@ -245,7 +245,7 @@ describe('POST /v1/webhooks/apple', () => {
     expect(user.email).not.toBe(owner.user.email);
   });
 
-  it('sends no mail to an address that is muted, whichever way round the news come', async () => {
+  it('sends no mail to a muted email, whatever the order of the events', async () => {
     const { owner, sub } = await withApple();
     const now = Date.now();
 
@@ -265,7 +265,7 @@ describe('POST /v1/webhooks/apple', () => {
     expect(await app.mailbox.to(owner.user.email)).toEqual([]);
   });
 
-  it('refuses what is far larger than a notice before it looks inside', async () => {
+  it('rejects a body much larger than an event before parsing it', async () => {
     const { sub } = await withApple();
     const payload = await providers.signAppleEvent({ type: 'consent-revoked', sub }, { jti: randomUUID() });
 
@@ -278,7 +278,7 @@ describe('POST /v1/webhooks/apple', () => {
     expect(await app.db.getRepository(Identity).existsBy({ subject: sub })).toBe(true);
   });
 
-  it('refuses what is for another app, too old, or signed by nobody that Apple knows', async () => {
+  it('rejects an event for another app, an old one, and one with an unknown key', async () => {
     const { sub } = await withApple();
     const minutesAgo = Math.floor(Date.now() / 1_000) - 400;
 

@@ -11,13 +11,13 @@ import { times } from '../support/until.ts';
 
 const EVENTS = 100;
 const HEALTHY = 9;
-/** What the busiest of machines adds to what is being compared. */
+/** Tolerance for busy machines. */
 const SLACK_MS = 5_000;
 const ENDPOINTS_MAX = 20;
-/** Generous: without limits for one owner it was two minutes. */
+/** Generous: without limits per owner it took two minutes. */
 const STRANGERS_PATIENCE_MS = 20_000;
 
-/** The places are counted in our own tables, so any queue will do. */
+/** The slots are in our tables, so one queue backend is enough. */
 const backend = backends.at(-1)!;
 
 let app: TestApp;
@@ -33,7 +33,7 @@ afterAll(async () => {
   await receiver.stop();
 });
 
-/** Makes so many events of a user, ten at a time. */
+/** Creates this many events of a user, ten at a time. */
 async function tell({ user }: SignedIn, count: number): Promise<void> {
   const occurrence = { userId: user.id, data: userView(user) as never };
   const events = app.api.get(DomainEvents);
@@ -42,7 +42,7 @@ async function tell({ user }: SignedIn, count: number): Promise<void> {
 }
 
 describe('webhook deliveries', () => {
-  /** A hundred events to each of nine healthy receivers, and to one that hangs: how long they took, in the order of arrival. */
+  /** Sends 100 events to nine healthy receivers and a hanging one. Returns the delays in order of arrival. */
   async function deliver(hanging: string | null): Promise<number[]> {
     const owner = await signedIn(app);
     const paths = times(HEALTHY, (n) => `/${owner.user.id}/${n}`);
@@ -61,7 +61,7 @@ describe('webhook deliveries', () => {
 
   const slowest = (sorted: number[]): number => sorted[Math.floor(sorted.length * 0.99)]!;
 
-  it('take no longer to healthy receivers because another one hangs', async () => {
+  it('to healthy receivers are not delayed by a hanging one', async () => {
     const alone = slowest(await deliver(null));
     const hanging = '/hanging';
     receiver.behave(hanging, () => undefined);
@@ -69,12 +69,12 @@ describe('webhook deliveries', () => {
     const besides = slowest(await deliver(hanging));
 
     expect(besides).toBeLessThan(2 * alone + SLACK_MS);
-    // Five at once, and one at a time once they have failed.
+    // Five in parallel, then one at a time after failures.
     expect(receiver.at(hanging).length).toBeGreaterThanOrEqual(1);
     expect(receiver.at(hanging).length).toBeLessThanOrEqual(12);
   }, 240_000);
 
-  it('of many events are written in few statements', async () => {
+  it('of many events are stored with few statements', async () => {
     const admin = await signedIn(app, { role: 'admin' });
     const fields = { eventTypes: ['user.created'], scope: 'all' };
     const endpoints = await Promise.all(
@@ -100,10 +100,10 @@ describe('webhook deliveries', () => {
     await app.db.query(`UPDATE webhook_endpoints SET enabled = false WHERE user_id = $1`, [admin.user.id]);
   });
 
-  it('take no longer to strangers because somebody has twenty slow receivers', async () => {
+  it('to other users are not delayed by a user with twenty slow receivers', async () => {
     const somebody = await signedIn(app);
     const slow = '/slow';
-    // No failure: it answers just within the limit.
+    // Not a failure: it responds just within the timeout.
     receiver.behave(slow, (_, response) => void setTimeout(() => response.writeHead(200).end(), 9_500));
     for (const _ of times(ENDPOINTS_MAX, () => slow)) await createEndpoint(somebody, receiver.url(slow));
     await tell(somebody, 30);
@@ -121,6 +121,6 @@ describe('webhook deliveries', () => {
   }, 240_000);
 });
 
-/** The most of them that came within as long as an answer takes. */
+/** The largest number of requests within one response time. */
 const mostAtOnce = (events: ReceivedEvent[], ms: number): number =>
   Math.max(...events.map(({ at }) => events.filter((other) => other.at >= at && other.at < at + ms).length));

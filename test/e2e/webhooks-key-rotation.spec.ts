@@ -21,7 +21,7 @@ afterAll(() => app.stop());
 
 const underKeys = (...keys: string[]) => new EncryptionService({ SECRET_KEYS: keys } as unknown as Config);
 
-/** What a worker with these keys does. */
+/** Re-encrypts the secrets, as a worker with these keys does. */
 const renew = (...keys: string[]) =>
   new WebhookSecretsRenewal(app.db, new WebhookSecrets(underKeys(...keys)), underKeys(...keys)).renew();
 
@@ -29,7 +29,7 @@ const secretsOf = async (id: string, ...keys: string[]) =>
   new WebhookSecrets(underKeys(...keys)).liveOf(await endpointRow(app, id));
 
 describe('the secrets of webhook endpoints after a change of SECRET_KEYS', () => {
-  it('are read with the new key alone once a worker has run, the one before as well', async () => {
+  it('need only the new key once a worker has run, including the previous secret', async () => {
     const owner = await signedIn(app);
     const { id, secret: before } = await createEndpoint(owner, URL);
     const rotated = await owner.post(`/v1/webhook-endpoints/${id}/rotate-secret`);
@@ -38,11 +38,11 @@ describe('the secrets of webhook endpoints after a change of SECRET_KEYS', () =>
     await Promise.all(times(3, () => renew(NEW, OLD)));
 
     expect(await secretsOf(id, NEW)).toEqual([rotated.body.data.secret, before]);
-    // Nothing that its owner could have changed.
+    // Fields that the owner can change stay the same.
     expect((await endpointRow(app, id)).version).toBe(version);
   });
 
-  it('move however many they are, and once', async () => {
+  it('are all re-encrypted, once', async () => {
     const owner = await signedIn(app);
     const { id } = await createEndpoint(owner, URL);
     const { secret } = await endpointRow(app, id);
@@ -53,7 +53,7 @@ describe('the secrets of webhook endpoints after a change of SECRET_KEYS', () =>
       [id],
     );
 
-    // Their texts are bound to the endpoint they were copied from, so none but the one can be read.
+    // Ciphertexts are bound to their endpoint, so only the original can be decrypted.
     await renew(NEW, OLD);
     const first = await endpointRow(app, id);
     await renew(NEW, OLD);
@@ -62,7 +62,7 @@ describe('the secrets of webhook endpoints after a change of SECRET_KEYS', () =>
     expect((await endpointRow(app, id)).secret).toBe(first.secret);
   });
 
-  it('stay as they are where no key reads them, and a rotation heals the endpoint', async () => {
+  it('do not change if no key can decrypt them, and a rotation repairs the endpoint', async () => {
     const owner = await signedIn(app);
     const { id } = await createEndpoint(owner, URL);
     await app.db.query(`UPDATE webhook_endpoints SET secret = 'gone.' || secret WHERE id = $1`, [id]);
