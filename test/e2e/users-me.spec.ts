@@ -95,10 +95,10 @@ describe('PATCH /v1/users/me', () => {
 
   it.each([
     ['any version', '*', 200],
-    ['a weak tag, which never matches', 'W/"1"', 412],
+    ['the current tag, weakened by a proxy that compressed the response', 'W/"1"', 200],
     ['an invalid tag', 'one', 412],
     ['a tag that was never issued', '"999999999999"', 412],
-  ])('takes %s as If-Match as it should', async (_name, ifMatch, status) => {
+  ])('handles %s as If-Match', async (_name, ifMatch, status) => {
     const user = await signedIn(app);
 
     const answer = await user.patch('/v1/users/me', { displayName: 'New' }).set('if-match', ifMatch);

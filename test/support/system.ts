@@ -62,7 +62,7 @@ export class System {
         JOB_LEASE_SECONDS: '2',
         SWEEP_SECONDS: '1',
         SHUTDOWN_DRAIN_SECONDS: '0',
-        RATE_LIMIT_FACTOR: '1000',
+        RATE_LIMIT_FACTOR: '100',
         ...settings,
       },
       new pg.Pool({ connectionString: postgres.url }),
