@@ -11,7 +11,7 @@ const standardSecrets = list.pipe(
       z
         .string()
         .refine(
-          (secret) => /^whsec_[A-Za-z0-9+/]+=*$/.test(secret) && bytesOf(secret) >= SECRET_BYTES_MIN,
+          (secret) => /^whsec_[A-Za-z0-9+/]+=*$/.test(secret) && keyOf(secret).length >= SECRET_BYTES_MIN,
           'must be whsec_ and at least 16 bytes in base64',
         ),
     )
@@ -25,22 +25,40 @@ const hostAndPort = z
 
 export const webhookSettings = {
   WEBHOOK_ALLOW_PRIVATE: optional(list.pipe(z.array(hostAndPort))).describe(
-    'Comma list of exact host:port that outgoing webhooks may reach although they are private, by http too. Refused in production.',
+    'Comma list of private host:port pairs that outgoing webhooks may call, over http too. Not allowed in production.',
   ),
   GITHUB_WEBHOOK_SECRET: optional(secrets).describe(
-    'Secret of the webhook on GitHub; a comma list while it changes. Empty: /v1/webhooks/github is 404.',
+    'Secret of the webhook on GitHub; a comma list during a rotation. Empty: /v1/webhooks/github is 404.',
   ),
   STANDARD_WEBHOOK_SECRET: optional(standardSecrets).describe(
-    'Secret (whsec_…) of a sender of Standard Webhooks; a comma list while it changes. Empty: /v1/webhooks/standard is 404.',
+    'Secret (whsec_…) of a Standard Webhooks sender; a comma list during a rotation. Empty: /v1/webhooks/standard is 404.',
   ),
 };
 
-export function webhookFaults(settings: {
+interface WebhookSettings {
   NODE_ENV: string;
   WEBHOOK_ALLOW_PRIVATE?: string[] | undefined;
-}): string[] {
-  const isOpen = settings.NODE_ENV === 'production' && (settings.WEBHOOK_ALLOW_PRIVATE ?? []).length > 0;
-  return isOpen ? ['WEBHOOK_ALLOW_PRIVATE: is for development only'] : [];
+  GITHUB_WEBHOOK_SECRET?: string[] | undefined;
+  STANDARD_WEBHOOK_SECRET?: string[] | undefined;
 }
 
-const bytesOf = (secret: string): number => Buffer.from(secret.slice('whsec_'.length), 'base64').length;
+export function webhookFaults(settings: WebhookSettings): string[] {
+  if (settings.NODE_ENV !== 'production') return [];
+  const { WEBHOOK_ALLOW_PRIVATE = [], GITHUB_WEBHOOK_SECRET = [], STANDARD_WEBHOOK_SECRET = [] } = settings;
+  return [
+    ...(WEBHOOK_ALLOW_PRIVATE.length > 0 ? ['WEBHOOK_ALLOW_PRIVATE: is for development only'] : []),
+    ...(GITHUB_WEBHOOK_SECRET.some(isWeak) ? [`GITHUB_WEBHOOK_SECRET: ${TOO_WEAK}`] : []),
+    ...(STANDARD_WEBHOOK_SECRET.some(isWeakStandard) ? [`STANDARD_WEBHOOK_SECRET: ${TOO_WEAK}`] : []),
+  ];
+}
+
+/** Almost every random secret of 16 characters or bytes has at least this many different ones. */
+const DISTINCT_MIN = 5;
+const TOO_WEAK = 'is too easy to guess; use at least 16 random bytes';
+
+const isWeak = (secret: string): boolean => new Set(secret).size < DISTINCT_MIN;
+
+const isWeakStandard = (secret: string): boolean =>
+  isWeak(secret.slice('whsec_'.length)) || new Set(keyOf(secret)).size < DISTINCT_MIN;
+
+const keyOf = (secret: string): Buffer => Buffer.from(secret.slice('whsec_'.length), 'base64');
