@@ -13,7 +13,7 @@ describe('untilAborted', () => {
     await expect(waiting).rejects.toThrow('enough');
   });
 
-  it('does not wait at all where the signal was given before', async () => {
+  it('does not wait if the signal is already aborted', async () => {
     await expect(untilAborted(forever(), AbortSignal.abort(new Error('too late')))).rejects.toThrow(
       'too late',
     );

@@ -66,7 +66,7 @@ describe('a path in another spelling', () => {
   const closed = operations.filter(({ operationId }) => matrix[operationId]?.expected.nobody === 401);
 
   it.each(closed.map((operation) => [operation.operationId, operation] as const))(
-    'gives no access to other users: %s',
+    'gives no access to other users and anonymous callers: %s',
     async (_id, operation) => {
       const { of, expected } = matrix[operation.operationId]!;
       const address = addressOf(operation, of && (await make(of, app, someone.owner)));

@@ -6,18 +6,18 @@ import type { TestApp } from '../support/app.ts';
 import { login, type SignedIn, signedIn } from '../support/client.ts';
 import { decodeJwt } from 'jose';
 
-/** Who calls. What the path names, where it names anything, is the owner’s. */
+/** The callers. A resource in the path belongs to the owner. */
 export const callers = ['nobody', 'stranger', 'owner', 'admin'] as const;
 export type Caller = (typeof callers)[number];
 
 export interface Rule {
   expected: Record<Caller, number>;
-  /** Something of the owner, made anew for each call: what the `{id}` of the path is. */
+  /** A resource of the owner for the `{id}` of the path, created for each call. */
   of?: Thing;
-  /** A body that is in order, but for secrets that nobody has. */
+  /** A valid body, except for secrets that no caller has. */
   body?: object;
   headers?: Record<string, string>;
-  /** The answer is a stream: its status is all there is to wait for. */
+  /** The response is a stream without an end, so only its status is checked. */
   isEndless?: boolean;
 }
 
@@ -59,7 +59,7 @@ export const make = (thing: Thing, app: TestApp, owner: SignedIn): Promise<strin
 const jobOf = async (app: TestApp, { user }: SignedIn, status: 'queued' | 'failed' | 'completed') =>
   (await createJob(app, { userId: user.id, status, type: 'of-no-handler' })).id;
 
-/** Of nobody, a stranger, the owner and an administrator. */
+/** Response statuses in the order of `callers`. */
 type Statuses = [nobody: number, stranger: number, owner: number, admin: number];
 
 const rule = ([nobody, stranger, owner, admin]: Statuses, more: Partial<Rule> = {}): Rule => ({
@@ -71,7 +71,7 @@ const token = 'x'.repeat(43);
 const email = 'nobody@example.com';
 const returnTo = 'http://localhost:3000/';
 
-/** What each caller is answered, by operation: who adds one to the API says here who it is for. */
+/** Expected response status per operation and caller. Each new operation needs a row. */
 export const matrix: Record<string, Rule> = {
   //                                        nobody stranger owner admin
   getApiInfo: /*                   */ rule([200, 200, 200, 200]),
@@ -106,7 +106,7 @@ export const matrix: Record<string, Rule> = {
   confirmEmailChange: /*           */ rule([400, 400, 400, 400], { body: { token } }),
 
   listProviders: /*                */ rule([200, 200, 200, 200]),
-  // No provider is configured here, and one that is not is absent.
+  // No provider is configured here, and an unconfigured provider is not found.
   startProviderSignIn: /*          */ rule([404, 404, 404, 404]),
   startProviderLink: /*            */ rule([401, 404, 404, 404], { body: { returnTo } }),
   handleProviderCallback: /*       */ rule([404, 404, 404, 404]),
@@ -136,7 +136,7 @@ export const matrix: Record<string, Rule> = {
   retryJob: /*                     */ rule([401, 404, 202, 202], { of: 'failed job' }),
   retryFailedJobs: /*              */ rule([401, 403, 403, 202], { body: { type: 'user-export' } }),
   downloadJobResult: /*            */ rule([401, 404, 200, 200], { of: 'finished export' }),
-  // Of one that has ended, since the answer ends with it.
+  // A failed job, because the stream ends when the job has ended.
   watchJob: /*                     */ rule([401, 404, 200, 200], { of: 'failed job' }),
 
   openDashboardSession: /*         */ rule([401, 403, 403, 204]),
@@ -166,7 +166,7 @@ export const matrix: Record<string, Rule> = {
     body: { from: '2026-01-01T00:00:00Z', to: '2026-01-02T00:00:00Z' },
   }),
   redeliverWebhookDelivery: rule([401, 404, 202, 404], { of: 'webhook delivery' }),
-  // No source is configured here, and a signature is asked for before anything else.
+  // No source is configured here, so each source is not found.
   receiveWebhook: /*               */ rule([404, 404, 404, 404]),
 
   streamNotifications: /*          */ rule([401, 200, 200, 200], { isEndless: true }),

@@ -16,7 +16,7 @@ beforeEach(() => {
 afterEach(() => rmSync(folder, { recursive: true }));
 
 describe('the key ring', () => {
-  it('reads keys from a folder, each in the state of its name', () => {
+  it('reads keys from a folder, with the state from the file name', () => {
     put('active-a.pem', good);
     put('retiring-b.pem', rsa(2048));
     put('next-c.pem', rsa(2048));
@@ -29,14 +29,14 @@ describe('the key ring', () => {
     expect(ring.find('unknown')).toBeUndefined();
   });
 
-  it('reads them from a setting where there are no files', () => {
+  it('reads keys from a setting without files', () => {
     const ring = new KeyRing(config({ JWT_KEYS: JSON.stringify({ 'active-a.pem': pem(good) }) }));
 
     expect(ring.jwks()).toHaveLength(1);
     expect(readdirSync(folder)).toEqual([]);
   });
 
-  it('leaves other files in the folder alone', () => {
+  it('ignores other files in the folder', () => {
     put('active-a.pem', good);
     writeFileSync(join(folder, 'README.md'), 'not a key');
 
@@ -76,7 +76,7 @@ describe('the key ring', () => {
       /is not an RSA key/,
     ],
     ['a public key', () => put('active-a.pem', createPublicKey(good)), /holds no private key/],
-    ['what is no key', () => write('active-a.pem', 'nonsense'), /holds no private key/],
+    ['a file without a key', () => write('active-a.pem', 'nonsense'), /holds no private key/],
     ['a key that everyone can read', () => put('active-a.pem', good, 0o644), /can be read by everyone/],
     [
       'two active keys',
@@ -84,13 +84,13 @@ describe('the key ring', () => {
       /exactly one active key, has 2/,
     ],
     ['no active key', () => put('retiring-a.pem', good), /exactly one active key, has 0/],
-  ])('refuses %s', (_name, prepare, fault) => {
+  ])('rejects %s', (_name, prepare, fault) => {
     prepare();
 
     expect(() => loadKeys(config())).toThrow(fault);
   });
 
-  it('tells every fault at once, and shows no part of a key', () => {
+  it('reports all errors together and shows no part of a key', () => {
     put('active-a.pem', rsa(1024));
     put('retiring-b.pem', createPublicKey(good));
     put('next-c.pem', good, 0o644);
@@ -103,16 +103,16 @@ describe('the key ring', () => {
   });
 
   it.each([
-    ['no JSON', '{'],
+    ['invalid JSON', '{'],
     ['no object', '"text"'],
     ['a badly named key', JSON.stringify({ 'key.pem': pem(good) })],
-    ['no text as a key', JSON.stringify({ 'active-a.pem': 1 })],
-    ['no key', JSON.stringify({ 'active-a.pem': 'x' })],
-  ])('refuses a setting that is %s', (_name, JWT_KEYS) => {
+    ['a key that is not a string', JSON.stringify({ 'active-a.pem': 1 })],
+    ['an invalid key', JSON.stringify({ 'active-a.pem': 'x' })],
+  ])('rejects a setting with %s', (_name, JWT_KEYS) => {
     expect(() => loadKeys(config({ JWT_KEYS }))).toThrow(/JWT_KEYS/);
   });
 
-  it('makes a key of 3072 bits for development, once, for this account alone', () => {
+  it('creates a 3072-bit key for development once, readable only by its owner', () => {
     const first = new KeyRing(config());
 
     const second = new KeyRing(config());
@@ -124,7 +124,7 @@ describe('the key ring', () => {
     expect(statSync(join(folder, name)).mode & 0o777).toBe(0o600);
   });
 
-  it('refuses in production the key that was made for development', () => {
+  it('rejects the development key in production', () => {
     loadKeys(config());
     const [name = ''] = readdirSync(folder);
     const asSetting = JSON.stringify({ [name]: readFileSync(join(folder, name), 'utf8') });
@@ -133,7 +133,7 @@ describe('the key ring', () => {
     expect(() => loadKeys(config({ ...PRODUCTION, JWT_KEYS: asSetting }))).toThrow(/is a development key/);
   });
 
-  it('makes no key in production', () => {
+  it('creates no key in production', () => {
     expect(() => loadKeys(config(PRODUCTION))).toThrow(/exactly one active key, has 0/);
     expect(readdirSync(folder)).toEqual([]);
   });

@@ -8,7 +8,7 @@ Logger.overrideLogger(false);
 
 const READ_AT = '2026-01-01 12:00:00+00';
 
-/** Answers each poll with the next reply; an error stands for a lost connection. */
+/** Returns the next reply to each poll. An error simulates a lost connection. */
 function databaseWith(replies: (string[] | Error)[]) {
   const parameters: unknown[][] = [];
   const query = async (_sql: string, values: unknown[]) => {
@@ -43,7 +43,7 @@ describe('the list of revoked sessions', () => {
     jest.useRealTimers();
   });
 
-  it('is stale once Postgres has not answered for 30 s, and current again after the next poll', async () => {
+  it('is stale once Postgres has not responded for 30 s, and current again after the next poll', async () => {
     jest.useFakeTimers();
     const lost = new Error('Connection terminated');
     const replies = [[], lost];

@@ -26,7 +26,7 @@ const production: Record<string, string> = {
 };
 
 describe('the settings', () => {
-  it('need no more than a database in development', () => {
+  it('need only a database in development', () => {
     const config = load({ NODE_ENV: 'development', DATABASE_URL: 'postgres://localhost/dev' });
 
     expect(config).toMatchObject({
@@ -50,7 +50,7 @@ describe('the settings', () => {
     expect(config.REDIS_URL).toBeUndefined();
   });
 
-  it('derive the addresses from one another', () => {
+  it('derive the URLs from one another', () => {
     const config = load({ ...production, JWT_AUDIENCE: 'api', PUBLIC_URL: 'https://api.example.com/' });
 
     expect(config).toMatchObject({
@@ -60,23 +60,23 @@ describe('the settings', () => {
     });
   });
 
-  it('are closed in production where they are open in development', () => {
+  it('are strict in production where they are open in development', () => {
     expect(load(production)).toMatchObject({ HOST: '0.0.0.0', API_DOCS: false, SHUTDOWN_DRAIN_SECONDS: 5 });
   });
 
-  it('count as those of production when NODE_ENV is left out', () => {
+  it('default to production without NODE_ENV', () => {
     const { NODE_ENV: _, ...rest } = production;
 
     expect(load(rest).NODE_ENV).toBe('production');
   });
 
-  it('mean the same left out and empty', () => {
+  it('have the same meaning when empty and when missing', () => {
     const empty = { PORT: '', REDIS_URL: '', HOST: '', LOG_LEVEL: '', API_DOCS: '', TRUST_PROXY: '' };
 
     expect(load({ ...production, ...empty })).toEqual(load(production));
   });
 
-  it('make a secret for development once, and keep it', () => {
+  it('create a secret for development once and keep it', () => {
     const env = { NODE_ENV: 'development', DATABASE_URL: 'postgres://localhost/dev' };
 
     const [first] = load(env).SECRET_KEYS;
@@ -88,7 +88,7 @@ describe('the settings', () => {
     ]);
   });
 
-  it('can not be changed', () => {
+  it('can’t be changed', () => {
     const config: { PORT: number } = load(production);
 
     expect(() => (config.PORT = 1)).toThrow(TypeError);
@@ -102,8 +102,8 @@ describe('the settings', () => {
   });
 });
 
-describe('faults of the environment', () => {
-  it('are told all at once, those of production and of the keys included', () => {
+describe('invalid settings', () => {
+  it('are all reported together, including production rules and keys', () => {
     const faults = faultsOf({
       NODE_ENV: 'production',
       PORT: '99999',
@@ -127,7 +127,7 @@ describe('faults of the environment', () => {
     expect(new Set(names).size).toBe(names.length);
   });
 
-  it('include those of the keys', () => {
+  it('include errors of the keys', () => {
     const check = () => {
       throw new ConfigError(['JWT_KEYS_DIR: needs exactly one active key, has 0']);
     };
@@ -192,12 +192,12 @@ describe('faults of the environment', () => {
     expect(faults[0]).not.toContain(Buffer.from('hunter2').toString('base64'));
   });
 
-  it('are one for a setting that is required and empty', () => {
+  it('cause one error for an empty required setting', () => {
     expect(faultsOf({ ...production, DATABASE_URL: '' })).toEqual([expect.stringMatching(/^DATABASE_URL: /)]);
   });
 });
 
-/** Development keeps its secret beside the keys. */
+/** In development, the secret is stored next to the keys folder. */
 const load = (env: Record<string, string>, check?: (config: Config) => unknown) =>
   loadConfig(check, { JWT_KEYS_DIR: join(folder, 'keys'), ...env });
 

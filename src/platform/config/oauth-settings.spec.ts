@@ -41,7 +41,7 @@ const apple = {
 };
 
 describe('The settings of a provider', () => {
-  it('may all be left out', () => {
+  it('are optional', () => {
     expect(load({ ...development, GOOGLE_CLIENT_ID: '', APPLE_PRIVATE_KEY: '' })).toMatchObject({
       GOOGLE_ISSUER: 'https://accounts.google.com',
       GITHUB_BASE_URL: 'https://github.com',
@@ -66,7 +66,7 @@ describe('The settings of a provider', () => {
   });
 
   it.each([pem('P-384'), 'not a key', '-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----'])(
-    'need a key that Apple could have made, and do not repeat another one',
+    'need a P-256 key, and do not print an invalid one',
     (key) => {
       const faults = faultsOf({ ...development, ...apple, APPLE_PRIVATE_KEY: key });
 
@@ -74,7 +74,7 @@ describe('The settings of a provider', () => {
     },
   );
 
-  it('take a key whose line breaks are written out', () => {
+  it('accept a key with escaped line breaks', () => {
     const inOneLine = apple.APPLE_PRIVATE_KEY.replaceAll('\n', String.raw`\n`);
 
     expect(load({ ...development, ...apple, APPLE_PRIVATE_KEY: inOneLine }).APPLE_PRIVATE_KEY).toBe(
@@ -82,7 +82,7 @@ describe('The settings of a provider', () => {
     );
   });
 
-  it('lead to https only, in production', () => {
+  it('accept only https URLs in production', () => {
     const plain = 'http://127.0.0.1:4000';
     const env = { GOOGLE_ISSUER: plain, GITHUB_BASE_URL: plain, GITHUB_API_URL: plain, APPLE_ISSUER: plain };
 
@@ -94,13 +94,13 @@ describe('The settings of a provider', () => {
 });
 
 describe('OAUTH_RETURN_TO_ALLOWLIST', () => {
-  it('is our own origin and that of the frontend, in development', () => {
+  it('is the origin of the API and of the frontend in development', () => {
     const config = load({ ...development, FRONTEND_URL: 'http://localhost:5173/app' });
 
     expect(config.OAUTH_RETURN_TO_ALLOWLIST).toEqual(['http://localhost:3000', 'http://localhost:5173']);
   });
 
-  it('must be said in production where there is a provider, and be https', () => {
+  it('is required in production with a provider, and must be https', () => {
     const github = { GITHUB_CLIENT_ID: 'id', GITHUB_CLIENT_SECRET: 'secret' };
     const name = 'OAUTH_RETURN_TO_ALLOWLIST';
 
@@ -112,7 +112,7 @@ describe('OAUTH_RETURN_TO_ALLOWLIST', () => {
     expect(faultsOf({ ...production, ...github, [name]: 'https://www.example.com' })).toEqual([]);
   });
 
-  it('holds origins, not addresses', () => {
+  it('contains origins, not full URLs', () => {
     expect(faultsOf({ ...development, OAUTH_RETURN_TO_ALLOWLIST: 'https://www.example.com/path' })).toEqual([
       'OAUTH_RETURN_TO_ALLOWLIST.0: must be an origin: scheme://host[:port]',
     ]);

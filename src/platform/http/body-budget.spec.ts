@@ -6,7 +6,7 @@ import { AppError } from '../errors/app-error.ts';
 import { BODIES_MAX_BYTES, BODIES_OF_ONE_NETWORK_MAX_BYTES, limitBodyMemory } from './body-budget.ts';
 
 const BODY_BYTES = BODIES_OF_ONE_NETWORK_MAX_BYTES / 4;
-/** All of the body but its end, which is waited for. */
+/** The body without its last bytes, so that the server waits. */
 const ALMOST_ALL = Buffer.alloc(BODY_BYTES - 1, ' ');
 
 let server: FastifyInstance;
@@ -49,7 +49,7 @@ interface Options {
   type?: string;
 }
 
-/** Sends a head, and as much of a body as is given. */
+/** Sends the headers and the given part of the body. */
 function send(
   address: string,
   body: Buffer | string = '',
@@ -70,15 +70,15 @@ function send(
 const sendWhole = (address: string, path = '/raw') =>
   send(address, '{}', { path, length: 'Content-Length: 2' }).answer();
 
-/** Each sends almost all of its body, and waits. */
+/** Each IP address sends almost all of its body and waits. */
 async function sendAlmostAll(addresses: string[]) {
   const sent = addresses.map((address) => send(address, ALMOST_ALL));
   await until(() => arrived === sent.length * ALMOST_ALL.length, 'the bodies to have arrived');
   return sent;
 }
 
-describe('large bodies at once', () => {
-  it('are ended where one address has sent too much, until some of it is gone', async () => {
+describe('parallel large bodies', () => {
+  it('are rejected above the limit of one IP address, until one of its bodies is released', async () => {
     const [gone] = await sendAlmostAll(times(4, () => '192.0.2.1'));
 
     const refused = await sendWhole('192.0.2.1');
@@ -95,7 +95,7 @@ describe('large bodies at once', () => {
     expect(other).toMatch(/^HTTP\/1\.1 200 /);
   });
 
-  it('are ended in their midst, and take nothing from then on', async () => {
+  it('are rejected during the upload, and count no further bytes', async () => {
     await sendAlmostAll(times(3, () => '192.0.2.1'));
     const half = BODY_BYTES / 2;
     const first = send('192.0.2.1', ALMOST_ALL.subarray(0, half - 1), { length: `Content-Length: ${half}` });
@@ -108,20 +108,20 @@ describe('large bodies at once', () => {
     expect(await first.answer()).toMatch(/^HTTP\/1\.1 200 /);
   });
 
-  it('are counted together where they come from one network of IPv6', async () => {
+  it('are counted together for one IPv6 /64 network', async () => {
     await sendAlmostAll(times(4, (n) => `2001:db8::${n}`));
 
     expect(await sendWhole('2001:db8::9')).toMatch(/^HTTP\/1\.1 503 /);
     expect(await sendWhole('2001:db8:0:1::9')).toMatch(/^HTTP\/1\.1 200 /);
   });
 
-  it('are ended where all addresses together have sent too much', async () => {
+  it('are rejected above the limit of all IP addresses together', async () => {
     await sendAlmostAll(times(BODIES_MAX_BYTES / BODY_BYTES, (n) => `192.0.2.${n}`));
 
     expect(await sendWhole('192.0.2.200')).toMatch(/^HTTP\/1\.1 503 /);
   });
 
-  it('count by what has arrived, and not by what was announced', async () => {
+  it('count by received bytes, not by Content-Length', async () => {
     times(100, () => send('192.0.2.1', '{'));
     times(100, () => send('192.0.2.1', '', { length: 'Transfer-Encoding: chunked' }));
     await until(() => arrived === 100, 'the first bytes to have arrived');
@@ -129,7 +129,7 @@ describe('large bodies at once', () => {
     expect(await sendWhole('192.0.2.1')).toMatch(/^HTTP\/1\.1 200 /);
   });
 
-  it('are forgotten once answered, whatever the answer', async () => {
+  it('are released after any response', async () => {
     for (const type of ['application/json', 'text/plain']) {
       for (let count = 0; count < 5; count += 1) {
         await send('192.0.2.1', `${ALMOST_ALL.toString()} `, { type }).answer();
@@ -139,7 +139,7 @@ describe('large bodies at once', () => {
     expect(await sendWhole('192.0.2.1')).toMatch(/^HTTP\/1\.1 200 /);
   });
 
-  it('leave the connection in order when refused for their type', async () => {
+  it('keep the connection usable when they are rejected for their type', async () => {
     const { socket, answer } = send('192.0.2.1', `${ALMOST_ALL.toString()} `, { type: 'text/plain' });
     expect(await answer()).toMatch(/^HTTP\/1\.1 415 /);
 
@@ -151,7 +151,7 @@ describe('large bodies at once', () => {
     expect(await taken).toMatch(/^HTTP\/1\.1 200 /);
   });
 
-  it('cost other requests nothing', async () => {
+  it('don’t affect other requests', async () => {
     await sendAlmostAll(times(4, () => '192.0.2.1'));
 
     expect(await sendWhole('192.0.2.1', '/usual')).toMatch(/^HTTP\/1\.1 200 /);

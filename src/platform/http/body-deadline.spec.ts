@@ -23,7 +23,7 @@ beforeEach(async () => {
 
 afterEach(() => server.close());
 
-/** Sends the head and the first part at once, the rest when the deadline has passed; resolves to all that came back. */
+/** Sends the headers and the first part at once and the rest after the deadline. Resolves to the response. */
 function send(mediaType: string, first: string, rest: string): Promise<string> {
   const { port } = server.server.address() as AddressInfo;
   const length = Buffer.byteLength(first + rest);
@@ -41,15 +41,15 @@ function send(mediaType: string, first: string, rest: string): Promise<string> {
   });
 }
 
-describe('a body that comes too slowly', () => {
-  it('is cut off with 408 where it is read whole', async () => {
+describe('a slow request body', () => {
+  it('is rejected with 408 if the route buffers it', async () => {
     const answer = await send('application/json', '{"a":', '1}');
 
     expect(answer).toMatch(/^HTTP\/1\.1 408 /);
     expect(answer.match(/HTTP\/1\.1/g)).toHaveLength(1);
   });
 
-  it('may take its time where its route streams it', async () => {
+  it('is accepted if the route streams it', async () => {
     const answer = await send('text/csv', 'a,b\n', '1,2\n');
 
     expect(answer).toMatch(/^HTTP\/1\.1 200 /);

@@ -25,7 +25,7 @@ describe('TRUST_PROXY', () => {
     ['two hops', 2, '203.0.113.9'],
     ['the range of the proxy', ['172.16.0.0/12'], '198.51.100.2'],
     ['the range of another one', ['10.0.0.0/8'], PROXY],
-  ])('of %s believes that much and no more', async (_name, setting, expected) => {
+  ])('of %s trusts exactly these proxies', async (_name, setting, expected) => {
     expect(await addressSeen(setting, '6.6.6.6, 203.0.113.9, 198.51.100.2')).toBe(expected);
   });
 
@@ -35,7 +35,7 @@ describe('TRUST_PROXY', () => {
     ['unknown', PROXY],
     ['6.6.6.6, unknown', PROXY],
     ['x'.repeat(3_000), PROXY],
-  ])('reads an address only where a proxy sends one: %s', async (forwardedFor, expected) => {
+  ])('reads the IP address if the proxy sends a valid one: %s', async (forwardedFor, expected) => {
     expect(await addressSeen(1, forwardedFor)).toBe(expected);
   });
 });

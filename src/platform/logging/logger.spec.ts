@@ -5,7 +5,7 @@ import { describe, expect, it } from '@jest/globals';
 
 type Line = Record<string, unknown> & { msg: string };
 
-/** What these lines look like on the output. */
+/** Returns the log output as text and as parsed lines. */
 function written(work: (logger: ReturnType<typeof createLogger>) => void, level = 'trace') {
   const text: string[] = [];
   work(createLogger(level, { write: (line) => void text.push(line) }));
@@ -13,7 +13,7 @@ function written(work: (logger: ReturnType<typeof createLogger>) => void, level 
 }
 
 describe('the log', () => {
-  it('is one JSON object a line, with time, level and message', () => {
+  it('has one JSON object per line, with time, level and message', () => {
     const { text, lines } = written((logger) => logger.info({ route: '/x' }, 'request'));
 
     expect(text).toMatch(/^\{.*\}\n$/);
@@ -26,7 +26,7 @@ describe('the log', () => {
     });
   });
 
-  it('keeps a line one line, whatever it is given', () => {
+  it('writes one line even for text with line breaks', () => {
     const { text, lines } = written((logger) => {
       logger.info('first\nsecond\r\n\u001b[31mred\u001b[0m');
       logger.info({ name: 'a\n{"level":"fatal"}' }, 'fields');
@@ -37,7 +37,7 @@ describe('the log', () => {
     expect(lines[1]).toMatchObject({ name: 'a\n{"level":"fatal"}' });
   });
 
-  it('carries what belongs to the request, and nothing of another', () => {
+  it('adds the context of the current request only', () => {
     const { lines } = written((logger) => {
       runInContext({ correlationId: 'one', userId: 'u1' }, () => logger.info('in one'));
       runInContext({ correlationId: 'two' }, () => logger.info('in two'));
@@ -50,7 +50,7 @@ describe('the log', () => {
     expect(lines[2]).not.toHaveProperty('correlationId');
   });
 
-  it('leaves out what is below its level', () => {
+  it('omits lines below its level', () => {
     const { lines } = written((logger) => {
       logger.debug('small');
       logger.warn('large');
@@ -71,7 +71,7 @@ describe('the log', () => {
     'refreshToken',
     'secret',
     'salt',
-  ])('hides the value of %s, at the top and further down', (key) => {
+  ])('hides the value of %s at each depth', (key) => {
     const { text } = written((logger) => {
       logger.info({ [key]: 'canary' }, 'top');
       logger.info({ req: { [key]: 'canary' } }, 'one down');
@@ -83,7 +83,7 @@ describe('the log', () => {
     expect(text.match(/\*\*\*/g)).toHaveLength(4);
   });
 
-  it('shows of an error its kind, message, stack and code, and not what its statement held', () => {
+  it('shows the type, message, stack and code of an error, but not its SQL parameters', () => {
     const error = Object.assign(new Error('duplicate key'), {
       code: '23505',
       detail: 'Key (email)=(canary@example.com) already exists.',
@@ -98,7 +98,7 @@ describe('the log', () => {
     expect(text).not.toContain('canary');
   });
 
-  it('shows the cause of an error, without its secrets too', () => {
+  it('shows the cause of an error without its secrets', () => {
     const cause = Object.assign(new Error('refused by postgres://app:canary@db/app'), {
       parameters: ['canary'],
     });
@@ -110,7 +110,7 @@ describe('the log', () => {
   });
 });
 
-describe('a text that is logged', () => {
+describe('a logged text', () => {
   it.each([
     ['postgres://app:canary@db.internal/app', 'postgres://***@db.internal/app'],
     ['rediss://:canary@redis:6380', 'rediss://***@redis:6380'],
@@ -123,15 +123,15 @@ describe('a text that is logged', () => {
     expect(scrub(text)).toBe(expected);
   });
 
-  it('is otherwise left as it is', () => {
+  it('is not changed without secrets', () => {
     const text = 'The bearer of https://example.com/a?b=c#d wrote to me@example.com at 10:00';
 
     expect(scrub(text.replace('bearer of', 'owner of'))).toBe(text.replace('bearer of', 'owner of'));
   });
 });
 
-describe('what Nest logs', () => {
-  it('comes out in the same form', () => {
+describe('the log lines of Nest', () => {
+  it('have the same format', () => {
     const { text, lines } = written((logger) => {
       const nest = new NestLogger(logger);
       nest.log('started', 'Router');

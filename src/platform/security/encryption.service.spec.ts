@@ -6,7 +6,7 @@ const key = (byte: number) => Buffer.alloc(32, byte).toString('base64');
 const withKeys = (...keys: string[]) => new EncryptionService({ SECRET_KEYS: keys } as unknown as Config);
 
 describe('encryption at rest', () => {
-  it('gives back what it was given, and never the same text for it', () => {
+  it('decrypts to the same text and never encrypts it the same way twice', () => {
     const encryption = withKeys(key(1));
     const [one, two] = [encryption.encrypt('here', 'geheim ✓'), encryption.encrypt('here', 'geheim ✓')];
 
@@ -14,20 +14,20 @@ describe('encryption at rest', () => {
     expect([one, two].map((text) => encryption.decrypt('here', text))).toEqual(['geheim ✓', 'geheim ✓']);
   });
 
-  it('reads what an older key has written, while that key is there', () => {
+  it('decrypts text of an older key while that key is configured', () => {
     const text = withKeys(key(1)).encrypt('here', 'secret');
 
     expect(withKeys(key(2), key(1)).decrypt('here', text)).toBe('secret');
     expect(() => withKeys(key(2)).decrypt('here', text)).toThrow('No key');
   });
 
-  it('writes with the newest key', () => {
+  it('encrypts with the newest key', () => {
     const text = withKeys(key(2), key(1)).encrypt('here', 'secret');
 
     expect(withKeys(key(2)).decrypt('here', text)).toBe('secret');
   });
 
-  it('refuses a text that was changed or comes from elsewhere', () => {
+  it('rejects a text that was changed or encrypted for another purpose', () => {
     const encryption = withKeys(key(1));
     const text = encryption.encrypt('here', 'secret');
     const changed = `${text.slice(0, -2)}${text.endsWith('AA') ? 'BB' : 'AA'}`;

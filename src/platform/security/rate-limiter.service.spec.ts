@@ -1,7 +1,7 @@
 import { network } from './rate-limiter.service.ts';
 import { describe, expect, it } from '@jest/globals';
 
-describe('the network that an address is counted with', () => {
+describe('the network of an IP address for rate limits', () => {
   it.each([
     ['203.0.113.7', '203.0.113.7'],
     ['::ffff:203.0.113.7', '203.0.113.7'],
@@ -26,7 +26,7 @@ describe('the network that an address is counted with', () => {
     expect(network(ip)).toBe(expected);
   });
 
-  it.each(['', 'unknown', 'x'.repeat(1_000)])('is at worst what was given', (ip) => {
+  it.each(['', 'unknown', 'x'.repeat(1_000)])('is the input itself if it is not an IP address', (ip) => {
     expect(network(ip)).toBe(ip);
   });
 });

@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import { ImportFileInvalidError } from '../users.errors.ts';
 import { csvLine, type CsvRecord, csvRecords, readHeader, textLines } from './import-csv.ts';
 
-/** The bytes in pieces of this size. */
+/** Splits the bytes into chunks of this size. */
 async function* inPieces(bytes: Buffer, size: number): AsyncGenerator<Buffer> {
   for (let at = 0; at < bytes.length; at += size) yield bytes.subarray(at, at + size);
 }
@@ -24,7 +24,7 @@ describe('textLines', () => {
     expect(lines).toEqual(['a', 'b', '', 'c']);
   });
 
-  it('gives the same lines wherever the bytes are cut, in a CRLF and in a character too', async () => {
+  it('returns the same lines for any chunk size, also within a CRLF or a character', async () => {
     const text = 'é,"naïve"\r\n\r\n日本語\r𝒳,b\nlast';
 
     const cuts = await Promise.all(Array.from({ length: 12 }, (_, n) => linesOf(text, n + 1)));
@@ -40,11 +40,11 @@ describe('textLines', () => {
     expect(lines).toEqual(['a', '\uFEFFb']);
   });
 
-  it('gives nothing for an empty file', async () => {
+  it('returns no lines for an empty file', async () => {
     expect(await linesOf('')).toEqual([]);
   });
 
-  it('keeps the line below one that is longer than any record', async () => {
+  it('keeps the line after one that exceeds the record limit', async () => {
     const lines = await linesOf(`${'x'.repeat(100_000)}\r\nnext`, 1_000);
 
     expect(lines).toHaveLength(2);
@@ -54,7 +54,7 @@ describe('textLines', () => {
 });
 
 describe('csvRecords', () => {
-  it('reads quoted commas, quotes and line ends, and numbers records by the line where they begin', async () => {
+  it('reads quoted commas, quotes and line ends, and numbers records by their first line', async () => {
     const records = await recordsOf('a,b\n"x, y","say ""hi"""\n"two\r\nlines",c\n"",\nd,e');
 
     expect(records).toEqual([
@@ -66,7 +66,7 @@ describe('csvRecords', () => {
     ]);
   });
 
-  it('counts blank lines but makes no record of them', async () => {
+  it('counts blank lines but returns no records for them', async () => {
     const records = await recordsOf('a\n\n\nb\n');
 
     expect(records).toEqual([
@@ -79,7 +79,7 @@ describe('csvRecords', () => {
     ['text before a quote', 'a"b",c'],
     ['text after a quote', '"a"b,c'],
     ['a lone quote in the middle', 'a,b"c'],
-  ])('calls a line with %s broken, and goes on below it', async (_, line) => {
+  ])('reports a line with %s as invalid and continues with the next line', async (_, line) => {
     const records = await recordsOf(`${line}\nd,e`);
 
     expect(records).toEqual([
@@ -88,7 +88,7 @@ describe('csvRecords', () => {
     ]);
   });
 
-  it('loses only its own line to a quote that is never closed', async () => {
+  it('loses only the line of a quote that is never closed', async () => {
     const below = Array.from({ length: 200 }, (_, n) => `user${n},x`);
 
     const records = await recordsOf(['"never closed,x', ...below].join('\n'));
@@ -106,7 +106,7 @@ describe('csvRecords', () => {
     ]);
   });
 
-  it('calls a record broken that is longer than any can be', async () => {
+  it('reports a record above the size limit as invalid', async () => {
     const records = await recordsOf(`${'x'.repeat(50_000)},b\nc,d`, 4_096);
 
     expect(records).toEqual([
@@ -116,7 +116,7 @@ describe('csvRecords', () => {
   });
 });
 
-describe('the time that a file takes', () => {
+describe('the parse time of a file', () => {
   const hostile: [string, (size: number) => string][] = [
     ['one endless line', (size) => 'x'.repeat(size)],
     ['one endless quoted field', (size) => `"${'x'.repeat(size)}`],
@@ -134,18 +134,18 @@ describe('the time that a file takes', () => {
   };
 
   it.each(hostile)(
-    'grows no faster than the file for %s',
+    'grows in proportion to the file size for %s',
     async (_, make) => {
       await secondsFor(make(50_000));
 
-      // The best of four each, in turns: what else the machine does is no matter of the reader's.
+      // Takes the best of four alternating runs, so that other load does not change the result.
       let [small, large] = [Infinity, Infinity];
       for (let round = 0; round < 4; round += 1) {
         small = Math.min(small, await secondsFor(make(100_000)));
         large = Math.min(large, await secondsFor(make(800_000)));
       }
 
-      // Eight times the size: quadratic would be 64 times the time.
+      // The file is 8 times larger. Quadratic time would be 64 times longer.
       expect(large / Math.max(small, 5)).toBeLessThan(24);
     },
     60_000,
@@ -179,7 +179,7 @@ describe('readHeader', () => {
 });
 
 describe('csvLine', () => {
-  it('quotes what needs it, and survives being read again', async () => {
+  it('quotes values that need it, so that the reader returns the same values', async () => {
     const values = ['a,b', 'say "hi"', 'two\nlines', '', 'plain'];
 
     const line = csvLine(values);
@@ -192,7 +192,7 @@ describe('csvLine', () => {
     expect(csvLine([value]).replace(/^"/, '').startsWith(`'${value[0]}`)).toBe(true);
   });
 
-  it('leaves numbers and harmless text as they are', () => {
+  it('leaves numbers and safe text unchanged', () => {
     expect(csvLine([12, 'a=b', 'x@example.com'])).toBe('12,a=b,x@example.com\n');
   });
 });

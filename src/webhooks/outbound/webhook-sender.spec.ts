@@ -22,15 +22,15 @@ const rulesWith = (WEBHOOK_ALLOW_PRIVATE: string[], NODE_ENV = 'development') =>
 const send = (url: string, sender: WebhookSender) =>
   sender.send({ url, headers: {}, body: '{}' }, new AbortController().signal);
 
-/** To the receiver, which the settings let through. */
+/** Sends to the receiver, which the settings allow. */
 const sendTo = (path: string) => send(receiver.url(path), new WebhookSender(rulesWith([receiver.host])));
 
-/** To a name, as a stranger would give it. */
+/** Sends to a host name that the settings don’t list. */
 const sendToName = (resolve: Resolve) =>
   send(`http://rebind.example:${port}/canary`, new WebhookSender(rulesWith([]), resolve));
 
 describe('sending a webhook', () => {
-  it('connects to no private address, whatever name leads there', async () => {
+  it('connects to no private address for any host name', async () => {
     for (const addresses of [
       ['127.0.0.1'],
       ['::1'],
@@ -51,19 +51,19 @@ describe('sending a webhook', () => {
     [['93.184.216.34', '::1']],
     [['2606:4700:4700::1111', '10.0.0.1']],
     [['2606:4700:4700::1111', 'fdaa::3']],
-  ])('refuses a name that leads to a public and a private address: %s', async (addresses) => {
+  ])('rejects a name that resolves to a public and a private address: %s', async (addresses) => {
     const { error } = await sendToName(async () => addresses);
 
     expect(error).toContain('private network');
   });
 
-  it('asks at each attempt where a name leads, once, and not before', async () => {
+  it('resolves the host name exactly once per attempt', async () => {
     const answers = [['93.184.216.34'], ['127.0.0.1']];
     let asked = 0;
     const stop = new AbortController();
     const sender = new WebhookSender(rulesWith([]), async () => {
       asked += 1;
-      // Before a packet leaves for a public address.
+      // Aborts before a packet is sent to the public address.
       if (asked === 1) stop.abort();
       return answers.shift() ?? [];
     });
@@ -78,7 +78,7 @@ describe('sending a webhook', () => {
     expect(receiver.at('/canary')).toEqual([]);
   });
 
-  it('takes 2xx and nothing else as an answer', async () => {
+  it('accepts only a 2xx response as success', async () => {
     const taken = [200, 201, 202, 204, 299];
     const refused = [300, 301, 302, 304, 307, 308, 400, 401, 404, 409, 410, 429, 500, 502, 503, 504];
     for (const status of [...taken, ...refused]) receiver.answer(`/status/${status}`, status);
@@ -88,7 +88,7 @@ describe('sending a webhook', () => {
     expect(answers.filter(({ error }) => error === null).map(({ statusCode }) => statusCode)).toEqual(taken);
   });
 
-  it('trusts no certificate that nobody vouches for', async () => {
+  it('rejects an untrusted certificate', async () => {
     const server = await startSelfSigned();
 
     const answer = await send(`https://${server.host}/`, new WebhookSender(rulesWith([server.host])));
@@ -101,7 +101,7 @@ describe('sending a webhook', () => {
     expect(server.requests()).toBe(0);
   });
 
-  it('gives a connection five seconds, with the handshake', async () => {
+  it('limits the connection and its TLS handshake to five seconds', async () => {
     const server = createServer();
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     const host = `127.0.0.1:${(server.address() as { port: number }).port}`;
@@ -114,7 +114,7 @@ describe('sending a webhook', () => {
     expect(durationMs).toBeLessThan(7_000);
   });
 
-  it('says so when a name leads nowhere, and when nobody listens', async () => {
+  it('reports a name that does not resolve and a closed port', async () => {
     expect((await sendToName(async () => [])).error).toContain('leads nowhere');
     const closed = await closedPort();
     const { error } = await send(
@@ -124,7 +124,7 @@ describe('sending a webhook', () => {
     expect(error).toContain('ECONNREFUSED');
   });
 
-  it('looks at the address once more, though it was taken', async () => {
+  it('checks the URL again, although it was accepted before', async () => {
     const { error } = await send(receiver.url('/canary'), new WebhookSender(rulesWith([])));
 
     expect(error).toContain('not allowed');
@@ -140,7 +140,7 @@ describe('sending a webhook', () => {
     expect(receiver.at('/canary')).toEqual([]);
   });
 
-  it('reads 64 KiB of an endless answer, and keeps 4 of them', async () => {
+  it('reads 64 KiB of an endless response and stores 4 KiB', async () => {
     let written = 0;
     receiver.behave('/endless', (_, response) => {
       response.writeHead(200);
@@ -159,7 +159,7 @@ describe('sending a webhook', () => {
     expect(written).toBeLessThan(50_000_000);
   });
 
-  it('waits through ten interim answers, and no more', async () => {
+  it('accepts up to ten interim responses', async () => {
     const behaveAfter = (count: number) =>
       receiver.behave(`/interim/${count}`, (_, response) => {
         for (let sent = 0; sent < count; sent += 1) response.writeProcessing();
@@ -175,7 +175,7 @@ describe('sending a webhook', () => {
     expect(answers[1]!.durationMs).toBeLessThan(5_000);
   });
 
-  it('counts an answer that breaks off as none', async () => {
+  it('treats an incomplete response as a failure', async () => {
     receiver.behave('/reset', (_, response) => {
       response.writeHead(200, { 'content-length': '100' });
       response.write('some', () => response.destroy());
@@ -187,7 +187,7 @@ describe('sending a webhook', () => {
     expect(error).toContain('connection');
   });
 
-  it('gives a receiver that hangs or drips ten seconds', async () => {
+  it('limits a hanging or slow receiver to ten seconds', async () => {
     receiver.behave('/hang', () => undefined);
     receiver.behave('/drip', (_, response) => {
       response.writeHead(200);
@@ -204,7 +204,7 @@ describe('sending a webhook', () => {
     }
   });
 
-  it('ends at once when it is told to', async () => {
+  it('stops at once when its signal is aborted', async () => {
     receiver.behave('/hang', () => undefined);
     const stop = new AbortController();
     const sender = new WebhookSender(rulesWith([receiver.host]));

@@ -5,8 +5,8 @@ import { WebhookUrlRules } from './webhook-url-rules.service.ts';
 const rules = (NODE_ENV: string, WEBHOOK_ALLOW_PRIVATE: string[] = []) =>
   new WebhookUrlRules({ NODE_ENV, WEBHOOK_ALLOW_PRIVATE } as unknown as Config);
 
-/** Every way that somebody has found to write an address that is none of theirs. */
-const REFUSED = [
+/** Known spellings of URLs that lead to private networks, and other invalid URLs. */
+const REJECTED = [
   'https://127.0.0.1/',
   'https://127.1/',
   'https://127.0.1/',
@@ -89,8 +89,8 @@ const REFUSED = [
   `https://example.com/${'x'.repeat(2_048)}`,
 ];
 
-describe('the address of a webhook endpoint', () => {
-  it.each(REFUSED)('is refused: %s', (url) => {
+describe('the URL of a webhook endpoint', () => {
+  it.each(REJECTED)('is rejected: %s', (url) => {
     expect(rules('production').refusal(url)).not.toBeNull();
   });
 
@@ -103,12 +103,12 @@ describe('the address of a webhook endpoint', () => {
     expect(rules('production').refusal(url)).toBeNull();
   });
 
-  it('may be http in development, but no more private than elsewhere', () => {
+  it('may use http in development, but no private address', () => {
     expect(rules('development').refusal('http://example.com/')).toBeNull();
     expect(rules('development').refusal('http://127.0.0.1:3000/')).not.toBeNull();
   });
 
-  it('may be private where the settings name exactly this host and port', () => {
+  it('may be private if the settings list its exact host and port', () => {
     const lenient = rules('production', ['127.0.0.1:4000', '[::1]:4000', 'receiver:80']);
 
     for (const url of [
