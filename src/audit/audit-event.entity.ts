@@ -24,7 +24,7 @@ export const auditEventTypes = [
 ] as const;
 export type AuditEventType = (typeof auditEventTypes)[number];
 
-/** Who did what, and from where. Rows are only ever added: a trigger refuses the rest. */
+/** Who did what, and from where. Append-only: a trigger rejects updates and deletes. */
 @Entity('audit_events')
 @Index('audit_events_created_at_idx', ['createdAt', 'id'])
 @Index('audit_events_type_idx', ['type', 'createdAt', 'id'])
@@ -37,11 +37,11 @@ export class AuditEvent {
   @Column('text')
   type!: AuditEventType;
 
-  /** Whose account it happened to; null where it was none, and where an address was tried that has none. */
+  /** The affected account. Null if there is none, also for a sign-in with an unknown email. */
   @Column('uuid', { nullable: true })
   userId!: string | null;
 
-  /** Who did it; null for a stranger, and where nobody was signed in. */
+  /** The user who did it. Null for an anonymous caller. */
   @Column('uuid', { nullable: true })
   actorId!: string | null;
 
@@ -54,7 +54,7 @@ export class AuditEvent {
   @Column('text', { nullable: true })
   correlationId!: string | null;
 
-  /** Particulars, without secrets and addresses. */
+  /** Details. No secrets and no emails. */
   @Column('jsonb', { default: {} })
   data!: Record<string, unknown>;
 

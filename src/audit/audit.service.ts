@@ -10,9 +10,9 @@ import type { AuditEventsQuery } from './audit.schemas.ts';
 
 export interface NewAuditEvent {
   type: AuditEventType;
-  /** Whose account it happened to; null where it was none. */
+  /** The affected account, or null. */
   userId: string | null;
-  /** No secrets and no addresses. */
+  /** No secrets and no emails. */
   data?: Record<string, unknown>;
 }
 
@@ -24,8 +24,8 @@ export class AuditService {
   ) {}
 
   /**
-   * Writes the event in the transaction of what it tells of, so that neither is there without the other. Who did it,
-   * from where and in which request is taken from the request itself.
+   * Writes the event in the transaction of the change, so that both are stored or neither. The actor, the IP address
+   * and the correlation id come from the current request.
    */
   async record({ type, userId, data = {} }: NewAuditEvent, tx: EntityManager): Promise<void> {
     const context = currentContext();

@@ -50,7 +50,7 @@ function failIfRecipientRejected(error: Error): never {
   throw error;
 }
 
-/** A relay address whose owner told the provider to stop forwarding mail. */
+/** A relay email whose owner has disabled forwarding at the provider. */
 async function isMuted({ userId, recipient }: Mail, db: EntityManager): Promise<boolean> {
   const identities = await db.query<unknown[]>(
     `SELECT 1 FROM identities WHERE user_id = $1 AND email = $2 AND email_muted`,

@@ -12,8 +12,8 @@ export interface MailTemplate<Data = unknown> {
   /** Unique and stable: it is stored with each mail, and mail limits count by it. */
   readonly name: string;
   /**
-   * Never includes text that a user chose. Anybody can enter somebody else's email, and must not be able to send them a
-   * message of their own through us.
+   * Never includes text that a user chose. Otherwise an attacker could enter the email of another person and send
+   * them a message through us.
    */
   readonly data: z.ZodType<Data>;
   compose(data: Data): MailContent;

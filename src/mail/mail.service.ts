@@ -17,7 +17,7 @@ export interface NewMail<Data> {
   template: MailTemplate<Data>;
   to: Recipient;
   data: Data;
-  /** Not sent later than this: a link that has expired helps nobody. */
+  /** Not sent after this time, because its link has expired. */
   expiresAt?: Date;
 }
 

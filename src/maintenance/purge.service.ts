@@ -12,12 +12,12 @@ const HOUR_MS = 3_600_000;
 const BATCH_ROWS = 5_000;
 
 /**
- * What is kept no longer, and for how long it was. Sessions stay a day past their end, for whoever reads the log; job
- * rows a month, for their owner; files until no job has them, and a day for uploads whose job is still to be written.
+ * Which rows are removed, by table. Sessions are kept for one more day, so that log entries can be resolved. Files are
+ * kept while a job refers to them, and for one day before their job exists.
  */
 const PURGES: Record<string, string> = {
   email_tokens: `expires_at < now()`,
-  // Registered, but never verified. A link of the last day may still be used.
+  // Registered, but never verified. A valid link keeps the account.
   users: `email_verified_at IS NULL AND password_hash IS NOT NULL AND imported_by_job_id IS NULL
     AND created_at < now() - interval '7 days'
     AND NOT EXISTS (SELECT 1 FROM email_tokens WHERE user_id = users.id AND expires_at > now())`,
@@ -36,37 +36,37 @@ const PURGES: Record<string, string> = {
     AND NOT EXISTS (SELECT 1 FROM jobs WHERE input_file_id = job_files.id OR result_file_id = job_files.id)`,
 };
 
-/** Removes what has outlived its purpose. Runs in every worker: rows that another is removing are skipped. */
+/** Removes expired rows. Runs in every worker and skips rows that another worker has locked. */
 @Injectable()
 export class PurgeService implements OnApplicationBootstrap, OnModuleDestroy, BeforeApplicationShutdown {
   private readonly logger = new Logger('Purge');
-  private readonly rounds = new IntervalTask('Purge', () => this.purge(), HOUR_MS);
+  private readonly task = new IntervalTask('Purge', () => this.purge(), HOUR_MS);
 
   constructor(private readonly db: DataSource) {}
 
   onApplicationBootstrap(): void {
-    this.rounds.start();
+    this.task.start();
   }
 
-  /** Told, but not waited for: the batch at work must not keep the running jobs from being handed back. */
+  /** Does not wait for the current batch, so that running jobs are released without delay. */
   onModuleDestroy(): void {
-    void this.rounds.stop();
+    void this.task.stop();
   }
 
   beforeApplicationShutdown(): Promise<void> {
-    return this.rounds.stop();
+    return this.task.stop();
   }
 
-  /** Resolves to the number of rows that went, by table. */
+  /** Resolves to the number of removed rows by table. */
   async purge(): Promise<Record<string, number>> {
     const removed: Record<string, number> = {};
     for (const [table, isOld] of Object.entries(PURGES)) {
-      if (this.rounds.isStopped) break;
+      if (this.task.isStopped) break;
       try {
         const rows = await this.purgeTable(table, isOld);
         if (rows > 0) removed[table] = rows;
       } catch (error) {
-        // The others must not grow for ever because of this one.
+        // An error in one table must not stop the purge of the others.
         this.logger.error({ msg: 'A table could not be purged', table, err: error });
       }
     }
@@ -74,7 +74,7 @@ export class PurgeService implements OnApplicationBootstrap, OnModuleDestroy, Be
     return removed;
   }
 
-  /** In batches, each in a transaction of its own, so that no lock is held for long. */
+  /** Deletes in batches with one transaction each, so that no lock is held for long. */
   private async purgeTable(table: string, isOld: string): Promise<number> {
     for (let total = 0; ;) {
       const [, rows] = await this.db.query<[unknown, number]>(
@@ -83,7 +83,7 @@ export class PurgeService implements OnApplicationBootstrap, OnModuleDestroy, Be
          )`,
       );
       total += rows;
-      if (rows < BATCH_ROWS || this.rounds.isStopped) return total;
+      if (rows < BATCH_ROWS || this.task.isStopped) return total;
     }
   }
 }

@@ -32,7 +32,7 @@ export class User {
   @Column({ type: 'text', collation: 'C' })
   email!: string;
 
-  /** argon2id; null where the account has no password (imported, or provider sign-in only). */
+  /** argon2id. Null if the account has no password (imported, or provider sign-in only). */
   @Column('text', { nullable: true })
   passwordHash!: string | null;
 
@@ -48,19 +48,19 @@ export class User {
   @Column({ type: 'timestamptz', precision: 3, nullable: true })
   emailVerifiedAt!: Date | null;
 
-  /** The import that made the account: lets the import tell a repeated line from an address that was taken before. */
+  /** The import that created the account. Distinguishes a repeated line from an older account. */
   @Column('uuid', { nullable: true })
   importedByJobId!: string | null;
 
-  /** Of notifications; kept by the statements that change those (docs/decisions/0012). */
+  /** Unread notifications. Updated by the statements that change notifications (docs/decisions/0012). */
   @Column('integer', { default: 0 })
   unreadCount!: number;
 
-  /** Counts changes; the ETag of the resource. */
+  /** Incremented by each change. The ETag of the resource. */
   @Column('integer', { default: 1 })
   version!: number;
 
-  /** Set when its owner deleted the account, which from then on is nobody's until a job has removed the rest. */
+  /** When the owner deleted the account. A job then removes the row. */
   @Column({ type: 'timestamptz', precision: 3, nullable: true })
   deletedAt!: Date | null;
 

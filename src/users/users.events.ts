@@ -16,7 +16,7 @@ export const userUpdated = defineEvent({
   isPublic: true,
 });
 
-/** Emitted by auth. Listeners disable what somebody with the old password may have set up, such as webhook endpoints. */
+/** Emitted by auth. Listeners disable what an attacker may have created, such as webhook endpoints. */
 export const userAccessReset = defineEvent({
   type: 'user.access-reset',
   summary: 'The password of an account was reset by mail.',
@@ -38,7 +38,7 @@ export const userSuspended = defineEvent({
   isPublic: false,
 });
 
-/** The id alone: the rest is being forgotten. */
+/** Only the id, because the personal data is being removed. */
 export const userDeleted = defineEvent({
   type: 'user.deleted',
   summary: 'An account was deleted.',

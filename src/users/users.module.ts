@@ -4,7 +4,7 @@ import { AuditModule } from '../audit/audit.module.ts';
 import { JobsModule } from '../jobs/jobs.module.ts';
 import { UserImportsService } from './imports/user-imports.service.ts';
 import { AccountDeletionService } from './personal-data/account-deletion.service.ts';
-// Nothing here starts it, users do: it must be defined.
+// Defines the job type, which only API requests start.
 // oxlint-disable-next-line import/no-unassigned-import
 import './personal-data/user-export.job.ts';
 import { User } from './user.entity.ts';

@@ -30,7 +30,7 @@ export class UsersService {
     return this.users.findOneBy({ email });
   }
 
-  /** For changes that span accounts and what other features keep of them. */
+  /** For transactions that change accounts and rows of other features. */
   transaction<T>(work: (tx: EntityManager) => Promise<T>): Promise<T> {
     return this.users.manager.transaction(work);
   }
@@ -39,7 +39,7 @@ export class UsersService {
     return tx.findOne(User, { where: { id, deletedAt: IsNull() }, lock: { mode: 'for_no_key_update' } });
   }
 
-  /** Locked until the transaction ends, so that what is decided about the account is decided one at a time. */
+  /** Locks the row until the transaction ends, so that decisions about the account run one at a time. */
   findByEmailForUpdate(email: string, tx: EntityManager): Promise<User | null> {
     return tx.findOne(User, { where: { email }, lock: { mode: 'for_no_key_update' } });
   }
@@ -60,8 +60,8 @@ export class UsersService {
   }
 
   /**
-   * Makes the account unless the address has one: the unique constraint decides, not a look-up before. Either way the
-   * row is locked by the caller's transaction.
+   * Creates the account unless the email has one: the unique constraint decides. In both cases the caller's
+   * transaction has locked the row.
    */
   async createUnlessTaken(newUser: NewUser, tx: EntityManager): Promise<{ user: User; isNew: boolean }> {
     const id = randomUUIDv7();
@@ -115,7 +115,7 @@ export class UsersService {
     if (affected) await this.events.emit(userDeleted, { userId: id, data: { id } }, tx);
   }
 
-  /** Replaces the hash of the same password. False if the password was changed meanwhile. */
+  /** Replaces the hash of the same password. False if the password has changed since. */
   async replacePasswordHash({ id, passwordHash }: User, renewed: string): Promise<boolean> {
     const where = { id, passwordHash: passwordHash ?? IsNull() };
     const { affected } = await this.users
@@ -133,15 +133,15 @@ export class UsersService {
     const isAdmin = await tx.existsBy(User, { id, role: 'admin' });
     if (isAdmin) await assertOtherAdmin(id, tx);
     const user = await this.findForUpdate(id, tx);
-    // Promoted between the two statements.
+    // The user became an admin between the two statements.
     if (user?.role === 'admin' && !isAdmin) await assertOtherAdmin(id, tx);
     return user;
   }
 
-  /** Nothing of the row tells any more whose it was, and nobody can sign in to it. */
+  /** Removes all personal data from the row and disables sign-in. */
   async anonymise(id: string, tx: EntityManager): Promise<void> {
-    const nobody = {
-      // Not made of the id: others know that, and could take the address before or find the account by it.
+    const anonymous = {
+      // Random, not derived from the id: others know the id, and could register the email first.
       email: `${randomUUID()}@deleted.invalid`,
       displayName: 'Deleted user',
       passwordHash: null,
@@ -151,7 +151,7 @@ export class UsersService {
     const { affected } = await tx.update(
       User,
       { id, deletedAt: IsNull() },
-      { ...nobody, version: () => 'version + 1' },
+      { ...anonymous, version: () => 'version + 1' },
     );
     if (!affected) throw new NotFoundError();
     await tx.query('DELETE FROM identities WHERE user_id = $1', [id]);
@@ -179,7 +179,7 @@ export class UsersService {
     }
   }
 
-  /** Applies the changes to the version that the caller has seen, or to any where they named none. */
+  /** Applies the changes if the version matches. Without a version, always applies them. */
   async change(
     { id, expectedVersion }: { id: string; expectedVersion?: number | undefined },
     changes: Partial<
@@ -204,7 +204,7 @@ export class UsersService {
   }
 }
 
-/** A new password is nobody's news. */
+/** A new password alone emits no event. */
 const isShown = (property: string): boolean => property !== 'passwordHash';
 
 /** Locks all admins in one order, so that two admins can't demote each other at the same time. */

@@ -1,8 +1,8 @@
 import { ImportFileInvalidError } from '../users.errors.ts';
 
-/** One record of the file, told by where it begins; `fields` is null where its quoting is broken. */
+/** One record of the file. `fields` is null if its quoting is broken. */
 export interface CsvRecord {
-  /** Physical line, from 1 for the header. */
+  /** Physical line where the record starts. The header is line 1. */
   line: number;
   fields: string[] | null;
 }
@@ -16,8 +16,8 @@ const RECORD_MAX_LINES = 50;
 const RECORD_MAX_CHARACTERS = 16_384;
 
 /**
- * Records of RFC 4180, with LF, CRLF or CR. Unlike general parsers it goes on after a broken record, with the line
- * below the one where that began: a person who mends an import wants to hear of every fault at once.
+ * Parses RFC 4180 records with LF, CRLF or CR. Unlike general parsers it continues after a broken record, at the line
+ * below its first line. So one import reports all errors of the file.
  */
 export async function* csvRecords(lines: AsyncIterable<string>): AsyncGenerator<CsvRecord> {
   const waiting: string[] = [];
@@ -39,7 +39,7 @@ export async function* csvRecords(lines: AsyncIterable<string>): AsyncGenerator<
   }
 }
 
-/** Takes lines together while a quoted field is open. */
+/** Joins lines while a quoted field is open. */
 async function readRecord(waiting: string[], fill: (count: number) => Promise<boolean>) {
   let text = waiting[0] ?? '';
   for (let lineCount = 1; ; lineCount += 1) {
@@ -50,10 +50,10 @@ async function readRecord(waiting: string[], fill: (count: number) => Promise<bo
   }
 }
 
-// A field and what ends it. Sticky, so that fields are taken one after the other without gaps.
+// A field and its delimiter. Sticky, so that fields match one after the other without gaps.
 const FIELD = /(?:"((?:[^"]|"")*)"|([^",]*))(,|$)/y;
 
-/** The fields; 'open' where a quoted one is not closed yet; null where no further line could make it right. */
+/** The fields, 'open' if a quoted field needs another line, or null if the record is broken. */
 function splitRecord(text: string): string[] | 'open' | null {
   const fields: string[] = [];
   FIELD.lastIndex = 0;
@@ -66,11 +66,11 @@ function splitRecord(text: string): string[] | 'open' | null {
   }
 }
 
-/** A quoted field with no closing quote in what is left. */
+/** A quoted field with no closing quote in the rest of the text. */
 const isOpenQuote = (rest: string) =>
   rest.startsWith('"') && !rest.slice(1).replaceAll('""', '').includes('"');
 
-/** Column → position, from the first line of the file; throws IMPORT_FILE_INVALID for any other header. */
+/** Maps each column to its position. Throws IMPORT_FILE_INVALID if the header is wrong. */
 export function readHeader(head: string): Map<ImportColumn, number> {
   const [first = ''] = head.replace(/^\uFEFF/, '').split(/\r\n|\n|\r/);
   const columns = splitRecord(first);
@@ -88,8 +88,8 @@ export function readHeader(head: string): Map<ImportColumn, number> {
 }
 
 /**
- * Physical lines without their ends; a byte order mark at the very start is dropped. Of a line that is longer than any
- * record may be, only enough is kept to tell: a file that is all one line must cost no more than another.
+ * Physical lines without line ends and without a byte order mark. A line that is too long is truncated, so that a
+ * file with a single line does not use more memory.
  */
 export async function* textLines(chunks: AsyncIterable<Buffer>): AsyncGenerator<string> {
   const decoder = new TextDecoder('utf-8');
@@ -112,7 +112,7 @@ function shortened(line: string): string {
   return line.slice(0, RECORD_MAX_CHARACTERS + 1) + (line.endsWith('\r') ? '\r' : '');
 }
 
-/** One line of a CSV file. A value that a spreadsheet would take for a formula is marked as text (CWE-1236). */
+/** One line of a CSV file. A value that looks like a formula is marked as text (CWE-1236). */
 export function csvLine(values: (string | number)[]): string {
   const quoted = values.map((value) => {
     const text = String(value).replace(/^[=+\-@\t\r]/, `'$&`);

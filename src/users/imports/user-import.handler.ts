@@ -54,8 +54,8 @@ const CODE_OF_COLUMN = {
 } as const;
 
 /**
- * Works through the file in batches. What a batch writes, its part of the report and how far it got are committed
- * together under the job's lease, so a run that dies is taken up behind its last batch, and no line counts twice.
+ * Imports the file in batches. One transaction under the job's lease commits the accounts, the report and the progress
+ * of a batch. A retry continues after the last batch, so no line is imported twice.
  */
 @JobHandler(userImport)
 export class UserImportHandler implements JobRunner<object> {
@@ -87,7 +87,7 @@ export class UserImportHandler implements JobRunner<object> {
     await ctx.complete({ result: { imported, failed }, resultFileId: reportFileId });
   }
 
-  /** The report exists from the start, so that every batch can add to it, and goes with the job however that ends. */
+  /** Created at the start, so that every batch can add to it. Removed together with the job. */
   private begin(ctx: JobContext): Promise<Progress> {
     return ctx.transaction(async (tx) => {
       const report = await this.files.create(
@@ -149,7 +149,7 @@ async function assertAdmin(userId: string | null, tx: EntityManager): Promise<vo
 
 async function readColumns(records: AsyncGenerator<CsvRecord>): Promise<Map<ImportColumn, number>> {
   const header = await records.next();
-  // Checked before the job was started: only a file that was changed since can fail here.
+  // The header was checked before the job started. This fails only if the file has changed since.
   return readHeader((header.value as CsvRecord | undefined)?.fields?.join(',') ?? '');
 }
 
@@ -165,7 +165,7 @@ async function* inBatches(records: AsyncIterable<CsvRecord>, afterLine: number):
   if (batch.length > 0) yield batch;
 }
 
-/** Tells the lines that can be tried from those that can't, without asking the database. */
+/** Separates valid lines from invalid ones, without the database. */
 function sortOut(batch: CsvRecord[], columns: Map<ImportColumn, number>) {
   const lines = new Map<string, ImportLine & { line: number }>();
   const refusals: Refusal[] = [];
@@ -193,7 +193,7 @@ function sortOut(batch: CsvRecord[], columns: Map<ImportColumn, number>) {
   return { lines: [...lines.values()], refusals };
 }
 
-/** Resolves to the addresses that were free: the unique constraint decides. Sorted, so that two imports never wait for each other. */
+/** Resolves to the inserted emails: the unique constraint decides. Sorted, so that two imports can't deadlock. */
 async function insertUsers(lines: ImportLine[], jobId: string, tx: EntityManager): Promise<Set<string>> {
   const sorted = lines.toSorted((a, b) => (a.email < b.email ? -1 : 1));
   const inserted = await tx.query<{ email: string }[]>(

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { defineJob } from '../../jobs/job-definition.ts';
 
-/** The file is the job's input file; the input itself says nothing more. */
+/** Empty, because the CSV file is the job's input file. */
 export const userImport = defineJob({
   type: 'user-import',
   input: z.strictObject({}),

@@ -10,7 +10,7 @@ import { readHeader } from './import-csv.ts';
 import { userImport } from './user-import.job.ts';
 
 export const IMPORT_MAX_BYTES = 50 * 1024 * 1024;
-/** A header is three short words: what has no line end by then is something else. */
+/** A valid header is short. A first line longer than this is rejected. */
 const HEADER_MAX_BYTES = 4 * 1024;
 
 @Injectable()
@@ -21,7 +21,7 @@ export class UserImportsService {
     private readonly jobs: JobsService,
   ) {}
 
-  /** Stores the file while it arrives, refusing it as soon as it can't be one, and starts the job that reads it. */
+  /** Stores the file while it arrives and starts the import job. Rejects an invalid file as early as possible. */
   async start(body: Readable, announcedBytes: number | undefined, userId: string): Promise<Job> {
     if (announcedBytes !== undefined && announcedBytes > IMPORT_MAX_BYTES) throw new PayloadTooLargeError();
     const file = await this.files.store({ name: 'import.csv', mediaType: 'text/csv' }, checked(body));
@@ -36,7 +36,7 @@ export class UserImportsService {
   }
 }
 
-/** The same bytes, of which nothing goes on that is too long, not UTF-8, or doesn't begin with the header. */
+/** Passes the bytes on. Throws if they are too long, not UTF-8 or don't start with the header. */
 async function* checked(body: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
   const decoder = new TextDecoder('utf-8', { fatal: true });
   let size = 0;
@@ -53,7 +53,7 @@ async function* checked(body: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
   if (head !== undefined) readHeader(head);
 }
 
-/** Undefined once the header has been seen and is right; until then what has been read. */
+/** The bytes read so far, or undefined after a valid header. */
 function checkHead(head: string): string | undefined {
   if (!/[\r\n]/.test(head.replace(/^\uFEFF/, '')) && head.length < HEADER_MAX_BYTES) return head;
   readHeader(head);

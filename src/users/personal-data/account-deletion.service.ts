@@ -8,7 +8,7 @@ import type { Principal } from '../../platform/security/principal.ts';
 import { UsersService } from '../users.service.ts';
 import { userErase } from './user-erase.job.ts';
 
-/** Tokens outlive their session in the memory of nobody: its row must stay until the last of them has expired. */
+/** Keep the session rows until the last access token has expired: the revocation list is loaded from them. */
 const ERASE_MARGIN_SECONDS = 120;
 
 @Injectable()
@@ -21,17 +21,17 @@ export class AccountDeletionService {
   ) {}
 
   /**
-   * Who the account belonged to is gone at once, and the address is free for a new one; a job removes the rest. The id
-   * is never given to anybody else.
+   * Anonymizes the account immediately, so its email can be registered again. A job removes the rest. The id is never
+   * reused.
    */
   async delete(caller: Principal): Promise<void> {
     requireRecentSignIn(caller);
     await this.users.transaction((tx) => this.deleteWithin(caller.userId, tx));
   }
 
-  /** The same for who may decide it elsewhere. */
+  /** For a deletion that the user requested at a provider. */
   async deleteWithin(userId: string, tx: EntityManager): Promise<void> {
-    // Jobs before the account: in this order a run that ends its job takes the locks, too.
+    // Jobs before the account: finishing a job takes the locks in the same order.
     await stopJobsOf(userId, tx);
     await this.users.lockUnlessLastAdmin(userId, tx);
     await this.users.anonymise(userId, tx);

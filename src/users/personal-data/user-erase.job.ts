@@ -4,6 +4,6 @@ import { defineJob } from '../../jobs/job-definition.ts';
 export const userErase = defineJob({
   type: 'user-erase',
   input: z.strictObject({ userId: z.guid() }),
-  // About a day: as long as it fails, the data of somebody who has left stays.
+  // Retries for about one day, because the personal data stays until the job succeeds.
   attempts: 300,
 });

@@ -13,8 +13,8 @@ import { type ZipEntry, zipStream } from './zip-stream.ts';
 const PAGE_ROWS = 1_000;
 
 /**
- * What there is about a person, a table each: columns, table, and which rows. Never hashes, tokens or salts, and nothing
- * of whoever else acted upon the account. $1 is the person.
+ * The exported columns and rows of each table. $1 is the user's id. Never contains hashes, tokens, salts or data of
+ * other users.
  */
 const TABLES: Record<string, [columns: string, table: string, isTheirs: string]> = {
   profile: [
@@ -45,13 +45,13 @@ const TABLES: Record<string, [columns: string, table: string, isTheirs: string]>
 };
 
 type Row = Record<string, string | number | boolean | object | null>;
-/** Where a page ends: `created_at` and `id` of its last row. */
+/** `created_at` and `id` of the last row of a page. */
 type Key = [string, string];
 type KeyedRow = Omit<Row, 'key'> & { key?: Key };
 
 const FIRST_KEY: Key = ['-infinity', '00000000-0000-0000-0000-000000000000'];
 
-/** Gathers a person's own data into a ZIP that holds every table as JSON and as CSV. */
+/** Exports the user's data to a ZIP with every table as JSON and as CSV. */
 @JobHandler(userExport)
 export class UserExportHandler implements JobRunner<object> {
   constructor(
@@ -64,7 +64,7 @@ export class UserExportHandler implements JobRunner<object> {
       { name: `${name}.json`, text: asJson(this.pages(name, ctx)) },
       { name: `${name}.csv`, text: asCsv(this.pages(name, ctx)) },
     ]);
-    // Outside of the lease, as long as no job has it: what a run leaves behind that dies falls to the clean-up.
+    // Stored without the lease. If the worker stalls, the purge removes the file.
     const file = await this.files.store(
       { name: 'my-data.zip', mediaType: 'application/zip' },
       zipStream(entries),
@@ -79,8 +79,8 @@ export class UserExportHandler implements JobRunner<object> {
   }
 
   /**
-   * Oldest first, and only what there was when the job began. Each table is read twice: a row that comes meanwhile is in
-   * neither text, while one that changes meanwhile may differ between the two.
+   * Oldest first, and only rows that existed when the job started. Each table is read twice, so a row that changes
+   * during the export may differ between JSON and CSV.
    */
   private async *pages(name: string, { job, signal }: JobContext): AsyncGenerator<Row[]> {
     const [columns, table, isTheirs] = TABLES[name]!;
@@ -102,7 +102,7 @@ export class UserExportHandler implements JobRunner<object> {
   }
 }
 
-/** As `JSON.stringify(rows, null, 2)` writes it. */
+/** Same format as `JSON.stringify(rows, null, 2)`. */
 async function* asJson(pages: AsyncIterable<Row[]>): AsyncGenerator<string> {
   let before = '[';
   for await (const rows of pages) {

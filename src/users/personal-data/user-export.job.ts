@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { defineJob } from '../../jobs/job-definition.ts';
 
-/** The data is that of whoever starts the job, so there is nothing to say. */
+/** Empty, because the job exports the data of the user who starts it. */
 export const userExport = defineJob({
   type: 'user-export',
   input: z.strictObject({}),

@@ -5,7 +5,7 @@ export interface ZipEntry {
   text: AsyncIterable<string>;
 }
 
-/** A ZIP of the entries, made while they are read: no more of them is in memory than the part at hand. */
+/** Streams the entries as a ZIP, so that only the current chunk is in memory. */
 export async function* zipStream(entries: Iterable<ZipEntry>): AsyncGenerator<Buffer> {
   const made: Uint8Array[] = [];
   const zip = new Zip((error, bytes) => {
