@@ -1,6 +1,7 @@
 import { Module } from '@nestjs/common';
 import { InboundWebhooksController } from './inbound/inbound-webhooks.controller.ts';
 import { InboundWebhooksModule } from './inbound/inbound-webhooks.module.ts';
+import { UnknownSourceHook } from './inbound/unknown-source.hook.ts';
 import { WebhookDeliveriesController } from './outbound/webhook-deliveries.controller.ts';
 import { WebhookEndpointsController } from './outbound/webhook-endpoints.controller.ts';
 import { WebhooksModule } from './outbound/webhooks.module.ts';
@@ -8,5 +9,6 @@ import { WebhooksModule } from './outbound/webhooks.module.ts';
 @Module({
   imports: [InboundWebhooksModule, WebhooksModule],
   controllers: [InboundWebhooksController, WebhookDeliveriesController, WebhookEndpointsController],
+  providers: [UnknownSourceHook],
 })
 export class WebhooksHttpModule {}

@@ -10,7 +10,7 @@ import { RateLimit } from '../../platform/security/rate-limit.decorator.ts';
 import { WebhookSignatureInvalidError } from './inbound-webhooks.errors.ts';
 import { InboundWebhooksService } from './inbound-webhooks.service.ts';
 
-const BODY_MAX_BYTES = 5 * 1024 * 1024;
+const BODY_MAX_BYTES = 1024 * 1024;
 const SOURCE_MAX = 64;
 
 const acceptedWebhookSchema = z
@@ -25,7 +25,8 @@ export class InboundWebhooksController {
   @Post(':source')
   @Endpoint({
     summary: 'Receive a webhook',
-    description: 'Accepts signed events from `github`, `apple` or `standard` (Standard Webhooks).',
+    description:
+      'Accepts signed events from `github`, `apple` or `standard` (Standard Webhooks). The body may have 1 MiB.',
     status: 202,
     returns: item(acceptedWebhookSchema),
     errors: [WebhookSignatureInvalidError],
