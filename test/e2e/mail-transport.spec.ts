@@ -3,7 +3,7 @@ import { MailTransport } from '../../src/mail/mail.transport.ts';
 import type { Config } from '../../src/platform/config/config.ts';
 import { SmtpServer } from '../support/smtp.ts';
 
-const EMAIL = 'somebody@example.com';
+const EMAIL = 'user@example.com';
 
 let smtp: SmtpServer;
 

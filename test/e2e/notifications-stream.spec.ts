@@ -93,11 +93,11 @@ describe.each(backends)('GET /v1/notifications/stream on %s', (backend) => {
   });
 
   it('sends only new, committed notifications of the caller', async () => {
-    const [who, stranger] = [await signedIn(app), await signedIn(app)];
+    const [who, otherUser] = [await signedIn(app), await signedIn(app)];
     await notify(app, who.user.id, { title: 'before' });
     const source = await open(who);
 
-    await notify(app, stranger.user.id, { title: 'foreign' });
+    await notify(app, otherUser.user.id, { title: 'foreign' });
     await expect(
       app.db.transaction(async (tx) => {
         await notify(app, who.user.id, { title: 'rolled back', tx });
@@ -143,10 +143,10 @@ describe.each(backends)('GET /v1/notifications/stream on %s', (backend) => {
   it.each(['of another user', 'of nothing'])(
     'sends all notifications of the caller when Last-Event-ID is %s',
     async (whose) => {
-      const [who, stranger] = [await signedIn(app), await signedIn(app)];
-      await notify(app, stranger.user.id, { title: 'foreign before' });
-      const foreign = (await stranger.get('/v1/notifications')).body.data[0].id as string;
-      await notify(app, stranger.user.id, { title: 'foreign after' });
+      const [who, otherUser] = [await signedIn(app), await signedIn(app)];
+      await notify(app, otherUser.user.id, { title: 'foreign before' });
+      const foreign = (await otherUser.get('/v1/notifications')).body.data[0].id as string;
+      await notify(app, otherUser.user.id, { title: 'foreign after' });
       await notify(app, who.user.id, { title: 'mine' });
 
       const source = await open(who, { lastEventId: whose === 'of nothing' ? randomUUID() : foreign });
@@ -229,8 +229,8 @@ describe.each(backends)('GET /v1/notifications/stream on %s', (backend) => {
   });
 
   it('closes the oldest of six streams of one user', async () => {
-    const [who, stranger] = [await signedIn(app), await signedIn(app)];
-    const foreign = await open(stranger);
+    const [who, otherUser] = [await signedIn(app), await signedIn(app)];
+    const foreign = await open(otherUser);
     const sources: EventSource[] = [];
     for (let n = 0; n < 6; n += 1) sources.push(await open(who));
 

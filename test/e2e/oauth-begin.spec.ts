@@ -150,7 +150,7 @@ describe('GET /v1/auth/oauth/{provider}', () => {
     'http://localhost:3000/a b',
     '/relative',
     '',
-  ])('may not return to %j', async (returnTo) => {
+  ])('rejects the return URL %j', async (returnTo) => {
     const answer = await new Browser(app).begin('github', { returnTo });
 
     expect(answer).toMatchObject({ status: 422, body: { code: 'RETURN_TO_NOT_ALLOWED' } });

@@ -180,7 +180,7 @@ describe.each(['google', 'apple'] as const)('an id token of %s', (provider) => {
     ['no issue time', { iat: undefined }],
     ['an issue time in the future', { iat: Math.floor(Date.now() / 1_000) + 3_600 }],
     ['an issuer with only the same prefix', { iss: 'http://127.0.0.1' }],
-  ])('that has %s signs nobody in', async (_, claims) => {
+  ])('that has %s is rejected', async (_, claims) => {
     const { browser, callback } = await backFrom(provider);
     const own = oauth.providers[provider].clientId;
     const aud = 'aud' in claims ? { aud: [own, 'another-client'], azp: own } : {};
@@ -218,7 +218,7 @@ describe('an error in a browser', () => {
   it.each([
     ['an unknown state', '/github/callback?state=unknown&code=a', 'oauth_state_invalid'],
     ['a return URL that is not allowed', '/github?returnTo=https://evil.example', 'return_to_not_allowed'],
-  ])('leads to the frontend: %s', async (_name, path, error) => {
+  ])('redirects to the frontend: %s', async (_name, path, error) => {
     const response = await app.http().get(`/v1/auth/oauth${path}`).set('sec-fetch-mode', 'navigate');
 
     expect(response.status).toBe(302);

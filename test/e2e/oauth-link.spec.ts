@@ -94,10 +94,10 @@ describe('POST /v1/auth/oauth/{provider}/link', () => {
 
     const begun = await browser.beginLink('github', user, allowed);
     const answer = await browser.comeBack(await visit(begun.body.data.authorizationUrl));
-    const refused = await browser.beginLink('github', user, { returnTo: 'https://evil.example' });
+    const rejected = await browser.beginLink('github', user, { returnTo: 'https://evil.example' });
 
     expect(answer.headers['location']).toBe('http://localhost:3000/settings?tab=2&linked=github');
-    expect(refused).toMatchObject({ status: 422, body: { code: 'RETURN_TO_NOT_ALLOWED' } });
+    expect(rejected).toMatchObject({ status: 422, body: { code: 'RETURN_TO_NOT_ALLOWED' } });
   });
 
   it('requires a recent session', async () => {
@@ -250,9 +250,9 @@ describe('DELETE /v1/users/me/identities/{provider}', () => {
   });
 
   it('changes only the caller’s identities', async () => {
-    const { user: stranger, password } = await createUser(app);
-    const tokens = await login(app, stranger.email, password);
-    const other = new SignedIn(app, stranger, tokens.accessToken, tokens.refreshToken);
+    const { user: otherUser, password } = await createUser(app);
+    const tokens = await login(app, otherUser.email, password);
+    const other = new SignedIn(app, otherUser, tokens.accessToken, tokens.refreshToken);
     await new Browser(app).link('github', user);
 
     expect((await unlink(other, 'github')).status).toBe(404);

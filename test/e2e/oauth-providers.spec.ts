@@ -133,7 +133,7 @@ describe('Apple', () => {
     ['{"name":{"firstName":1,"lastName":{}}}'],
     ['{"name":{"firstName":"  ","lastName":""}}'],
     ['[]'],
-  ])('is fine with a user field that says nothing: %s', async (field) => {
+  ])('may send a user field without a name: %s', async (field) => {
     const person = newPerson();
     oauth.person('apple', person);
 
@@ -145,7 +145,7 @@ describe('Apple', () => {
     [`{"name":{"firstName":"${'x'.repeat(500)}"}}`, 'x'.repeat(100)],
     [`{"name":{"firstName":"${'x'.repeat(99)}😀"}}`, 'x'.repeat(99)],
     ['{"name":{"firstName":"<script>alert(1)</script>"}}', '<script>alert(1)</script>'],
-  ])('has its name treated as text of a stranger: %s', async (field, expected) => {
+  ])('sends names that are treated as untrusted text: %s', async (field, expected) => {
     oauth.person('apple', newPerson());
 
     expect((await backWithUser(field)).displayName).toBe(expected);

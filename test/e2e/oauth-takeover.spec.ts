@@ -22,14 +22,14 @@ afterEach(() => oauth.providers.control.reset());
 
 afterAll(() => oauth.stop());
 
-const password = 'the password of a stranger';
+const password = 'the password of an attacker';
 
 /** An attacker registers the victim's email and signs in. */
 async function prepared() {
   const { user } = await createUser(app, { password, displayName: 'You were hacked' });
   const { accessToken, refreshToken } = await login(app, user.email, password);
   await app.db.query('UPDATE users SET email_verified_at = NULL WHERE id = $1', [user.id]);
-  return { user, stranger: new SignedIn(app, user, accessToken, refreshToken) };
+  return { user, attacker: new SignedIn(app, user, accessToken, refreshToken) };
 }
 
 /** The owner of the email signs in with a provider that has verified it. */
@@ -58,33 +58,33 @@ describe('the owner of an email that an attacker has registered', () => {
   });
 
   it('revokes the attacker’s sessions (unexpired session)', async () => {
-    const { user, stranger } = await prepared();
+    const { user, attacker } = await prepared();
 
     await ownerComes(user.email);
 
-    const { refreshToken } = stranger;
+    const { refreshToken } = attacker;
     const refreshed = await app.http().post('/v1/auth/refresh').send({ refreshToken });
-    expect([(await stranger.get('/v1/users/me')).status, refreshed.status]).toEqual([401, 401]);
+    expect([(await attacker.get('/v1/users/me')).status, refreshed.status]).toEqual([401, 401]);
   });
 
   it('removes identities that the attacker has linked (trojan identifier)', async () => {
-    const { user, stranger } = await prepared();
-    const strangersOwn = newPerson();
-    oauth.person('github', strangersOwn);
-    await new Browser(app).link('github', stranger);
+    const { user, attacker } = await prepared();
+    const attackersOwn = newPerson();
+    oauth.person('github', attackersOwn);
+    await new Browser(app).link('github', attacker);
 
     await ownerComes(user.email);
 
     const again = await new Browser(app).signIn('github');
     expect(again.user.id).not.toBe(user.id);
-    expect(again.user.email).toBe(strangersOwn.email);
+    expect(again.user.email).toBe(attackersOwn.email);
   });
 
   it('revokes a code that the attacker has not exchanged yet', async () => {
-    const { user, stranger } = await prepared();
+    const { user, attacker } = await prepared();
     oauth.person('github', newPerson());
     const browser = new Browser(app);
-    await browser.link('github', stranger);
+    await browser.link('github', attacker);
     const end = await browser.goThrough('github');
 
     await ownerComes(user.email);
@@ -94,9 +94,9 @@ describe('the owner of an email that an attacker has registered', () => {
   });
 
   it('revokes email links that the attacker has requested (unexpired e-mail change)', async () => {
-    const { user, stranger } = await prepared();
+    const { user, attacker } = await prepared();
     const newEmail = newPerson().email;
-    await stranger.post('/v1/users/me/email', { newEmail, password });
+    await attacker.post('/v1/users/me/email', { newEmail, password });
     const token = await app.mailbox.token(newEmail);
 
     await ownerComes(user.email);
@@ -106,10 +106,10 @@ describe('the owner of an email that an attacker has registered', () => {
   });
 
   it('cancels linking that the attacker has started', async () => {
-    const { user, stranger } = await prepared();
+    const { user, attacker } = await prepared();
     oauth.person('github', newPerson());
     const browser = new Browser(app);
-    const begun = await browser.beginLink('github', stranger);
+    const begun = await browser.beginLink('github', attacker);
 
     await ownerComes(user.email);
 

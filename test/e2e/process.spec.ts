@@ -110,7 +110,7 @@ describe('a Postgres that can not be used', () => {
 
     await proxy.stop();
 
-    await until(() => codes().at(-1) === 'ECONNREFUSED', 'the other fault to be told');
+    await until(() => codes().at(-1) === 'ECONNREFUSED', 'the other error to be logged');
     expect(codes()).toHaveLength(2);
     expect(await program.end()).toEqual({ code: 0, signal: null });
   });
@@ -118,7 +118,7 @@ describe('a Postgres that can not be used', () => {
   it.each([
     ['has no such database', { pathname: '/no_such_database' }, 'no_such_database'],
     ['knows no such user', { username: 'no_such_user', password: 'hunter2' }, 'no_such_user'],
-  ])('ends a program where it %s', async (_name, change, told) => {
+  ])('stops a program at startup if it %s', async (_name, change, told) => {
     const url = Object.assign(new URL(env['DATABASE_URL']!), change).href;
 
     const program = await Program.start('main', { ...env, NODE_ENV: 'development', DATABASE_URL: url });

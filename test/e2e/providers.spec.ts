@@ -146,7 +146,7 @@ describe('fake Apple', () => {
     ['another team', { team: 'OTHERTEAM1' }],
     ['another audience', { audience: 'https://example.com' }],
     ['a lifetime of more than six months', { life: '200d' }],
-  ])('refuses a client secret of %s', async (_what, change) => {
+  ])('rejects a client secret with %s', async (_what, change) => {
     providers.control.person('apple', ada);
     const attempt = await beginApple(providers, await appleSecret(providers.apple, change));
 

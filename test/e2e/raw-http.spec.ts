@@ -122,7 +122,7 @@ describe('an encoded or non-canonical path', () => {
     '/v1/users;x=1',
     'http://localhost/v1/users',
     '/v1/users%2f',
-  ])('gets past no guard: %s', async (path) => {
+  ])('does not bypass authentication: %s', async (path) => {
     const answer = await exchange(
       port,
       `GET ${path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n`,

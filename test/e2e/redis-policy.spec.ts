@@ -67,7 +67,7 @@ describeWithRedis('a Redis that the queue cannot use', () => {
   it.each([
     ['the user may not run INFO', withoutInfo, 'may not run INFO'],
     ['the database number does not exist', () => `${redis.url}/99`, 'REDIS_URL selects database 99'],
-  ])('stops the start-up of API and worker when %s', async (_reason, url, message) => {
+  ])('prevents the start of API and worker when %s', async (_reason, url, message) => {
     const settings = { REDIS_URL: url() };
 
     const starts = await Promise.allSettled([app.startAnother(settings), app.startAnotherWorker(settings)]);

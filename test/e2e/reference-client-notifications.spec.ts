@@ -180,11 +180,11 @@ describeInChromium('the notifications of the reference client', () => {
 
     await tab.setHidden(true);
     await ended;
-    await notify(client.app, id, { title: 'meanwhile' });
+    await notify(client.app, id, { title: 'while hidden' });
     const resumed = tab.untilStreaming();
     await tab.setHidden(false);
     await resumed;
 
-    expect(await shown(tab, 1)).toEqual(['meanwhile']);
+    expect(await shown(tab, 1)).toEqual(['while hidden']);
   });
 });

@@ -139,7 +139,7 @@ describe('refreshing by cookie', () => {
     ['a sandboxed frame', 'null'],
     ['an origin in capitals', 'HTTPS://APP.EXAMPLE.COM'],
     ['an empty origin', ''],
-  ])('is refused to %s, and leaves the token as it was', async (_name, origin) => {
+  ])('is rejected from %s, and does not consume the token', async (_name, origin) => {
     const cookie = cookieOf(await signIn());
 
     const answer = await refresh(cookie, origin);
@@ -171,7 +171,7 @@ describe('refreshing by cookie', () => {
     ['text/plain', '{}'],
     ['application/x-www-form-urlencoded', 'refreshTokenIn=cookie'],
     ['multipart/form-data; boundary=x', '--x--'],
-  ])('takes nothing that a form of another site could send: %s', async (type, body) => {
+  ])('rejects content types that a form on another site can send: %s', async (type, body) => {
     const cookie = cookieOf(await signIn());
 
     const answer = await refresh(cookie).set('content-type', type).send(body);

@@ -27,7 +27,7 @@ describe('a session revoked on one of five instances', () => {
     ['by a role change', (user) => admin.patch(`/v1/users/${user.user.id}`, { role: 'admin' })],
     ['by suspension', (user) => admin.patch(`/v1/users/${user.user.id}`, { status: 'suspended' })],
     ['with the account', (user) => user.delete('/v1/users/me')],
-  ])('is refused on each within a second: %s', async (_name, endSession) => {
+  ])('is rejected on each within a second: %s', async (_name, endSession) => {
     const user = await signedIn(app);
     expect(await statusesOf(user)).toEqual(times(5, () => 200));
 

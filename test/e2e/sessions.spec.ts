@@ -41,19 +41,19 @@ describe('GET /v1/auth/sessions', () => {
   });
 
   it('shows no sessions of other users', async () => {
-    const [user, stranger] = [await signedIn(app), await signedIn(app)];
+    const [user, otherUser] = [await signedIn(app), await signedIn(app)];
 
     const { body } = await user.get('/v1/auth/sessions');
 
     expect(idsIn(body)).toEqual([sid(user)]);
-    expect(JSON.stringify(body)).not.toContain(sid(stranger));
+    expect(JSON.stringify(body)).not.toContain(sid(otherUser));
   });
 
   it.each([
     ['ended', 'revoked_at = now()'],
     ['past its maximum lifetime', `expires_at = now() - interval '1 second'`],
     ['unused for two weeks', `last_used_at = now() - interval '14 days 1 second'`],
-  ])('leaves out one that is %s', async (_name, change) => {
+  ])('omits a session that is %s', async (_name, change) => {
     const user = await signedIn(app);
     const other = await signedInAgain(user);
     await app.db.query(`UPDATE sessions SET ${change} WHERE id = $1`, [sid(other)]);
@@ -107,23 +107,23 @@ describe('DELETE /v1/auth/sessions/{id}', () => {
   });
 
   it('responds 404 for another user’s session, which stays active, and for an unknown one', async () => {
-    const [user, stranger] = [await signedIn(app), await signedIn(app)];
+    const [user, otherUser] = [await signedIn(app), await signedIn(app)];
 
     const answers = await Promise.all(
-      [sid(stranger), randomUUID(), 'no-id', '%27%20OR%201=1'].map((id) => end(user, id)),
+      [sid(otherUser), randomUUID(), 'no-id', '%27%20OR%201=1'].map((id) => end(user, id)),
     );
 
     expect(answers.map(({ status, body }) => [status, body.code])).toEqual(
       times(4, () => [404, 'NOT_FOUND']),
     );
-    expect((await stranger.get('/v1/users/me')).status).toBe(200);
-    expect((await refresh(stranger.refreshToken)).status).toBe(200);
+    expect((await otherUser.get('/v1/users/me')).status).toBe(200);
+    expect((await refresh(otherUser.refreshToken)).status).toBe(200);
   });
 });
 
 describe('POST /v1/auth/logout-all', () => {
   it('revokes every session of the account and none of others', async () => {
-    const [user, stranger] = [await signedIn(app), await signedIn(app)];
+    const [user, otherUser] = [await signedIn(app), await signedIn(app)];
     const other = await signedInAgain(user);
 
     const answer = await user.post('/v1/auth/logout-all');
@@ -133,7 +133,7 @@ describe('POST /v1/auth/logout-all', () => {
       expect((await session.get('/v1/users/me')).status).toBe(401);
       expect((await refresh(session.refreshToken)).status).toBe(401);
     }
-    expect((await stranger.get('/v1/users/me')).status).toBe(200);
+    expect((await otherUser.get('/v1/users/me')).status).toBe(200);
   });
 });
 

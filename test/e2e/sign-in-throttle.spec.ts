@@ -66,12 +66,12 @@ describe('ten wrong passwords in a row', () => {
     const statuses = await Promise.all(
       [user.email, unknown].map((email) => failTimes(FAILURES_MAX + 2, email)),
     );
-    const [known, stranger] = await Promise.all(
+    const [known, unregistered] = await Promise.all(
       [user.email, unknown].map((email) => signIn(email, PASSWORD)),
     );
 
     expect(statuses[0]).toEqual(statuses[1]);
-    expect(withoutIds(known!)).toEqual(withoutIds(stranger!));
+    expect(withoutIds(known!)).toEqual(withoutIds(unregistered!));
   });
 
   it('do not affect sessions', async () => {

@@ -21,21 +21,21 @@ const TABLES = [
 
 let app: TestApp;
 let user: SignedIn;
-let stranger: SignedIn;
+let otherUser: SignedIn;
 let files: Record<string, string>;
 let headers: Record<string, string>;
 
 beforeAll(async () => {
   app = await TestApp.start({ worker: true });
   user = await signedIn(app, { displayName: '=HYPERLINK("x"), "and" more' });
-  stranger = await signedIn(app);
+  otherUser = await signedIn(app);
   await app.http().post('/v1/auth/forgot-password').send({ email: user.user.email });
   await app.mailbox.next(user.user.email);
   await app.db.query(
     `INSERT INTO identities (id, user_id, provider, subject, email)
      VALUES (gen_random_uuid(), $1, 'google', 'subject-1', 'me@gmail.example'),
             (gen_random_uuid(), $2, 'google', 'subject-2', 'they@gmail.example')`,
-    [user.user.id, stranger.user.id],
+    [user.user.id, otherUser.user.id],
   );
   await notify(app, user.user.id);
   await createEndpoint(user, 'https://example.com/hook');
@@ -89,7 +89,7 @@ describe('the job user-export', () => {
   it('contains no data of other users', () => {
     const all = Object.values(files).join('\n');
 
-    for (const text of [stranger.user.id, stranger.user.email, 'subject-2', 'they@gmail.example'])
+    for (const text of [otherUser.user.id, otherUser.user.email, 'subject-2', 'they@gmail.example'])
       expect(all).not.toContain(text);
   });
 
@@ -156,13 +156,13 @@ describe('the job user-export', () => {
     const last = await eager.post('/v1/jobs', { type: 'user-export' });
     await untilJob(app, last.body.data.id, 'completed');
     const cancelled = await createJob(app, { ...past, status: 'cancelled', createdAt: new Date() });
-    const refused = [
+    const rejected = [
       await eager.post('/v1/jobs', { type: 'user-export' }),
       await eager.post(`/v1/jobs/${cancelled.id}/retry`),
     ];
 
     expect(last.status).toBe(202);
-    expect(refused.map(({ status, body }) => [status, body.code])).toEqual([
+    expect(rejected.map(({ status, body }) => [status, body.code])).toEqual([
       [409, 'LIMIT_REACHED'],
       [409, 'LIMIT_REACHED'],
     ]);
@@ -183,7 +183,7 @@ describe('the job user-export', () => {
   });
 
   it('belongs to the user who starts it, also if the input names another user', async () => {
-    const answer = await stranger.post('/v1/jobs', { type: 'user-export', input: { userId: user.user.id } });
+    const answer = await otherUser.post('/v1/jobs', { type: 'user-export', input: { userId: user.user.id } });
 
     expect(answer).toMatchObject({ status: 422, body: { code: 'VALIDATION_FAILED' } });
   });
@@ -192,7 +192,7 @@ describe('the job user-export', () => {
     const jobId = await startExport(user);
     await untilJob(app, jobId, 'completed');
 
-    expect((await stranger.get(`/v1/jobs/${jobId}/result`)).status).toBe(404);
+    expect((await otherUser.get(`/v1/jobs/${jobId}/result`)).status).toBe(404);
     expect((await app.http().get(`/v1/jobs/${jobId}/result`)).status).toBe(401);
   });
 

@@ -49,7 +49,7 @@ describe('POST /v1/users/imports', () => {
     ['is a picture', Buffer.from('89504e470d0a1a0a0000000d49484452', 'hex')],
     ['is all zeros', Buffer.alloc(10_000)],
     ['is UTF-16', Buffer.from('\uFEFFemail,displayName\n', 'utf16le')],
-  ])('refuses a file that %s, and keeps nothing of it', async (_, file) => {
+  ])('rejects a file that %s, and stores nothing', async (_, file) => {
     const before = await countFiles(app);
 
     const answer = await upload(admin, file);
@@ -65,7 +65,7 @@ describe('POST /v1/users/imports', () => {
     ['another order of columns', 'role,displayName,email\nuser,A,a@example.com\n'],
     ['a quoted header', '"email","displayName"\n'],
     ['only a header without a line end', 'email,displayName'],
-  ])('takes a file with %s', async (_, csv) => {
+  ])('accepts a file with %s', async (_, csv) => {
     const answer = await upload(admin, csv);
 
     expect(answer.status).toBe(202);

@@ -51,8 +51,8 @@ describe('an administrator', () => {
 
     expect(answer).toMatchObject({ status: 200, body: { data: { role: 'admin', status: 'active' } } });
     expect(await stateOf(user)).toEqual({ access: 401, refresh: 401, reason: 'role-changed' });
-    const anew = await login(app, user.user.email, 'correct horse battery');
-    const list = await app.http().get('/v1/users').set('authorization', `Bearer ${anew.accessToken}`);
+    const renewed = await login(app, user.user.email, 'correct horse battery');
+    const list = await app.http().get('/v1/users').set('authorization', `Bearer ${renewed.accessToken}`);
     expect(list.status).toBe(200);
   });
 
@@ -137,7 +137,7 @@ describe('a user who is not an administrator', () => {
       (user: SignedIn) => user.patch(`/v1/users/${UNKNOWN}`, { x: 1 }),
     ],
     ['import accounts', (user: SignedIn) => user.post('/v1/users/imports', {})],
-  ])('may not %s', async (_name, attempt) => {
+  ])('cannot %s', async (_name, attempt) => {
     const user = await signedIn(app);
 
     const answer = await attempt(user);

@@ -117,7 +117,7 @@ describe('a cursor', () => {
     ['of another filter', 'status=active', 'role=user'],
     ['of no filter', 'sort=email', 'sort=email&status=active'],
     ['of another prefix', 'email=member', 'email=mem'],
-  ])('is refused where it is one %s', async (_name, made, used) => {
+  ])('is rejected if it is one %s', async (_name, made, used) => {
     const cursor = await cursorOf(made);
 
     const answer = await admin.get(`/v1/users?${used}&cursor=${cursor}`);
@@ -148,7 +148,7 @@ describe('a cursor', () => {
     ['is empty', () => ''],
     ['is a number', () => '2'],
     ['is SQL', () => `' OR 1=1--`],
-  ])('is refused where it %s', async (_name, change) => {
+  ])('is rejected if it %s', async (_name, change) => {
     const cursor = change(await cursorOf(''));
 
     const answer = await admin.get(`/v1/users?cursor=${encodeURIComponent(cursor)}`);

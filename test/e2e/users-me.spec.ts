@@ -128,7 +128,7 @@ describe('PATCH /v1/users/me', () => {
     'version',
     'createdAt',
     'constructor',
-  ])('lets nobody set their own %s', async (field) => {
+  ])('does not let users set their %s', async (field) => {
     const user = await signedIn(app);
 
     const answer = await user.patch('/v1/users/me', { displayName: 'New', [field]: 'admin' });

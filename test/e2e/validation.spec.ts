@@ -126,7 +126,7 @@ describe('a field', () => {
     ['displayName', 'half \ud83d', 'INVALID_TEXT'],
     ['password', 'nul \0 in a password', 'INVALID_TEXT'],
     ['password', 'half \udc00 in a password', 'INVALID_TEXT'],
-  ])('is refused with a code of its own: %s = %p is %s', async (field, value, code) => {
+  ])('is rejected with a specific code: %s = %p is %s', async (field, value, code) => {
     const answer = await post({ ...valid, [field]: value });
 
     expect(answer).toMatchObject({ status: 422, body: { code: 'VALIDATION_FAILED' } });
@@ -150,7 +150,7 @@ describe('a query', () => {
     ['/health/live?verbose=1', 'verbose'],
     ['/v1/users?id[$ne]=1', 'id[$ne]'],
     ['/v1/users?__proto__=1', '__proto__'],
-  ])('with a parameter that nobody reads is refused: %s', async (path, parameter) => {
+  ])('with an unknown parameter is rejected: %s', async (path, parameter) => {
     const answer = await admin.get(path);
 
     expect(answer).toMatchObject({ status: 422, body: { code: 'VALIDATION_FAILED' } });

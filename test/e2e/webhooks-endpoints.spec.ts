@@ -58,7 +58,7 @@ describe('POST /v1/webhook-endpoints', () => {
     ['http://example.com/', 'URL_NOT_ALLOWED'],
     ['https://169.254.169.254/', 'URL_NOT_ALLOWED'],
     ['https://user:pw@example.com/', 'URL_NOT_ALLOWED'],
-  ])('refuses the address %s, for a new endpoint and for an old one', async (url, code) => {
+  ])('rejects the URL %s, for a new and an existing endpoint', async (url, code) => {
     const old = await createEndpoint(owner, URL_TAKEN);
     const answers = [
       await owner.post('/v1/webhook-endpoints', { url, eventTypes: ['ping'] }),
@@ -94,25 +94,25 @@ describe('POST /v1/webhook-endpoints', () => {
     );
 
     expect(answers.filter(({ status }) => status === 201)).toHaveLength(20);
-    const refused = answers.filter(({ status }) => status === 409);
-    expect(refused.map(({ body }) => body.code)).toEqual(times(10, () => 'LIMIT_REACHED'));
+    const rejected = answers.filter(({ status }) => status === 409);
+    expect(rejected.map(({ body }) => body.code)).toEqual(times(10, () => 'LIMIT_REACHED'));
   });
 });
 
 describe('/v1/webhook-endpoints/{id}', () => {
   it('is available to its owner only', async () => {
     const endpoint = await createEndpoint(owner, receiver.url(newPath()));
-    const stranger = await signedIn(app, { role: 'admin' });
+    const otherUser = await signedIn(app, { role: 'admin' });
     const { body } = await owner.post(at(endpoint, '/ping'));
 
     const answers = [
-      await stranger.get(at(endpoint)),
-      await stranger.patch(at(endpoint), { enabled: false }),
-      await stranger.delete(at(endpoint)),
-      await stranger.post(at(endpoint, '/rotate-secret')),
-      await stranger.post(at(endpoint, '/ping')),
-      await stranger.get(at(endpoint, '/deliveries')),
-      await stranger.post(`/v1/webhook-deliveries/${body.data.id}/redeliver`),
+      await otherUser.get(at(endpoint)),
+      await otherUser.patch(at(endpoint), { enabled: false }),
+      await otherUser.delete(at(endpoint)),
+      await otherUser.post(at(endpoint, '/rotate-secret')),
+      await otherUser.post(at(endpoint, '/ping')),
+      await otherUser.get(at(endpoint, '/deliveries')),
+      await otherUser.post(`/v1/webhook-deliveries/${body.data.id}/redeliver`),
     ];
 
     expect(answers.map(({ status }) => status)).toEqual(times(7, () => 404));
@@ -178,9 +178,9 @@ describe('a webhook endpoint', () => {
   it('receives events about jobs of its owner only', async () => {
     const path = newPath();
     await createEndpoint(owner, receiver.url(path), { eventTypes: ['job.completed', 'job.failed'] });
-    const stranger = await signedIn(app);
+    const otherUser = await signedIn(app);
 
-    await startScripted(app, async () => ({ made: 1 }), { userId: stranger.user.id });
+    await startScripted(app, async () => ({ made: 1 }), { userId: otherUser.user.id });
     await startScripted(app, async () => ({ made: 1 }));
     const job = await startScripted(app, async () => ({ made: 1 }), { userId: owner.user.id });
 

@@ -101,18 +101,18 @@ describe('webhook deliveries', () => {
   });
 
   it('to other users are not delayed by a user with twenty slow receivers', async () => {
-    const somebody = await signedIn(app);
+    const slowOwner = await signedIn(app);
     const slow = '/slow';
     // Not a failure: it responds just within the timeout.
     receiver.behave(slow, (_, response) => void setTimeout(() => response.writeHead(200).end(), 9_500));
-    for (const _ of times(ENDPOINTS_MAX, () => slow)) await createEndpoint(somebody, receiver.url(slow));
-    await tell(somebody, 30);
-    const stranger = await signedIn(app);
-    const path = '/stranger';
-    await createEndpoint(stranger, receiver.url(path));
+    for (const _ of times(ENDPOINTS_MAX, () => slow)) await createEndpoint(slowOwner, receiver.url(slow));
+    await tell(slowOwner, 30);
+    const other = await signedIn(app);
+    const path = '/other';
+    await createEndpoint(other, receiver.url(path));
 
     for (const round of [1, 2, 3]) {
-      await rename(stranger, `Name ${round}`);
+      await rename(other, `Name ${round}`);
       await receiver.next(path, round, STRANGERS_PATIENCE_MS);
     }
 

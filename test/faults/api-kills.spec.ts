@@ -8,7 +8,7 @@ import { until } from '../support/until.ts';
 import { MixedLoad } from './mixed-load.ts';
 import { recordOutcome } from './outcomes.ts';
 import { pauseQueue } from './queue-control.ts';
-import { AS_ASKED } from './request-ledger.ts';
+import { AS_ASKED } from './request-log.ts';
 
 const KILLS = 10;
 
@@ -50,7 +50,7 @@ describe.each(backends)('the API, with the queue on %s,', (backend) => {
       area: 'API',
       fault: `kill −9 of the only API under load, ${KILLS} times`,
       backend,
-      promise: 'answered with 2xx: once; without an answer: once or never',
+      promise: '2xx response: once; no response: at most once',
       operations: `${load.asked} requests with an effect`,
       ...difference,
       measured: `${none} of ${load.answers.length} requests without an answer`,
@@ -76,10 +76,10 @@ describe.each(backends)('the API, with the queue on %s,', (backend) => {
       area: 'API',
       fault: 'kill −9 of the API after the commit, before the queue has the job',
       backend,
-      promise: 'the sweep of a worker hands it over, effect once',
+      promise: 'the sweep of a worker dispatches it, effect once',
       operations: `${load.asked} requests with an effect`,
       ...difference,
-      measured: `${rows.length} jobs were in the ledger only`,
+      measured: `${rows.length} jobs were in the jobs table only`,
     });
   }, 90_000);
 });

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { backends } from '../support/queue-data.ts';
 import { System } from '../support/system.ts';
 import { times, until } from '../support/until.ts';
-import { ImportLedger, NO_DIFFERENCES } from './import-ledger.ts';
+import { ExpectedImport, NO_DIFFERENCES } from './expected-import.ts';
 import { recordOutcome, seconds } from './outcomes.ts';
 import { forgetQueue } from './queue-control.ts';
 
@@ -64,7 +64,7 @@ describe.each(backends)('a worker on %s', (backend) => {
   }, 180_000);
 
   it('fails a broken job without blocking others, and completes it after a fix and a retry', async () => {
-    const poisoned = new ImportLedger(200);
+    const poisoned = new ExpectedImport(200);
     const id = await system.import(poisoned.csv);
     // Corrupt the file after the upload and before the run.
     const broken = await system.db.query(
@@ -73,10 +73,10 @@ describe.each(backends)('a worker on %s', (backend) => {
       [id],
     );
     await until(async () => (await system.job(id)).attempts >= 1, 'the first attempt');
-    const neighbours = times(3, () => new ImportLedger(200));
+    const neighbours = times(3, () => new ExpectedImport(200));
     const ids = await Promise.all(neighbours.map(({ csv }) => system.import(csv)));
     await Promise.all(ids.map((other) => system.untilStatus(other, 'completed')));
-    const meanwhile = await system.job(id);
+    const duringRetries = await system.job(id);
     const failed = await failNow(id);
     await system.db.query(
       `UPDATE job_file_chunks SET data = substring(data FROM 2) WHERE file_id = (SELECT input_file_id FROM jobs WHERE id = $1)`,
@@ -86,7 +86,7 @@ describe.each(backends)('a worker on %s', (backend) => {
     await system.untilStatus(id, 'completed');
 
     expect(broken.rowCount).toBe(1);
-    expect(meanwhile.status).not.toBe('failed');
+    expect(duringRetries.status).not.toBe('failed');
     expect(failed).toMatchObject({ status: 'failed', attempts: ATTEMPTS, stalls: 0, error_code: 'INTERNAL' });
     expect(await poisoned.differences(system, id)).toEqual(NO_DIFFERENCES);
     for (const [n, other] of ids.entries()) {
@@ -96,7 +96,7 @@ describe.each(backends)('a worker on %s', (backend) => {
       area: 'Workers',
       fault: 'a job that fails at each attempt; its pauses are skipped',
       backend,
-      promise: `failed after ${ATTEMPTS} attempts, others go on meanwhile, a retry does it`,
+      promise: `failed after ${ATTEMPTS} attempts, others continue, a retry succeeds`,
       operations: `${ids.length + 1} imports`,
       lost: 0,
       doubled: 0,

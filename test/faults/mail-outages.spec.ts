@@ -6,7 +6,7 @@ import { System } from '../support/system.ts';
 import { times, until } from '../support/until.ts';
 import { recordOutcome } from './outcomes.ts';
 import { forgetQueue } from './queue-control.ts';
-import { AS_ASKED, RequestLedger } from './request-ledger.ts';
+import { AS_ASKED, RequestLog } from './request-log.ts';
 
 const PEOPLE = 20;
 const OUTAGE_MS = 600_000;
@@ -29,8 +29,8 @@ describe.each(backends)('the mail server, with the queue on %s,', (backend) => {
     await smtp.down();
   });
 
-  async function register(count: number): Promise<RequestLedger> {
-    const ledger = new RequestLedger();
+  async function register(count: number): Promise<RequestLog> {
+    const requests = new RequestLog();
     await Promise.all(
       times(count, async () => {
         const key = randomUUID();
@@ -40,13 +40,13 @@ describe.each(backends)('the mail server, with the queue on %s,', (backend) => {
           body: JSON.stringify({
             email: `${key}@example.com`,
             password: 'forty wet umbrellas',
-            displayName: 'Somebody',
+            displayName: 'Test',
           }),
         });
-        ledger.add({ requestId: key, key, status });
+        requests.add({ requestId: key, key, status });
       }),
     );
-    return ledger;
+    return requests;
   }
 
   const mails = async (where: string): Promise<number> => {
@@ -56,10 +56,10 @@ describe.each(backends)('the mail server, with the queue on %s,', (backend) => {
     return rows[0]?.count ?? 0;
   };
 
-  const taken = (ledger: RequestLedger): string[] =>
+  const taken = (requests: RequestLog): string[] =>
     smtp.messages
       .map((message) => header(message, 'X-Correlation-Id') ?? '')
-      .filter((key) => ledger.entries.some((entry) => entry.key === key));
+      .filter((key) => requests.entries.some((entry) => entry.key === key));
 
   /** Moves the clock of each waiting mail forward to its due time. Resolves to the largest shift. */
   async function skipPause(round: number): Promise<number> {
@@ -79,22 +79,22 @@ describe.each(backends)('the mail server, with the queue on %s,', (backend) => {
 
   it('can be down for ten minutes: registrations succeed, and each mail is sent once afterwards', async () => {
     await smtp.down();
-    const ledger = await register(PEOPLE);
+    const requests = await register(PEOPLE);
     let walked = 0;
     let rounds = 0;
     while (walked < OUTAGE_MS && rounds < ROUNDS_MAX) walked += await skipPause(++rounds);
     await smtp.up();
     await until(async () => (await mails(`status = 'completed'`)) === PEOPLE, 'every mail to go out', 60_000);
 
-    expect(ledger.answers).toEqual({ '202': PEOPLE });
+    expect(requests.answers).toEqual({ '202': PEOPLE });
     expect(walked).toBeGreaterThanOrEqual(OUTAGE_MS);
-    const difference = ledger.compare(taken(ledger));
+    const difference = requests.compare(taken(requests));
     expect(difference).toEqual(AS_ASKED);
     recordOutcome({
       area: 'Mail',
       fault: 'mail server down for ten minutes, by a clock put forward',
       backend,
-      promise: 'registrations answered 202, every mail sent once after',
+      promise: 'registrations get 202, every mail is sent once later',
       operations: `${PEOPLE} registrations`,
       ...difference,
       measured: `${rounds} attempts each over ${Math.round(walked / 60_000)} min`,
@@ -103,14 +103,14 @@ describe.each(backends)('the mail server, with the queue on %s,', (backend) => {
 
   it('can hang up after it received a mail: the retry is the same message', async () => {
     smtp.mood = 'hangs up';
-    const ledger = await register(5);
-    await until(() => new Set(taken(ledger)).size === 5, 'every mail to have been there');
+    const requests = await register(5);
+    await until(() => new Set(taken(requests)).size === 5, 'every mail to have been there');
     smtp.mood = 'takes';
     await until(async () => (await mails(`status <> 'completed'`)) === 0, 'every mail to go out', 30_000);
 
-    const { lost } = ledger.compare(taken(ledger));
+    const { lost } = requests.compare(taken(requests));
     const ids = smtp.messages
-      .filter((message) => ledger.entries.some(({ key }) => message.includes(key)))
+      .filter((message) => requests.entries.some(({ key }) => message.includes(key)))
       .map((message) => header(message, 'Message-ID'));
     expect(lost).toBe(0);
     expect(new Set(ids).size).toBe(5);
@@ -118,7 +118,7 @@ describe.each(backends)('the mail server, with the queue on %s,', (backend) => {
       area: 'Mail',
       fault: 'mail server hangs up after it took the mail, before it says so',
       backend,
-      promise: 'nothing lost; what comes again has the same Message-ID',
+      promise: 'nothing lost; a repeated mail has the same Message-ID',
       operations: '5 registrations',
       lost,
       doubled: new Set(ids).size - 5,
@@ -128,18 +128,18 @@ describe.each(backends)('the mail server, with the queue on %s,', (backend) => {
 
   it('can stop responding: the attempt times out, and the next one succeeds', async () => {
     smtp.mood = 'holds';
-    const ledger = await register(2);
+    const requests = await register(2);
     await until(() => smtp.held.length === 2, 'the mails to hang');
     smtp.mood = 'takes';
     await until(async () => (await mails(`status <> 'completed'`)) === 0, 'every mail to go out', 40_000);
 
-    const difference = ledger.compare(taken(ledger));
+    const difference = requests.compare(taken(requests));
     expect(difference).toEqual(AS_ASKED);
     recordOutcome({
       area: 'Mail',
       fault: 'mail server hangs in the middle of the dialogue',
       backend,
-      promise: 'given up after 10 s and sent by the next attempt, once',
+      promise: 'times out after 10 s; the next attempt sends it once',
       operations: '2 registrations',
       ...difference,
       measured: '2 attempts each',

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { header, type SmtpServer } from '../support/smtp.ts';
 import type { System } from '../support/system.ts';
 import { until } from '../support/until.ts';
-import { type Comparison, RequestLedger } from './request-ledger.ts';
+import { type Comparison, RequestLog } from './request-log.ts';
 
 const PASSWORD = 'forty wet umbrellas';
 const PATIENCE_MS = 30_000;
@@ -22,8 +22,8 @@ interface Answer {
  */
 export class MixedLoad {
   readonly answers: Answer[] = [];
-  readonly registrations = new RequestLedger();
-  readonly exports = new RequestLedger();
+  readonly registrations = new RequestLog();
+  readonly exports = new RequestLog();
   private readonly prefix = `load-${randomBytes(4).toString('hex')}-`;
   private readonly open = new Set<Promise<void>>();
   private readonly timer: NodeJS.Timeout;

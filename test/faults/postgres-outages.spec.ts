@@ -4,10 +4,10 @@ import { backends } from '../support/queue-data.ts';
 import { SmtpServer } from '../support/smtp.ts';
 import { System } from '../support/system.ts';
 import { until } from '../support/until.ts';
-import { ImportLedger, NO_DIFFERENCES } from './import-ledger.ts';
+import { ExpectedImport, NO_DIFFERENCES } from './expected-import.ts';
 import { MixedLoad } from './mixed-load.ts';
 import { recordOutcome, seconds } from './outcomes.ts';
-import { AS_ASKED } from './request-ledger.ts';
+import { AS_ASKED } from './request-log.ts';
 
 const LINES = 20_000;
 /** Measured from the first successful connection to Postgres. */
@@ -47,8 +47,8 @@ describe.each(backends)('Postgres, with the queue on %s,', (backend) => {
   it.each(['stopped', 'killed'] as const)(
     'may be %s and started in the middle of an import and under load',
     async (how) => {
-      const ledger = new ImportLedger(LINES);
-      const id = await system.import(ledger.csv);
+      const expected = new ExpectedImport(LINES);
+      const id = await system.import(expected.csv);
       const load = new MixedLoad(system, smtp);
       await system.untilLine(id, 1_000);
 
@@ -67,16 +67,16 @@ describe.each(backends)('Postgres, with the queue on %s,', (backend) => {
       await load.stop();
 
       expectOnlyHonestRefusals(load);
-      expect(job).toMatchObject({ status: 'completed', result: ledger.counts });
+      expect(job).toMatchObject({ status: 'completed', result: expected.counts });
       const difference = await load.differences();
       expect(difference).toEqual(AS_ASKED);
-      const lines = await ledger.differences(system, id);
+      const lines = await expected.differences(system, id);
       expect(lines).toEqual(NO_DIFFERENCES);
       recordOutcome({
         area: 'Postgres',
         fault: `Postgres ${how} and started again, under load`,
         backend,
-        promise: '503 with Retry-After meanwhile, no process ends, recovered ≤ 10 s',
+        promise: '503 with Retry-After, no process exits, recovered ≤ 10 s',
         operations: `${LINES} lines, ${load.asked} requests with an effect`,
         lost: difference.lost + lines.lost,
         doubled: difference.doubled + lines.doubled,
@@ -87,9 +87,9 @@ describe.each(backends)('Postgres, with the queue on %s,', (backend) => {
   );
 
   it('can close every connection repeatedly: no job counts as stalled', async () => {
-    const ledger = new ImportLedger(LINES);
+    const expected = new ExpectedImport(LINES);
     const load = new MixedLoad(system, smtp);
-    const id = await system.import(ledger.csv);
+    const id = await system.import(expected.csv);
 
     for (let cut = 0; cut < CUTS; cut += 1) {
       await pause(CUT_EVERY_MS);
@@ -103,10 +103,10 @@ describe.each(backends)('Postgres, with the queue on %s,', (backend) => {
 
     expectOnlyHonestRefusals(load);
     expect(load.p99(endedAt)).toBeLessThan(RECOVERED_MS);
-    expect(job).toMatchObject({ status: 'completed', stalls: 0, result: ledger.counts });
+    expect(job).toMatchObject({ status: 'completed', stalls: 0, result: expected.counts });
     const difference = await load.differences();
     expect(difference).toEqual(AS_ASKED);
-    const lines = await ledger.differences(system, id);
+    const lines = await expected.differences(system, id);
     expect(lines).toEqual(NO_DIFFERENCES);
     const { rows } = await system.db.query<{ stalls: number; attempts: number }>(
       'SELECT sum(stalls)::int AS stalls, max(attempts) AS attempts FROM jobs WHERE created_at > $1',
@@ -117,11 +117,11 @@ describe.each(backends)('Postgres, with the queue on %s,', (backend) => {
       area: 'Postgres',
       fault: `every connection ended from the server's side, ${CUTS} times, every 2 s, under load`,
       backend,
-      promise: '503 to the few in flight, no process ends, no run counts as lost',
+      promise: '503 to the few in flight, no process exits, no job counts as stalled',
       operations: `${LINES} lines, ${load.asked} requests with an effect`,
       lost: difference.lost + lines.lost,
       doubled: difference.doubled + lines.doubled,
-      measured: `${load.statuses()['503'] ?? 0} of ${load.answers.length} requests refused, import in ${job.attempts} attempts`,
+      measured: `${load.statuses()['503'] ?? 0} of ${load.answers.length} requests rejected, import in ${job.attempts} attempts`,
     });
   }, 120_000);
 

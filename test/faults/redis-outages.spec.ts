@@ -5,16 +5,16 @@ import { redisUrl } from '../support/redis.ts';
 import { SmtpServer } from '../support/smtp.ts';
 import { System } from '../support/system.ts';
 import { times, until } from '../support/until.ts';
-import { ImportLedger, NO_DIFFERENCES } from './import-ledger.ts';
+import { ExpectedImport, NO_DIFFERENCES } from './expected-import.ts';
 import { MixedLoad } from './mixed-load.ts';
 import { type Outcome, recordOutcome, seconds } from './outcomes.ts';
 import { countInQueue, withRedis } from './queue-control.ts';
-import { AS_ASKED } from './request-ledger.ts';
+import { AS_ASKED } from './request-log.ts';
 
 /** From the return of Redis to the end of a job that was waiting for it. */
 const RESUMED_MS = 25_000;
 /** Measured from the moment the queue loses its data. */
-const HANDED_OVER_AGAIN_MS = 60_000;
+const DISPATCHED_AGAIN_MS = 60_000;
 const ANSWERED_MS = 2_000;
 const LINES = 20_000;
 const UNFINISHED = 300;
@@ -48,33 +48,33 @@ describeWithRedis('Redis', () => {
     system.untilJob(id, 'to be completed', ({ status }) => status === 'completed', RESUMED_MS);
 
   /** Breaks and restores Redis under load. Checks that a job started during the outage finishes soon after it. */
-  async function expectToOutlive(breakIt: () => unknown, mendIt: () => unknown, ms: number) {
+  async function expectToOutlive(interrupt: () => unknown, restore: () => unknown, ms: number) {
     const load = new MixedLoad(system, smtp);
     await until(() => load.answers.length >= 20, 'the load to begin');
     const brokenAt = Date.now();
-    await breakIt();
-    const ledger = new ImportLedger(200);
-    const id = await system.import(ledger.csv);
+    await interrupt();
+    const expected = new ExpectedImport(200);
+    const id = await system.import(expected.csv);
     await until(async () => (await readiness())[1] === 'degraded', 'readiness to notice');
     const ready = await readiness();
     await pause(Math.max(0, brokenAt + ms - Date.now()));
     const early = await system.job(id);
-    await mendIt();
-    const mendedAt = Date.now();
+    await restore();
+    const restoredAt = Date.now();
     const job = await completed(id);
-    const resumed = Date.now() - mendedAt;
+    const resumed = Date.now() - restoredAt;
     await load.stop();
 
     const difference = await load.differences();
     expect(Object.keys(load.statuses()).filter((status) => !['200', '202'].includes(status))).toEqual([]);
-    expect(load.p99(brokenAt, mendedAt)).toBeLessThan(ANSWERED_MS);
+    expect(load.p99(brokenAt, restoredAt)).toBeLessThan(ANSWERED_MS);
     expect(ready).toEqual([200, 'degraded']);
     expect(early).toMatchObject({ status: 'queued', attempts: 0 });
     expect(job).toMatchObject({ attempts: 1, stalls: 0 });
-    expect(await ledger.differences(system, id)).toEqual(NO_DIFFERENCES);
+    expect(await expected.differences(system, id)).toEqual(NO_DIFFERENCES);
     expect(difference).toEqual(AS_ASKED);
     expect(system.running()).not.toContain(false);
-    const p99 = load.p99(brokenAt, mendedAt);
+    const p99 = load.p99(brokenAt, restoredAt);
     return record(load, difference, `resumed after ${seconds(resumed)}; p99 of the API meanwhile ${p99} ms`);
   }
 
@@ -155,19 +155,19 @@ describeWithRedis('Redis', () => {
   }, 90_000);
 
   it('can be killed and restarted during an import: no line is lost or repeated', async () => {
-    const ledger = new ImportLedger(LINES);
-    const id = await system.import(ledger.csv);
+    const expected = new ExpectedImport(LINES);
+    const id = await system.import(expected.csv);
     await system.untilLine(id, 1_000);
 
     await system.redis?.kill();
     await system.restartRedis();
 
-    expect(await completed(id)).toMatchObject({ result: ledger.counts, stalls: 0 });
-    expect(await ledger.differences(system, id)).toEqual(NO_DIFFERENCES);
+    expect(await completed(id)).toMatchObject({ result: expected.counts, stalls: 0 });
+    expect(await expected.differences(system, id)).toEqual(NO_DIFFERENCES);
   }, 90_000);
 
   it('can lose all data while hundreds of jobs are unfinished', async () => {
-    const imported = new ImportLedger(LINES);
+    const imported = new ExpectedImport(LINES);
     const id = await system.import(imported.csv);
     smtp.mood = 'holds';
     const load = new MixedLoad(system, smtp, 60);
@@ -178,7 +178,7 @@ describeWithRedis('Redis', () => {
     await load.stop();
     smtp.mood = 'takes';
     smtp.release();
-    const difference = await load.differences(HANDED_OVER_AGAIN_MS);
+    const difference = await load.differences(DISPATCHED_AGAIN_MS);
     const took = Date.now() - forgottenAt;
 
     expect(difference).toEqual(AS_ASKED);
@@ -188,14 +188,14 @@ describeWithRedis('Redis', () => {
     recordOutcome({
       area: 'Redis',
       fault: `forgets everything (FLUSHALL) with ${UNFINISHED} jobs waiting and an import running`,
-      promise: 'all handed over again ≤ 60 s, effects once',
+      promise: 'all dispatched again ≤ 60 s, effects once',
       ...record(load, difference, `all done after ${seconds(took)}`),
     });
   }, 180_000);
 
   it('can be down while a job is cancelled: the response does not wait for it', async () => {
     await system.redis?.stop();
-    const id = await system.import(new ImportLedger(10).csv);
+    const id = await system.import(new ExpectedImport(10).csv);
     const before = Date.now();
     const answer = await system.request('POST', `/v1/jobs/${id}/cancel`, undefined, {
       correlationId: randomUUID(),
@@ -221,20 +221,20 @@ describeWithRedis('Redis that is down at the start', () => {
   it('can be down when the API and a worker start: jobs run once it is available', async () => {
     await system.startApi();
     await system.startWorker();
-    const ledgers = times(2, () => new ImportLedger(1_000));
-    const first = await system.import(String(ledgers[0]?.csv));
+    const imports = times(2, () => new ExpectedImport(1_000));
+    const first = await system.import(String(imports[0]?.csv));
     const early = await system.job(first);
 
     await system.restartRedis();
     const backAt = Date.now();
     const job = await system.untilJob(first, 'to end', ({ status }) => status === 'completed', RESUMED_MS);
     const took = Date.now() - backAt;
-    const second = await system.import(String(ledgers[1]?.csv));
+    const second = await system.import(String(imports[1]?.csv));
     await system.untilStatus(second, 'completed');
 
     expect([early.status, job.attempts]).toEqual(['queued', 1]);
-    expect(await ledgers[0]?.differences(system, first)).toEqual(NO_DIFFERENCES);
-    expect(await ledgers[1]?.differences(system, second)).toEqual(NO_DIFFERENCES);
+    expect(await imports[0]?.differences(system, first)).toEqual(NO_DIFFERENCES);
+    expect(await imports[1]?.differences(system, second)).toEqual(NO_DIFFERENCES);
     recordOutcome({
       area: 'Redis',
       fault: 'down when API and worker start',

@@ -4,10 +4,10 @@ import { SmtpServer } from '../support/smtp.ts';
 import { System } from '../support/system.ts';
 import { TcpProxy } from '../support/tcp-proxy.ts';
 import { until } from '../support/until.ts';
-import { ImportLedger, NO_DIFFERENCES } from './import-ledger.ts';
+import { ExpectedImport, NO_DIFFERENCES } from './expected-import.ts';
 import { MixedLoad } from './mixed-load.ts';
 import { recordOutcome, seconds } from './outcomes.ts';
-import { AS_ASKED } from './request-ledger.ts';
+import { AS_ASKED } from './request-log.ts';
 
 const HEALED_MS = 60_000;
 const LATENCY_MS = 100;
@@ -37,8 +37,8 @@ describeWithRedis('the way to Redis', () => {
 
   it('can be slow: no job counts as stalled, and the API stays fast', async () => {
     proxy.delayMs = LATENCY_MS;
-    const ledger = new ImportLedger(20_000);
-    const id = await system.import(ledger.csv);
+    const expected = new ExpectedImport(20_000);
+    const id = await system.import(expected.csv);
     const load = new MixedLoad(system, smtp);
     const job = await system.untilStatus(id, 'completed', 'failed');
     await until(() => load.answers.length > 150, 'more of the load');
@@ -46,8 +46,8 @@ describeWithRedis('the way to Redis', () => {
     const difference = await load.differences();
     proxy.delayMs = 0;
 
-    expect(job).toMatchObject({ status: 'completed', attempts: 1, stalls: 0, result: ledger.counts });
-    expect(await ledger.differences(system, id)).toEqual(NO_DIFFERENCES);
+    expect(job).toMatchObject({ status: 'completed', attempts: 1, stalls: 0, result: expected.counts });
+    expect(await expected.differences(system, id)).toEqual(NO_DIFFERENCES);
     expect(difference).toEqual(AS_ASKED);
     expect(load.p99()).toBeLessThan(2_000);
     const { rows } = await system.db.query('SELECT count(*)::int AS lost FROM jobs WHERE stalls > 0');
@@ -55,7 +55,7 @@ describeWithRedis('the way to Redis', () => {
     recordOutcome({
       area: 'Redis',
       fault: `${2 * LATENCY_MS} ms away`,
-      promise: 'no run is taken for lost; the API answers ≤ 2 s',
+      promise: 'no job counts as stalled; the API responds ≤ 2 s',
       operations: `${load.asked} requests with an effect, an import`,
       lost: difference.lost,
       doubled: difference.doubled,
@@ -71,17 +71,17 @@ describeWithRedis('the way to Redis', () => {
     async (which, lastSent) => {
       const silenced = proxy.silence(lastSent);
       const silentAt = Date.now();
-      const ledger = new ImportLedger(200);
-      const id = await system.import(ledger.csv);
+      const expected = new ExpectedImport(200);
+      const id = await system.import(expected.csv);
       await system.untilJob(id, 'to end', ({ status }) => status === 'completed', HEALED_MS);
       const took = Date.now() - silentAt;
 
       expect(silenced).toBeGreaterThan(0);
-      expect(await ledger.differences(system, id)).toEqual(NO_DIFFERENCES);
+      expect(await expected.differences(system, id)).toEqual(NO_DIFFERENCES);
       recordOutcome({
         area: 'Redis',
         fault: `a partition that closes nothing, of ${which}`,
-        promise: 'healed by itself ≤ 60 s, no restart',
+        promise: 'recovers ≤ 60 s, no restart',
         operations: `${silenced} connections, an import`,
         lost: 0,
         doubled: 0,

@@ -8,7 +8,7 @@ import { System } from '../support/system.ts';
 import { times, until } from '../support/until.ts';
 import { flood, misbehave, startCanary } from './bad-receivers.ts';
 import { recordOutcome, seconds } from './outcomes.ts';
-import { AS_ASKED, RequestLedger } from './request-ledger.ts';
+import { AS_ASKED, RequestLog } from './request-log.ts';
 
 const HEALTHY = times(5, (n) => `/healthy-${n}`);
 const EVENTS = 60;
@@ -59,11 +59,11 @@ describeWithRedis('receivers of webhooks', () => {
   };
 
   /** Consecutive changes of a user. Each is an event for all receivers. */
-  const happen = async (count: number, ledger: RequestLedger) => {
+  const happen = async (count: number, requests: RequestLog) => {
     for (const key of times(count, () => randomUUID())) {
       const body = JSON.stringify({ displayName: key });
       const { status, headers } = await system.request('PATCH', '/v1/users/me', body);
-      ledger.add({ requestId: String(headers.get('x-correlation-id')), key, status });
+      requests.add({ requestId: String(headers.get('x-correlation-id')), key, status });
     }
   };
 
@@ -85,12 +85,12 @@ describeWithRedis('receivers of webhooks', () => {
   /** The requests at a path, by event id. */
   const arrivals = (path: string) => Map.groupBy(receiver.at(path), ({ headers }) => headers['webhook-id']);
 
-  function expectToldOnce(path: string, secret: string, ledger: RequestLedger, killedAt: number) {
+  function expectDeliveredOnce(path: string, secret: string, requests: RequestLog, killedAt: number) {
     const byId = [...arrivals(path).values()];
-    const comparison = ledger.compare(byId.map(([event]) => JSON.parse(event!.body).data.displayName));
+    const comparison = requests.compare(byId.map(([event]) => JSON.parse(event!.body).data.displayName));
     expect(comparison).toEqual(AS_ASKED);
     const correlationIds = byId.map(([event]) => String(event!.headers['x-correlation-id']));
-    expect(correlationIds.toSorted()).toEqual(ledger.entries.map(({ requestId }) => requestId).toSorted());
+    expect(correlationIds.toSorted()).toEqual(requests.entries.map(({ requestId }) => requestId).toSorted());
     expect(receiver.at(path).filter((event) => !isAuthentic(event, secret))).toEqual([]);
     // Only deliveries that the killed worker had sent but not recorded may repeat.
     const again = byId.filter(({ length }) => length > 1);
@@ -124,20 +124,20 @@ describeWithRedis('receivers of webhooks', () => {
     for (const path of HEALTHY) healthy.set(path, (await createEndpoint(receiver.url(path))).secret);
     const endpoints = new Map<string, string>();
     for (const url of Object.keys(bad)) endpoints.set(url, (await createEndpoint(url)).id);
-    const ledger = new RequestLedger();
+    const requests = new RequestLog();
 
     const worker = await system.startWorker();
-    await happen(EVENTS / 3, ledger);
+    await happen(EVENTS / 3, requests);
     await worker.end('SIGKILL');
     const killedAt = Date.now();
-    await Promise.all([system.startWorker(), happen(EVENTS / 3, ledger)]);
+    await Promise.all([system.startWorker(), happen(EVENTS / 3, requests)]);
     const redis = new Redis(String(system.redis?.url));
     await redis.flushall();
     redis.disconnect();
-    await happen(EVENTS / 3, ledger);
+    await happen(EVENTS / 3, requests);
     const lastAt = Date.now();
 
-    const isThere = (path: string) => arrivals(path).size >= ledger.accepted.length;
+    const isThere = (path: string) => arrivals(path).size >= requests.accepted.length;
     await until(() => HEALTHY.every(isThere), 'all events at all healthy receivers', ARRIVED_MS);
     const arrivedMs = Date.now() - lastAt;
     await until(
@@ -149,8 +149,8 @@ describeWithRedis('receivers of webhooks', () => {
       30_000,
     );
 
-    expect(ledger.answers).toEqual({ '200': EVENTS });
-    const told = [...healthy].map(([path, secret]) => expectToldOnce(path, secret, ledger, killedAt));
+    expect(requests.answers).toEqual({ '200': EVENTS });
+    const told = [...healthy].map(([path, secret]) => expectDeliveredOnce(path, secret, requests, killedAt));
     for (const [url, said] of Object.entries(bad)) {
       const attempts = await attemptsAt(endpoints.get(url)!);
       const written = attempts.map(({ statusCode, error }) => ({ statusCode, error }));

@@ -6,7 +6,7 @@ import { backends } from '../support/queue-data.ts';
 import { System } from '../support/system.ts';
 import { times, until } from '../support/until.ts';
 import { recordOutcome, seconds } from './outcomes.ts';
-import { AS_ASKED, RequestLedger } from './request-ledger.ts';
+import { AS_ASKED, RequestLog } from './request-log.ts';
 
 const SECRET = `whsec_${randomBytes(32).toString('base64')}`;
 const AT_ONCE = 50;
@@ -28,7 +28,7 @@ describe.each(backends)('webhooks that are sent to us, with the queue on %s,', (
   afterAll(() => system.stop());
 
   /** One attempt; undefined if there was no response. */
-  async function send(id: string, ledger: RequestLedger): Promise<Response | undefined> {
+  async function send(id: string, requests: RequestLog): Promise<Response | undefined> {
     const body = JSON.stringify({ type: 'ping', timestamp: new Date().toISOString(), data: {} });
     const at = new Date();
     const requestId = randomUUID();
@@ -43,17 +43,17 @@ describe.each(backends)('webhooks that are sent to us, with the queue on %s,', (
       },
       body,
     }).catch(() => undefined);
-    ledger.add({ requestId, key: id, status: answer?.status });
+    requests.add({ requestId, key: id, status: answer?.status });
     return answer;
   }
 
   /** Repeats until the event is accepted, as senders do. Returns the responses that asked for a retry. */
-  async function sendUntilTaken(id: string, ledger: RequestLedger): Promise<Response[]> {
-    const refusals: Response[] = [];
+  async function sendUntilTaken(id: string, requests: RequestLog): Promise<Response[]> {
+    const rejections: Response[] = [];
     for (;;) {
-      const answer = await send(id, ledger);
-      if (answer?.status === 202) return refusals;
-      if (answer) refusals.push(answer);
+      const answer = await send(id, requests);
+      if (answer?.status === 202) return rejections;
+      if (answer) rejections.push(answer);
       await pause(RETRY_MS);
     }
   }
@@ -80,27 +80,27 @@ describe.each(backends)('webhooks that are sent to us, with the queue on %s,', (
   }
 
   it('are processed once, although fifty arrive in parallel and the API is killed', async () => {
-    const ledger = new RequestLedger();
+    const requests = new RequestLog();
     const id = randomUUID();
     const [api] = system.programs;
 
-    const senders = times(AT_ONCE, () => sendUntilTaken(id, ledger));
-    await until(() => ledger.entries.length > 0, 'the first answer');
+    const senders = times(AT_ONCE, () => sendUntilTaken(id, requests));
+    await until(() => requests.entries.length > 0, 'the first answer');
     await api!.end('SIGKILL');
     await system.startApi();
     await Promise.all(senders);
     const found = await untilProcessed([id]);
 
-    expect(ledger.accepted).toHaveLength(AT_ONCE);
-    const comparison = ledger.compare(found);
+    expect(requests.accepted).toHaveLength(AT_ONCE);
+    const comparison = requests.compare(found);
     expect(comparison).toEqual(AS_ASKED);
-    const { none = 0 } = ledger.answers;
+    const { none = 0 } = requests.answers;
     recordOutcome({
       area: 'Webhooks in',
       fault: 'the same event 50 times at once, the API killed among them',
       backend,
-      promise: '50 times 202 in the end, acted upon once',
-      operations: `1 event, sent ${ledger.entries.length} times`,
+      promise: '202 to all 50, processed once',
+      operations: `1 event, sent ${requests.entries.length} times`,
       lost: comparison.lost,
       doubled: comparison.doubled,
       measured: `${none} without an answer, and sent again`,
@@ -108,45 +108,45 @@ describe.each(backends)('webhooks that are sent to us, with the queue on %s,', (
   }, 60_000);
 
   it('are rejected while Postgres is down, and processed once after a retry', async () => {
-    const ledger = new RequestLedger();
+    const requests = new RequestLog();
     const ids: string[] = [];
     const over = new AbortController();
     const work = async () => {
-      const refusals: Response[] = [];
+      const rejections: Response[] = [];
       while (!over.signal.aborted) {
         const id = randomUUID();
         ids.push(id);
-        refusals.push(...(await sendUntilTaken(id, ledger)));
+        rejections.push(...(await sendUntilTaken(id, requests)));
       }
-      return refusals;
+      return rejections;
     };
 
     const senders = times(SENDERS, work);
-    await until(() => ledger.accepted.length > EVENTS_BEFORE, 'events to be taken');
+    await until(() => requests.accepted.length > EVENTS_BEFORE, 'events to be taken');
     const stoppedAt = Date.now();
     await system.postgres.kill();
-    await until(() => (ledger.answers['503'] ?? 0) >= SENDERS, 'senders to be refused');
+    await until(() => (requests.answers['503'] ?? 0) >= SENDERS, 'senders to be rejected');
     await system.restartPostgres();
     const backAt = Date.now();
     over.abort();
-    const refusals = (await Promise.all(senders)).flat();
+    const rejections = (await Promise.all(senders)).flat();
     const takenMs = Date.now() - backAt;
     const found = await untilProcessed(ids);
 
-    expect(Object.keys(ledger.answers).toSorted()).toEqual(['202', '503']);
-    expect(refusals.filter(({ headers }) => !headers.get('retry-after'))).toEqual([]);
-    expect(ledger.accepted).toHaveLength(ids.length);
-    const comparison = ledger.compare(found);
+    expect(Object.keys(requests.answers).toSorted()).toEqual(['202', '503']);
+    expect(rejections.filter(({ headers }) => !headers.get('retry-after'))).toEqual([]);
+    expect(requests.accepted).toHaveLength(ids.length);
+    const comparison = requests.compare(found);
     expect(comparison).toEqual(AS_ASKED);
     recordOutcome({
       area: 'Webhooks in',
       fault: 'Postgres killed and started again while events come in',
       backend,
-      promise: '202 and acted upon once, or 503 with Retry-After',
-      operations: `${ids.length} events, sent ${ledger.entries.length} times`,
+      promise: '202 and processed once, or 503 with Retry-After',
+      operations: `${ids.length} events, sent ${requests.entries.length} times`,
       lost: comparison.lost,
       doubled: comparison.doubled,
-      measured: `${ledger.answers['503']} refusals in ${seconds(backAt - stoppedAt)}; all taken ${seconds(takenMs)} after Postgres was back`,
+      measured: `${requests.answers['503']} rejections in ${seconds(backAt - stoppedAt)}; all taken ${seconds(takenMs)} after Postgres was back`,
     });
   }, 90_000);
 });

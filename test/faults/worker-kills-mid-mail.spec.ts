@@ -7,7 +7,7 @@ import { type JobRow, System } from '../support/system.ts';
 import { times, until } from '../support/until.ts';
 import { recordOutcome, seconds } from './outcomes.ts';
 import { countInQueue, pauseQueue } from './queue-control.ts';
-import { AS_ASKED, RequestLedger } from './request-ledger.ts';
+import { AS_ASKED, RequestLog } from './request-log.ts';
 
 const KILLS = 20;
 const FINISHED_MS = 60_000;
@@ -18,7 +18,7 @@ const NAMES = ['worker-a', 'worker-b'];
 
 /** Two workers whose mails wait at the mail server, so that the test controls the moment of the kill. */
 class Post {
-  readonly ledger = new RequestLedger();
+  readonly requests = new RequestLog();
   private readonly workers = new Map<string, Program>();
 
   private constructor(
@@ -82,9 +82,9 @@ class Post {
     const answer = await fetch(`${this.system.url}/v1/auth/register`, {
       method: 'POST',
       headers: { 'content-type': 'application/json', 'x-correlation-id': key },
-      body: JSON.stringify({ email: `${key}@example.com`, password: PASSWORD, displayName: 'Somebody' }),
+      body: JSON.stringify({ email: `${key}@example.com`, password: PASSWORD, displayName: 'Test' }),
     });
-    this.ledger.add({ requestId: key, key, status: answer.status });
+    this.requests.add({ requestId: key, key, status: answer.status });
   }
 }
 
@@ -119,7 +119,7 @@ describe('a worker killed while it sends a mail', () => {
 
     for (const [n, post] of posts.entries()) {
       const took = all[n] ?? [];
-      const difference = post.ledger.compare(post.taken);
+      const difference = post.requests.compare(post.taken);
       expect(difference).toEqual(AS_ASKED);
       expect(Math.max(...took)).toBeLessThan(FINISHED_MS);
       recordOutcome({
@@ -151,7 +151,7 @@ describe('a worker killed while it sends a mail', () => {
       );
 
       const jobs = await Promise.all(keys.map((key) => post.jobOf(key)));
-      const difference = post.ledger.compare(post.taken);
+      const difference = post.requests.compare(post.taken);
       expect(jobs.map(({ attempts, stalls }) => [attempts, stalls])).toEqual(keys.map(() => [1, 0]));
       expect(difference).toEqual(AS_ASKED);
       expect(post.taken.length - before).toBe(keys.length);
@@ -159,7 +159,7 @@ describe('a worker killed while it sends a mail', () => {
         area: 'Workers',
         fault: 'kill −9 of the workers after the effect was committed, before the queue had heard of it',
         backend: backends[n],
-        promise: 'the run that follows changes nothing',
+        promise: 'the next run changes nothing',
         operations: `${keys.length} jobs`,
         ...difference,
         measured: '1 attempt, 0 stalls each',
@@ -189,7 +189,7 @@ describe('a killed worker with production settings', () => {
         const jobs = await Promise.all(keys.map((key) => post.jobOf(key)));
         const took = Math.max(...jobs.map((job) => new Date(job.finished_at).getTime())) - killedAt;
 
-        const difference = post.ledger.compare(post.taken);
+        const difference = post.requests.compare(post.taken);
         expect(difference).toEqual(AS_ASKED);
         expect(jobs.filter(({ stalls }) => stalls === 1)).toHaveLength(interrupted);
         expect(took).toBeLessThan(FINISHED_MS);

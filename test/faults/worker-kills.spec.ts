@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { backends } from '../support/queue-data.ts';
 import { System } from '../support/system.ts';
 import { times } from '../support/until.ts';
-import { ImportLedger, NO_DIFFERENCES } from './import-ledger.ts';
+import { ExpectedImport, NO_DIFFERENCES } from './expected-import.ts';
 import { recordOutcome } from './outcomes.ts';
 
 const LINES = 30_000;
@@ -18,8 +18,8 @@ describe.each(backends)('a worker that dies on %s', (backend) => {
   afterAll(() => system.stop());
 
   it('fails the import after the fifth kill, and a retry continues at the last committed batch', async () => {
-    const ledger = new ImportLedger(LINES);
-    const id = await system.import(ledger.csv);
+    const expected = new ExpectedImport(LINES);
+    const id = await system.import(expected.csv);
 
     for (const round of times(5, (n) => n + 1)) {
       const worker = await system.startWorker();
@@ -32,14 +32,14 @@ describe.each(backends)('a worker that dies on %s', (backend) => {
     const { result } = await system.untilStatus(id, 'completed');
 
     expect(lost).toMatchObject({ status: 'failed', error_code: 'WORKER_STALLED', stalls: 5, attempts: 1 });
-    expect(result).toEqual(ledger.counts);
-    const { lost: missing, doubled, ...report } = await ledger.differences(system, id);
+    expect(result).toEqual(expected.counts);
+    const { lost: missing, doubled, ...report } = await expected.differences(system, id);
     expect({ lost: missing, doubled, ...report }).toEqual(NO_DIFFERENCES);
     recordOutcome({
       area: 'Workers',
       fault: 'five workers killed −9, one after the other, in the middle of one import',
       backend,
-      promise: 'given up after the fifth and said so; a retry goes on behind the last batch',
+      promise: 'fails after the fifth; a retry continues after the last batch',
       operations: `${LINES} lines`,
       lost: missing,
       doubled,
@@ -49,8 +49,8 @@ describe.each(backends)('a worker that dies on %s', (backend) => {
   }, 120_000);
 
   it('writes nothing when it resumes after another worker has taken its job', async () => {
-    const ledger = new ImportLedger(LINES);
-    const id = await system.import(ledger.csv);
+    const expected = new ExpectedImport(LINES);
+    const id = await system.import(expected.csv);
     const frozen = await system.startWorker();
     await system.untilLine(id, 2_000);
 
@@ -60,15 +60,15 @@ describe.each(backends)('a worker that dies on %s', (backend) => {
     frozen.process.kill('SIGCONT');
     const job = await system.untilStatus(id, 'completed', 'failed');
 
-    expect(job).toMatchObject({ status: 'completed', stalls: 1, result: ledger.counts });
-    expect(await ledger.differences(system, id)).toEqual(NO_DIFFERENCES);
+    expect(job).toMatchObject({ status: 'completed', stalls: 1, result: expected.counts });
+    expect(await expected.differences(system, id)).toEqual(NO_DIFFERENCES);
     expect(system.running().slice(-2)).toEqual([true, true]);
     await Promise.all([frozen.end('SIGKILL'), other.end('SIGKILL')]);
   }, 60_000);
 
   it('releases an import on SIGTERM, and exits with 0', async () => {
-    const ledger = new ImportLedger(LINES);
-    const id = await system.import(ledger.csv);
+    const expected = new ExpectedImport(LINES);
+    const id = await system.import(expected.csv);
     // Too short for the import to finish.
     const first = await system.startWorker({ SHUTDOWN_DEADLINE_SECONDS: '3' });
     await system.untilLine(id, 2_000);
@@ -81,6 +81,6 @@ describe.each(backends)('a worker that dies on %s', (backend) => {
     expect(code).toBe(0);
     expect(before).toMatchObject({ status: 'queued', attempts: 0, stalls: 0 });
     expect(job).toMatchObject({ status: 'completed', attempts: 1, stalls: 0 });
-    expect(await ledger.differences(system, id)).toEqual(NO_DIFFERENCES);
+    expect(await expected.differences(system, id)).toEqual(NO_DIFFERENCES);
   }, 60_000);
 });

@@ -3,9 +3,9 @@ import type { System } from '../support/system.ts';
 import { times } from '../support/until.ts';
 
 /** The expected result of an import, one entry per line of the file. */
-export class ImportLedger {
+export class ExpectedImport {
   readonly csv: string;
-  private readonly prefix = `ledger-${randomBytes(4).toString('hex')}-`;
+  private readonly prefix = `import-${randomBytes(4).toString('hex')}-`;
   private readonly faulty: number[];
   private readonly accounts: string[];
 

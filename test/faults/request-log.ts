@@ -21,7 +21,7 @@ export interface Comparison {
 export const AS_ASKED: Comparison = { lost: 0, doubled: 0, refusedYetDone: 0, unasked: 0 };
 
 /** Records requests and their responses, to compare them with the actual effects. */
-export class RequestLedger {
+export class RequestLog {
   readonly entries: Entry[] = [];
 
   add(entry: Entry): void {
