@@ -11,7 +11,7 @@ import type { AddressInfo } from 'node:net';
 let app: TestApp;
 let user: SignedIn;
 let ours: { kid: string; privateKey: KeyObject; publicKey: KeyObject };
-const stranger = generateKeyPairSync('rsa', { modulusLength: 2048 });
+const foreignKeys = generateKeyPairSync('rsa', { modulusLength: 2048 });
 
 beforeAll(async () => {
   app = await TestApp.start();
@@ -108,8 +108,8 @@ describe('a request without a valid token', () => {
     'is signed RS512 with our key': () => token({ header: { alg: 'RS512' }, hash: 'sha512' }),
     'is signed PS256 with our key': () =>
       token({ header: { alg: 'PS256' }, padding: constants.RSA_PKCS1_PSS_PADDING }),
-    'is signed by a stranger': () => token({ key: stranger.privateKey }),
-    'has an unknown key': () => token({ header: { kid: 'unknown' }, key: stranger.privateKey }),
+    'is signed with a foreign key': () => token({ key: foreignKeys.privateKey }),
+    'has an unknown key': () => token({ header: { kid: 'unknown' }, key: foreignKeys.privateKey }),
     'has no key': () => token({ header: { kid: undefined } }),
     'has a path for a key': () => token({ header: { kid: '../../../dev/null' } }),
     'has SQL for a key': () => token({ header: { kid: `' OR 1=1--` } }),
@@ -118,7 +118,10 @@ describe('a request without a valid token', () => {
     'has an object for a key': () => token({ header: { kid: { toString: ours.kid } } }),
     'has a huge key': () => token({ header: { kid: 'x'.repeat(8_000) } }),
     'brings its key': () =>
-      token({ header: { jwk: stranger.publicKey.export({ format: 'jwk' }) }, key: stranger.privateKey }),
+      token({
+        header: { jwk: foreignKeys.publicKey.export({ format: 'jwk' }) },
+        key: foreignKeys.privateKey,
+      }),
     'brings a chain of certificates': () => token({ header: { x5c: ['MIIB'] } }),
     'has an extension that is critical': () => token({ header: { crit: ['b64'], b64: true } }),
     'is a JWT of another kind': () => token({ header: { typ: 'JWT' } }),
@@ -130,7 +133,7 @@ describe('a request without a valid token', () => {
     'has no issuer': () => token({ claims: { iss: undefined } }),
     'is for another audience': () => token({ claims: { aud: 'https://other.example' } }),
     'is for others too': () => token({ claims: { aud: [app.config.JWT_AUDIENCE, 'https://other.example'] } }),
-    'is for nobody': () => token({ claims: { aud: undefined } }),
+    'has no audience': () => token({ claims: { aud: undefined } }),
     'has expired': () => token({ claims: { exp: now() - 3_600 } }),
     'has no time of issue': () => token({ claims: { iat: undefined } }),
     'never expires': () => token({ claims: { exp: undefined } }),
@@ -167,7 +170,7 @@ describe('a request without a valid token', () => {
   it.each(['jku', 'x5u'])('is rejected without a request to its %s URL', async (name) => {
     const { url, visits, stop } = await listener();
 
-    const answer = await present(token({ header: { [name]: url }, key: stranger.privateKey }));
+    const answer = await present(token({ header: { [name]: url }, key: foreignKeys.privateKey }));
 
     await stop();
     expect(answer.status).toBe(401);

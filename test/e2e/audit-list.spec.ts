@@ -75,7 +75,7 @@ describe('GET /v1/audit-events', () => {
     ['actorId=x', 422],
     ['userId[]=x', 422],
     ['cursor=x', 400],
-  ])('refuses a query that it does not know: %s', async (query, status) => {
+  ])('rejects an invalid query: %s', async (query, status) => {
     expect((await admin.get(`/v1/audit-events?${query}`)).status).toBe(status);
   });
 

@@ -149,7 +149,7 @@ describe('the cookie of the dashboard', () => {
         ]),
       401,
     ],
-  ])('is of no use to somebody who %s', async (_name, fall, status) => {
+  ])('is rejected for a user who %s', async (_name, fall, status) => {
     const opened = await Dashboard.open(app);
     expect((await opened.get('/api/queues')).status).toBe(200);
 
@@ -182,7 +182,7 @@ describe('a dashboard request that changes data', () => {
     { origin: 'null' },
     { origin: `${OWN}.evil.example` },
     { referer: `${OWN}/admin/queues` },
-  ])('is refused to any other: %j', async (headers) => {
+  ])('is rejected from any other page: %j', async (headers) => {
     const answer = await dashboard.put(PAUSE, headers);
 
     expect(answer).toMatchObject({ status: 403, body: { code: 'FORBIDDEN' } });

@@ -148,7 +148,7 @@ describeInChromium.each(backends)('the dashboard in a browser, on %s', (backend)
 
   it.each([
     ['another account has signed in', 'user'],
-    ['nobody is signed in any more', undefined],
+    ['the user is signed out', undefined],
   ] as const)('signs out where %s in the meantime', async (_name, role) => {
     await signIn('admin');
     await link('mail-send').waitFor();

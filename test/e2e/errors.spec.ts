@@ -17,7 +17,7 @@ afterAll(() => app.stop());
 const UUID = '01890a5d-ac96-774b-bcce-b302099a8057';
 
 describe('every error response', () => {
-  const refusals = {
+  const errors = {
     'an unknown route': () => app.http().get('/v1/nothing-here'),
     'a method that the route lacks': () => app.http().delete('/v1/auth/login'),
     'a body that is not JSON': () => login('{"email":'),
@@ -38,7 +38,7 @@ describe('every error response', () => {
     'a stale version': () => user.patch('/v1/users/me', { displayName: 'New' }).set('if-match', '"999"'),
   };
 
-  it.each(Object.entries(refusals))('is a problem document: %s', async (_name, request) => {
+  it.each(Object.entries(errors))('is a problem document: %s', async (_name, request) => {
     const answer = await request();
 
     expect(answer.headers['content-type']).toBe('application/problem+json; charset=utf-8');
@@ -54,7 +54,7 @@ describe('every error response', () => {
     expect(answer.headers['x-correlation-id']).toMatch(/^[\w.-]{1,128}$/);
   });
 
-  it.each(Object.entries(refusals))('links to its description with its type: %s', async (_name, request) => {
+  it.each(Object.entries(errors))('links to its description with its type: %s', async (_name, request) => {
     const { body: problem } = await request();
 
     const description = await app.http().get(new URL(problem.type).pathname);

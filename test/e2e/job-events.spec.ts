@@ -146,10 +146,10 @@ describe.each(backends)('GET /v1/jobs/{id}/events on %s', (backend) => {
   });
 
   it('is 404 for the job of another user, an unknown id and an invalid id', async () => {
-    const [job, stranger] = [await createJob(app, asOwner()), await signedIn(app)];
+    const [job, otherUser] = [await createJob(app, asOwner()), await signedIn(app)];
 
     const answers = await Promise.all(
-      [job.id, randomUUID(), 'not-an-id'].map((id) => stranger.get(`/v1/jobs/${id}/events`)),
+      [job.id, randomUUID(), 'not-an-id'].map((id) => otherUser.get(`/v1/jobs/${id}/events`)),
     );
 
     expect(answers.map(({ status, body }) => [status, body.code])).toEqual(
@@ -167,7 +167,7 @@ describe.each(backends)('GET /v1/jobs/{id}/events on %s', (backend) => {
   });
 
   it('ends with the session', async () => {
-    const [who, job] = await ownJobOfSomebody();
+    const [who, job] = await userWithJob();
     const source = await watch(job.id, who);
 
     await who.post('/v1/auth/logout');
@@ -187,7 +187,7 @@ describe.each(backends)('GET /v1/jobs/{id}/events on %s', (backend) => {
   });
 
   it('keeps the notification stream of the user open for any number of job streams', async () => {
-    const [who, job] = await ownJobOfSomebody();
+    const [who, job] = await userWithJob();
     const notifications = await EventSource.open(`${here}/v1/notifications/stream`, who.accessToken);
     opened.push(notifications);
     const sources: EventSource[] = [];
@@ -199,7 +199,7 @@ describe.each(backends)('GET /v1/jobs/{id}/events on %s', (backend) => {
     expect(notifications.isClosed).toBe(false);
   });
 
-  async function ownJobOfSomebody() {
+  async function userWithJob() {
     const who = await signedIn(app);
     return [who, await createJob(app, { userId: who.user.id })] as const;
   }

@@ -128,7 +128,7 @@ describe('POST /v1/jobs/redrive', () => {
     ['no type', {}, 'type'],
     ['a time that is none', { type, from: 'yesterday' }, 'from'],
     ['a status', { type, status: 'completed' }, 'status'],
-  ])('refuses %s', async (_, body, path) => {
+  ])('rejects %s', async (_, body, path) => {
     const answer = await admin.post(PATH, body);
 
     expect([answer.status, answer.body.code, answer.body.details[0].path]).toEqual([

@@ -9,12 +9,12 @@ import { times } from '../support/until.ts';
 
 let app: TestApp;
 let owner: SignedIn;
-let stranger: SignedIn;
+let otherUser: SignedIn;
 let admin: SignedIn;
 
 beforeAll(async () => {
   app = await TestApp.start();
-  [owner, stranger, admin] = await Promise.all([
+  [owner, otherUser, admin] = await Promise.all([
     signedIn(app),
     signedIn(app),
     signedIn(app, { role: 'admin' }),
@@ -172,8 +172,8 @@ describe('the job of another user', () => {
     ];
 
     const answers = await Promise.all([
-      ...ask(stranger, job.id),
-      ...ask(stranger, randomUUID()),
+      ...ask(otherUser, job.id),
+      ...ask(otherUser, randomUUID()),
       ...ask(owner, 'not-an-id'),
     ]);
 

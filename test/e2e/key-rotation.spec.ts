@@ -52,7 +52,7 @@ describe('npm run keys', () => {
     ['retire', 'There is no retiring key'],
     ['rotate', 'Usage'],
     ['', 'Usage'],
-  ])('refuses what it can not do: %s', async (command, reason) => {
+  ])('rejects an invalid command: %s', async (command, reason) => {
     await expect(keys(command)).rejects.toMatchObject({ code: 1, stderr: expect.stringContaining(reason) });
     expect(states()).toEqual(['active']);
   });
@@ -108,7 +108,11 @@ describe('a leaked key', () => {
     await keys('activate', '--force');
     await keys('retire', '--force');
 
-    await until(async () => (await atOther(accessToken)).status === 401, 'the key to be refused', NOTICED_MS);
+    await until(
+      async () => (await atOther(accessToken)).status === 401,
+      'the key to be rejected',
+      NOTICED_MS,
+    );
     const answer = await app.http(other).post('/v1/auth/refresh').send({ refreshToken });
     expect(answer.status).toBe(200);
     expect((await atOther(answer.body.data.accessToken)).status).toBe(200);

@@ -179,5 +179,5 @@ function messageOf(work: () => unknown): string {
   } catch (error) {
     return (error as Error).message;
   }
-  throw new Error('Nothing was refused');
+  throw new Error('No error was thrown');
 }

@@ -173,7 +173,7 @@ describe('readHeader', () => {
     'email,displayName,',
     '"email,displayName',
     '\0\0\0',
-  ])('refuses %j', (head) => {
+  ])('rejects %j', (head) => {
     expect(() => readHeader(head)).toThrow(ImportFileInvalidError);
   });
 });
