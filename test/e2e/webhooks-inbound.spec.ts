@@ -181,9 +181,9 @@ describe.each(backends)('POST /v1/webhooks/{source} on %s', (backend) => {
     ).toBe(413);
   });
 
-  it('responds 404 for a source that is not configured', async () => {
+  it('responds 404 before it reads the body if a source is not configured', async () => {
     for (const source of ['apple', 'gitlab', '__proto__']) {
-      expect((await app.http().post(`/v1/webhooks/${source}`).send({})).status).toBe(404);
+      expect((await app.http().post(`/v1/webhooks/${source}`).type('text/plain').send('x')).status).toBe(404);
     }
   });
 });
