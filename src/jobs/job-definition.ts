@@ -15,7 +15,7 @@ export interface JobDefinition<Input = unknown> {
   readonly backoffSeconds: (attempt: number) => number;
   /** True where any signed-in user may start it by `POST /v1/jobs`. */
   readonly startableByUsers: boolean;
-  /** How many one user may start within a day, where each costs much. */
+  /** How many jobs of an expensive type one user may start per day. Multiplied by RATE_LIMIT_FACTOR. */
   readonly perUserAndDay?: number;
 }
 

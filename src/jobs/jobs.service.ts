@@ -8,6 +8,7 @@ import {
   NotFoundError,
   ValidationFailedError,
 } from '../platform/errors/platform.errors.ts';
+import { Config } from '../platform/config/config.ts';
 import { insertAll } from '../platform/database/insert-all.ts';
 import { Paginator } from '../platform/pagination/paginator.ts';
 import { fieldFailures } from '../platform/http/validation.pipe.ts';
@@ -40,6 +41,7 @@ export class JobsService {
     private readonly dispatcher: JobDispatcher,
     private readonly listeners: JobListeners,
     private readonly paginator: Paginator,
+    private readonly config: Config,
   ) {}
 
   /** Starts work in the transaction of the change that causes it: it happens if that commits, and never otherwise. */
@@ -102,7 +104,7 @@ export class JobsService {
     tx: EntityManager,
   ): Promise<Job> {
     const job = await this.enqueue(definition, input, ownership, tx);
-    await refuseTooMany({ type: definition.type, userId: ownership.userId }, tx);
+    await this.assertWithinLimits({ type: definition.type, userId: ownership.userId }, tx);
     return job;
   }
 
@@ -163,28 +165,30 @@ export class JobsService {
         { ...INITIAL_JOB_STATE, availableAt: new Date() },
       );
       if (!affected) throw new JobNotRetryableError();
-      // An administrator who mends something for others is not held up by how much they have.
-      if (userId === caller.userId) await refuseTooMany({ type, userId }, tx);
+      // The limits of the owner don't apply to an administrator who retries the job.
+      if (userId === caller.userId) await this.assertWithinLimits({ type, userId }, tx);
       this.dispatcher.dispatchAfterCommit(tx, { ...(await tx.findOneByOrFail(Job, { id })), isRetry: true });
     });
     const job = await this.get(id, caller);
     this.listeners.publishChange(job);
     return job;
   }
-}
 
-/** Called when the transaction has added the job that may be one too many. */
-async function refuseTooMany(
-  { type, userId }: { type: string; userId: string },
-  tx: EntityManager,
-): Promise<void> {
-  // Two requests of one user at once would not see each other's job.
-  await tx.query(`SELECT pg_advisory_xact_lock(hashtextextended('jobs of ' || $1, 0))`, [userId]);
-  const unfinished = { userId, status: In(['queued', 'active']) };
-  if ((await tx.countBy(Job, unfinished)) > UNFINISHED_PER_USER_MAX) throw new LimitReachedError();
-  const perDay = findJobDefinition(type)?.perUserAndDay ?? Infinity;
-  const today = { userId, type, createdAt: MoreThan(new Date(Date.now() - DAY_MS)) };
-  if (perDay < Infinity && (await tx.countBy(Job, today)) > perDay) throw new LimitReachedError();
+  /** Call it after the job was inserted, in the same transaction: it counts the new job, too. */
+  private async assertWithinLimits(
+    { type, userId }: { type: string; userId: string },
+    tx: EntityManager,
+  ): Promise<void> {
+    // Without a lock, two parallel requests of one user would not see each other's job.
+    await tx.query(`SELECT pg_advisory_xact_lock(hashtextextended('jobs of ' || $1, 0))`, [userId]);
+    const unfinished = { userId, status: In(['queued', 'active']) };
+    if ((await tx.countBy(Job, unfinished)) > UNFINISHED_PER_USER_MAX) throw new LimitReachedError();
+    const { perUserAndDay } = findJobDefinition(type) ?? {};
+    if (perUserAndDay === undefined) return;
+    const perDay = Math.max(1, Math.round(perUserAndDay * this.config.RATE_LIMIT_FACTOR));
+    const today = { userId, type, createdAt: MoreThan(new Date(Date.now() - DAY_MS)) };
+    if ((await tx.countBy(Job, today)) > perDay) throw new LimitReachedError();
+  }
 }
 
 const unknownType = () => `Expected one of: ${jobTypesForUsers().join(', ')}.`;

@@ -112,7 +112,12 @@ describe('an audit event', () => {
 
   it('is tested here for each type, except identity and webhook events', () => {
     // Other tests cover these two kinds.
-    const tested = new Set([...ACTS.map(([type]) => type), 'jobs-redriven', 'sign-in-blocked']);
+    const tested = new Set([
+      ...ACTS.map(([type]) => type),
+      'jobs-redriven',
+      'job-result-downloaded',
+      'sign-in-blocked',
+    ]);
 
     expect(auditEventTypes.filter((type) => !tested.has(type) && !/^(identity|webhook)-/.test(type))).toEqual(
       [],
