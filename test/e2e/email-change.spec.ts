@@ -2,7 +2,7 @@ import { createUser } from '../factories/user.factory.ts';
 import { TestApp } from '../support/app.ts';
 import { login, SignedIn, signedIn } from '../support/client.ts';
 import { storedText } from '../support/stored-text.ts';
-import { times } from '../support/until.ts';
+import { times, until } from '../support/until.ts';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { decodeJwt } from 'jose';
 import { randomUUID } from 'node:crypto';
@@ -103,6 +103,8 @@ describe('POST /v1/users/me/email', () => {
     expect(await mailsOf(user)).toHaveLength(1);
 
     for (const mails of [2, 3, 4, 5, 5]) {
+      // A new link replaces the mail of the last one if that was not sent yet.
+      await until(() => isAllSent(user), 'the mails to be sent');
       await ageMails(user);
       await ask(user, makeEmail());
       expect(await mailsOf(user)).toHaveLength(mails);
@@ -261,6 +263,11 @@ async function tokenFor(user: SignedIn, newEmail: string): Promise<string> {
 
 const mailsOf = ({ user }: SignedIn) =>
   app.db.query(`SELECT id FROM mails WHERE user_id = $1 AND template = 'confirm-email-change'`, [user.id]);
+
+const isAllSent = async ({ user }: SignedIn) => {
+  const unsent = await app.db.query(`SELECT FROM mails WHERE user_id = $1 AND sent_at IS NULL`, [user.id]);
+  return unsent.length === 0;
+};
 
 const ageMails = ({ user }: SignedIn) =>
   app.db.query(`UPDATE mails SET created_at = created_at - interval '61 seconds' WHERE user_id = $1`, [

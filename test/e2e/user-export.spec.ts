@@ -147,19 +147,19 @@ describe('the job user-export', () => {
   });
 
   it('allows five exports a day per user, counting retries', async () => {
-    const limited = await TestApp.start({ worker: true, settings: { RATE_LIMIT_FACTOR: '1' } });
-    const eager = await signedIn(limited);
+    const limited = await app.startAnother({ RATE_LIMIT_FACTOR: '1' });
+    const eager = await signedIn(app);
     const past = { type: 'user-export', userId: eager.user.id, status: 'completed' } as const;
     const yesterday = new Date(Date.now() - 25 * 3_600_000);
-    await Promise.all(times(4, () => createJob(limited, past)));
-    await createJob(limited, { ...past, createdAt: yesterday });
+    await Promise.all(times(4, () => createJob(app, past)));
+    await createJob(app, { ...past, createdAt: yesterday });
 
-    const last = await eager.post('/v1/jobs', { type: 'user-export' });
-    await untilJob(limited, last.body.data.id, 'completed');
-    const cancelled = await createJob(limited, { ...past, status: 'cancelled', createdAt: new Date() });
+    const last = await eager.post('/v1/jobs', { type: 'user-export' }, limited);
+    await untilJob(app, last.body.data.id, 'completed');
+    const cancelled = await createJob(app, { ...past, status: 'cancelled', createdAt: new Date() });
     const rejected = [
-      await eager.post('/v1/jobs', { type: 'user-export' }),
-      await eager.post(`/v1/jobs/${cancelled.id}/retry`),
+      await eager.post('/v1/jobs', { type: 'user-export' }, limited),
+      await eager.post(`/v1/jobs/${cancelled.id}/retry`, undefined, limited),
     ];
 
     expect(last.status).toBe(202);
@@ -167,7 +167,6 @@ describe('the job user-export', () => {
       [409, 'LIMIT_REACHED'],
       [409, 'LIMIT_REACHED'],
     ]);
-    await limited.stop();
   });
 
   it('contains no secret', async () => {
