@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { defineJob } from '../jobs/job-definition.ts';
 
-/** The email is encrypted, because it may belong to nobody who has an account here. */
+/** The email is encrypted, because it may belong to a person without an account. */
 export const accountLinkSend = defineJob({
   type: 'account-link-send',
   input: z.strictObject({ purpose: z.enum(['verify-email', 'reset-password']), encryptedEmail: z.string() }),

@@ -23,7 +23,7 @@ export class AccountLinksService {
   ) {}
 
   /**
-   * At most five mails per hour repeat a link that is valid. A new link is sent even beyond that: otherwise anybody could
+   * At most five mails per hour repeat a link that is valid. A new link is sent even beyond that: otherwise an attacker could
    * use up the owner's mails and lock them out.
    */
   async sendResetLink(user: User, tx: EntityManager): Promise<void> {
@@ -49,7 +49,7 @@ export class AccountLinksService {
       const user = await this.users.findByEmailForUpdate(email, tx);
       if (!user) return;
       if (purpose === 'reset-password') await this.sendResetLink(user, tx);
-      // Nobody registered an account without a password (it was imported), so there is no attempt to verify.
+      // An account without a password was imported, so there is no registration to verify.
       else if (user.passwordHash && !user.emailVerifiedAt) await this.sendVerificationLink(user, tx);
     });
   }

@@ -65,7 +65,7 @@ export class EmailChangeService {
       if (before.email === email && (await this.tokens.exists(token, tx))) return;
       throw new TokenInvalidError();
     }
-    // Whoever confirms has proven that the email is theirs. An unverified account there has proven nothing.
+    // The link proves who owns the email. An unverified account with this email has no such proof.
     if (other) await this.users.deleteUnverified(other.id, tx);
     const changes = { email, emailVerifiedAt: new Date() };
     await this.users.change({ id: before.id }, changes, tx).catch(throwEmailTaken);

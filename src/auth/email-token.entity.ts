@@ -13,7 +13,7 @@ import { User } from '../users/user.entity.ts';
 export const tokenPurposes = ['verify-email', 'reset-password', 'confirm-email-change'] as const;
 export type TokenPurpose = (typeof tokenPurposes)[number];
 
-/** The token of a link in a mail. It proves that its bearer reads the mail of one address, for one purpose. */
+/** The token of a link in a mail. Proves, for one purpose, that its bearer can read the mailbox. */
 @Entity('email_tokens')
 @Unique('email_tokens_token_hash_key', ['tokenHash'])
 @Index('email_tokens_user_id_idx', ['userId', 'purpose', 'createdAt'])

@@ -13,7 +13,7 @@ const HOUR_SECONDS = 3_600;
 
 const LIFE_SECONDS: Record<TokenPurpose, number> = {
   'verify-email': 24 * HOUR_SECONDS,
-  // Short, since whoever sees the mail can take over the account.
+  // Short, because a reader of the mail can take over the account.
   'reset-password': HOUR_SECONDS / 2,
   'confirm-email-change': HOUR_SECONDS,
 };
@@ -44,7 +44,7 @@ export class EmailTokensService implements OnModuleInit {
     });
   }
 
-  /** Earlier links stay valid: a request by somebody else must not revoke a link that its owner is about to use. */
+  /** Earlier links stay valid: a request by an attacker must not revoke a link that the owner is about to use. */
   async createLink(
     purpose: TokenPurpose,
     { id: userId, email }: Recipient,

@@ -23,7 +23,7 @@ export class EmailVerificationService {
   ) {}
 
   /**
-   * Verifies the email and signs in. The link alone is not enough: somebody else may have registered the email, and its
+   * Verifies the email and signs in. The link alone is not enough: an attacker may have registered the email, and its
    * owner would activate their password by a click (account pre-hijacking, docs/decisions/0027). A second use of the link
    * signs in again, for an hour.
    */

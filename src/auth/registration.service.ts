@@ -22,7 +22,7 @@ export class RegistrationService {
   /**
    * Always returns the same response, so that an anonymous caller can't learn who has an account.
    *
-   * Anybody can register anybody's email, so the password of an attempt is kept with the link of that attempt and never
+   * A caller can register the email of another person, so the password of an attempt is kept with the link of that attempt and never
    * overwrites another one (docs/decisions/0027).
    */
   async register({ email, password, displayName }: Register): Promise<void> {

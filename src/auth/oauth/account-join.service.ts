@@ -17,13 +17,13 @@ import { StrangersAccessService } from './strangers-access.service.ts';
 
 const DISPLAY_NAME_MAX = 100;
 
-/** Two first sign-ins of one subject crossed; the next try finds what the other one made. */
+/** Two first sign-ins of one subject ran in parallel. A retry finds the account of the other one. */
 export class SubjectTakenMeanwhile extends Error {}
 
 /**
- * Which account a provider’s sign-in opens. The rules are those against account pre-hijacking (Sudhodanan and Paverd,
- * USENIX Security 2022): an address joins accounts only where both sides have proven it, and whoever proves it first
- * finds nothing that a stranger left there.
+ * Finds or creates the account of a provider sign-in. Prevents account pre-hijacking (Sudhodanan and Paverd, USENIX
+ * Security 2022): an email links accounts only if both sides have verified it. The first owner to verify it removes the
+ * access of unverified owners.
  */
 @Injectable()
 export class AccountJoinService {
@@ -35,14 +35,14 @@ export class AccountJoinService {
   ) {}
 
   /**
-   * Resolves with the user's row locked. Throws ACCESS_DENIED, EMAIL_UNVERIFIED or ACCOUNT_EXISTS; SubjectTakenMeanwhile where the same once more will do.
+   * Resolves with the user's row locked. Throws ACCESS_DENIED, EMAIL_UNVERIFIED or ACCOUNT_EXISTS; SubjectTakenMeanwhile if a retry will succeed.
    */
   async accountFor(provider: ProviderName, profile: ProviderProfile, tx: EntityManager): Promise<User> {
     const known = await this.identities.ownerForUpdate(provider, profile, tx);
     if (known) return assertActive(known);
     const newUser = newUserFrom(profile);
     const { user, isNew } = await this.users.createUnlessTaken(newUser, tx);
-    // Of many at once another may have been first, while this one waited for the row.
+    // A parallel sign-in may have linked the identity while this one waited for the lock.
     const meanwhile = isNew ? null : await this.identities.ownerForUpdate(provider, profile, tx);
     if (meanwhile) return assertActive(meanwhile);
     const { displayName } = newUser;
@@ -55,21 +55,21 @@ export class AccountJoinService {
     return user;
   }
 
-  /** Makes an account that has the address already ready to be joined, or refuses. */
+  /** Prepares an existing account with this email for linking, or throws. */
   private async open(
     user: User,
     { provider, isRelay, displayName }: { provider: ProviderName; isRelay: boolean; displayName: string },
     tx: EntityManager,
   ): Promise<void> {
     assertActive(user);
-    // Made by the provider for us alone: an account that has it already got it by another way than its owner.
+    // A relay email belongs to one provider identity, so another account can't have it legitimately.
     if (isRelay) throw new AccountExistsError();
     if (!user.emailVerifiedAt) {
       await this.users.change({ id: user.id }, { passwordHash: null, displayName }, tx);
       await this.strangersAccess.revoke(user.id, tx);
       return;
     }
-    // Another subject of this provider has or had the address: not the same person, for all we know.
+    // Another subject of this provider has or had the email: it may be another person.
     if (await this.identities.has(user.id, provider, tx)) throw new AccountExistsError();
   }
 }
@@ -82,7 +82,7 @@ function assertActive(user: User): User {
 function newUserFrom({ email, emailVerified, displayName }: ProviderProfile): NewUser {
   if (!emailVerified) throw new EmailUnverifiedError();
   if (!email) throw new ProviderFailedError({ detail: 'The provider sent an email that is not valid here.' });
-  // Text of a stranger: taken if it could have been typed in here, else the name part of the address.
+  // Untrusted text: used if it is a valid display name, otherwise the name part of the email.
   const names = [displayName, email.split('@')[0]].map((name) =>
     displayNameSchema.safeParse(sanitizeName(name ?? '')),
   );
@@ -95,5 +95,5 @@ const sanitizeName = (name: string): string =>
     .replace(/\p{Cc}+/gu, ' ')
     .trim()
     .slice(0, DISPLAY_NAME_MAX)
-    // Half of a character that was cut in two.
+    // Half of a surrogate pair.
     .replace(/[\uD800-\uDBFF]$/, '');

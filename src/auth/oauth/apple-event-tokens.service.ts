@@ -12,7 +12,7 @@ const TOLERANCE_SECONDS = 300;
 const RETRY_AFTER_SECONDS = 30;
 const ID_MAX = 200;
 
-/** What Apple tells of one person. */
+/** An event of one Apple user. */
 export const appleEventSchema = z.object({
   type: text({ min: 1, max: 64 }),
   sub: text({ min: 1, max: 255 }),
@@ -23,7 +23,7 @@ export type AppleEvent = z.output<typeof appleEventSchema>;
 
 export interface SignedAppleEvent {
   id: string;
-  /** JSON; checked when it is acted upon. */
+  /** JSON. Validated by the handler. */
   events: string;
 }
 
@@ -41,16 +41,16 @@ export class AppleEventTokens {
     return this.config.APPLE_CLIENT_ID !== undefined;
   }
 
-  /** Null for a token that Apple has not signed for us within the last minutes. Throws UNAVAILABLE where its keys can't be had. */
+  /** Null for a token that Apple has not signed for us within the last minutes. Throws UNAVAILABLE if its keys can't be loaded. */
   async verify(token: string): Promise<SignedAppleEvent | null> {
     try {
       const { payload } = await jwtVerify(token, await this.appleKeys(), {
-        // Pinned: what the token names must not choose it (RFC 8725, section 3.1).
+        // Pinned: the token must not choose its algorithm (RFC 8725, section 3.1).
         algorithms: ['RS256'],
         issuer: this.config.APPLE_ISSUER,
         audience: this.config.APPLE_CLIENT_ID!,
         requiredClaims: ['iat', 'events'],
-        // Together: issued at most five minutes ago, or ahead.
+        // Together: issued within five minutes of now.
         maxTokenAge: 0,
         clockTolerance: TOLERANCE_SECONDS,
       });
@@ -66,7 +66,7 @@ export class AppleEventTokens {
     }
   }
 
-  /** Found once through Apple's metadata; the library fetches them anew when one is unknown, at most every half minute. */
+  /** Found once through Apple's metadata; the library reloads them for an unknown key, at most every 30 s. */
   private async appleKeys(): Promise<JWTVerifyGetKey> {
     if (this.keys) return this.keys;
     const response = await callProvider(`${this.config.APPLE_ISSUER}/.well-known/openid-configuration`, {});

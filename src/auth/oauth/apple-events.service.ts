@@ -12,7 +12,7 @@ import { Identity } from './identity.entity.ts';
 
 const provider = 'apple' as const;
 
-/** What people decide at Apple about the account that they have here. */
+/** Handles decisions that users make at Apple about their account here. */
 @Injectable()
 export class AppleEventsService {
   private readonly logger = new Logger('AppleEvents');
@@ -25,7 +25,7 @@ export class AppleEventsService {
     private readonly alerts: SecurityAlertsService,
   ) {}
 
-  /** Resolves to whether the event is of a type that we act upon. Sessions that end are noticed by every API process. */
+  /** Resolves to whether the event type is supported. */
   async apply(event: AppleEvent, tx: EntityManager): Promise<boolean> {
     switch (event.type) {
       case 'consent-revoked':
@@ -43,7 +43,7 @@ export class AppleEventsService {
     }
   }
 
-  /** Whatever other ways into the account there are: the provider no longer opens it. */
+  /** Unlinks the provider, even if it is the last sign-in method. */
   private async unlink(event: AppleEvent, tx: EntityManager): Promise<void> {
     const found = await this.find(event, tx);
     if (!found) return;
@@ -58,17 +58,17 @@ export class AppleEventsService {
     const identity = await tx.findOneBy(Identity, linkAtTheTimeOf(event));
     if (!identity || !(await this.users.find(identity.userId, tx))) return;
     try {
-      // Within a savepoint: what it did before it refused is undone.
+      // Within a savepoint, so that an error undoes its changes.
       await tx.transaction((nested) => this.deletion.deleteWithin(identity.userId, nested));
     } catch (error) {
       if (!(error instanceof LastAdminError)) throw error;
-      // Nobody would be left to administer. Apple's way in ends all the same.
+      // Keep the last administrator, but unlink Apple.
       this.logger.error({ msg: 'Apple asks to delete the last administrator', userId: identity.userId });
       await this.unlink(event, tx);
     }
   }
 
-  /** With the user's row locked. Null for somebody unknown, and for news of an earlier link than there is now. */
+  /** Locks the user's row. Null for an unknown user, or for an event older than the current link. */
   private async find(
     event: AppleEvent,
     tx: EntityManager,
@@ -79,7 +79,7 @@ export class AppleEventsService {
   }
 }
 
-/** Whichever way round the events come, what happened last holds. */
+/** Events may arrive in any order: the latest event applies. */
 async function mute(event: AppleEvent, tx: EntityManager): Promise<void> {
   await tx.query(
     `UPDATE identities SET email_muted = $3, email_muted_changed_at = $4

@@ -3,15 +3,15 @@ import type { ProviderName } from './identity.entity.ts';
 import type { Provider } from './providers/provider.ts';
 
 const SECRET = /^[\w-]{43}$/;
-/** An attempt’s ten minutes and its code’s one. */
+/** Ten minutes for the attempt, one for its code. */
 const LIFE_SECONDS = 11 * 60;
 
-/** The prefix makes browsers insist on Secure, Path=/ and no Domain, so that no sibling host can plant one. */
+/** The prefix makes browsers require Secure, Path=/ and no Domain, so that no sibling host can set this cookie. */
 const nameFor = (provider: ProviderName) => `__Host-oauth-${provider}`;
 
 /**
- * What tells the browser that began a sign-in from every other one, so that nobody can finish their own sign-in, or
- * link, in somebody else’s browser (RFC 9700, section 4.7). Sign-ins in several tabs share it.
+ * Identifies the browser that started a sign-in. Prevents an attacker from finishing their own sign-in or link in the
+ * browser of another user (RFC 9700, section 4.7). Sign-ins in several tabs share it.
  */
 export function browserSecret(request: FastifyRequest, provider: ProviderName): string | undefined {
   const secret = request.cookies[nameFor(provider)];
@@ -23,7 +23,7 @@ export function bindBrowser(reply: FastifyReply, { name, comesBackBy }: Provider
     path: '/',
     httpOnly: true,
     secure: true,
-    // A form that another site posts carries no Lax cookie.
+    // Browsers send no Lax cookie with a form that another site posts.
     sameSite: comesBackBy === 'POST' ? 'none' : 'lax',
     maxAge: LIFE_SECONDS,
   });

@@ -14,7 +14,7 @@ import { IdentityConflictError, LastSignInMethodError, OAuthStateInvalidError } 
 import type { ProviderProfile } from './providers/provider.ts';
 import { ProvidersService } from './providers/providers.service.ts';
 
-/** Which accounts at providers open which of ours. Every change is made under the lock of the user’s row. */
+/** Links provider identities to accounts. Every change locks the user’s row. */
 @Injectable()
 export class IdentitiesService {
   constructor(
@@ -31,7 +31,7 @@ export class IdentitiesService {
     );
   }
 
-  /** Whose this identity is, with their row locked; null for one that is nobody’s. */
+  /** Finds the owner of the identity and locks their row. Null if the identity is not linked. */
   async ownerForUpdate(
     provider: ProviderName,
     profile: ProviderProfile,
@@ -43,17 +43,17 @@ export class IdentitiesService {
     const { id, userId } = identity;
     const user = await this.users.findForUpdate(userId, tx);
     if (!user) {
-      // An account that was deleted is waiting to be erased, and lets go of it now.
+      // A deleted account that is not erased yet releases the identity now.
       await tx.delete(Identity, { id });
       return null;
     }
-    // It may have been unlinked while we waited for the row.
+    // It may have been unlinked while we waited for the lock.
     const email = verifiedEmail(profile) ?? identity.email;
     const { affected } = await tx.update(Identity, { id, userId }, { email });
     return affected ? user : null;
   }
 
-  /** False where the subject is somebody’s already: the unique constraint decides. The caller holds the user’s lock. */
+  /** False if the subject is already linked: the unique constraint decides. The caller has locked the user’s row. */
   async add(
     user: User,
     provider: ProviderName,
@@ -84,7 +84,7 @@ export class IdentitiesService {
     for (const { id, provider } of identities) await this.remove({ id, provider, userId }, tx);
   }
 
-  /** Links within the session that asked for it, if that still lives; linking the same once more changes nothing. */
+  /** Links the identity if the session that asked for it is still active. Repeating it changes nothing. */
   async link(sessionId: string, provider: ProviderName, profile: ProviderProfile): Promise<void> {
     await this.users.transaction(async (tx) => {
       const owner = await this.sessions.findActive(sessionId, tx);
@@ -102,13 +102,13 @@ export class IdentitiesService {
     });
   }
 
-  /** Ends the other sessions, since one of them may have come by way of the provider. */
+  /** Revokes the other sessions, because one of them may come from this provider. */
   async unlink(provider: ProviderName, { userId, sessionId }: Principal): Promise<void> {
     await this.users.transaction(async (tx) => {
       const user = await this.users.findForUpdate(userId, tx);
       const identity = user && (await tx.findOneBy(Identity, { userId, provider }));
       if (!identity) throw new NotFoundError();
-      // Asked under the lock: of two that would each leave the other, the second finds it gone.
+      // Checked under the lock, so that two parallel requests can't unlink both methods.
       if (!user.passwordHash && !(await this.hasOtherThan(identity, tx))) throw new LastSignInMethodError();
       await this.remove(identity, tx);
       await this.alerts.send('identity-unlinked', user, tx);
@@ -116,7 +116,7 @@ export class IdentitiesService {
     });
   }
 
-  /** One that can be used, that is: a provider may have lost its credentials. */
+  /** Counts only usable methods: a provider may have no credentials any more. */
   private async hasOtherThan({ userId, provider }: Identity, tx: EntityManager): Promise<boolean> {
     const others = await tx.findBy(Identity, { userId, provider: Not(provider) });
     return others.some((other) => this.providers.names().includes(other.provider));

@@ -22,19 +22,19 @@ export class Identity {
   @Column('text')
   provider!: ProviderName;
 
-  /** As the provider names them for ever: `sub`, or GitHub’s numeric id. */
+  /** The permanent id at the provider: `sub`, or GitHub’s numeric id. */
   @Column('text')
   subject!: string;
 
-  /** What the provider vouched for last; only shown, never looked up. */
+  /** Latest verified email from the provider. For display only, never for lookups. */
   @Column('text', { nullable: true })
   email!: string | null;
 
-  /** The provider says that it forwards no mail to us any more, at the person's wish. */
+  /** The user has disabled mail forwarding at the provider. */
   @Column('boolean', { default: false })
   emailMuted!: boolean;
 
-  /** When that was decided, by the provider's clock. */
+  /** Time of that decision, by the provider's clock. */
   @Column({ type: 'timestamptz', precision: 3, nullable: true })
   emailMutedChangedAt!: Date | null;
 

@@ -25,7 +25,7 @@ const linkedIdentitiesMail: MailTemplate<{ providers: string[]; url: string }> =
   }),
 };
 
-/** A linked identity survives a password reset. Its owner must hear of it, in case somebody else has linked it. */
+/** A linked identity survives a password reset. Reminds the owner, in case an attacker has linked it. */
 @Injectable()
 export class LinkedIdentitiesReminder implements OnModuleInit {
   constructor(

@@ -2,7 +2,7 @@ import { Column, Entity, Index, JoinColumn, ManyToOne, PrimaryColumn, Unique } f
 import { Session } from '../sessions/session.entity.ts';
 import type { ProviderName } from './identity.entity.ts';
 
-/** A browser that was sent to a provider and is awaited back, once. */
+/** A sign-in that a browser has started at a provider. Works once. */
 @Entity('oauth_attempts')
 @Unique('oauth_attempts_state_hash_key', ['stateHash'])
 @Index('oauth_attempts_link_session_id_idx', ['linkSessionId'])
@@ -14,7 +14,7 @@ export class OAuthAttempt {
   @Column('text')
   provider!: ProviderName;
 
-  /** SHA-256, as of every secret here: the database alone is no use to whoever reads it. */
+  /** SHA-256, like every secret here, so that a leaked database contains no usable secret. */
   @Column('bytea')
   stateHash!: Buffer;
 

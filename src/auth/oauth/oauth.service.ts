@@ -15,26 +15,26 @@ import type { Provider, ProviderProfile } from './providers/provider.ts';
 import { allowedReturnTo, returnWith } from './return-to.ts';
 
 export interface Beginning {
-  /** The secret in the cookie of the browser that begins. */
+  /** The secret in the cookie of the browser that starts the sign-in. */
   browser: string;
-  /** Where to in the end; the frontend unless given. */
+  /** URL to return to. Default: the frontend. */
   returnTo: string | undefined;
-  /** The session that the provider is to be linked in; left out for a sign-in. */
+  /** The session that asked to link the provider; absent for a sign-in. */
   linkSessionId?: string;
 }
 
 const RETRY_AFTER_SECONDS = 5;
 
-/** What providers answer in place of a code; anything else is PROVIDER_ERROR. */
+/** Error codes of providers. Any other code is PROVIDER_ERROR. */
 const REFUSALS: Record<string, new () => Error> = {
   access_denied: AccessDeniedError,
-  // Apple’s word for it.
+  // Apple’s code for access_denied.
   user_cancelled_authorize: AccessDeniedError,
   server_error: ProviderUnavailableError,
   temporarily_unavailable: ProviderUnavailableError,
 };
 
-/** The way of a browser to a provider and back. */
+/** Redirects browsers to a provider and handles their return. */
 @Injectable()
 export class OAuthService {
   constructor(
@@ -44,7 +44,7 @@ export class OAuthService {
     private readonly identities: IdentitiesService,
   ) {}
 
-  /** Where the browser is to go. Throws RETURN_TO_NOT_ALLOWED or PROVIDER_UNAVAILABLE. */
+  /** Resolves to the authorization URL. Throws RETURN_TO_NOT_ALLOWED or PROVIDER_UNAVAILABLE. */
   async begin(provider: Provider, { returnTo, ...rest }: Beginning): Promise<string> {
     const { FRONTEND_URL, OAUTH_RETURN_TO_ALLOWLIST } = this.config;
     const allowed =
@@ -57,7 +57,7 @@ export class OAuthService {
     return url;
   }
 
-  /** Where the browser goes on to: `returnTo` with what became of it. Throws OAUTH_STATE_INVALID. */
+  /** Resolves to `returnTo` with the outcome. Throws OAUTH_STATE_INVALID. */
   async finish(provider: Provider, callback: OAuthCallback, browser: string | undefined): Promise<string> {
     const attempt = await this.attempts.consume(provider.name, callback.state, browser);
     try {

@@ -8,7 +8,7 @@ import type { ProviderName } from './identity.entity.ts';
 import { type BrowserSecretOf, OAuthCodesService } from './oauth-codes.service.ts';
 import type { ProviderProfile } from './providers/provider.ts';
 
-/** From somebody whom a provider knows to a session: a one-time code first, which the frontend then exchanges. */
+/** Signs in a provider's user: issues a one-time code, which the frontend exchanges for a session. */
 @Injectable()
 export class ProviderSignInService {
   constructor(

@@ -1,11 +1,11 @@
 import { ReturnToNotAllowedError } from './oauth.errors.ts';
 
-/** Absolute, and nothing that browsers read in a way of their own: no blanks, controls or backslashes. */
+/** An absolute URL without blanks, control characters or backslashes, which browsers parse differently. */
 const PLAIN_URL = /^https?:\/\/[^\s\\\p{Cc}]+$/iu;
 
 /**
- * The address in its one spelling, or RETURN_TO_NOT_ALLOWED. Compared by origin as the URL standard parses it, since
- * what merely begins like an allowed address may lead elsewhere (RFC 9700, section 4.11).
+ * Returns the normalized URL, or throws RETURN_TO_NOT_ALLOWED. Compares origins, because a URL that only starts like an
+ * allowed one may lead to another site (RFC 9700, section 4.11).
  */
 export function allowedReturnTo(given: string, origins: readonly string[]): string {
   const url = PLAIN_URL.test(given) ? URL.parse(given) : null;
@@ -14,7 +14,7 @@ export function allowedReturnTo(given: string, origins: readonly string[]): stri
   return url.href;
 }
 
-/** The address with what became of the sign-in, in place of what an earlier one may have left there. */
+/** Adds the outcome to the URL and removes the outcome of an earlier sign-in. */
 export function returnWith(returnTo: string, name: 'code' | 'error' | 'linked', value: string): string {
   const url = new URL(returnTo);
   for (const earlier of ['code', 'error', 'linked']) url.searchParams.delete(earlier);

@@ -5,7 +5,7 @@ import { EmailTokensService } from '../email-tokens.service.ts';
 import { SessionsService } from '../sessions/sessions.service.ts';
 import { IdentitiesService } from './identities.service.ts';
 
-/** What somebody who never proved the address may have left in the account to come back by. */
+/** Revokes access that an unverified owner of the email may have left in the account. */
 @Injectable()
 export class StrangersAccessService {
   constructor(

@@ -35,8 +35,8 @@ interface Counter {
 }
 
 /**
- * Slows down password guessing per account and source. Known devices have their own counter, so that a stranger who
- * guesses can't lock the owner out (OWASP: Slow Down Online Guessing Attacks with Device Cookies). Stored in PostgreSQL,
+ * Slows down password guessing per account and source. Known devices have their own counter, so that an attacker
+ * can't lock the owner out (OWASP: Slow Down Online Guessing Attacks with Device Cookies). Stored in PostgreSQL,
  * so that it holds for all instances, by hashes, so that unknown emails are treated alike. Never blocks a reset.
  */
 @Injectable()
@@ -69,7 +69,7 @@ export class SignInThrottle {
     return this.uncount(keys);
   }
 
-  /** Failures count in a row only. Those of other sources stay: the owner's sign-in must not help somebody who guesses. */
+  /** Failures count in a row only. Those of other sources stay: the owner's sign-in must not help an attacker. */
   async recordSuccess({ keys: [own, ...shared] }: CountedAttempt): Promise<void> {
     await this.db.query('DELETE FROM sign_in_throttles WHERE key_hash = $1', [own]);
     await this.uncount(shared);

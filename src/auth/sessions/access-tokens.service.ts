@@ -5,7 +5,7 @@ import { Config } from '../../platform/config/config.ts';
 import { KeyRing } from '../keys/key-ring.ts';
 import type { ActiveSession } from './sessions.service.ts';
 
-/** The only client there is: the product's own applications (RFC 9068 asks for the claim). */
+/** The only client: the product's own applications. RFC 9068 requires the claim. */
 const CLIENT_ID = 'first-party';
 
 export interface AccessTokenClaims {
@@ -42,7 +42,7 @@ export class AccessTokensService {
     return { accessToken, refreshToken: session.refreshToken, tokenType: 'Bearer', expiresIn };
   }
 
-  /** A JWT access token (RFC 9068). Holds no address and no name: tokens travel and get logged by others. */
+  /** A JWT access token (RFC 9068). Contains no email and no name, because tokens may be logged. */
   private sign(session: ActiveSession): Promise<string> {
     const { kid, privateKey } = this.keys.active;
     const now = Math.floor(Date.now() / 1_000);

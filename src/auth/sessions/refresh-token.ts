@@ -1,6 +1,6 @@
 import type { MacService } from '../../platform/security/mac.service.ts';
 
-/** What a refresh token says: which session, and how often it was rotated before this token was made. */
+/** The content of a refresh token: the session, and the number of rotations before this token. */
 export interface RefreshTokenContent {
   sessionId: string;
   counter: number;
@@ -12,9 +12,9 @@ const MAC_BYTES = 32;
 const TOKEN_BYTES = ID_BYTES + COUNTER_BYTES + MAC_BYTES;
 
 /**
- * Derived, not drawn: the same session and counter always give the same token, so a client that lost the answer to a
- * refresh can be given it again, and nothing has to be stored. It takes our secret and the session's salt to make one,
- * so neither the database alone nor the secret alone is enough (docs/decisions/0004).
+ * Derived, not random: the same session and counter always give the same token. A client that lost a response gets the
+ * same token again, and no token is stored. A token needs both the server's secret and the session's salt, so the
+ * database alone or the secret alone is not enough (docs/decisions/0004).
  */
 export function makeRefreshToken(
   { sessionId, counter }: RefreshTokenContent,
@@ -27,10 +27,10 @@ export function makeRefreshToken(
   );
 }
 
-/** Reads a token without trusting it; null for what can't be one. */
+/** Parses a token without verifying it. Null if the format is invalid. */
 export function readRefreshToken(token: string): RefreshTokenContent | null {
   const bytes = Buffer.from(token, 'base64url');
-  // Decoding skips what is not base64url: only the one spelling of a token is taken.
+  // Decoding ignores invalid characters, so accept only the canonical encoding.
   if (bytes.length !== TOKEN_BYTES || bytes.toString('base64url') !== token) return null;
   const hex = bytes.subarray(0, ID_BYTES).toString('hex');
   return {
@@ -39,7 +39,7 @@ export function readRefreshToken(token: string): RefreshTokenContent | null {
   };
 }
 
-/** Whether we made this token for the session with this salt; in constant time. */
+/** Whether the token was issued for the session with this salt. Runs in constant time. */
 export function isAuthentic(token: string, salt: Buffer, macs: MacService): boolean {
   const bytes = Buffer.from(token, 'base64url');
   const content = bytes.subarray(0, ID_BYTES + COUNTER_BYTES);

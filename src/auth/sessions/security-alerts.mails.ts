@@ -28,7 +28,7 @@ export const securityAlertMails = {
     NOT_YOU,
   ]),
   'refresh-token-reused': alertMail('refresh-token-reused', 'A device was signed out for your safety', [
-    'A refresh token of one of your sessions was used twice. This happens if somebody copied it. The session was revoked.',
-    'Sign in again. If you think that somebody copied your session, change your password.',
+    'A refresh token of one of your sessions was used twice. This happens if the token was copied. The session was revoked.',
+    'Sign in again. If you think that your session was copied, change your password.',
   ]),
 };

@@ -20,7 +20,7 @@ interface AppleOptions {
 }
 
 const SECRET_SECONDS = 600;
-/** Half of its life, so that a secret never runs out on its way. */
+/** Half of its lifetime, so that a secret never expires in transit. */
 const SECRET_REUSED_MS = 300_000;
 const RELAY_DOMAIN = '@privaterelay.appleid.com';
 
@@ -30,7 +30,7 @@ const userFieldSchema = z.object({ name: z.object({ firstName: namePart, lastNam
 /** https://developer.apple.com/documentation/signinwithapplerestapi */
 export class AppleProvider implements Provider {
   readonly name = 'apple';
-  /** Apple insists on a form post as soon as a name or an address is asked for. */
+  /** Apple requires a form post if the scope includes name or email. */
   readonly comesBackBy = 'POST';
   private readonly oidc: OidcClient;
   private secret?: { jwt: Promise<string>; madeAt: number };
@@ -47,7 +47,7 @@ export class AppleProvider implements Provider {
     const { sub, email, email_verified, is_private_email } = await this.oidc.claims(answer, secrets);
     const profile = profileOf({
       subject: sub,
-      // Never that of the `user` field, which the browser could write.
+      // Never the email of the `user` field, which the browser could change.
       email,
       emailVerified: isTrue(email_verified),
       displayName: nameFrom(answer.user),
@@ -56,7 +56,7 @@ export class AppleProvider implements Provider {
     return { ...profile, isRelay };
   }
 
-  /** Apple has no lasting secret: the client proves itself by a JWT of its own, which may live half a year at most. */
+  /** Apple has no permanent secret: the client signs a JWT that is valid for at most six months. */
   private clientSecret(): Promise<string> {
     if (!this.secret || Date.now() - this.secret.madeAt > SECRET_REUSED_MS) {
       this.secret = { jwt: this.makeSecret(), madeAt: Date.now() };
@@ -77,7 +77,7 @@ export class AppleProvider implements Provider {
   }
 }
 
-/** Comes with the first sign-in only, from the browser: no more than a suggestion of what to call somebody. */
+/** Sent only at the first sign-in, by the browser. Untrusted: only a suggestion for the display name. */
 function nameFrom(user: string | undefined): string | null {
   try {
     const { name } = userFieldSchema.parse(JSON.parse(user ?? ''));

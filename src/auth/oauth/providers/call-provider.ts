@@ -8,8 +8,8 @@ const BODY_MAX_BYTES = 256 * 1024;
 const logger = new Logger('Providers');
 
 /**
- * `fetch` as our calls to a provider may be: cut after five seconds, led nowhere else, and read up to a bound (OWASP
- * ASVS 5.0, 15.3.2). Throws PROVIDER_UNAVAILABLE where trying later may help, PROVIDER_ERROR where it won't.
+ * `fetch` for providers: a timeout of five seconds, no redirects and a size limit (OWASP ASVS 5.0, 15.3.2). Throws
+ * PROVIDER_UNAVAILABLE if a retry may help, otherwise PROVIDER_ERROR.
  */
 export async function callProvider(url: string, init: RequestInit): Promise<Response> {
   try {
@@ -44,7 +44,7 @@ async function refused(response: Response, error: AppError): Promise<AppError> {
   return error;
 }
 
-/** Rejects with PROVIDER_UNAVAILABLE when the work takes longer than one call may, however many calls it makes. */
+/** Rejects with PROVIDER_UNAVAILABLE if all calls together exceed the time limit of one call. */
 export async function withinTimeLimit<T>(work: Promise<T>): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const limit = new Promise<never>((_, reject) => {
@@ -54,14 +54,14 @@ export async function withinTimeLimit<T>(work: Promise<T>): Promise<T> {
 }
 
 /**
- * What the protocol library threw, as an error of ours: the one that `callProvider` threw beneath, or PROVIDER_ERROR.
- * Only its own words are logged, since its causes hold tokens.
+ * Converts an error of the protocol library to the error of `callProvider` that caused it, or to PROVIDER_ERROR.
+ * Logs only the message, because the causes contain tokens.
  */
 export function providerErrorOf(error: unknown): AppError {
   let cause = error;
   while (cause instanceof Error && !(cause instanceof AppError)) cause = cause.cause;
   if (cause instanceof AppError) return cause;
-  logger.warn({ msg: 'A provider’s answer was refused', reason: reasonOf(error) });
+  logger.warn({ msg: 'Provider response rejected', reason: reasonOf(error) });
   return new ProviderFailedError();
 }
 

@@ -28,13 +28,13 @@ interface GithubOptions {
 }
 
 const API_VERSION = '2022-11-28';
-/** Either lets us read the addresses; people can take it away while they consent. */
+/** Either scope lets us read the emails. Users can remove a scope on the consent page. */
 const EMAIL_SCOPES = ['user:email', 'user'];
 
 const userSchema = z.object({ id: z.int().positive(), login: z.string(), name: z.string().nullish() });
 const emailsSchema = z.array(z.object({ email: z.string(), primary: z.boolean(), verified: z.boolean() }));
 
-/** https://docs.github.com/en/apps/oauth-apps: OAuth 2, but no OpenID provider; who came is asked of the REST API. */
+/** https://docs.github.com/en/apps/oauth-apps: OAuth 2 without OpenID. The REST API returns the user. */
 export class GithubProvider implements Provider {
   readonly name = 'github';
   readonly comesBackBy = 'GET';
@@ -70,9 +70,9 @@ export class GithubProvider implements Provider {
     ]);
     const own = emails.find(({ primary, verified }) => primary && verified);
     return profileOf({
-      // Not the login, which can be renamed and is then free for others.
+      // Not the login: after a rename another user can take it.
       subject: String(user.id),
-      // Not that of /user, which is what they show in public and was never proven.
+      // Not the email of /user, which is public and unverified.
       email: own?.email,
       emailVerified: own !== undefined,
       displayName: user.name || user.login,
@@ -97,7 +97,7 @@ export class GithubProvider implements Provider {
       headers: {
         accept: 'application/vnd.github+json',
         authorization: `Bearer ${accessToken}`,
-        // GitHub answers nobody who doesn’t say who they are.
+        // GitHub rejects requests without a User-Agent.
         'user-agent': this.options.clientId,
         'x-github-api-version': API_VERSION,
       },

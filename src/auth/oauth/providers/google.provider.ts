@@ -13,7 +13,7 @@ interface GoogleOptions {
   issuer: string;
   clientId: string;
   clientSecret: string;
-  /** Of a Google Workspace; the only one that is let in. */
+  /** The only Google Workspace domain that may sign in. */
   hostedDomain?: string | undefined;
 }
 
@@ -36,7 +36,7 @@ export class GoogleProvider implements Provider {
   async finish(answer: ProviderAnswer, secrets: AttemptSecrets): Promise<ProviderProfile> {
     const { sub, email, email_verified, name, hd } = await this.oidc.claims(answer, secrets);
     const { hostedDomain } = this.options;
-    // The parameter above only preselects; whoever edits it away is stopped here.
+    // The parameter above only preselects the domain, and a user can remove it.
     if (hostedDomain && hd !== hostedDomain.toLowerCase()) throw new AccessDeniedError();
     return profileOf({ subject: sub, email, emailVerified: isTrue(email_verified), displayName: name });
   }

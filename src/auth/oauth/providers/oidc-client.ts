@@ -16,18 +16,18 @@ import { callProvider, providerErrorOf } from './call-provider.ts';
 import { type AttemptSecrets, callbackUrl, type ProviderAnswer } from './provider.ts';
 
 const METADATA_FRESH_MS = 3_600_000;
-/** After a failed look for newer metadata the known ones do for a while. */
+/** After a failed reload, the known metadata stay in use for this time. */
 const METADATA_RETRY_MS = 60_000;
 const CLOCK_TOLERANCE_SECONDS = 30;
 
 export interface OidcClientOptions {
   issuer: string;
   clientId: string;
-  /** Asked for at each use. */
+  /** Called for each request. */
   clientSecret: () => string | Promise<string>;
 }
 
-/** An OpenID provider, as openid-client speaks to it. */
+/** An OpenID provider client, based on openid-client. */
 export class OidcClient {
   private known?: { config: Configuration; freshUntil: number };
   private discovering?: Promise<Configuration> | undefined;
@@ -48,7 +48,7 @@ export class OidcClient {
     return buildAuthorizationUrl(config, parameters).href;
   }
 
-  /** The claims of the id token that the code is worth, after every check of OpenID Connect Core, 3.1.3.7. */
+  /** Exchanges the code for id token claims, validated by OpenID Connect Core, 3.1.3.7. */
   async claims(answer: ProviderAnswer, secrets: AttemptSecrets): Promise<IDToken> {
     try {
       const config = await this.configuration();
@@ -69,7 +69,7 @@ export class OidcClient {
     }
   }
 
-  /** Stricter than the library, which takes further audiences, another party beside a single one, and any `iat`. */
+  /** Stricter than the library, which accepts several audiences, any authorized party and any `iat`. */
   private isForUsAlone({ aud, azp, iat }: IDToken): boolean {
     const { clientId } = this.options;
     const audiences = [aud].flat();
@@ -91,12 +91,12 @@ export class OidcClient {
       const config = await discovery(
         new URL(issuer),
         clientId,
-        // Pinned, since what the provider’s metadata allow or a token names must not choose it (RFC 8725, section 3.1).
+        // Pinned: neither metadata nor a token may choose the algorithm (RFC 8725, section 3.1).
         { id_token_signed_response_alg: 'RS256' },
-        // The secret is sent as a parameter of the request, as Apple wants it.
+        // The secret is a request parameter, as Apple requires.
         None(),
         {
-          // A token straight from the provider is checked like one from anywhere.
+          // Verify the signature even of a token that comes directly from the provider.
           execute: [
             enableNonRepudiationChecks,
             ...(issuer.startsWith('http:') ? [allowInsecureRequests] : []),
@@ -115,8 +115,8 @@ export class OidcClient {
   }
 
   /**
-   * Metadata and keys that many ask for at once are fetched once. The library keeps keys for five minutes and looks for
-   * an unknown one at most once a minute, so tokens with made-up key ids can’t make us ask more often than that.
+   * Parallel requests share one fetch of metadata and keys. The library caches keys for five minutes and looks up an
+   * unknown key at most once a minute, so tokens with false key ids can’t cause more fetches.
    */
   private async fetch(url: string, init: CustomFetchOptions): Promise<Response> {
     if (init.method !== 'GET') return callProvider(url, init);

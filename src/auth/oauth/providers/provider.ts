@@ -2,7 +2,7 @@ import { emailSchema, text } from '../../../platform/http/schemas.ts';
 import type { ProviderName } from '../identity.entity.ts';
 import { ProviderFailedError } from '../oauth.errors.ts';
 
-/** What one attempt sends along, and is told by again. */
+/** The parameters of one attempt. */
 export interface AttemptSecrets {
   state: string;
   nonce: string;
@@ -11,21 +11,21 @@ export interface AttemptSecrets {
   redirectUri: string;
 }
 
-/** What the browser brought back. Untrusted: only the code leads to something that the provider itself says. */
+/** The callback parameters. Untrusted, because the browser sends them. */
 export interface ProviderAnswer {
   code?: string | undefined;
   iss?: string | undefined;
-  /** Apple’s, once: JSON with the name that the person chose. */
+  /** Apple only, at the first sign-in: JSON with the name that the user chose. */
   user?: string | undefined;
 }
 
 export interface ProviderProfile {
   subject: string;
-  /** In our canonical form; null where there is none that we could take. */
+  /** Canonical email. Null if it is missing or invalid. */
   email: string | null;
-  /** Whether the provider says that the address is theirs. */
+  /** Whether the provider has verified the email. */
   emailVerified: boolean;
-  /** A fake provider that forwards, made by the provider for us alone. */
+  /** A relay email that the provider created for this application only. */
   isRelay: boolean;
   displayName: string | null;
 }
@@ -33,11 +33,11 @@ export interface ProviderProfile {
 /** One way to sign in. To add another: docs/guides/add-a-provider.md. */
 export interface Provider {
   readonly name: ProviderName;
-  /** How the browser comes back: a redirect, or a form posted from the provider’s site. */
+  /** HTTP method of the callback: GET for a redirect, POST for a form. */
   readonly comesBackBy: 'GET' | 'POST';
-  /** Where the browser is sent. Throws PROVIDER_UNAVAILABLE. */
+  /** Resolves to the authorization URL. Throws PROVIDER_UNAVAILABLE. */
   authorizationUrl(secrets: AttemptSecrets): Promise<string>;
-  /** Who came back. Throws ACCESS_DENIED, PROVIDER_ERROR or PROVIDER_UNAVAILABLE. */
+  /** Resolves to the user at the provider. Throws ACCESS_DENIED, PROVIDER_ERROR or PROVIDER_UNAVAILABLE. */
   finish(answer: ProviderAnswer, secrets: AttemptSecrets): Promise<ProviderProfile>;
 }
 
@@ -51,7 +51,7 @@ interface RawProfile {
   displayName: unknown;
 }
 
-/** What a provider says, in the shapes that we keep. */
+/** Converts provider claims to our formats. */
 export function profileOf({ subject, email, emailVerified, displayName }: RawProfile): ProviderProfile {
   const parsed = subjectSchema.safeParse(subject);
   if (!parsed.success) throw new ProviderFailedError();
@@ -64,10 +64,10 @@ export function profileOf({ subject, email, emailVerified, displayName }: RawPro
   };
 }
 
-/** Apple and older answers of Google write the boolean as a string. */
+/** Apple and older Google responses contain the boolean as a string. */
 export const isTrue = (claim: unknown): boolean => claim === true || claim === 'true';
 
-/** The callback as the protocol library wants it: our own address with what came back. */
+/** Builds the callback URL for the protocol library. */
 export function callbackUrl({ code, iss }: ProviderAnswer, { redirectUri, state }: AttemptSecrets): URL {
   const url = new URL(redirectUri);
   url.searchParams.set('state', state);

@@ -7,7 +7,7 @@ import { GithubProvider } from './github.provider.ts';
 import { GoogleProvider } from './google.provider.ts';
 import type { Provider } from './provider.ts';
 
-/** The providers that have credentials. One without them is as if it did not exist. */
+/** The providers with credentials. The API hides all others. */
 @Injectable()
 export class ProvidersService {
   private readonly byName: ReadonlyMap<ProviderName, Provider>;
@@ -30,7 +30,7 @@ export class ProvidersService {
   }
 }
 
-// That credentials are whole is checked when the settings are read.
+// The settings have already checked that credentials are complete.
 
 function google(config: Config): Provider | null {
   const { GOOGLE_CLIENT_ID: clientId, GOOGLE_CLIENT_SECRET: clientSecret } = config;
