@@ -4,7 +4,11 @@ import { randomUUID, randomUUIDv7 } from 'node:crypto';
 import { type EntityManager, In, IsNull, Not, type Repository } from 'typeorm';
 import { AuditService } from '../audit/audit.service.ts';
 import { DomainEvents } from '../platform/events/domain-events.ts';
-import { NotFoundError, PreconditionFailedError } from '../platform/errors/platform.errors.ts';
+import {
+  NotFoundError,
+  PreconditionFailedError,
+  UnavailableError,
+} from '../platform/errors/platform.errors.ts';
 import { Paginator } from '../platform/pagination/paginator.ts';
 import { User } from './user.entity.ts';
 import { LastAdminError } from './users.errors.ts';
@@ -12,6 +16,8 @@ import { userCreated, userDeleted, userRoleChanged, userSuspended, userUpdated }
 import { type UpdateMe, type UpdateUser, type UsersQuery, userView } from './users.schemas.ts';
 
 export type NewUser = Pick<User, 'email' | 'passwordHash' | 'displayName'>;
+
+const INSERT_ATTEMPTS = 3;
 
 @Injectable()
 export class UsersService {
@@ -65,19 +71,27 @@ export class UsersService {
    */
   async createUnlessTaken(newUser: NewUser, tx: EntityManager): Promise<{ user: User; isNew: boolean }> {
     const id = randomUUIDv7();
-    await tx
-      .createQueryBuilder()
-      .insert()
-      .into(User)
-      .values({ id, ...newUser })
-      .orIgnore('users_email_key')
-      .updateEntity(false)
-      .execute();
-    const user = await this.findByEmailForUpdate(newUser.email, tx);
-    if (!user) throw new Error('An account vanished between two statements of one transaction');
+    const user = await this.insertOrLock(id, newUser, tx);
     const isNew = user.id === id;
     if (isNew) await this.events.emit(userCreated, { userId: id, data: userView(user) }, tx);
     return { user, isNew };
+  }
+
+  private async insertOrLock(id: string, newUser: NewUser, tx: EntityManager): Promise<User> {
+    for (let attempt = 1; attempt <= INSERT_ATTEMPTS; attempt += 1) {
+      await tx
+        .createQueryBuilder()
+        .insert()
+        .into(User)
+        .values({ id, ...newUser })
+        .orIgnore('users_email_key')
+        .updateEntity(false)
+        .execute();
+      const user = await this.findByEmailForUpdate(newUser.email, tx);
+      if (user) return user;
+      // The account that had the email has changed it or was deleted in the meantime.
+    }
+    throw new UnavailableError({ headers: { 'retry-after': '1' } });
   }
 
   updateMe(id: string, changes: UpdateMe, expectedVersion: number | undefined): Promise<User> {

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { TestApp } from '../support/app.ts';
 import { signedIn } from '../support/client.ts';
 import { redisUrl, startRedis } from '../support/redis.ts';
@@ -14,7 +15,8 @@ let app: TestApp;
 let proxied: TestApp;
 
 beforeAll(async () => {
-  app = await TestApp.start({ settings: { RATE_LIMIT_FACTOR: '1' } });
+  const STANDARD_WEBHOOK_SECRET = `whsec_${randomBytes(32).toString('base64')}`;
+  app = await TestApp.start({ settings: { RATE_LIMIT_FACTOR: '1', STANDARD_WEBHOOK_SECRET } });
   proxied = await TestApp.start({ settings: { RATE_LIMIT_FACTOR: '1', TRUST_PROXY: '1' } });
 });
 
