@@ -24,7 +24,7 @@ const URL_MAX_BYTES = 8 * 1024;
 const HEADERS_MAX_BYTES = 16 * 1024;
 const PARAM_MAX_LENGTH = 200;
 
-/** Fastify with the limits of a server that strangers can reach. */
+/** Fastify with the limits of a server that anonymous callers can reach. */
 export function createHttpAdapter(config: Config): FastifyAdapter {
   // Nest's security headers, which it keeps to itself; its own handler of these errors sets them the same way.
   const secure = (request: FastifyRequest, reply: FastifyReply): void => {

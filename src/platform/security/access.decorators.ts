@@ -5,7 +5,7 @@ import type { Principal } from './principal.ts';
 export const IS_PUBLIC = 'access:public';
 export const ROLES = 'access:roles';
 
-/** Opens a route to strangers. Without it every route needs a signed-in user. */
+/** Opens a route to anonymous callers. Without it every route needs a signed-in user. */
 export const Public = () => SetMetadata(IS_PUBLIC, true);
 
 /** Closes a route to all but these roles. */

@@ -40,7 +40,7 @@ export class AppleSource implements WebhookSource {
   }
 }
 
-/** Before anything is proved: what a stranger sends must cost little to look at. A notice has about 2 KiB. */
+/** Checked before the signature, so that an anonymous body costs little. A notification has about 2 KiB. */
 function tokenIn(body: Buffer): string | null {
   if (body.length > BODY_MAX_BYTES) return null;
   const { payload } = (jsonIn(body.toString()) ?? {}) as { payload?: unknown };
