@@ -30,7 +30,11 @@ async function healthOfHeldWorker(backend: Backend) {
     const release = await holdQueue(system);
     const heldAt = Date.now();
     const isSilent = async () => (await statuses())[0] !== 200;
-    await until(isSilent, `the worker on ${backend} to be found silent`, NOTICED_MS);
+    // A queue that stays blocked would keep the system from stopping.
+    await until(isSilent, `the worker on ${backend} to be found silent`, NOTICED_MS).catch(async (error) => {
+      await release();
+      throw error;
+    });
     const noticedMs = Date.now() - heldAt;
     const during = await statuses();
     await release();
@@ -47,8 +51,9 @@ async function healthOfHeldWorker(backend: Backend) {
 async function holdQueue(system: System): Promise<() => Promise<unknown>> {
   if (system.redis) {
     const redis = new Redis(system.redis.url);
-    await redis.call('CLIENT', 'PAUSE', '600000', 'WRITE');
-    return () => redis.call('CLIENT', 'UNPAUSE').finally(() => redis.disconnect());
+    // Readiness writes with SET, which stays allowed.
+    await redis.call('ACL', 'SETUSER', 'default', '-eval', '-evalsha');
+    return () => redis.call('ACL', 'SETUSER', 'default', '+@all').finally(() => redis.disconnect());
   }
   const client = await system.db.connect();
   await client.query('BEGIN');

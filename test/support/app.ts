@@ -121,12 +121,15 @@ export class TestApp {
   }
 
   async stop(): Promise<void> {
-    await Promise.all(this.others.map((other) => other.end()));
-    for (const part of [...this.workers, this.api]) await part.close();
     const { dir, database, redis } = this.parts;
-    await redis?.flush();
-    await database.drop();
-    rmSync(dir, { recursive: true, force: true });
+    try {
+      await Promise.all(this.others.map((other) => other.end()));
+      for (const part of [...this.workers, this.api]) await part.close();
+    } finally {
+      await redis?.flush();
+      await database.drop();
+      rmSync(dir, { recursive: true, force: true });
+    }
   }
 }
 

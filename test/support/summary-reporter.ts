@@ -3,7 +3,7 @@ import { countResults } from './test-run.ts';
 interface Results {
   numPassedTests: number;
   numFailedTests: number;
-  numRuntimeErrorTestSuites: number;
+  testResults: { failureMessage?: string | null; numFailingTests: number }[];
   numPendingTests: number;
   numTodoTests: number;
 }
@@ -13,9 +13,13 @@ export default class SummaryReporter {
   onRunComplete(_contexts: unknown, results: Results): void {
     countResults({
       passed: results.numPassedTests,
-      // Count a file that fails to load as one failure.
-      failed: results.numFailedTests + results.numRuntimeErrorTestSuites,
+      failed: results.numFailedTests + countOtherFailures(results),
       skipped: results.numPendingTests + results.numTodoTests,
     });
   }
+}
+
+/** Files that failed outside of their tests: while loading, or in afterAll. */
+function countOtherFailures({ testResults }: Results): number {
+  return testResults.filter((file) => file.failureMessage && file.numFailingTests === 0).length;
 }
