@@ -14,7 +14,7 @@ const document = await (async () => {
   const [{ AppModule }, { loadConfig }, { describeApp }] = await Promise.all([
     import(path('app.module.js')),
     import(path('platform/config/config.js')),
-    import(path('platform/openapi/describe-app.js')),
+    import(path('platform/openapi/document.js')),
   ]);
   const config = loadConfig();
   return describeApp(AppModule.with(config));

@@ -5,7 +5,6 @@ import { DashboardModule } from './dashboard/dashboard.module.ts';
 import { JobsHttpModule } from './jobs/jobs-http.module.ts';
 import { JobNotificationsModule } from './notifications/job-notifications.module.ts';
 import { NotificationsHttpModule } from './notifications/notifications-http.module.ts';
-import { BusModule } from './platform/bus/bus.module.ts';
 import { Config } from './platform/config/config.ts';
 import { ConfigModule } from './platform/config/config.module.ts';
 import { DatabaseModule } from './platform/database/database.module.ts';
@@ -13,10 +12,7 @@ import { EventsModule } from './platform/events/events.module.ts';
 import { HealthModule } from './platform/health/health.module.ts';
 import { HttpModule } from './platform/http/http.module.ts';
 import { LoggingModule } from './platform/logging/logging.module.ts';
-import { PaginationModule } from './platform/pagination/pagination.module.ts';
-import { QueueModule } from './platform/queue/queue.module.ts';
-import { RedisModule } from './platform/redis/redis.module.ts';
-import { SecurityModule } from './platform/security/security.module.ts';
+import { PlatformModule } from './platform/platform.module.ts';
 import { ReferenceClientModule } from './reference-client/reference-client.module.ts';
 import { UsersHttpModule } from './users/users-http.module.ts';
 import { WebhooksHttpModule } from './webhooks/webhooks-http.module.ts';
@@ -25,13 +21,10 @@ import { WebhooksHttpModule } from './webhooks/webhooks-http.module.ts';
 @Module({
   imports: [
     LoggingModule,
+    // Before the modules that use it, because the pool closes last.
     DatabaseModule.for('api'),
-    RedisModule,
-    QueueModule,
-    BusModule,
+    PlatformModule,
     EventsModule,
-    SecurityModule,
-    PaginationModule,
     HttpModule,
     HealthModule.forApi(),
     AuthHttpModule,

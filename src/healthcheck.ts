@@ -1,4 +1,4 @@
-import { healthPorts } from './platform/config/health-ports.ts';
+import { healthPorts } from './platform/config/config.ts';
 
 /** Docker ends a check after its own limit without a word, so this one ends first and says why. */
 const TIMEOUT_MS = 2_500;

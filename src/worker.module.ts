@@ -4,17 +4,13 @@ import { JobsWorkerModule } from './jobs/jobs-worker.module.ts';
 import { MailWorkerModule } from './mail/mail-worker.module.ts';
 import { JobNotificationsModule } from './notifications/job-notifications.module.ts';
 import { PurgeService } from './maintenance/purge.service.ts';
-import { BusModule } from './platform/bus/bus.module.ts';
 import { Config } from './platform/config/config.ts';
 import { ConfigModule } from './platform/config/config.module.ts';
 import { DatabaseModule } from './platform/database/database.module.ts';
 import { EventsModule } from './platform/events/events.module.ts';
 import { HealthModule } from './platform/health/health.module.ts';
 import { LoggingModule } from './platform/logging/logging.module.ts';
-import { PaginationModule } from './platform/pagination/pagination.module.ts';
-import { QueueModule } from './platform/queue/queue.module.ts';
-import { RedisModule } from './platform/redis/redis.module.ts';
-import { SecurityModule } from './platform/security/security.module.ts';
+import { PlatformModule } from './platform/platform.module.ts';
 import { UsersWorkerModule } from './users/users-worker.module.ts';
 import { WebhooksWorkerModule } from './webhooks/webhooks-worker.module.ts';
 
@@ -22,13 +18,10 @@ import { WebhooksWorkerModule } from './webhooks/webhooks-worker.module.ts';
 @Module({
   imports: [
     LoggingModule,
+    // Before the modules that use it, because the pool closes last.
     DatabaseModule.for('worker'),
-    RedisModule,
-    QueueModule,
-    BusModule,
+    PlatformModule,
     EventsModule,
-    SecurityModule,
-    PaginationModule,
     HealthModule.forWorker(),
     JobsWorkerModule,
     AuthWorkerModule,

@@ -1,8 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { DataSource, type EntityManager } from 'typeorm';
 import { violatedUniqueConstraint } from '../platform/database/postgres-errors.ts';
-import type { Principal } from '../platform/security/principal.ts';
-import { requireRecentSignIn } from '../platform/security/recent-sign-in.ts';
+import { type Principal, requireRecentSignIn } from '../platform/security/principal.ts';
 import { type MailLimit, MailService } from '../mail/mail.service.ts';
 import type { User } from '../users/user.entity.ts';
 import { UsersService } from '../users/users.service.ts';

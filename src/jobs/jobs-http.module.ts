@@ -1,7 +1,6 @@
 import { Module } from '@nestjs/common';
 import { TypeOrmModule } from '@nestjs/typeorm';
 import { AuditModule } from '../audit/audit.module.ts';
-import { EventStreamsModule } from '../platform/http/event-streams.module.ts';
 import { JobEventsService } from './job-events.service.ts';
 import { JobRedriveService } from './job-redrive.service.ts';
 import { JobResultsService } from './job-results.service.ts';
@@ -10,7 +9,7 @@ import { JobsController } from './jobs.controller.ts';
 import { JobsModule } from './jobs.module.ts';
 
 @Module({
-  imports: [TypeOrmModule.forFeature([Job]), AuditModule, EventStreamsModule, JobsModule],
+  imports: [TypeOrmModule.forFeature([Job]), AuditModule, JobsModule],
   controllers: [JobsController],
   providers: [JobEventsService, JobRedriveService, JobResultsService],
 })

@@ -4,7 +4,7 @@ import { type EntityManager, Repository } from 'typeorm';
 import { type JobContext, UnrecoverableJobError, JobHandler, type JobRunner } from '../jobs/job-handler.ts';
 import { EncryptionService } from '../platform/security/encryption.service.ts';
 import { encryptedContentPlace, Mail } from './mail.entity.ts';
-import { mailSend } from './mail-send.job.ts';
+import { mailSend } from './mail.service.ts';
 import type { RenderedMail } from './mail-template.ts';
 import { MailTransport, RecipientRejectedError } from './mail.transport.ts';
 

@@ -1,11 +1,21 @@
 import { Injectable } from '@nestjs/common';
 import { randomUUIDv7 } from 'node:crypto';
 import { type EntityManager, In, IsNull } from 'typeorm';
+import { z } from 'zod';
+import { defineJob } from '../jobs/job-definition.ts';
 import { JobsService } from '../jobs/jobs.service.ts';
 import { EncryptionService } from '../platform/security/encryption.service.ts';
 import { encryptedContentPlace, Mail } from './mail.entity.ts';
-import { mailSend } from './mail-send.job.ts';
 import { type MailTemplate, renderMail } from './mail-template.ts';
+
+/** Contains ids only, no personal data. */
+export const mailSend = defineJob({
+  type: 'mail-send',
+  input: z.strictObject({ mailId: z.guid() }),
+  // About one day, so that a mail server can be down overnight.
+  attempts: 300,
+  timeoutSeconds: 30,
+});
 
 export interface Recipient {
   /** Id of the user. */

@@ -6,7 +6,7 @@ import { UserImportsService } from './imports/user-imports.service.ts';
 import { AccountDeletionService } from './personal-data/account-deletion.service.ts';
 // Defines the job type, which only API requests start.
 // oxlint-disable-next-line import/no-unassigned-import
-import './personal-data/user-export.job.ts';
+import './users.jobs.ts';
 import { User } from './user.entity.ts';
 import { UsersService } from './users.service.ts';
 

@@ -1,4 +1,4 @@
-import { userErase } from '../../src/users/personal-data/user-erase.job.ts';
+import { userErase } from '../../src/users/users.jobs.ts';
 import { createJob, enqueue, jobRow } from '../factories/job.factory.ts';
 import { QueueBackend } from '../../src/platform/queue/queue-backend.ts';
 import { KeyRing } from '../../src/auth/keys/key-ring.ts';

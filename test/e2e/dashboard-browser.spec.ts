@@ -2,7 +2,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from '@jest/gl
 import { randomUUID } from 'node:crypto';
 import type { Browser, BrowserContext, Page } from 'playwright-core';
 import { freePort } from '../../scripts/processes.ts';
-import { mailSend } from '../../src/mail/mail-send.job.ts';
+import { mailSend } from '../../src/mail/mail.service.ts';
 import { enqueue } from '../factories/job.factory.ts';
 import { createUser } from '../factories/user.factory.ts';
 import { TestApp } from '../support/app.ts';

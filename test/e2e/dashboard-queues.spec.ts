@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { randomUUID } from 'node:crypto';
-import { mailSend } from '../../src/mail/mail-send.job.ts';
+import { mailSend } from '../../src/mail/mail.service.ts';
 import { jobRow, untilJob } from '../factories/job.factory.ts';
 import { TestApp } from '../support/app.ts';
 import { Dashboard } from '../support/dashboard.ts';

@@ -2,7 +2,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/glob
 import { Job } from '../../src/jobs/job.entity.ts';
 import { Mail } from '../../src/mail/mail.entity.ts';
 import { MailService } from '../../src/mail/mail.service.ts';
-import { mailSend } from '../../src/mail/mail-send.job.ts';
+import { mailSend } from '../../src/mail/mail.service.ts';
 import type { MailTemplate } from '../../src/mail/mail-template.ts';
 import { enqueue, jobRow, untilJob } from '../factories/job.factory.ts';
 import { createUser } from '../factories/user.factory.ts';

@@ -12,9 +12,8 @@ import { Consumes, FORM } from '../../platform/http/consumes.decorator.ts';
 import { item, list } from '../../platform/http/schemas.ts';
 import { Endpoint } from '../../platform/openapi/endpoint.decorator.ts';
 import { CurrentUser, Public } from '../../platform/security/access.decorators.ts';
-import type { Principal } from '../../platform/security/principal.ts';
+import { type Principal, requireRecentSignIn } from '../../platform/security/principal.ts';
 import { RateLimit } from '../../platform/security/rate-limit.decorator.ts';
-import { requireRecentSignIn } from '../../platform/security/recent-sign-in.ts';
 import { bindBrowser, browserSecret } from './browser-cookie.ts';
 import type { ProviderName } from './identity.entity.ts';
 import {

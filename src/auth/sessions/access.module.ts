@@ -1,7 +1,6 @@
 import { Module, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
 import { APP_GUARD } from '@nestjs/core';
 import { PassportModule } from '@nestjs/passport';
-import { EventStreamsModule } from '../../platform/http/event-streams.module.ts';
 import { EventStreams } from '../../platform/http/event-streams.service.ts';
 import { AccessGuard } from './access.guard.ts';
 import { JwksController } from '../keys/jwks.controller.ts';
@@ -13,7 +12,7 @@ import { SessionsModule } from './sessions.module.ts';
 
 /** Authentication of requests. Only the API imports it. */
 @Module({
-  imports: [SessionsModule, KeysModule, PassportModule, EventStreamsModule],
+  imports: [SessionsModule, KeysModule, PassportModule],
   controllers: [JwksController, SessionsController],
   providers: [JwtStrategy, { provide: APP_GUARD, useClass: AccessGuard }],
 })

@@ -3,9 +3,7 @@ import { DataSource, type EntityManager } from 'typeorm';
 import { Config } from '../config/config.ts';
 import { AfterCommit } from '../database/after-commit.ts';
 import { RedisConnections } from '../redis/redis-connections.ts';
-import type { BusTransport } from './bus-transport.ts';
-import { PostgresTransport } from './postgres-transport.ts';
-import { RedisTransport } from './redis-transport.ts';
+import { type BusTransport, PostgresTransport, RedisTransport } from './bus-transports.ts';
 
 /** Ids only. The data is in PostgreSQL, and NOTIFY carries less than 8,000 bytes. */
 export type BusPayload = Record<string, string>;

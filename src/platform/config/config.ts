@@ -44,6 +44,12 @@ export function loadConfig(
   return config;
 }
 
+/** The ports that may serve the health of this container: that of the API, then that of the worker. */
+export function healthPorts(env: Record<string, string | undefined> = process.env): number[] {
+  const { PORT, METRICS_PORT } = settingsSchema.shape;
+  return [PORT.parse(env['PORT']), METRICS_PORT.parse(env['METRICS_PORT'])];
+}
+
 function filledIn(settings: Settings): Settings {
   const needsSecret = settings.SECRET_KEYS.length === 0 && settings.NODE_ENV !== 'production';
   return needsSecret ? { ...settings, SECRET_KEYS: developmentSecretKeys(settings.JWT_KEYS_DIR) } : settings;

@@ -11,7 +11,7 @@ import { AppLogger } from '../logging/logging.module.ts';
 import { NestLogger } from '../logging/nest-logger.ts';
 import { serveDocs } from '../openapi/docs.ts';
 import { createHttpAdapter } from './http-adapter.ts';
-import { logRequests } from './request-log.ts';
+import { logRequests } from './request-hooks.ts';
 import { RouteMethods } from './route-methods.ts';
 
 /** The HTTP application as production runs it; tests run the same. */

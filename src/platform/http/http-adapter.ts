@@ -12,11 +12,15 @@ import { MalformedRequestError, UriTooLongError } from '../errors/platform.error
 import { PROBLEM_MEDIA_TYPE, problemBody } from '../errors/problem-body.ts';
 import { correlationIdFrom } from '../logging/request-context.ts';
 import { limitBodyMemory } from './body-budget.ts';
-import { bodyDeadline, closeIncompleteBodies, limitBodyTime } from './body-deadline.ts';
 import { addBodyParsers } from './body-parsers.ts';
 import { answerBrokenHttp } from './broken-http.ts';
 import { addRequestHooks } from './request-hooks.ts';
-import { disconnectStalledReaders } from './stalled-readers.ts';
+import {
+  bodyDeadline,
+  closeIncompleteBodies,
+  disconnectStalledReaders,
+  limitBodyTime,
+} from './slow-clients.ts';
 import { cleanForwardedFor, trustedProxies } from './trusted-proxies.ts';
 
 export const JSON_BODY_MAX_BYTES = 100 * 1024;
@@ -35,7 +39,7 @@ export function createHttpAdapter(config: Config): FastifyAdapter {
     skipMiddie: true,
     trustProxy: trustedProxies(config.TRUST_PROXY),
     bodyLimit: JSON_BODY_MAX_BYTES,
-    // For the largest upload over a slow line; what is read whole has body-deadline.ts.
+    // For the largest upload over a slow line; what is read whole has slow-clients.ts.
     requestTimeout: 600_000,
     keepAliveTimeout: config.KEEP_ALIVE_SECONDS * 1_000,
     maxRequestsPerSocket: 1_000,

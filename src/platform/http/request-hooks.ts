@@ -1,4 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { Logger } from 'pino';
+import { contextFields } from '../logging/logger.ts';
 import {
   currentContext,
   type RequestContext,
@@ -62,4 +64,24 @@ function isUnchanged(request: FastifyRequest, reply: FastifyReply): boolean {
   const header = request.headers['if-none-match'];
   if (!etag || !header || reply.statusCode !== 200 || !['GET', 'HEAD'].includes(request.method)) return false;
   return header.split(',').some((tag) => ['*', etag].includes(tag.trim().replace(/^W\//, '')));
+}
+
+/** One line a request, when its answer has gone out. Health answers are asked for all the time and are no news. */
+export function logRequests(fastify: FastifyInstance, logger: Logger): void {
+  fastify.addHook('onResponse', (request, reply, done) => {
+    const route = request.routeOptions.url ?? 'unmatched';
+    if (!route.startsWith('/health')) {
+      const fields = {
+        ...contextFields(contextOf(request)),
+        method: request.method,
+        // The template, not the address: an address may hold a secret, and has no bounds.
+        route,
+        status: reply.statusCode,
+        ms: Math.round(reply.elapsedTime),
+        ip: request.ip,
+      };
+      logger[reply.statusCode >= 500 ? 'warn' : 'info'](fields, 'request');
+    }
+    done();
+  });
 }

@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { get, type IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { disconnectStalledReaders } from './stalled-readers.ts';
+import { disconnectStalledReaders } from './slow-clients.ts';
 
 const STALL_MS = 300;
 /** More than the socket buffers of both sides hold. */

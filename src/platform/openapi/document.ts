@@ -1,5 +1,6 @@
-import type { INestApplication } from '@nestjs/common';
-import { ModulesContainer } from '@nestjs/core';
+import { type INestApplication, VersioningType } from '@nestjs/common';
+import { ModulesContainer, NestFactory } from '@nestjs/core';
+import { FastifyAdapter } from '@nestjs/platform-fastify';
 import { DocumentBuilder, type OpenAPIObject, SwaggerModule } from '@nestjs/swagger';
 import { z } from 'zod';
 import { version } from '../config/version.ts';
@@ -40,6 +41,13 @@ interface Operation {
   requestBody?: { content: Record<string, object> };
   responses: Record<string, object>;
   security?: object[];
+}
+
+/** The OpenAPI document of the application, without starting it. */
+export async function describeApp(root: object) {
+  const app = await NestFactory.create(root as never, new FastifyAdapter(), { preview: true, logger: false });
+  app.enableVersioning({ type: VersioningType.URI });
+  return createDocument(app);
 }
 
 export function createDocument(app: INestApplication): OpenAPIObject {

@@ -20,7 +20,7 @@ import {
   readHeader,
   textLines,
 } from './import-csv.ts';
-import { userImport } from './user-import.job.ts';
+import { userImport } from '../users.jobs.ts';
 
 const BATCH_LINES = 500;
 

@@ -7,7 +7,7 @@ import { JobsService } from '../../jobs/jobs.service.ts';
 import { PayloadTooLargeError } from '../../platform/errors/platform.errors.ts';
 import { ImportFileInvalidError } from '../users.errors.ts';
 import { readHeader } from './import-csv.ts';
-import { userImport } from './user-import.job.ts';
+import { userImport } from '../users.jobs.ts';
 
 export const IMPORT_MAX_BYTES = 50 * 1024 * 1024;
 /** A valid header is short. A first line longer than this is rejected. */

@@ -1,12 +1,11 @@
 import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import { AuditService } from '../../audit/audit.service.ts';
-import { requireRecentSignIn } from '../../platform/security/recent-sign-in.ts';
 import { JobsService } from '../../jobs/jobs.service.ts';
 import { Config } from '../../platform/config/config.ts';
-import type { Principal } from '../../platform/security/principal.ts';
+import { type Principal, requireRecentSignIn } from '../../platform/security/principal.ts';
 import { UsersService } from '../users.service.ts';
-import { userErase } from './user-erase.job.ts';
+import { userErase } from '../users.jobs.ts';
 
 /** Keep the session rows until the last access token has expired: the revocation list is loaded from them. */
 const ERASE_MARGIN_SECONDS = 120;

@@ -1,6 +1,6 @@
 import type { z } from 'zod';
 import { type JobContext, RescheduleJob, JobHandler, type JobRunner } from '../../jobs/job-handler.ts';
-import { userErase } from './user-erase.job.ts';
+import { userErase } from '../users.jobs.ts';
 
 /**
  * Removes the remaining data of a deleted account. Its audit events stay. They contain IP addresses and user agents,

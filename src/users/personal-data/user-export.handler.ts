@@ -7,7 +7,7 @@ import {
   type JobRunner,
 } from '../../jobs/job-handler.ts';
 import { csvLine } from '../imports/import-csv.ts';
-import { userExport } from './user-export.job.ts';
+import { userExport } from '../users.jobs.ts';
 import { type ZipEntry, zipStream } from './zip-stream.ts';
 
 const PAGE_ROWS = 1_000;

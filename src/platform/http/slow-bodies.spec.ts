@@ -1,7 +1,7 @@
 import fastify, { type FastifyInstance } from 'fastify';
 import { connect } from 'node:net';
 import type { AddressInfo } from 'node:net';
-import { limitBodyTime } from './body-deadline.ts';
+import { limitBodyTime } from './slow-clients.ts';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 
 const DEADLINE_MS = 200;

@@ -2,6 +2,8 @@ import { Controller, Get, Param } from '@nestjs/common';
 import { ModulesContainer } from '@nestjs/core';
 import { ApiTags } from '@nestjs/swagger';
 import { z } from 'zod';
+import { Config } from '../config/config.ts';
+import { version } from '../config/version.ts';
 import type { Problem } from '../errors/app-error.ts';
 import { NotFoundError } from '../errors/platform.errors.ts';
 import { Endpoint } from '../openapi/endpoint.decorator.ts';
@@ -9,28 +11,48 @@ import { listProblems } from '../openapi/endpoints.ts';
 import { Public } from '../security/access.decorators.ts';
 import { item, list } from './schemas.ts';
 
+const rootSchema = z
+  .object({ name: z.string(), version: z.string(), links: z.record(z.string(), z.string()) })
+  .meta({ id: 'Root' });
+
 const problemTypeSchema = z
   .object({ code: z.string(), status: z.int(), title: z.string(), detail: z.string() })
   .meta({ id: 'ProblemType' });
 
-/** The documentation of error codes: where the `type` of a problem document points. */
+/** The entry point of the API, and the error codes: the `type` of a problem document is a URL below /problems. */
 @ApiTags('System')
-@Controller('problems')
-export class ProblemsController {
+@Controller()
+export class SystemController {
   private readonly problems: Problem[];
 
-  constructor(modules: ModulesContainer) {
+  constructor(
+    private readonly config: Config,
+    modules: ModulesContainer,
+  ) {
     this.problems = listProblems(modules);
   }
 
   @Get()
+  @Endpoint({ summary: 'What this is, and where to go from here', returns: item(rootSchema) })
+  @Public()
+  getApiInfo() {
+    const links = {
+      ...(this.config.API_DOCS && { docs: '/docs', openapi: '/openapi.json' }),
+      problems: '/problems',
+      health: '/health/ready',
+      jwks: '/.well-known/jwks.json',
+    };
+    return { data: { name: 'reference', version, links } };
+  }
+
+  @Get('problems')
   @Endpoint({ summary: 'List error codes', returns: list(problemTypeSchema) })
   @Public()
   listProblems() {
     return { data: this.problems };
   }
 
-  @Get(':code')
+  @Get('problems/:code')
   @Endpoint({ summary: 'Get an error code', returns: item(problemTypeSchema) })
   @Public()
   getProblem(@Param('code', { schema: z.string().max(64) }) code: string) {

@@ -1,0 +1,113 @@
+import type { Redis } from 'ioredis';
+import pg from 'pg';
+import type { DataSource } from 'typeorm';
+
+/** Carries messages from one process to all others. */
+export interface BusTransport {
+  /** Rejects when the message could not be sent. A message that was sent may still be lost. */
+  publish(message: string): Promise<unknown>;
+  /** Listens until `close`. Calls `onConnected` each time that messages start to arrive, so also after a reconnect. */
+  listen(onMessage: (message: string) => void, onConnected: () => void): void;
+  close(): Promise<void>;
+}
+
+type WarnOfError = (error: unknown) => void;
+
+const RECONNECT_MS = { min: 200, max: 3_000 } as const;
+
+/** One channel for all messages. PostgreSQL separates the channels of each database. */
+const POSTGRES_CHANNEL = 'bus';
+const CONNECT_TIMEOUT_MS = 5_000;
+
+/** LISTEN and NOTIFY, on one direct connection per process: LISTEN belongs to a session, which a pooler may change. */
+export class PostgresTransport implements BusTransport {
+  private client: pg.Client | undefined;
+  private retry?: NodeJS.Timeout;
+  private pauseMs: number = RECONNECT_MS.min;
+  private isClosed = false;
+
+  constructor(
+    private readonly directUrl: string,
+    private readonly db: DataSource,
+    private readonly warn: WarnOfError,
+  ) {}
+
+  publish(message: string): Promise<unknown> {
+    return this.db.query('SELECT pg_notify($1, $2)', [POSTGRES_CHANNEL, message]);
+  }
+
+  listen(onMessage: (message: string) => void, onConnected: () => void): void {
+    void this.connect(onMessage, onConnected);
+  }
+
+  async close(): Promise<void> {
+    this.isClosed = true;
+    clearTimeout(this.retry);
+    await this.client?.end().catch(() => undefined);
+  }
+
+  private async connect(onMessage: (message: string) => void, onConnected: () => void): Promise<void> {
+    const client = new pg.Client({
+      connectionString: this.directUrl,
+      connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+      keepAlive: true,
+      application_name: 'reference-bus',
+    });
+    this.client = client;
+    client.on('error', this.warn);
+    client.once('end', () => this.connectLater(onMessage, onConnected));
+    client.on('notification', ({ payload }) => onMessage(payload ?? ''));
+    try {
+      await client.connect();
+      await client.query(`LISTEN ${POSTGRES_CHANNEL}`);
+      this.pauseMs = RECONNECT_MS.min;
+      onConnected();
+    } catch (error) {
+      this.warn(error);
+      client.end().catch(() => undefined);
+    }
+  }
+
+  private connectLater(onMessage: (message: string) => void, onConnected: () => void): void {
+    if (this.isClosed) return;
+    clearTimeout(this.retry);
+    this.retry = setTimeout(() => void this.connect(onMessage, onConnected), this.pauseMs);
+    this.retry.unref();
+    this.pauseMs = Math.min(2 * this.pauseMs, RECONNECT_MS.max);
+  }
+}
+
+/** Redis publish/subscribe: one connection that listens. Messages are sent on the shared connection of the process. */
+export class RedisTransport implements BusTransport {
+  private readonly channel: string;
+  private subscriber?: Redis;
+
+  constructor(
+    private readonly publisher: Redis,
+    private readonly warn: WarnOfError,
+  ) {
+    // All databases of a Redis share its channels, so the database number is part of the name.
+    this.channel = `reference-bus:${publisher.options.db ?? 0}`;
+  }
+
+  publish(message: string): Promise<unknown> {
+    return this.publisher.publish(this.channel, message);
+  }
+
+  listen(onMessage: (message: string) => void, onConnected: () => void): void {
+    const subscriber = this.publisher.duplicate({
+      autoResubscribe: false,
+      // Nothing waits for this connection, so it may wait for Redis without a limit.
+      maxRetriesPerRequest: null,
+      retryStrategy: (attempt: number) => Math.min(attempt * RECONNECT_MS.min, RECONNECT_MS.max),
+    });
+    this.subscriber = subscriber;
+    subscriber.on('error', this.warn);
+    subscriber.on('message', (_channel, message) => onMessage(message));
+    subscriber.on('ready', () => void subscriber.subscribe(this.channel).then(onConnected, this.warn));
+  }
+
+  async close(): Promise<void> {
+    this.subscriber?.disconnect();
+  }
+}

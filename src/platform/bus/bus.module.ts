@@ -1,6 +1,0 @@
-import { Global, Module } from '@nestjs/common';
-import { MessageBus } from './message-bus.ts';
-
-@Global()
-@Module({ providers: [MessageBus], exports: [MessageBus] })
-export class BusModule {}

@@ -1,6 +1,0 @@
-import { Global, Module } from '@nestjs/common';
-import { Paginator } from './paginator.ts';
-
-@Global()
-@Module({ providers: [Paginator], exports: [Paginator] })
-export class PaginationModule {}

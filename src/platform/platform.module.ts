@@ -1,0 +1,23 @@
+import { Global, Module } from '@nestjs/common';
+import { MessageBus } from './bus/message-bus.ts';
+import { Paginator } from './pagination/paginator.ts';
+import { QueueBackend } from './queue/queue-backend.ts';
+import { RedisConnections } from './redis/redis-connections.ts';
+import { EncryptionService } from './security/encryption.service.ts';
+import { MacService } from './security/mac.service.ts';
+import { RateLimiter } from './security/rate-limiter.service.ts';
+
+const SERVICES = [
+  RedisConnections,
+  QueueBackend,
+  MessageBus,
+  MacService,
+  EncryptionService,
+  RateLimiter,
+  Paginator,
+];
+
+/** Services that most features use, in the API and in the worker. Global, so that features don't import it. */
+@Global()
+@Module({ providers: SERVICES, exports: SERVICES })
+export class PlatformModule {}
