@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { becomesTrue, SetupError } from './processes.ts';
 import { showLines } from './dev-log.ts';
+import { becomesTrue, SetupError } from './processes.ts';
 
 /** Kills the process when its channel to bin/dev breaks, so that nothing keeps running after bin/dev was killed. */
 const EXIT_WITH_PARENT = `data:text/javascript,${encodeURIComponent(

@@ -1,11 +1,11 @@
+import { watch } from 'chokidar';
 import type { ChildProcess } from 'node:child_process';
 import { existsSync, rmSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { watch } from 'chokidar';
 import { DEFAULT_PORT as WEBHOOK_RECEIVER_PORT } from './demo/webhook-receiver.ts';
-import { DevProcesses } from './dev-processes.ts';
 import { reservePorts } from './dev-ports.ts';
+import { DevProcesses } from './dev-processes.ts';
 import { usesFakeProviders, startFakeProviders } from './dev-providers.ts';
 import { type EmbeddedPostgres, startEmbeddedPostgres } from './embedded-postgres.ts';
 import { becomesTrue, removePostgresSettings, SetupError } from './processes.ts';

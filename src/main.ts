@@ -1,13 +1,13 @@
 import { AppModule } from './app.module.ts';
+import { loadKeys } from './auth/keys/key-ring.ts';
 import { loadConfig } from './platform/config/config.ts';
 import { settingWarnings } from './platform/config/setting-checks.ts';
-import { waitForDatabase } from './platform/process/wait-for-database.ts';
 import { HealthService } from './platform/health/health.service.ts';
 import { createApp } from './platform/http/create-app.ts';
 import { AppLogger } from './platform/logging/logging.module.ts';
-import { loadKeys } from './auth/keys/key-ring.ts';
 import { shutDownOnSignals, exitOnSignalsDuringStart } from './platform/process/shutdown.ts';
 import { start } from './platform/process/start.ts';
+import { waitForDatabase } from './platform/process/wait-for-database.ts';
 
 await start(async () => {
   const config = loadConfig(loadKeys);

@@ -1,9 +1,9 @@
-import { DataSource } from 'typeorm';
 import { randomUUIDv7 } from 'node:crypto';
+import { DataSource } from 'typeorm';
+import { loadKeys } from './auth/keys/key-ring.ts';
 import { PasswordHasher } from './auth/passwords/password-hasher.service.ts';
 import { loadConfig, StartupError } from './platform/config/config.ts';
 import { dataSourceOptions } from './platform/database/data-source.ts';
-import { loadKeys } from './auth/keys/key-ring.ts';
 import { start } from './platform/process/start.ts';
 import { User } from './users/user.entity.ts';
 

@@ -1,13 +1,13 @@
 import { NestFactory } from '@nestjs/core';
 import { loadConfig } from './platform/config/config.ts';
 import { settingWarnings } from './platform/config/setting-checks.ts';
-import { waitForDatabase } from './platform/process/wait-for-database.ts';
 import { HealthService } from './platform/health/health.service.ts';
 import { createLogger } from './platform/logging/logger.ts';
 import { AppLogger } from './platform/logging/logging.module.ts';
 import { NestLogger } from './platform/logging/nest-logger.ts';
 import { shutDownOnSignals, exitOnSignalsDuringStart } from './platform/process/shutdown.ts';
 import { start } from './platform/process/start.ts';
+import { waitForDatabase } from './platform/process/wait-for-database.ts';
 import { WorkerModule } from './worker.module.ts';
 
 await start(async () => {

@@ -1,5 +1,5 @@
-import { Browser, type Person } from './browser.ts';
 import type { TokenPair, User } from './account.ts';
+import { Browser, type Person } from './browser.ts';
 import { type ApiClient, expectEqual, expectText } from './client.ts';
 import { Failure, type Progress } from './terminal.ts';
 

@@ -3,8 +3,8 @@ import { InjectRepository } from '@nestjs/typeorm';
 import { randomUUIDv7 } from 'node:crypto';
 import { Between, type EntityManager, LessThanOrEqual, MoreThanOrEqual, type Repository } from 'typeorm';
 import type { QueryDeepPartialEntity } from 'typeorm/query-builder/QueryPartialEntity.js';
-import { Paginator } from '../platform/pagination/paginator.ts';
 import { currentContext } from '../platform/logging/request-context.ts';
+import { Paginator } from '../platform/pagination/paginator.ts';
 import { AuditEvent, type AuditEventType } from './audit-event.entity.ts';
 import type { AuditEventsQuery } from './audit.schemas.ts';
 

@@ -7,6 +7,7 @@ import { Endpoint } from '../platform/openapi/endpoint.decorator.ts';
 import { CurrentUser, Public } from '../platform/security/access.decorators.ts';
 import type { Principal } from '../platform/security/principal.ts';
 import { RateLimit } from '../platform/security/rate-limit.decorator.ts';
+import { AccountLinkRequests } from './account-links.service.ts';
 import {
   AccountSuspendedError,
   EmailNotVerifiedError,
@@ -26,12 +27,11 @@ import {
   type VerifyEmail,
   verifyEmailSchema,
 } from './auth.schemas.ts';
-import { AccountLinkRequests } from './account-links.service.ts';
 import { AuthService } from './auth.service.ts';
-import { clearRefreshCookie } from './sessions/refresh-cookie.ts';
-import { RefreshTokenTransport } from './refresh-token-transport.service.ts';
 import { EmailVerificationService } from './email-verification.service.ts';
+import { RefreshTokenTransport } from './refresh-token-transport.service.ts';
 import { RegistrationService } from './registration.service.ts';
+import { clearRefreshCookie } from './sessions/refresh-cookie.ts';
 import { SessionRefreshService } from './sessions/session-refresh.service.ts';
 import { RefreshTokenInvalidError, RefreshTokenReusedError } from './sessions/sessions.errors.ts';
 

@@ -1,23 +1,23 @@
 import { Module } from '@nestjs/common';
 import { TypeOrmModule } from '@nestjs/typeorm';
+import { AuditModule } from '../audit/audit.module.ts';
 import { JobsModule } from '../jobs/jobs.module.ts';
 import { MailModule } from '../mail/mail.module.ts';
 import { UsersModule } from '../users/users.module.ts';
 import { AccessRevocationService } from './access-revocation.service.ts';
 import { AccountLinkRequests, AccountLinksService } from './account-links.service.ts';
 import { AuthService } from './auth.service.ts';
+import { EmailChangeService } from './email-change.service.ts';
 import { EmailToken } from './email-token.entity.ts';
 import { EmailTokensService } from './email-tokens.service.ts';
+import { EmailVerificationService } from './email-verification.service.ts';
 import { CredentialsService } from './passwords/credentials.service.ts';
+import { KnownDevices } from './passwords/known-devices.service.ts';
 import { NewPasswordService } from './passwords/new-password.service.ts';
 import { PasswordChangeService } from './passwords/password-change.service.ts';
-import { KnownDevices } from './passwords/known-devices.service.ts';
 import { PasswordHasher } from './passwords/password-hasher.service.ts';
 import { PasswordResetService } from './passwords/password-reset.service.ts';
 import { SignInThrottle } from './passwords/sign-in-throttle.service.ts';
-import { EmailVerificationService } from './email-verification.service.ts';
-import { EmailChangeService } from './email-change.service.ts';
-import { AuditModule } from '../audit/audit.module.ts';
 import { RegistrationService } from './registration.service.ts';
 import { SessionsModule } from './sessions/sessions.module.ts';
 

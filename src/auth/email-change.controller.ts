@@ -1,5 +1,6 @@
 import { Body, Controller, Post } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
+import { RecentSignInRequiredError } from '../platform/errors/platform.errors.ts';
 import { accepted, acceptedSchema, item } from '../platform/http/schemas.ts';
 import { Endpoint } from '../platform/openapi/endpoint.decorator.ts';
 import { CurrentUser, Public } from '../platform/security/access.decorators.ts';
@@ -13,7 +14,6 @@ import {
   confirmEmailChangeSchema,
 } from './auth.schemas.ts';
 import { EmailChangeService } from './email-change.service.ts';
-import { RecentSignInRequiredError } from '../platform/errors/platform.errors.ts';
 
 @ApiTags('Authentication')
 @Controller({ version: '1' })

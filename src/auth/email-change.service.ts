@@ -1,8 +1,8 @@
 import { Injectable } from '@nestjs/common';
 import { DataSource, type EntityManager } from 'typeorm';
+import { type MailLimit, MailService } from '../mail/mail.service.ts';
 import { violatedUniqueConstraint } from '../platform/database/postgres-errors.ts';
 import { type Principal, requireRecentSignIn } from '../platform/security/principal.ts';
-import { type MailLimit, MailService } from '../mail/mail.service.ts';
 import type { User } from '../users/user.entity.ts';
 import { UsersService } from '../users/users.service.ts';
 import { AccessRevocationService } from './access-revocation.service.ts';

@@ -8,8 +8,8 @@ import { RedisConnections } from '../platform/redis/redis-connections.ts';
 import { UsersModule } from '../users/users.module.ts';
 import { DashboardAccess } from './dashboard-access.service.ts';
 import { DashboardBoard } from './dashboard-board.service.ts';
-import { DashboardSessionController } from './dashboard-session.controller.ts';
 import { BOARD_POLICY, sendSignInPage, serveSignInPage, sanitizeBoardPage } from './dashboard-pages.ts';
+import { DashboardSessionController } from './dashboard-session.controller.ts';
 
 const PATH = '/admin/queues';
 const SIGN_OUT_PATH = `${PATH}/sign-out`;

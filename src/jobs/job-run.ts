@@ -2,8 +2,8 @@ import type { Logger } from 'pino';
 import type { DataSource, EntityManager } from 'typeorm';
 import type { Checkpoint, JobContext, JobOutcome } from './job-handler.ts';
 import type { JobListeners } from './job-listeners.service.ts';
-import type { Job } from './job.entity.ts';
 import { JobCancelledError, JobTimeoutError, LeaseLostError } from './job-outcomes.ts';
+import type { Job } from './job.entity.ts';
 import { retryUntilDatabaseAnswers } from './retry-until-database-answers.ts';
 
 const PROGRESS_INTERVAL_MS = 1_000;

@@ -7,11 +7,9 @@ import { Config } from '../platform/config/config.ts';
 import { AppLogger } from '../platform/logging/logging.module.ts';
 import { runInContext } from '../platform/logging/request-context.ts';
 import { QueueBackend } from '../platform/queue/queue-backend.ts';
+import { type Claim, JobClaims } from './job-claims.service.ts';
 import { type JobDefinition, pauseMs } from './job-definition.ts';
 import { JOB_HANDLER, RescheduleJob, UnrecoverableJobError, type JobRunner } from './job-handler.ts';
-import type { JobRun } from './job-run.ts';
-import { type Claim, JobClaims } from './job-claims.service.ts';
-import type { Job } from './job.entity.ts';
 import {
   InputInvalidError,
   JobCancelledError,
@@ -19,8 +17,10 @@ import {
   publicError,
   WorkerStoppingError,
 } from './job-outcomes.ts';
-import { untilAborted } from './until-aborted.ts';
+import type { JobRun } from './job-run.ts';
+import type { Job } from './job.entity.ts';
 import { retryUntilDatabaseAnswers } from './retry-until-database-answers.ts';
+import { untilAborted } from './until-aborted.ts';
 
 const STALLS_MAX = 5;
 /** Of the shutdown deadline: runs that ignore their signal for longer are taken over by another worker. */

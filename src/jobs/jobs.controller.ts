@@ -7,8 +7,8 @@ import { Endpoint } from '../platform/openapi/endpoint.decorator.ts';
 import { CurrentUser, Roles } from '../platform/security/access.decorators.ts';
 import type { Principal } from '../platform/security/principal.ts';
 import { JobEventsService } from './job-events.service.ts';
-import { JobResultsService } from './job-results.service.ts';
 import { JobRedriveService } from './job-redrive.service.ts';
+import { JobResultsService } from './job-results.service.ts';
 import { JobNotCancellableError, JobNotFinishedError, JobNotRetryableError } from './jobs.errors.ts';
 import {
   jobIdSchema,

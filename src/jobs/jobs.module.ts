@@ -1,10 +1,10 @@
 import { Module } from '@nestjs/common';
 import { TypeOrmModule } from '@nestjs/typeorm';
+import { JobDispatcher } from './job-dispatcher.service.ts';
 import { JobFile } from './job-file.entity.ts';
 import { JobFilesService } from './job-files.service.ts';
-import { JobOutcomeEvents } from './job-outcome-events.service.ts';
-import { JobDispatcher } from './job-dispatcher.service.ts';
 import { JobListeners } from './job-listeners.service.ts';
+import { JobOutcomeEvents } from './job-outcome-events.service.ts';
 import { Job } from './job.entity.ts';
 // They arise in the worker; here they are subscribed to and described.
 // oxlint-disable-next-line import/no-unassigned-import

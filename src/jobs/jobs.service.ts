@@ -3,16 +3,16 @@ import { InjectRepository } from '@nestjs/typeorm';
 import { randomUUID, randomUUIDv7 } from 'node:crypto';
 import { DataSource, type EntityManager, In, MoreThan, type Repository } from 'typeorm';
 import type { QueryDeepPartialEntity } from 'typeorm/query-builder/QueryPartialEntity.js';
+import { Config } from '../platform/config/config.ts';
+import { insertAll } from '../platform/database/insert-all.ts';
 import {
   LimitReachedError,
   NotFoundError,
   ValidationFailedError,
 } from '../platform/errors/platform.errors.ts';
-import { Config } from '../platform/config/config.ts';
-import { insertAll } from '../platform/database/insert-all.ts';
-import { Paginator } from '../platform/pagination/paginator.ts';
 import { fieldFailures } from '../platform/http/validation.pipe.ts';
 import { currentContext } from '../platform/logging/request-context.ts';
+import { Paginator } from '../platform/pagination/paginator.ts';
 import type { Principal } from '../platform/security/principal.ts';
 import { findJobDefinition, type JobDefinition, jobTypesForUsers } from './job-definition.ts';
 import { JobDispatcher } from './job-dispatcher.service.ts';

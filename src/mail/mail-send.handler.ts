@@ -1,11 +1,11 @@
 import { InjectRepository } from '@nestjs/typeorm';
-import type { z } from 'zod';
 import { type EntityManager, Repository } from 'typeorm';
+import type { z } from 'zod';
 import { type JobContext, UnrecoverableJobError, JobHandler, type JobRunner } from '../jobs/job-handler.ts';
 import { EncryptionService } from '../platform/security/encryption.service.ts';
+import type { RenderedMail } from './mail-template.ts';
 import { encryptedContentPlace, Mail } from './mail.entity.ts';
 import { mailSend } from './mail.service.ts';
-import type { RenderedMail } from './mail-template.ts';
 import { MailTransport, RecipientRejectedError } from './mail.transport.ts';
 
 @JobHandler(mailSend)

@@ -5,8 +5,8 @@ import { z } from 'zod';
 import { defineJob } from '../jobs/job-definition.ts';
 import { JobsService } from '../jobs/jobs.service.ts';
 import { EncryptionService } from '../platform/security/encryption.service.ts';
-import { encryptedContentPlace, Mail } from './mail.entity.ts';
 import { type MailTemplate, renderMail } from './mail-template.ts';
+import { encryptedContentPlace, Mail } from './mail.entity.ts';
 
 /** Contains ids only, no personal data. */
 export const mailSend = defineJob({

@@ -1,8 +1,8 @@
 import { type DynamicModule, Module } from '@nestjs/common';
 import { TypeOrmModule } from '@nestjs/typeorm';
 import { registerIn } from '../platform/registry/registry.ts';
-import { Notification } from './notification.entity.ts';
 import { type NotificationType, NotificationTypes } from './notification-types.ts';
+import { Notification } from './notification.entity.ts';
 import { NotificationsService } from './notifications.service.ts';
 
 @Module({

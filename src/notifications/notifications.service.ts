@@ -7,8 +7,8 @@ import { MessageBus } from '../platform/bus/message-bus.ts';
 import { NotFoundError } from '../platform/errors/platform.errors.ts';
 import { Paginator } from '../platform/pagination/paginator.ts';
 import type { Principal } from '../platform/security/principal.ts';
-import { Notification } from './notification.entity.ts';
 import { type NotificationType, NotificationTypes } from './notification-types.ts';
+import { Notification } from './notification.entity.ts';
 import type { NotificationsQuery } from './notifications.schemas.ts';
 
 export interface NewNotification<Schema extends z.ZodType = z.ZodType> {

@@ -2,12 +2,12 @@ import { Body, Controller, Delete, Get, Headers, Param, Patch, Query, Res } from
 import { ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import { PreconditionFailedError } from '../platform/errors/platform.errors.ts';
+import { RecentSignInRequiredError } from '../platform/errors/platform.errors.ts';
 import { expectedVersion, setEtag } from '../platform/http/etag.ts';
 import { item, page } from '../platform/http/schemas.ts';
 import { Endpoint } from '../platform/openapi/endpoint.decorator.ts';
 import { CurrentUser, Roles } from '../platform/security/access.decorators.ts';
 import type { Principal } from '../platform/security/principal.ts';
-import { RecentSignInRequiredError } from '../platform/errors/platform.errors.ts';
 import { AccountDeletionService } from './personal-data/account-deletion.service.ts';
 import { LastAdminError } from './users.errors.ts';
 import {

@@ -3,12 +3,12 @@ import { InjectRepository } from '@nestjs/typeorm';
 import { randomUUID, randomUUIDv7 } from 'node:crypto';
 import { type EntityManager, In, IsNull, Not, type Repository } from 'typeorm';
 import { AuditService } from '../audit/audit.service.ts';
-import { DomainEvents } from '../platform/events/domain-events.ts';
 import {
   NotFoundError,
   PreconditionFailedError,
   UnavailableError,
 } from '../platform/errors/platform.errors.ts';
+import { DomainEvents } from '../platform/events/domain-events.ts';
 import { Paginator } from '../platform/pagination/paginator.ts';
 import { User } from './user.entity.ts';
 import { LastAdminError } from './users.errors.ts';

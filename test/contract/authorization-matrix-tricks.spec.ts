@@ -1,12 +1,12 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { randomBytes } from 'node:crypto';
+import { Agent, request } from 'node:http';
 import { createUser } from '../factories/user.factory.ts';
 import { TestApp } from '../support/app.ts';
 import { addressOf, operations } from '../support/openapi.ts';
 import type { Program } from '../support/program.ts';
 import { times } from '../support/until.ts';
 import { make, matrix, type People, people } from './authorization-matrix.ts';
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { randomBytes } from 'node:crypto';
-import { Agent, request } from 'node:http';
 
 const FUZZ_CASES = 5_000;
 const AT_ONCE = 25;

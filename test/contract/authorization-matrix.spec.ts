@@ -1,10 +1,10 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { createUser } from '../factories/user.factory.ts';
 import { TestApp } from '../support/app.ts';
 import type { SignedIn } from '../support/client.ts';
 import { EventSource } from '../support/event-source.ts';
 import { addressOf, openapi, type Operation, operations } from '../support/openapi.ts';
 import { type Caller, callers, make, matrix, type People, people } from './authorization-matrix.ts';
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 
 const METHODS = ['get', 'post', 'put', 'patch', 'delete'] as const;
 /** Properties that an attacker may try to set. */

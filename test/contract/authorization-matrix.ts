@@ -1,10 +1,10 @@
+import { decodeJwt } from 'jose';
 import { randomUUID } from 'node:crypto';
 import { createJob } from '../factories/job.factory.ts';
 import { notify } from '../factories/notification.factory.ts';
 import { createEndpoint } from '../factories/webhook.factory.ts';
 import type { TestApp } from '../support/app.ts';
 import { login, type SignedIn, signedIn } from '../support/client.ts';
-import { decodeJwt } from 'jose';
 
 /** The callers. A resource in the path belongs to the owner. */
 export const callers = ['nobody', 'stranger', 'owner', 'admin'] as const;

@@ -1,5 +1,5 @@
-import { codesOf, eventSchema, openapi, type Operation, operations } from '../support/openapi.ts';
 import { describe, expect, it } from '@jest/globals';
+import { codesOf, eventSchema, openapi, type Operation, operations } from '../support/openapi.ts';
 
 /** Paths outside of /v1, which conventions define. */
 const UNVERSIONED = [

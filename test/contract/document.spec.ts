@@ -1,6 +1,6 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { TestApp } from '../support/app.ts';
 import { codesOf, openapi, operations } from '../support/openapi.ts';
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 
 /** Any request may cause these errors, so no route lists them. */
 const ANYWHERE = ['MALFORMED_REQUEST', 'METHOD_NOT_ALLOWED', 'URI_TOO_LONG'];

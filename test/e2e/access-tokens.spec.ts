@@ -1,12 +1,12 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { decodeJwt, decodeProtectedHeader, type JWTPayload } from 'jose';
+import { constants, createHmac, generateKeyPairSync, type KeyObject, sign } from 'node:crypto';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { KeyRing } from '../../src/auth/keys/key-ring.ts';
 import { TestApp } from '../support/app.ts';
 import { type SignedIn, signedIn } from '../support/client.ts';
 import { times } from '../support/until.ts';
-import { decodeJwt, decodeProtectedHeader, type JWTPayload } from 'jose';
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { constants, createHmac, generateKeyPairSync, type KeyObject, sign } from 'node:crypto';
-import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
 
 let app: TestApp;
 let user: SignedIn;

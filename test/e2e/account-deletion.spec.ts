@@ -1,15 +1,15 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { decodeJwt, SignJWT } from 'jose';
+import { randomUUID } from 'node:crypto';
+import { KeyRing } from '../../src/auth/keys/key-ring.ts';
+import { QueueBackend } from '../../src/platform/queue/queue-backend.ts';
 import { userErase } from '../../src/users/users.jobs.ts';
 import { createJob, enqueue, jobRow } from '../factories/job.factory.ts';
-import { QueueBackend } from '../../src/platform/queue/queue-backend.ts';
-import { KeyRing } from '../../src/auth/keys/key-ring.ts';
 import { createUser } from '../factories/user.factory.ts';
 import { TestApp } from '../support/app.ts';
 import { login, SignedIn, signedIn } from '../support/client.ts';
 import { storedText } from '../support/stored-text.ts';
 import { times, until } from '../support/until.ts';
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { decodeJwt, SignJWT } from 'jose';
-import { randomUUID } from 'node:crypto';
 
 const PASSWORD = 'correct horse battery';
 const TEN_MINUTES = 600;

@@ -1,7 +1,7 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { createUser } from '../factories/user.factory.ts';
 import { TestApp } from '../support/app.ts';
 import { times } from '../support/until.ts';
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 
 const PASSWORD = 'correct horse battery';
 

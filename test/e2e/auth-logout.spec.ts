@@ -1,8 +1,8 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { decodeJwt } from 'jose';
 import { TestApp } from '../support/app.ts';
 import { login, type SignedIn, signedIn, visitor } from '../support/client.ts';
 import { times, until } from '../support/until.ts';
-import { decodeJwt } from 'jose';
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 
 let app: TestApp;
 

@@ -1,7 +1,7 @@
-import { TestApp } from '../support/app.ts';
-import { times } from '../support/until.ts';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { randomInt, randomUUID } from 'node:crypto';
+import { TestApp } from '../support/app.ts';
+import { times } from '../support/until.ts';
 
 const LETTERS = 'abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789$%&/()=?';
 /** A letter and a combining accent: one character in NFC. */

@@ -1,12 +1,12 @@
-import { MacService } from '../../src/platform/security/mac.service.ts';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { decodeJwt } from 'jose';
 import { makeRefreshToken } from '../../src/auth/sessions/refresh-token.ts';
+import { MacService } from '../../src/platform/security/mac.service.ts';
 import { TestApp } from '../support/app.ts';
-import { captureLogs } from '../support/logs.ts';
 import { login as signInAgain, type SignedIn, signedIn } from '../support/client.ts';
+import { captureLogs } from '../support/logs.ts';
 import { storedText } from '../support/stored-text.ts';
 import { times } from '../support/until.ts';
-import { decodeJwt } from 'jose';
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 
 let app: TestApp;
 

@@ -3,8 +3,8 @@ import { Config } from '../../src/platform/config/config.ts';
 import { MacService } from '../../src/platform/security/mac.service.ts';
 import { TestApp } from '../support/app.ts';
 import { type SignedIn, signedIn } from '../support/client.ts';
-import { captureLogs } from '../support/logs.ts';
 import { BOARD, Dashboard, SESSION } from '../support/dashboard.ts';
+import { captureLogs } from '../support/logs.ts';
 
 const OWN = 'http://own.example.com';
 

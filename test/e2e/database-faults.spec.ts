@@ -1,9 +1,9 @@
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
-import { Program } from '../support/program.ts';
-import { selfSigned } from '../support/self-signed.ts';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { type AddressInfo, createServer, type Server } from 'node:net';
 import { TLSSocket } from 'node:tls';
+import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { Program } from '../support/program.ts';
+import { selfSigned } from '../support/self-signed.ts';
 
 async function run(name: 'main' | 'worker' | 'migrate', databaseUrl: string) {
   const program = await Program.start(name, { NODE_ENV: 'development', DATABASE_URL: databaseUrl });

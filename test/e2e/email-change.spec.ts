@@ -1,11 +1,11 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { decodeJwt } from 'jose';
+import { randomUUID } from 'node:crypto';
 import { createUser } from '../factories/user.factory.ts';
 import { TestApp } from '../support/app.ts';
 import { login, SignedIn, signedIn } from '../support/client.ts';
 import { storedText } from '../support/stored-text.ts';
 import { times, until } from '../support/until.ts';
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { decodeJwt } from 'jose';
-import { randomUUID } from 'node:crypto';
 
 const PASSWORD = 'correct horse battery';
 

@@ -1,7 +1,7 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { join } from 'node:path';
 import { TestApp } from '../support/app.ts';
 import { until } from '../support/until.ts';
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 
 let app: TestApp;
 

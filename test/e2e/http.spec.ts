@@ -1,6 +1,6 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { TestApp } from '../support/app.ts';
 import { type SignedIn, signedIn } from '../support/client.ts';
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 
 const FRIEND = 'https://app.example.com';
 

@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
-import { once } from 'node:events';
 import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
 import { UnrecoverableJobError } from '../../src/jobs/job-handler.ts';
 import { createJob, untilJob } from '../factories/job.factory.ts';
 import { TestApp } from '../support/app.ts';

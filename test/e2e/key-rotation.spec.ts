@@ -1,9 +1,3 @@
-import type { User } from '../../src/users/user.entity.ts';
-import { createUser } from '../factories/user.factory.ts';
-import { TestApp } from '../support/app.ts';
-import { type SignedIn, signedIn } from '../support/client.ts';
-import type { Program } from '../support/program.ts';
-import { until } from '../support/until.ts';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { createLocalJWKSet, decodeProtectedHeader, jwtVerify } from 'jose';
 import { execFile } from 'node:child_process';
@@ -11,6 +5,12 @@ import { chmodSync, mkdtempSync, readdirSync, rmSync, utimesSync } from 'node:fs
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import type { User } from '../../src/users/user.entity.ts';
+import { createUser } from '../factories/user.factory.ts';
+import { TestApp } from '../support/app.ts';
+import { type SignedIn, signedIn } from '../support/client.ts';
+import type { Program } from '../support/program.ts';
+import { until } from '../support/until.ts';
 
 const SCRIPT = join(import.meta.dirname, '../../scripts/keys.ts');
 /** Every instance reads the folder every 2 s. A leaked key must be rejected within 5 s. */

@@ -1,14 +1,14 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { decodeJwt } from 'jose';
+import { createHash, randomBytes, randomUUID, randomUUIDv7 } from 'node:crypto';
+import type { Test } from 'supertest';
+import { DataSource, type Logger } from 'typeorm';
 import { createJob } from '../factories/job.factory.ts';
 import { notify } from '../factories/notification.factory.ts';
 import { createEndpoint } from '../factories/webhook.factory.ts';
 import { TestApp } from '../support/app.ts';
 import { login, type SignedIn, signedIn } from '../support/client.ts';
 import { times } from '../support/until.ts';
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { decodeJwt } from 'jose';
-import { createHash, randomBytes, randomUUID, randomUUIDv7 } from 'node:crypto';
-import type { Test } from 'supertest';
-import { DataSource, type Logger } from 'typeorm';
 
 const PASSWORD = 'correct horse battery';
 const HOOK = 'https://example.com/hooks';

@@ -1,10 +1,10 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { decodeJwt } from 'jose';
 import { createUser } from '../factories/user.factory.ts';
 import { TestApp } from '../support/app.ts';
 import { SignedIn } from '../support/client.ts';
 import type { Program } from '../support/program.ts';
 import { until } from '../support/until.ts';
-import { decodeJwt } from 'jose';
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 
 const CANARY = 'canary-c4n4ry';
 

@@ -1,9 +1,11 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { In } from 'typeorm';
+import { z } from 'zod';
 import { Job } from '../../src/jobs/job.entity.ts';
+import type { MailTemplate } from '../../src/mail/mail-template.ts';
 import { Mail } from '../../src/mail/mail.entity.ts';
 import { MailService } from '../../src/mail/mail.service.ts';
 import { mailSend } from '../../src/mail/mail.service.ts';
-import type { MailTemplate } from '../../src/mail/mail-template.ts';
 import { enqueue, jobRow, untilJob } from '../factories/job.factory.ts';
 import { createUser } from '../factories/user.factory.ts';
 import { TestApp } from '../support/app.ts';
@@ -11,8 +13,6 @@ import { backends } from '../support/queue-data.ts';
 import { header, SmtpServer } from '../support/smtp.ts';
 import { storedText } from '../support/stored-text.ts';
 import { times, until } from '../support/until.ts';
-import { In } from 'typeorm';
-import { z } from 'zod';
 
 const PASSWORD = 'a long enough password';
 

@@ -1,3 +1,5 @@
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { DataSource } from 'typeorm';
 import { loadConfig } from '../../src/platform/config/config.ts';
 import { dataSourceOptions } from '../../src/platform/database/data-source.ts';
 import { migrations } from '../../src/platform/database/migrations.ts';
@@ -5,8 +7,6 @@ import { TestApp } from '../support/app.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { Program } from '../support/program.ts';
 import { times } from '../support/until.ts';
-import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { DataSource } from 'typeorm';
 
 let database: TestDatabase;
 let db: DataSource;

@@ -1,9 +1,9 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { TestApp } from '../support/app.ts';
 import { type SignedIn, signedIn } from '../support/client.ts';
 import { captureLogs } from '../support/logs.ts';
 import { TcpProxy } from '../support/tcp-proxy.ts';
 import { times, until } from '../support/until.ts';
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 
 let proxy: TcpProxy;
 let app: TestApp;

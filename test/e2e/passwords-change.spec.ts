@@ -1,10 +1,10 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { hash } from '@node-rs/argon2';
+import { randomUUID } from 'node:crypto';
 import { TestApp } from '../support/app.ts';
 import { login, SignedIn, signedIn } from '../support/client.ts';
 import type { Program } from '../support/program.ts';
 import { times, until } from '../support/until.ts';
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { randomUUID } from 'node:crypto';
 
 const OLD = 'correct horse battery';
 const NEW = 'a new one, and long';

@@ -1,11 +1,11 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { hash } from '@node-rs/argon2';
+import { execFileSync } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
 import { createUser } from '../factories/user.factory.ts';
 import { TestApp } from '../support/app.ts';
 import type { Program } from '../support/program.ts';
 import { times, until } from '../support/until.ts';
-import { hash } from '@node-rs/argon2';
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { execFileSync } from 'node:child_process';
-import { randomUUID } from 'node:crypto';
 
 const PASSWORD = 'correct horse battery';
 /** OWASP Password Storage cheat sheet: argon2id, 19 MiB, t=2, p=1. */

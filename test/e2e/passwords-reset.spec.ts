@@ -1,11 +1,11 @@
-import { createEndpoint } from '../factories/webhook.factory.ts';
+import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { randomUUID } from 'node:crypto';
+import { PasswordHasher } from '../../src/auth/passwords/password-hasher.service.ts';
 import { createUser } from '../factories/user.factory.ts';
+import { createEndpoint } from '../factories/webhook.factory.ts';
 import { TestApp } from '../support/app.ts';
 import { login, signedIn } from '../support/client.ts';
 import { times, until } from '../support/until.ts';
-import { PasswordHasher } from '../../src/auth/passwords/password-hasher.service.ts';
-import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
-import { randomUUID } from 'node:crypto';
 
 const NEW = 'a new one, and long';
 

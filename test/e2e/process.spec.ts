@@ -1,13 +1,13 @@
-import { createUser } from '../factories/user.factory.ts';
-import { TestApp } from '../support/app.ts';
-import { Program } from '../support/program.ts';
-import { TcpProxy } from '../support/tcp-proxy.ts';
-import { times, until } from '../support/until.ts';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { generateKeyPairSync, randomBytes } from 'node:crypto';
 import { Agent, get, type IncomingMessage } from 'node:http';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { createUser } from '../factories/user.factory.ts';
+import { TestApp } from '../support/app.ts';
+import { Program } from '../support/program.ts';
+import { TcpProxy } from '../support/tcp-proxy.ts';
+import { times, until } from '../support/until.ts';
 
 let app: TestApp;
 let env: Record<string, string>;

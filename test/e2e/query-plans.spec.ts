@@ -1,10 +1,10 @@
-import { TestApp } from '../support/app.ts';
-import { type SignedIn, signedIn } from '../support/client.ts';
-import { findSlowNodes, recordStatements } from '../support/query-plans.ts';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Test } from 'supertest';
 import { DataSource } from 'typeorm';
+import { TestApp } from '../support/app.ts';
+import { type SignedIn, signedIn } from '../support/client.ts';
+import { findSlowNodes, recordStatements } from '../support/query-plans.ts';
 
 const ROWS = 200_000;
 /** Number of rows per table that belong to the caller. */

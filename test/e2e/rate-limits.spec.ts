@@ -1,10 +1,10 @@
+import { describe, expect, it, afterAll, beforeAll } from '@jest/globals';
 import { randomBytes } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import { TestApp } from '../support/app.ts';
 import { signedIn } from '../support/client.ts';
 import { redisUrl, startRedis } from '../support/redis.ts';
 import { times } from '../support/until.ts';
-import { describe, expect, it, afterAll, beforeAll } from '@jest/globals';
-import { randomUUID } from 'node:crypto';
 
 const SIGN_IN_MAX = 60;
 const MAIL_MAX = 10;

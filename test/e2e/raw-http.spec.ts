@@ -1,6 +1,6 @@
-import { TestApp } from '../support/app.ts';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { AddressInfo } from 'node:net';
+import { TestApp } from '../support/app.ts';
 import { exchange } from '../support/raw-http.ts';
 
 let app: TestApp;

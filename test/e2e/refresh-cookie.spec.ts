@@ -1,8 +1,8 @@
-import { createUser } from '../factories/user.factory.ts';
-import { captureLogs } from '../support/logs.ts';
-import { TestApp } from '../support/app.ts';
-import { times } from '../support/until.ts';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { createUser } from '../factories/user.factory.ts';
+import { TestApp } from '../support/app.ts';
+import { captureLogs } from '../support/logs.ts';
+import { times } from '../support/until.ts';
 
 const FRONTEND = 'https://app.example.com';
 

@@ -1,8 +1,8 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { TestApp } from '../support/app.ts';
 import { login, type SignedIn, signedIn } from '../support/client.ts';
 import type { Program } from '../support/program.ts';
 import { times, until } from '../support/until.ts';
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 
 const PASSWORD = 'correct horse battery';
 /** One second, plus half a second for busy machines. */

@@ -1,9 +1,9 @@
-import { TestApp } from '../support/app.ts';
-import { login, SignedIn, signedIn } from '../support/client.ts';
-import { times } from '../support/until.ts';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { decodeJwt } from 'jose';
 import { randomUUID } from 'node:crypto';
+import { TestApp } from '../support/app.ts';
+import { login, SignedIn, signedIn } from '../support/client.ts';
+import { times } from '../support/until.ts';
 
 const PASSWORD = 'correct horse battery';
 const CAP = 20;

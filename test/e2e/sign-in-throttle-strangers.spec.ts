@@ -1,12 +1,12 @@
-import { createUser } from '../factories/user.factory.ts';
-import { UnavailableError } from '../../src/platform/errors/platform.errors.ts';
+import { afterAll, beforeAll, beforeEach, describe, expect, it, jest } from '@jest/globals';
+import { randomUUID } from 'node:crypto';
 import { PasswordHasher } from '../../src/auth/passwords/password-hasher.service.ts';
+import { UnavailableError } from '../../src/platform/errors/platform.errors.ts';
+import { createUser } from '../factories/user.factory.ts';
 import { TestApp } from '../support/app.ts';
 import { signedIn } from '../support/client.ts';
 import type { Program } from '../support/program.ts';
 import { times } from '../support/until.ts';
-import { afterAll, beforeAll, beforeEach, describe, expect, it, jest } from '@jest/globals';
-import { randomUUID } from 'node:crypto';
 
 const PASSWORD = 'correct horse battery';
 const FAILURES_MAX = 10;

@@ -1,11 +1,11 @@
-import { createUser } from '../factories/user.factory.ts';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { randomUUID } from 'node:crypto';
 import { PasswordHasher } from '../../src/auth/passwords/password-hasher.service.ts';
+import { createUser } from '../factories/user.factory.ts';
 import { TestApp } from '../support/app.ts';
 import { signedIn } from '../support/client.ts';
 import type { Program } from '../support/program.ts';
 import { times } from '../support/until.ts';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
-import { randomUUID } from 'node:crypto';
 
 const PASSWORD = 'correct horse battery';
 const FAILURES_MAX = 10;

@@ -1,6 +1,4 @@
-import { thumbprint } from '../../src/auth/keys/key-files.ts';
-import { TestApp } from '../support/app.ts';
-import { type SignedIn, signedIn } from '../support/client.ts';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import {
   calculateJwkThumbprint,
   createLocalJWKSet,
@@ -9,11 +7,13 @@ import {
   SignJWT,
   decodeJwt,
 } from 'jose';
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { generateKeyPairSync, type KeyObject } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { thumbprint } from '../../src/auth/keys/key-files.ts';
+import { TestApp } from '../support/app.ts';
+import { type SignedIn, signedIn } from '../support/client.ts';
 
 let folder: string;
 let app: TestApp;

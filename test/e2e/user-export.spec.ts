@@ -1,12 +1,12 @@
-import { notify } from '../factories/notification.factory.ts';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { strFromU8, unzipSync } from 'fflate';
+import type { IncomingMessage } from 'node:http';
 import { createJob, untilJob } from '../factories/job.factory.ts';
+import { notify } from '../factories/notification.factory.ts';
 import { createEndpoint } from '../factories/webhook.factory.ts';
 import { TestApp } from '../support/app.ts';
 import { login, SignedIn, signedIn } from '../support/client.ts';
 import { times } from '../support/until.ts';
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { strFromU8, unzipSync } from 'fflate';
-import type { IncomingMessage } from 'node:http';
 
 const TABLES = [
   'audit-events',

@@ -1,9 +1,9 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { createUser } from '../factories/user.factory.ts';
 import { createEndpoint, endpointRow } from '../factories/webhook.factory.ts';
 import { TestApp } from '../support/app.ts';
 import { login, type SignedIn, signedIn } from '../support/client.ts';
 import { times } from '../support/until.ts';
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 
 let app: TestApp;
 let admin: SignedIn;

@@ -1,7 +1,7 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { TestApp } from '../support/app.ts';
 import { signedIn } from '../support/client.ts';
 import { times } from '../support/until.ts';
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 
 let app: TestApp;
 

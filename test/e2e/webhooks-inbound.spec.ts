@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { createHmac, randomUUID, randomUUIDv7 } from 'node:crypto';
+import { Webhook } from 'standardwebhooks';
 import { Identity } from '../../src/auth/oauth/identity.entity.ts';
 import { User } from '../../src/users/user.entity.ts';
 import { InboundWebhook } from '../../src/webhooks/inbound/inbound-webhook.entity.ts';
-import { Webhook } from 'standardwebhooks';
 import { TestApp } from '../support/app.ts';
 import { type SignedIn, signedIn } from '../support/client.ts';
 import { captureLogs } from '../support/logs.ts';

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { Redis } from 'ioredis';
+import { freePort } from '../../scripts/processes.ts';
 import { JobsService } from '../../src/jobs/jobs.service.ts';
 import { QueueBackend } from '../../src/platform/queue/queue-backend.ts';
-import { freePort } from '../../scripts/processes.ts';
 import { untilJob } from '../factories/job.factory.ts';
 import { type Backend, TestApp } from '../support/app.ts';
 import { backends } from '../support/queue-data.ts';

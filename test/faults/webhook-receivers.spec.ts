@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { randomUUID } from 'node:crypto';
 import { Redis } from 'ioredis';
+import { randomUUID } from 'node:crypto';
 import { isAuthentic, Receiver } from '../support/receiver.ts';
 import { redisUrl } from '../support/redis.ts';
 import { startSelfSigned } from '../support/self-signed.ts';

@@ -1,9 +1,9 @@
 import type { Response, Test } from 'supertest';
 import type { TestApp } from './app.ts';
 import { SignedIn } from './client.ts';
+import type { Program } from './program.ts';
 import type { ProviderName } from './providers/person.ts';
 import { type Callback, visit } from './providers/visit.ts';
-import type { Program } from './program.ts';
 
 interface Cookie {
   value: string;

@@ -1,7 +1,7 @@
+import { Redis } from 'ioredis';
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Redis } from 'ioredis';
 import { freePort } from '../../scripts/processes.ts';
 import { newDataDir, rememberRedis } from './test-run.ts';
 

@@ -1,10 +1,10 @@
-import { loadConfig } from '../../platform/config/config.ts';
-import { KeyRing, loadKeys } from './key-ring.ts';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { createPublicKey, generateKeyPairSync, type KeyObject } from 'node:crypto';
 import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { loadConfig } from '../../platform/config/config.ts';
+import { KeyRing, loadKeys } from './key-ring.ts';
 
 const good = rsa(2048);
 let folder: string;

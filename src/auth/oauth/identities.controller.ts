@@ -1,10 +1,10 @@
 import { Controller, Delete, Get, Param } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
+import { RecentSignInRequiredError } from '../../platform/errors/platform.errors.ts';
 import { list } from '../../platform/http/schemas.ts';
 import { Endpoint } from '../../platform/openapi/endpoint.decorator.ts';
 import { CurrentUser } from '../../platform/security/access.decorators.ts';
 import { type Principal, requireRecentSignIn } from '../../platform/security/principal.ts';
-import { RecentSignInRequiredError } from '../../platform/errors/platform.errors.ts';
 import { IdentitiesService } from './identities.service.ts';
 import type { ProviderName } from './identity.entity.ts';
 import { LastSignInMethodError } from './oauth.errors.ts';

@@ -1,8 +1,8 @@
 import { Injectable, type OnModuleInit } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import { z } from 'zod';
-import { MailService } from '../../mail/mail.service.ts';
 import type { MailTemplate } from '../../mail/mail-template.ts';
+import { MailService } from '../../mail/mail.service.ts';
 import { Config } from '../../platform/config/config.ts';
 import { DomainEvents } from '../../platform/events/domain-events.ts';
 import { userAccessReset } from '../../users/users.events.ts';

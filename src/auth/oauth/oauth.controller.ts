@@ -1,8 +1,8 @@
 import { Body, Controller, Get, Param, Post, Query, Res } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { AppError } from '../../platform/errors/app-error.ts';
 import { Config } from '../../platform/config/config.ts';
+import { AppError } from '../../platform/errors/app-error.ts';
 import {
   NotFoundError,
   RateLimitedError,
@@ -36,8 +36,8 @@ import {
 } from './oauth.schemas.ts';
 import { OAuthService } from './oauth.service.ts';
 import { newSecret } from './one-time-secret.ts';
-import { returnWith } from './return-to.ts';
 import { ProvidersService } from './providers/providers.service.ts';
+import { returnWith } from './return-to.ts';
 
 const locationHeader = {
   location: { description: 'The URL that the browser opens next.', schema: { type: 'string' } },

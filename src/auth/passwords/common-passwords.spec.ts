@@ -1,5 +1,5 @@
-import { isCommonPassword } from './common-passwords.ts';
 import { describe, expect, it } from '@jest/globals';
+import { isCommonPassword } from './common-passwords.ts';
 
 const COMMON = `
   password1234 Password1234! passwordpassword PASSWORDPASSWORD p4ssw0rdp4ssw0rd passw0rd1234 P@ssw0rd1234

@@ -1,5 +1,5 @@
-import { containsEmail } from './password.schema.ts';
 import { describe, expect, it } from '@jest/globals';
+import { containsEmail } from './password.schema.ts';
 
 describe('containsEmail', () => {
   it.each([

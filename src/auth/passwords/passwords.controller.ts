@@ -5,8 +5,8 @@ import { Endpoint } from '../../platform/openapi/endpoint.decorator.ts';
 import { CurrentUser, Public } from '../../platform/security/access.decorators.ts';
 import type { Principal } from '../../platform/security/principal.ts';
 import { RateLimit } from '../../platform/security/rate-limit.decorator.ts';
-import { TokenInvalidError, WrongPasswordError } from '../auth.errors.ts';
 import { AccountLinkRequests } from '../account-links.service.ts';
+import { TokenInvalidError, WrongPasswordError } from '../auth.errors.ts';
 import { PasswordChangeService } from './password-change.service.ts';
 import { PasswordResetService } from './password-reset.service.ts';
 import {

@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
-import { randomUUID } from 'node:crypto';
 import { SignJWT } from 'jose';
+import { randomUUID } from 'node:crypto';
 import { Config } from '../../platform/config/config.ts';
 import { KeyRing } from '../keys/key-ring.ts';
 import type { ActiveSession } from './sessions.service.ts';

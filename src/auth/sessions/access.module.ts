@@ -2,12 +2,12 @@ import { Module, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/c
 import { APP_GUARD } from '@nestjs/core';
 import { PassportModule } from '@nestjs/passport';
 import { EventStreams } from '../../platform/http/event-streams.service.ts';
-import { AccessGuard } from './access.guard.ts';
 import { JwksController } from '../keys/jwks.controller.ts';
 import { KeysModule } from '../keys/keys.module.ts';
+import { AccessGuard } from './access.guard.ts';
 import { JwtStrategy } from './jwt.strategy.ts';
-import { SessionsController } from './sessions.controller.ts';
 import { SessionRevocations } from './session-revocations.service.ts';
+import { SessionsController } from './sessions.controller.ts';
 import { SessionsModule } from './sessions.module.ts';
 
 /** Authentication of requests. Only the API imports it. */

@@ -2,8 +2,8 @@ import { Injectable } from '@nestjs/common';
 import { PassportStrategy } from '@nestjs/passport';
 import { ExtractJwt, type SecretOrKeyProvider, Strategy } from 'passport-jwt';
 import { Config } from '../../platform/config/config.ts';
-import { KeyRing } from '../keys/key-ring.ts';
 import type { Principal } from '../../platform/security/principal.ts';
+import { KeyRing } from '../keys/key-ring.ts';
 import type { AccessTokenClaims } from './access-tokens.service.ts';
 import { SessionRevocations } from './session-revocations.service.ts';
 

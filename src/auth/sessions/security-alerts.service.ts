@@ -2,9 +2,9 @@ import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import { z } from 'zod';
 import { MailService, type Recipient } from '../../mail/mail.service.ts';
-import { securityAlertMails } from './security-alerts.mails.ts';
 import type { NotificationType } from '../../notifications/notification-types.ts';
 import { NotificationsService } from '../../notifications/notifications.service.ts';
+import { securityAlertMails } from './security-alerts.mails.ts';
 
 const ALERTS = {
   'password-changed': {

@@ -5,9 +5,9 @@ import { MailModule } from '../../mail/mail.module.ts';
 import { NotificationsModule } from '../../notifications/notifications.module.ts';
 import { RevokeOnUserChanges } from './revoke-on-user-changes.service.ts';
 import { SecurityAlertsService, securityAlertTypes } from './security-alerts.service.ts';
-import { Session } from './session.entity.ts';
 import { SessionRefreshService } from './session-refresh.service.ts';
 import { SessionRevocations } from './session-revocations.service.ts';
+import { Session } from './session.entity.ts';
 import { SessionsService } from './sessions.service.ts';
 
 @Module({

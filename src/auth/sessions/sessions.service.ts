@@ -7,8 +7,8 @@ import { NotFoundError } from '../../platform/errors/platform.errors.ts';
 import { MacService } from '../../platform/security/mac.service.ts';
 import type { Principal } from '../../platform/security/principal.ts';
 import { makeRefreshToken } from './refresh-token.ts';
-import { type RevokedReason, Session } from './session.entity.ts';
 import { SessionRevocations } from './session-revocations.service.ts';
+import { type RevokedReason, Session } from './session.entity.ts';
 
 export interface Device {
   userAgent: string | null;

@@ -1,8 +1,8 @@
-import { type Config, ConfigError, loadConfig } from './config.ts';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { type Config, ConfigError, loadConfig } from './config.ts';
 
 let folder: string;
 

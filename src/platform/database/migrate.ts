@@ -1,6 +1,6 @@
+import { DEFAULT_SCHEMA, runMigrations as runQueueMigrations } from 'bullmq';
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
-import { DEFAULT_SCHEMA, runMigrations as runQueueMigrations } from 'bullmq';
 import { DataSource, type MixedList } from 'typeorm';
 import { type Config, StartupError } from '../config/config.ts';
 import { describePermanentFault } from './connection-faults.ts';

@@ -1,5 +1,5 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { Logger } from '@nestjs/common';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { DataSource, EntityManager, type QueryRunner } from 'typeorm';
 import { isTransactionAborted } from './postgres-errors.ts';
 

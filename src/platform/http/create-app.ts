@@ -1,9 +1,9 @@
 import cookie from '@fastify/cookie';
 import { VersioningType } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
+import type { ModuleDefinition } from '@nestjs/core/interfaces/module-definition.interface.js';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { FastifyInstance } from 'fastify';
-import type { ModuleDefinition } from '@nestjs/core/interfaces/module-definition.interface.js';
 import type { Config } from '../config/config.ts';
 import { HealthService } from '../health/health.service.ts';
 import { createLogger } from '../logging/logger.ts';

@@ -9,9 +9,6 @@ import {
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Config } from '../config/config.ts';
 import { isDatabaseUnavailable, isIntegrityViolation } from '../database/postgres-errors.ts';
-import { RouteMethods } from './route-methods.ts';
-import { isExemptFromRateLimits } from '../security/rate-limit.decorator.ts';
-import { RateLimiter } from '../security/rate-limiter.service.ts';
 import { AppError, type AppErrorClass } from '../errors/app-error.ts';
 import {
   ConflictError,
@@ -28,6 +25,9 @@ import {
   UriTooLongError,
 } from '../errors/platform.errors.ts';
 import { PROBLEM_MEDIA_TYPE, problemBody } from '../errors/problem-body.ts';
+import { isExemptFromRateLimits } from '../security/rate-limit.decorator.ts';
+import { RateLimiter } from '../security/rate-limiter.service.ts';
+import { RouteMethods } from './route-methods.ts';
 
 const RETRY_AFTER_SECONDS = 5;
 

@@ -1,8 +1,8 @@
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import fastify, { type FastifyInstance } from 'fastify';
 import { connect } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { limitBodyTime } from './slow-clients.ts';
-import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 
 const DEADLINE_MS = 200;
 

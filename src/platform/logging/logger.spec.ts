@@ -1,7 +1,7 @@
+import { describe, expect, it } from '@jest/globals';
 import { createLogger, scrub } from './logger.ts';
 import { NestLogger } from './nest-logger.ts';
 import { runInContext } from './request-context.ts';
-import { describe, expect, it } from '@jest/globals';
 
 type Line = Record<string, unknown> & { msg: string };
 

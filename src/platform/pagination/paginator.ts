@@ -1,8 +1,8 @@
 import { Injectable } from '@nestjs/common';
 import type { ObjectLiteral, SelectQueryBuilder } from 'typeorm';
 import { InvalidCursorError } from '../errors/platform.errors.ts';
-import { MacService } from '../security/mac.service.ts';
 import type { Page, PageRequest } from '../http/schemas.ts';
+import { MacService } from '../security/mac.service.ts';
 
 interface Listing {
   /** Name of the list: a cursor of one is no good for another. */

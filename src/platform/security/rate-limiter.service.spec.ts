@@ -1,5 +1,5 @@
-import { network } from './rate-limiter.service.ts';
 import { describe, expect, it } from '@jest/globals';
+import { network } from './rate-limiter.service.ts';
 
 describe('the network of an IP address for rate limits', () => {
   it.each([

@@ -1,5 +1,5 @@
-import { exchange, restoreSession, watchSession } from './api.js';
 import { showAccount } from './account.js';
+import { exchange, restoreSession, watchSession } from './api.js';
 import { attempt, say, showAside } from './elements.js';
 import { exportPanel, importPanel } from './job-starters.js';
 import { showMailedLink } from './mailed-link.js';

@@ -11,6 +11,7 @@ import {
 import { DomainEvents } from '../../platform/events/domain-events.ts';
 import { User } from '../user.entity.ts';
 import { userCreated } from '../users.events.ts';
+import { userImport } from '../users.jobs.ts';
 import { type ImportLine, importLineSchema, userView } from '../users.schemas.ts';
 import {
   csvLine,
@@ -20,7 +21,6 @@ import {
   readHeader,
   textLines,
 } from './import-csv.ts';
-import { userImport } from '../users.jobs.ts';
 
 const BATCH_LINES = 500;
 

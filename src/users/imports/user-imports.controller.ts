@@ -8,8 +8,8 @@ import {
   PayloadTooLargeError,
   UnsupportedMediaTypeError,
 } from '../../platform/errors/platform.errors.ts';
-import { item } from '../../platform/http/schemas.ts';
 import { Consumes, CSV } from '../../platform/http/consumes.decorator.ts';
+import { item } from '../../platform/http/schemas.ts';
 import { Endpoint } from '../../platform/openapi/endpoint.decorator.ts';
 import { CurrentUser, Roles } from '../../platform/security/access.decorators.ts';
 import type { Principal } from '../../platform/security/principal.ts';

@@ -6,8 +6,8 @@ import type { Job } from '../../jobs/job.entity.ts';
 import { JobsService } from '../../jobs/jobs.service.ts';
 import { PayloadTooLargeError } from '../../platform/errors/platform.errors.ts';
 import { ImportFileInvalidError } from '../users.errors.ts';
-import { readHeader } from './import-csv.ts';
 import { userImport } from '../users.jobs.ts';
+import { readHeader } from './import-csv.ts';
 
 export const IMPORT_MAX_BYTES = 50 * 1024 * 1024;
 /** A valid header is short. A first line longer than this is rejected. */

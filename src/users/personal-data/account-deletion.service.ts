@@ -4,8 +4,8 @@ import { AuditService } from '../../audit/audit.service.ts';
 import { JobsService } from '../../jobs/jobs.service.ts';
 import { Config } from '../../platform/config/config.ts';
 import { type Principal, requireRecentSignIn } from '../../platform/security/principal.ts';
-import { UsersService } from '../users.service.ts';
 import { userErase } from '../users.jobs.ts';
+import { UsersService } from '../users.service.ts';
 
 /** Keep the session rows until the last access token has expired: the revocation list is loaded from them. */
 const ERASE_MARGIN_SECONDS = 120;

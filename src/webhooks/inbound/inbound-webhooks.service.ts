@@ -4,9 +4,9 @@ import { DataSource } from 'typeorm';
 import { JobsService } from '../../jobs/jobs.service.ts';
 import { NotFoundError } from '../../platform/errors/platform.errors.ts';
 import { WebhookSignatureInvalidError } from './inbound-webhooks.errors.ts';
+import { webhookReceive } from './webhook-receive.job.ts';
 import type { InboundRequest } from './webhook-source.ts';
 import { WebhookSources } from './webhook-sources.service.ts';
-import { webhookReceive } from './webhook-receive.job.ts';
 
 /** Keeps what is sent to us, at once and no more than once; a job acts upon it. */
 @Injectable()

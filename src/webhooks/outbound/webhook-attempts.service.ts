@@ -5,8 +5,8 @@ import { type EndedJob, JobListeners } from '../../jobs/job-listeners.service.ts
 import { WebhookAttempt } from './webhook-attempt.entity.ts';
 import { webhookDeliver } from './webhook-deliver.job.ts';
 import { type DeliveryStatus, WebhookDelivery } from './webhook-delivery.entity.ts';
-import { WebhookEndpoint } from './webhook-endpoint.entity.ts';
 import { WebhookEndpointHealth } from './webhook-endpoint-health.service.ts';
+import { WebhookEndpoint } from './webhook-endpoint.entity.ts';
 import { takePlace, whenToLookAgain } from './webhook-places.ts';
 import type { WebhookAnswer } from './webhook-sender.ts';
 

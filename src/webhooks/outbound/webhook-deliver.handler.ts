@@ -9,13 +9,13 @@ import {
 } from '../../jobs/job-handler.ts';
 import { version } from '../../platform/config/version.ts';
 import { signatureOf } from '../standard-signature.ts';
+import { retryAfterMs } from './retry-after.ts';
 import { WebhookAttemptsService } from './webhook-attempts.service.ts';
 import { webhookDeliver } from './webhook-deliver.job.ts';
 import type { WebhookDelivery } from './webhook-delivery.entity.ts';
 import type { WebhookEndpoint } from './webhook-endpoint.entity.ts';
-import { retryAfterMs } from './retry-after.ts';
-import { type WebhookAnswer, type WebhookRequest, WebhookSender } from './webhook-sender.ts';
 import { WebhookSecrets } from './webhook-secrets.service.ts';
+import { type WebhookAnswer, type WebhookRequest, WebhookSender } from './webhook-sender.ts';
 
 type Input = z.output<typeof webhookDeliver.input>;
 

@@ -5,8 +5,8 @@ import { MailService } from '../../mail/mail.service.ts';
 import type { NotificationType } from '../../notifications/notification-types.ts';
 import { NotificationsService } from '../../notifications/notifications.service.ts';
 import { type DisabledReason, WebhookEndpoint } from './webhook-endpoint.entity.ts';
-import { endpointDisabledMail } from './webhooks.mails.ts';
 import type { WebhookAnswer } from './webhook-sender.ts';
+import { endpointDisabledMail } from './webhooks.mails.ts';
 
 const FAILING_DAYS_MAX = 5;
 const HTTP_GONE = 410;

@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import { idSchema, instantSchema, pageQuery, text, timestampSchema } from '../../platform/http/schemas.ts';
 import { publicEvents } from '../../platform/events/domain-events.ts';
+import { idSchema, instantSchema, pageQuery, text, timestampSchema } from '../../platform/http/schemas.ts';
 import { deliveryStatuses } from './webhook-delivery.entity.ts';
 import { disabledReasons, webhookScopes } from './webhook-endpoint.entity.ts';
 import { URL_MAX } from './webhook-url-rules.service.ts';

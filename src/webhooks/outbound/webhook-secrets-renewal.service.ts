@@ -1,7 +1,7 @@
 import { Injectable, Logger, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
 import { DataSource, type EntityManager } from 'typeorm';
-import { EncryptionService } from '../../platform/security/encryption.service.ts';
 import { IntervalTask } from '../../platform/process/interval-task.ts';
+import { EncryptionService } from '../../platform/security/encryption.service.ts';
 import { type EncryptedSecrets, WebhookSecrets } from './webhook-secrets.service.ts';
 
 const PAUSE_MS = 10 * 60_000;

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { createServer } from 'node:net';
-import { Config } from '../../platform/config/config.ts';
 import { Receiver } from '../../../test/support/receiver.ts';
 import { startSelfSigned } from '../../../test/support/self-signed.ts';
+import { Config } from '../../platform/config/config.ts';
 import { retryAfterMs } from './retry-after.ts';
 import { type Resolve, WebhookSender } from './webhook-sender.ts';
 import { WebhookUrlRules } from './webhook-url-rules.service.ts';

@@ -1,6 +1,6 @@
+import { exportJWK, generateKeyPair, type JWK } from 'jose';
 import { randomBytes } from 'node:crypto';
 import { text } from 'node:stream/consumers';
-import { exportJWK, generateKeyPair, type JWK } from 'jose';
 import {
   type Account,
   type ClientMetadata,
