@@ -18,7 +18,11 @@ const document = await (async () => {
   ]);
   const config = loadConfig();
   return describeApp(AppModule.with(config));
-})();
+})().catch((error: Error) => {
+  // A route that can't be described is reported in one sentence.
+  process.stderr.write(`${error.constructor.name === 'StartupError' ? error.message : error.stack}\n`);
+  process.exit(1);
+});
 
 const text = await format(JSON.stringify(document), { ...(await resolveConfig(FILE)), parser: 'json' });
 if (!process.argv.includes('--check')) {

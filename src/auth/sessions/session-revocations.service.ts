@@ -2,6 +2,7 @@ import { Injectable, Logger } from '@nestjs/common';
 import { DataSource, type EntityManager } from 'typeorm';
 import { Config } from '../../platform/config/config.ts';
 import { AfterCommit } from '../../platform/database/after-commit.ts';
+import { withTimeout } from '../../platform/errors/with-timeout.ts';
 
 const POLL_MS = 400;
 /** A poll that hangs on a dead connection is given up, so that the next one can use another connection. */
@@ -107,7 +108,7 @@ export class SessionRevocations {
        ) AS ids`,
       since,
     );
-    const [row] = await withTimeout(query);
+    const [row] = await withTimeout(query, POLL_TIMEOUT_MS);
     this.remember(row!.ids);
     this.readAt = row!.readAt;
     this.polledAt = startedAt;
@@ -123,12 +124,4 @@ export class SessionRevocations {
   private dropExpired(): void {
     for (const [id, until] of this.keepUntil) if (until < performance.now()) this.keepUntil.delete(id);
   }
-}
-
-async function withTimeout<T>(query: Promise<T>): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error('Postgres did not respond in time')), POLL_TIMEOUT_MS);
-  });
-  return Promise.race([query, late]).finally(() => clearTimeout(timer));
 }

@@ -1,5 +1,6 @@
 import { Injectable, Logger } from '@nestjs/common';
 import { DataSource } from 'typeorm';
+import { withTimeout } from '../errors/with-timeout.ts';
 import { QueueBackend } from '../queue/queue-backend.ts';
 import { RedisConnections, type RedisState } from '../redis/redis-connections.ts';
 
@@ -63,10 +64,10 @@ export class HealthService {
 
   private async check(): Promise<Readiness> {
     const [migrations, redis, skewMs, isQueueUsable] = await Promise.all([
-      withTimeout(this.pendingMigrations(), undefined),
-      withTimeout(this.redis.state(), 'down' as const),
-      withTimeout(this.clockSkewMs(), 0),
-      withTimeout(this.queues.isUsable(), false),
+      withFallback(this.pendingMigrations(), undefined),
+      withFallback(this.redis.state(), 'down' as const),
+      withFallback(this.clockSkewMs(), 0),
+      withFallback(this.queues.isUsable(), false),
     ]);
     const database = migrations === undefined ? 'down' : 'up';
     const clock = skewMs > CLOCK_SKEW_MAX_MS && { clock: 'skewed' as const };
@@ -111,12 +112,5 @@ function overall(checks: Readiness['checks']): Readiness['status'] {
   return checks.redis === 'down' || checks.queue ? 'degraded' : 'ok';
 }
 
-async function withTimeout<T, F>(check: Promise<T>, fallback: F): Promise<T | F> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<F>((resolve) => (timer = setTimeout(() => resolve(fallback), CHECK_TIMEOUT_MS)));
-  try {
-    return await Promise.race([check.catch(() => fallback), late]);
-  } finally {
-    clearTimeout(timer);
-  }
-}
+const withFallback = <T, F>(check: Promise<T>, fallback: F): Promise<T | F> =>
+  withTimeout(check, CHECK_TIMEOUT_MS).catch(() => fallback);

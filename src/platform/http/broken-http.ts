@@ -1,4 +1,5 @@
-import { type ServerResponse, STATUS_CODES } from 'node:http';
+import type { FastifyInstance } from 'fastify';
+import { STATUS_CODES, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 
 const PARSER_STATUS: Record<string, number> = {
@@ -6,11 +7,26 @@ const PARSER_STATUS: Record<string, number> = {
   ERR_HTTP_REQUEST_TIMEOUT: 408,
 };
 
-/** What Node's own parser refuses has no request yet: the answer is written to the socket by hand. */
-export function answerBrokenHttp(error: Pick<NodeJS.ErrnoException, 'code'>, socket: Socket): void {
-  // A second answer to a request would be taken for the first to the next one.
-  const { _httpMessage: answer } = socket as Socket & { _httpMessage?: ServerResponse | null };
-  if (error.code === 'ECONNRESET' || !socket.writable || answer?.headersSent) {
+/** The responses that a connection waits for: more than one if the client pipelines its requests. */
+const openResponses = new WeakMap<Socket, Set<ServerResponse>>();
+
+export function trackResponses(fastify: FastifyInstance): void {
+  fastify.addHook('onRequest', ({ raw: { socket } }, { raw: response }, done) => {
+    const responses = openResponses.get(socket) ?? new Set();
+    openResponses.set(socket, responses.add(response));
+    response.once('close', () => responses.delete(response));
+    done();
+  });
+}
+
+/**
+ * Rejects a request that Node's parser could not read, or that arrives too slowly. There is no request object, so the
+ * response is written to the socket.
+ */
+export function rejectOnSocket(error: Pick<NodeJS.ErrnoException, 'code'>, socket: Socket): void {
+  // Inside another response, the client would read this one as a part of it.
+  const isResponding = [...(openResponses.get(socket) ?? [])].some(({ headersSent }) => headersSent);
+  if (error.code === 'ECONNRESET' || !socket.writable || isResponding) {
     socket.destroySoon();
     return;
   }

@@ -13,7 +13,7 @@ import { PROBLEM_MEDIA_TYPE, problemBody } from '../errors/problem-body.ts';
 import { correlationIdFrom } from '../logging/request-context.ts';
 import { limitBodyMemory } from './body-budget.ts';
 import { addBodyParsers } from './body-parsers.ts';
-import { answerBrokenHttp } from './broken-http.ts';
+import { rejectOnSocket, trackResponses } from './broken-http.ts';
 import { addRequestHooks } from './request-hooks.ts';
 import {
   bodyDeadline,
@@ -28,13 +28,25 @@ const URL_MAX_BYTES = 8 * 1024;
 const HEADERS_MAX_BYTES = 16 * 1024;
 const PARAM_MAX_LENGTH = 200;
 
+type SecurityHook = Parameters<FastifyAdapter['registerSecurityHook']>[0];
+
+/** Keeps the hook that `app.useSecurityHeaders()` registers, for responses that Nest's own hook doesn't reach. */
+class HttpAdapter extends FastifyAdapter {
+  private setHeaders?: SecurityHook;
+
+  override registerSecurityHook(hook: SecurityHook): void {
+    this.setHeaders = hook;
+    super.registerSecurityHook(hook);
+  }
+
+  setSecurityHeaders(request: FastifyRequest, reply: FastifyReply): void {
+    this.setHeaders?.(request, reply.raw);
+  }
+}
+
 /** Fastify with the limits of a server that anonymous callers can reach. */
 export function createHttpAdapter(config: Config): FastifyAdapter {
-  // Nest's security headers, which it keeps to itself; its own handler of these errors sets them the same way.
-  const secure = (request: FastifyRequest, reply: FastifyReply): void => {
-    adapter['securityHook']?.(request, reply.raw);
-  };
-  const adapter = new FastifyAdapter({
+  const adapter = new HttpAdapter({
     // No middleware is used: what a path pattern protects, an encoded path may get around. Guards do it.
     skipMiddie: true,
     trustProxy: trustedProxies(config.TRUST_PROXY),
@@ -48,10 +60,10 @@ export function createHttpAdapter(config: Config): FastifyAdapter {
     return503OnClosing: false,
     forceCloseConnections: 'idle',
     genReqId: (request: IncomingMessage) => correlationIdFrom(request.headers['x-correlation-id']),
-    clientErrorHandler: answerBrokenHttp,
+    clientErrorHandler: rejectOnSocket,
     // What the router refuses meets no hook, so the answer is made whole here.
     frameworkErrors: (error: FastifyError, request: FastifyRequest, reply: FastifyReply) => {
-      secure(request, reply);
+      adapter.setSecurityHeaders(request, reply);
       const problem = error.statusCode === 414 ? new UriTooLongError() : new MalformedRequestError();
       const occurrence = { publicUrl: config.PUBLIC_URL, url: request.url, correlationId: request.id };
       void reply
@@ -65,7 +77,7 @@ export function createHttpAdapter(config: Config): FastifyAdapter {
   // Nest answers a preflight before any hook of ours but this kind.
   adapter.getInstance().addHook('onSend', (request, reply, payload, done) => {
     if (!reply.hasHeader('x-correlation-id')) {
-      secure(request, reply);
+      adapter.setSecurityHeaders(request, reply);
       void reply.header('x-correlation-id', request.id);
     }
     done(null, payload);
@@ -74,6 +86,7 @@ export function createHttpAdapter(config: Config): FastifyAdapter {
 }
 
 function addHooks(fastify: FastifyInstance, config: Config): void {
+  trackResponses(fastify);
   disconnectStalledReaders(fastify, config.RESPONSE_STALL_SECONDS * 1_000);
   cleanForwardedFor(fastify);
   limitBodyTime(fastify, bodyDeadline(config));

@@ -1,7 +1,7 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Config } from '../config/config.ts';
-import { answerBrokenHttp } from './broken-http.ts';
+import { rejectOnSocket } from './broken-http.ts';
 
 /** A body that is read whole before its route is asked must have arrived by then. */
 export const BODY_DEADLINE_MS = 20_000;
@@ -21,7 +21,7 @@ export function limitBodyTime(fastify: FastifyInstance, deadlineMs = BODY_DEADLI
   fastify.addHook('onRequest', (request, _reply, done) => {
     if (hasBody(request)) {
       const { socket } = request.raw;
-      const refuse = () => answerBrokenHttp({ code: 'ERR_HTTP_REQUEST_TIMEOUT' }, socket);
+      const refuse = () => rejectOnSocket({ code: 'ERR_HTTP_REQUEST_TIMEOUT' }, socket);
       timers.set(request, setTimeout(refuse, deadlineMs).unref());
     }
     done();
@@ -54,7 +54,7 @@ export function closeIncompleteBodies(fastify: FastifyInstance): void {
   fastify.addHook('preClose', async () => {
     const incomplete = () => [...requests].filter(({ raw }) => !raw.complete);
     if (incomplete().length > 0) await pause(CLOSE_GRACE_MS);
-    for (const { raw } of incomplete()) answerBrokenHttp({ code: 'ERR_HTTP_REQUEST_TIMEOUT' }, raw.socket);
+    for (const { raw } of incomplete()) rejectOnSocket({ code: 'ERR_HTTP_REQUEST_TIMEOUT' }, raw.socket);
   });
 }
 

@@ -1,5 +1,6 @@
 import { Logger } from '@nestjs/common';
 import { AppError } from '../../../platform/errors/app-error.ts';
+import { withTimeout } from '../../../platform/errors/with-timeout.ts';
 import { ProviderFailedError, ProviderUnavailableError } from '../oauth.errors.ts';
 
 export const PROVIDER_TIMEOUT_MS = 5_000;
@@ -45,13 +46,8 @@ async function refused(response: Response, error: AppError): Promise<AppError> {
 }
 
 /** Rejects with PROVIDER_UNAVAILABLE if all calls together exceed the time limit of one call. */
-export async function withinTimeLimit<T>(work: Promise<T>): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const limit = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new ProviderUnavailableError()), PROVIDER_TIMEOUT_MS);
-  });
-  return Promise.race([work, limit]).finally(() => clearTimeout(timer));
-}
+export const withinTimeLimit = <T>(work: Promise<T>): Promise<T> =>
+  withTimeout(work, PROVIDER_TIMEOUT_MS, () => new ProviderUnavailableError());
 
 /**
  * Converts an error of the protocol library to the error of `callProvider` that caused it, or to PROVIDER_ERROR.
