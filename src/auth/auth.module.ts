@@ -5,6 +5,7 @@ import { JobsModule } from '../jobs/jobs.module.ts';
 import { MailModule } from '../mail/mail.module.ts';
 import { UsersModule } from '../users/users.module.ts';
 import { AccessRevocationService } from './access-revocation.service.ts';
+import { accountLinkSend } from './account-link-send.job.ts';
 import { AccountLinkRequests, AccountLinksService } from './account-links.service.ts';
 import { AuthService } from './auth.service.ts';
 import { EmailChangeService } from './email-change.service.ts';
@@ -28,7 +29,7 @@ import { SessionsModule } from './sessions/sessions.module.ts';
     SessionsModule,
     UsersModule,
     MailModule,
-    JobsModule,
+    JobsModule.forFeature([accountLinkSend]),
   ],
   providers: [
     AuthService,

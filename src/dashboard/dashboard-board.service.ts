@@ -5,7 +5,7 @@ import { FastifyAdapter } from '@bull-board/fastify';
 import { Injectable, Logger } from '@nestjs/common';
 import type { JobType, Queue } from 'bullmq';
 import type { FastifyPluginCallback } from 'fastify';
-import { knownJobTypes } from '../jobs/job-definition.ts';
+import { JobTypes } from '../jobs/job-definition.ts';
 import { QueueBackend } from '../platform/queue/queue-backend.ts';
 
 /** They change when jobs run. Only the jobs table decides which jobs exist and how they ended. */
@@ -38,7 +38,10 @@ class BoardQueue extends BullMQAdapter {
 export class DashboardBoard {
   private readonly logger = new Logger('Dashboard');
 
-  constructor(private readonly queues: QueueBackend) {}
+  constructor(
+    private readonly queues: QueueBackend,
+    private readonly types: JobTypes,
+  ) {}
 
   /** The routes and files of the board below the path. */
   plugin(basePath: string, signOutPath: string): FastifyPluginCallback {
@@ -63,7 +66,7 @@ export class DashboardBoard {
     return (scope, options, done) => {
       scope.addHook('preHandler', (_request, _reply, next) => {
         // On each request, because a queue that was created during an outage is replaced.
-        board.setQueues(knownJobTypes().map((type) => new BoardQueue(this.queues.queue(type))));
+        board.setQueues(this.types.names().map((type) => new BoardQueue(this.queues.queue(type))));
         next();
       });
       plugin(scope, options, done);

@@ -4,6 +4,7 @@ import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from
 import { SessionsModule } from '../auth/sessions/sessions.module.ts';
 import { AppError } from '../platform/errors/app-error.ts';
 import { UnavailableError } from '../platform/errors/platform.errors.ts';
+import { JobsModule } from '../jobs/jobs.module.ts';
 import { RedisConnections } from '../platform/redis/redis-connections.ts';
 import { UsersModule } from '../users/users.module.ts';
 import { DashboardAccess } from './dashboard-access.service.ts';
@@ -19,7 +20,7 @@ const HANDLER_TIMEOUT_MS = 5_000;
 
 /** The queue dashboard for administrators: bull-board at /admin/queues, with its own guard. */
 @Module({
-  imports: [SessionsModule, UsersModule],
+  imports: [JobsModule, SessionsModule, UsersModule],
   controllers: [DashboardSessionController],
   providers: [DashboardAccess, DashboardBoard],
 })

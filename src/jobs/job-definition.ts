@@ -1,4 +1,6 @@
+import { Injectable } from '@nestjs/common';
 import type { z } from 'zod';
+import { Registry } from '../platform/registry/registry.ts';
 
 export interface JobDefinition<Input = unknown> {
   /** Kebab-case; the name of the queue too. */
@@ -31,28 +33,23 @@ const DEFAULTS = {
 
 const JITTER = 0.2;
 
-const definitions = new Map<string, JobDefinition>();
-
-/** The contract between those who start a job and its handler: `export const mailSend = defineJob({ type, input })`. */
-export function defineJob<Input>(
+/** Fills in the defaults: `export const mailSend = defineJob({ type, input })`. Register it with `JobsModule.forFeature`. */
+export const defineJob = <Input>(
   options: Pick<JobDefinition<Input>, 'type' | 'input'> & Partial<JobDefinition<Input>>,
-): JobDefinition<Input> {
-  const definition = { ...DEFAULTS, ...options };
-  if (definitions.has(definition.type)) throw new Error(`The job type ${definition.type} is defined twice`);
-  definitions.set(definition.type, definition);
-  return definition;
+): JobDefinition<Input> => ({ ...DEFAULTS, ...options });
+
+/** The job types of all features, registered with `JobsModule.forFeature`. */
+@Injectable()
+export class JobTypes extends Registry<JobDefinition> {
+  protected keyOf({ type }: JobDefinition): string {
+    return type;
+  }
+
+  names(): string[] {
+    return this.all().map(({ type }) => type);
+  }
 }
 
 /** The pause after this failed run, spread by a fifth, so that what failed together doesn't come back together. */
 export const pauseMs = ({ backoffSeconds }: Pick<JobDefinition, 'backoffSeconds'>, attempt: number): number =>
   backoffSeconds(attempt) * 1_000 * (1 - JITTER + 2 * JITTER * Math.random());
-
-/** Of this release, so far as the process has loaded them: a worker knows all. */
-export const knownJobTypes = (): string[] => [...definitions.keys()];
-
-export const findJobDefinition = (type: string): JobDefinition | undefined => definitions.get(type);
-
-export const jobTypesForUsers = (): string[] =>
-  [...definitions.values()]
-    .filter((definition) => definition.startableByUsers)
-    .map((definition) => definition.type);

@@ -3,7 +3,7 @@ import { DataSource, type EntityManager } from 'typeorm';
 import { Config } from '../platform/config/config.ts';
 import { AfterCommit } from '../platform/database/after-commit.ts';
 import { QueueBackend } from '../platform/queue/queue-backend.ts';
-import { knownJobTypes } from './job-definition.ts';
+import { JobTypes } from './job-definition.ts';
 
 interface DispatchableJob {
   id: string;
@@ -37,6 +37,7 @@ export class JobDispatcher {
   constructor(
     private readonly db: DataSource,
     private readonly queues: QueueBackend,
+    private readonly types: JobTypes,
     private readonly config: Config,
   ) {
     // Not awaited: a response must not wait for the queue. After a failure the sweep dispatches the jobs.
@@ -89,7 +90,7 @@ export class JobDispatcher {
         SETTLE_SECONDS,
         2 * this.config.JOB_LEASE_SECONDS,
         this.retrySeconds(),
-        knownJobTypes(),
+        this.types.names(),
       ],
     );
     return rows;

@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { DataSource, type EntityManager } from 'typeorm';
 import { AuditService } from '../audit/audit.service.ts';
 import { ValidationFailedError } from '../platform/errors/platform.errors.ts';
-import { findJobDefinition } from './job-definition.ts';
+import { JobTypes } from './job-definition.ts';
 import { INITIAL_JOB_STATE, Job } from './job.entity.ts';
 import type { RedriveJobs } from './jobs.schemas.ts';
 
@@ -15,6 +15,7 @@ export class JobRedriveService {
   constructor(
     private readonly db: DataSource,
     private readonly audit: AuditService,
+    private readonly types: JobTypes,
   ) {}
 
   /**
@@ -22,7 +23,7 @@ export class JobRedriveService {
    * finds them within seconds, and shares them out in batches.
    */
   redrive(filter: RedriveJobs): Promise<{ redriven: number; hasMore: boolean }> {
-    if (!findJobDefinition(filter.type)) {
+    if (!this.types.find(filter.type)) {
       throw new ValidationFailedError({
         details: [{ path: 'type', code: 'INVALID_VALUE', message: 'There is no such type of job.' }],
       });

@@ -14,7 +14,7 @@ import { fieldFailures } from '../platform/http/validation.pipe.ts';
 import { currentContext } from '../platform/logging/request-context.ts';
 import { Paginator } from '../platform/pagination/paginator.ts';
 import type { Principal } from '../platform/security/principal.ts';
-import { findJobDefinition, type JobDefinition, jobTypesForUsers } from './job-definition.ts';
+import { type JobDefinition, JobTypes } from './job-definition.ts';
 import { JobDispatcher } from './job-dispatcher.service.ts';
 import { JobListeners } from './job-listeners.service.ts';
 import { INITIAL_JOB_STATE, Job } from './job.entity.ts';
@@ -40,6 +40,7 @@ export class JobsService {
     private readonly db: DataSource,
     private readonly dispatcher: JobDispatcher,
     private readonly listeners: JobListeners,
+    private readonly types: JobTypes,
     private readonly paginator: Paginator,
     private readonly config: Config,
   ) {}
@@ -84,16 +85,23 @@ export class JobsService {
 
   /** Starts one of the types that any user may start, named by the client. */
   startForUser({ type, input }: StartJob, userId: string): Promise<Job> {
-    const definition = findJobDefinition(type);
+    const definition = this.types.find(type);
     if (!definition?.startableByUsers) {
       throw new ValidationFailedError({
-        details: [{ path: 'type', code: 'INVALID_VALUE', message: unknownType() }],
+        details: [
+          { path: 'type', code: 'INVALID_VALUE', message: `Expected one of: ${this.namesForUsers()}.` },
+        ],
       });
     }
     const parsed = definition.input.safeParse(input);
     if (!parsed.success)
       throw new ValidationFailedError({ details: fieldFailures(parsed.error.issues, input, ['input']) });
     return this.db.transaction((tx) => this.enqueueForUser(definition, parsed.data, { userId }, tx));
+  }
+
+  private namesForUsers(): string {
+    const startable = this.types.all().filter((definition) => definition.startableByUsers);
+    return startable.map(({ type }) => type).join(', ');
   }
 
   /** The same for work that a user asks for: refused while too much of theirs is unfinished. */
@@ -183,14 +191,12 @@ export class JobsService {
     await tx.query(`SELECT pg_advisory_xact_lock(hashtextextended('jobs of ' || $1, 0))`, [userId]);
     const unfinished = { userId, status: In(['queued', 'active']) };
     if ((await tx.countBy(Job, unfinished)) > UNFINISHED_PER_USER_MAX) throw new LimitReachedError();
-    const { perUserAndDay } = findJobDefinition(type) ?? {};
+    const { perUserAndDay } = this.types.find(type) ?? {};
     if (perUserAndDay === undefined) return;
     const perDay = Math.max(1, Math.round(perUserAndDay * this.config.RATE_LIMIT_FACTOR));
     const today = { userId, type, createdAt: MoreThan(new Date(Date.now() - DAY_MS)) };
     if ((await tx.countBy(Job, today)) > perDay) throw new LimitReachedError();
   }
 }
-
-const unknownType = () => `Expected one of: ${jobTypesForUsers().join(', ')}.`;
 
 const ownedBy = (caller: Principal) => (caller.roles.includes('admin') ? {} : { userId: caller.userId });

@@ -2,10 +2,10 @@ import { Module } from '@nestjs/common';
 import { TypeOrmModule } from '@nestjs/typeorm';
 import { JobsModule } from '../jobs/jobs.module.ts';
 import { Mail } from './mail.entity.ts';
-import { MailService } from './mail.service.ts';
+import { mailSend, MailService } from './mail.service.ts';
 
 @Module({
-  imports: [TypeOrmModule.forFeature([Mail]), JobsModule],
+  imports: [TypeOrmModule.forFeature([Mail]), JobsModule.forFeature([mailSend])],
   providers: [MailService],
   exports: [MailService],
 })

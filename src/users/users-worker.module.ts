@@ -4,9 +4,10 @@ import { JobsModule } from '../jobs/jobs.module.ts';
 import { UserImportHandler } from './imports/user-import.handler.ts';
 import { UserEraseHandler } from './personal-data/user-erase.handler.ts';
 import { UserExportHandler } from './personal-data/user-export.handler.ts';
+import { UsersModule } from './users.module.ts';
 
 @Module({
-  imports: [AuditModule, JobsModule],
+  imports: [AuditModule, JobsModule, UsersModule],
   providers: [UserEraseHandler, UserExportHandler, UserImportHandler],
 })
 export class UsersWorkerModule {}

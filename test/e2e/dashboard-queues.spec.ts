@@ -34,8 +34,10 @@ describe.each(backends)('the queues of the dashboard on %s', (backend) => {
 
     const { body } = await app.http(api).get('/admin/queues/api/queues').set('cookie', dashboard.cookie);
 
-    const { knownJobTypes } = await import('../../src/jobs/job-definition.ts');
-    const ofWorker = knownJobTypes().filter((type) => !type.startsWith('test-'));
+    const { JobTypes } = await import('../../src/jobs/job-definition.ts');
+    const ofWorker = app.workers[0]!.get(JobTypes)
+      .names()
+      .filter((type) => !type.startsWith('test-'));
     expect(body.queues.map(({ name }: { name: string }) => name).toSorted()).toEqual(ofWorker.toSorted());
     expect(ofWorker).toContain(mailSend.type);
   });

@@ -4,7 +4,7 @@ import { JobFilesService } from '../../src/jobs/job-files.service.ts';
 import { createJob, jobRow } from '../factories/job.factory.ts';
 import { TestApp } from '../support/app.ts';
 import { type SignedIn, signedIn } from '../support/client.ts';
-import { script, scripted } from '../support/scripted-jobs.ts';
+import { script, scripted, scriptedHandlers } from '../support/scripted-jobs.ts';
 import { times } from '../support/until.ts';
 
 let app: TestApp;
@@ -13,7 +13,7 @@ let otherUser: SignedIn;
 let admin: SignedIn;
 
 beforeAll(async () => {
-  app = await TestApp.start();
+  app = await TestApp.start({ handlers: scriptedHandlers });
   [owner, otherUser, admin] = await Promise.all([
     signedIn(app),
     signedIn(app),

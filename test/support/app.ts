@@ -10,6 +10,9 @@ import { DataSource } from 'typeorm';
 import { AppModule } from '../../src/app.module.ts';
 import { type Config, loadConfig } from '../../src/platform/config/config.ts';
 import { createApp } from '../../src/platform/http/create-app.ts';
+import type { JobDefinition } from '../../src/jobs/job-definition.ts';
+import { JOB_HANDLER } from '../../src/jobs/job-handler.ts';
+import { JobsModule } from '../../src/jobs/jobs.module.ts';
 import { WorkerModule } from '../../src/worker.module.ts';
 import { createTestDatabase, type TestDatabase } from './database.ts';
 import { Mailbox } from './mailbox.ts';
@@ -68,7 +71,7 @@ export class TestApp {
       ...(typeof settings === 'function' ? settings(database.url) : settings),
     };
     const config = loadConfig(undefined, env);
-    const api = await startApi(config);
+    const api = await startApi(config, handlers);
     const app = new TestApp(api, config, { dir, env, database, redis, handlers });
     if (worker) await app.startWorker();
     return app;
@@ -92,7 +95,11 @@ export class TestApp {
   async startWorker(settings: Settings = {}): Promise<INestApplicationContext> {
     const config = loadConfig(undefined, { ...this.parts.env, ...settings });
     const worker = await NestFactory.createApplicationContext(
-      { module: TestWorkerModule, imports: [WorkerModule.with(config)], providers: this.parts.handlers },
+      {
+        module: TestModule,
+        imports: [WorkerModule.with(config), JobsModule.forFeature(typesOf(this.parts.handlers))],
+        providers: this.parts.handlers,
+      },
       { abortOnError: false, logger: false },
     );
     this.workers.push(worker);
@@ -134,7 +141,11 @@ export class TestApp {
 }
 
 @Module({})
-class TestWorkerModule {}
+class TestModule {}
+
+/** The job types of the handlers. */
+const typesOf = (handlers: Type[]): JobDefinition[] =>
+  handlers.map((handler) => Reflect.getMetadata(JOB_HANDLER, handler) as JobDefinition);
 
 function environment(dir: string, databaseUrl: string, redisUrl = ''): Settings {
   return {
@@ -151,8 +162,9 @@ function environment(dir: string, databaseUrl: string, redisUrl = ''): Settings 
   };
 }
 
-async function startApi(config: Config): Promise<NestFastifyApplication> {
-  const api = await createApp(AppModule.with(config), config);
+async function startApi(config: Config, handlers: Type[]): Promise<NestFastifyApplication> {
+  const imports = [AppModule.with(config), JobsModule.forFeature(typesOf(handlers))];
+  const api = await createApp({ module: TestModule, imports }, config);
   await api.init();
   await api.getHttpAdapter().getInstance().ready();
   return api;

@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { randomUUIDv7 } from 'node:crypto';
 import type { EntityManager } from 'typeorm';
 import type { z } from 'zod';
+import { Registry } from '../registry/registry.ts';
 
 export interface EventDefinition<Schema extends z.ZodType = z.ZodType> {
   /** Dotted: `user.created`. */
@@ -34,20 +35,22 @@ interface Occurrence<Schema extends z.ZodType> {
 
 type Listener = (events: DomainEvent[], tx: EntityManager) => Promise<void>;
 
-const definitions = new Map<string, EventDefinition>();
+/** The event types of all features, registered with `EventsModule.forFeature`. */
+@Injectable()
+export class EventTypes extends Registry<EventDefinition> {
+  protected keyOf({ type }: EventDefinition): string {
+    return type;
+  }
 
-/** The contract between the feature where something happens and those who act on it. */
-export function defineEvent<Schema extends z.ZodType>(
-  definition: EventDefinition<Schema>,
-): EventDefinition<Schema> {
-  if (definitions.has(definition.type)) throw new Error(`The event ${definition.type} is defined twice`);
-  definitions.set(definition.type, definition);
-  return definition;
+  isPublic(type: string): boolean {
+    return this.find(type)?.isPublic ?? false;
+  }
 }
 
-/** Of the features that this process has loaded. */
-export const publicEvents = (): EventDefinition[] =>
-  [...definitions.values()].filter((event) => event.isPublic);
+/** Checks the definition and infers the type of its data. */
+export const defineEvent = <Schema extends z.ZodType>(
+  definition: EventDefinition<Schema>,
+): EventDefinition<Schema> => definition;
 
 /**
  * Tells features of what happens in others that must not know them. Listeners write in the transaction of the change,
@@ -56,6 +59,8 @@ export const publicEvents = (): EventDefinition[] =>
 @Injectable()
 export class DomainEvents {
   private readonly listeners: Listener[] = [];
+
+  constructor(private readonly types: EventTypes) {}
 
   listen(listener: Listener): void {
     this.listeners.push(listener);
@@ -75,6 +80,7 @@ export class DomainEvents {
     occurrences: Occurrence<Schema>[],
     tx: EntityManager,
   ): Promise<void> {
+    if (!this.types.find(type)) throw new Error(`The event type ${type} is not registered`);
     const at = new Date();
     const events = occurrences.map(({ userId, data }) => ({
       id: randomUUIDv7(),

@@ -1,6 +1,15 @@
-import { Global, Module } from '@nestjs/common';
-import { DomainEvents } from './domain-events.ts';
+import { type DynamicModule, Global, Module } from '@nestjs/common';
+import { registerIn } from '../registry/registry.ts';
+import { DomainEvents, type EventDefinition, EventTypes } from './domain-events.ts';
 
 @Global()
-@Module({ providers: [DomainEvents], exports: [DomainEvents] })
-export class EventsModule {}
+@Module({ providers: [DomainEvents, EventTypes], exports: [DomainEvents, EventTypes] })
+export class EventsModule {
+  /** For the feature that emits these events. */
+  static forFeature(types: EventDefinition[]): DynamicModule {
+    return registerIn(EventsFeatureModule, EventTypes, types);
+  }
+}
+
+@Module({})
+class EventsFeatureModule {}

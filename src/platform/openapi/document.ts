@@ -18,6 +18,8 @@ import {
   UnsupportedMediaTypeError,
   ValidationFailedError,
 } from '../errors/platform.errors.ts';
+import { EventTypes } from '../events/domain-events.ts';
+import { registeredItems } from '../registry/registry.ts';
 import { isExemptFromRateLimits } from '../security/rate-limit.decorator.ts';
 import { isPaged } from './endpoint.decorator.ts';
 import { type EndpointEntry, findEndpoints } from './endpoints.ts';
@@ -64,13 +66,16 @@ export function createDocument(app: INestApplication): OpenAPIObject {
   });
   // No route returns a problem document as its success, so no route declares the schema.
   document.components!.schemas!['Problem'] = convert(problemSchema, { schemaType: 'output' }).schema as never;
-  const endpoints = findEndpoints(app.get(ModulesContainer));
+  const modules = app.get(ModulesContainer);
+  const endpoints = findEndpoints(modules);
   for (const [path, operations] of Object.entries(document.paths)) {
     for (const operation of Object.values(operations as Record<string, Operation>)) {
       describeOperation(operation, path, endpoints.get(operation.operationId));
     }
   }
-  describeEvents(document, (schema) => convert(schema, { schemaType: 'output' }));
+  describeEvents(document, registeredItems(modules, EventTypes), (schema) =>
+    convert(schema, { schemaType: 'output' }),
+  );
   return document;
 }
 

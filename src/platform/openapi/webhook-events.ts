@@ -1,6 +1,6 @@
 import type { OpenAPIObject } from '@nestjs/swagger';
 import { z } from 'zod';
-import { publicEvents } from '../events/domain-events.ts';
+import type { EventDefinition } from '../events/domain-events.ts';
 
 type Convert = (schema: z.ZodType) => { schema: object; components: object };
 
@@ -15,8 +15,9 @@ const HEADERS = {
 };
 
 /** The events sent to webhook endpoints: the `webhooks` section of OpenAPI 3.1. */
-export function describeEvents(document: OpenAPIObject, convert: Convert): void {
-  const webhooks = publicEvents()
+export function describeEvents(document: OpenAPIObject, events: EventDefinition[], convert: Convert): void {
+  const webhooks = events
+    .filter(({ isPublic }) => isPublic)
     .toSorted((a, b) => a.type.localeCompare(b.type))
     .map(({ type, summary, data }) => {
       const payload = z.object({ type: z.literal(type), timestamp: z.iso.datetime(), data });

@@ -1,4 +1,5 @@
 import type { DynamicModule, Type } from '@nestjs/common';
+import type { ModulesContainer } from '@nestjs/core';
 
 /**
  * A list that features fill through their modules: job types, events, retention rules and the like. Each kind has its own
@@ -27,6 +28,14 @@ export abstract class Registry<Item> {
   }
 }
 
+/** The items of one `forFeature` call. */
+class Registration<Item> {
+  constructor(
+    readonly registry: Type<Registry<Item>>,
+    readonly items: readonly Item[],
+  ) {}
+}
+
 /**
  * For a module's static `forFeature(items)`: adds the items to the registry while modules are created. The registry must
  * be exported by `module` or by a global module.
@@ -36,10 +45,19 @@ export function registerIn<Item>(
   registry: Type<Registry<Item>>,
   items: readonly Item[],
 ): DynamicModule {
-  const registration = {
+  const registration = { provide: Symbol(registry.name), useValue: new Registration(registry, items) };
+  const addition = {
     provide: Symbol(`${registry.name} items`),
     inject: [registry],
     useFactory: (target: Registry<Item>) => target.add(items),
   };
-  return { module, providers: [registration] };
+  return { module, providers: [registration, addition] };
+}
+
+/** The registered items of an application whose providers are not created, as for the OpenAPI document. */
+export function registeredItems<Item>(modules: ModulesContainer, registry: Type<Registry<Item>>): Item[] {
+  const values = [...modules.values()].flatMap(({ providers }) => [...providers.values()]);
+  return values.flatMap(({ instance }: { instance: unknown }) =>
+    instance instanceof Registration && instance.registry === registry ? (instance.items as Item[]) : [],
+  );
 }

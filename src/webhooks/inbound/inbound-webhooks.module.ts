@@ -6,12 +6,13 @@ import { AppleSource } from './apple.source.ts';
 import { GithubSource } from './github.source.ts';
 import { InboundWebhook } from './inbound-webhook.entity.ts';
 import { InboundWebhooksService } from './inbound-webhooks.service.ts';
+import { webhookReceive } from './webhook-receive.job.ts';
 import { StandardSource } from './standard.source.ts';
 import { WebhookSources } from './webhook-sources.service.ts';
 
 /** Being told by others of what happens there. */
 @Module({
-  imports: [TypeOrmModule.forFeature([InboundWebhook]), JobsModule, OAuthModule],
+  imports: [TypeOrmModule.forFeature([InboundWebhook]), JobsModule.forFeature([webhookReceive]), OAuthModule],
   providers: [InboundWebhooksService, WebhookSources, GithubSource, StandardSource, AppleSource],
   exports: [InboundWebhooksService, WebhookSources],
 })

@@ -11,6 +11,7 @@ import {
   PreconditionFailedError,
   ValidationFailedError,
 } from '../../platform/errors/platform.errors.ts';
+import { EventTypes } from '../../platform/events/domain-events.ts';
 import { Paginator } from '../../platform/pagination/paginator.ts';
 import type { Principal } from '../../platform/security/principal.ts';
 import { WebhookEndpoint } from './webhook-endpoint.entity.ts';
@@ -36,6 +37,7 @@ export class WebhookEndpointsService {
     private readonly rules: WebhookUrlRules,
     private readonly paginator: Paginator,
     private readonly audit: AuditService,
+    private readonly eventTypes: EventTypes,
   ) {}
 
   list(page: WebhookEndpointsQuery, { userId }: Principal) {
@@ -142,7 +144,17 @@ export class WebhookEndpointsService {
     return this.audit.record({ type, userId, data: { endpointId: id } }, tx);
   }
 
-  private refuseForbidden({ url, scope }: UpdateWebhookEndpoint, { roles }: Principal): void {
+  private refuseForbidden(
+    { url, scope, eventTypes = [] }: UpdateWebhookEndpoint,
+    { roles }: Principal,
+  ): void {
+    const unknown = eventTypes.flatMap((type, index) => (this.eventTypes.isPublic(type) ? [] : [index]));
+    if (unknown.length > 0) {
+      const fault = { code: 'INVALID_VALUE', message: 'There is no such event.' };
+      throw new ValidationFailedError({
+        details: unknown.map((index) => ({ path: `eventTypes.${index}`, ...fault })),
+      });
+    }
     if (scope === 'all' && !roles.includes('admin')) throw new ForbiddenError();
     const refusal = url === undefined ? null : this.rules.refusal(url);
     if (refusal === null) return;

@@ -5,6 +5,9 @@ import { JobsModule } from '../../jobs/jobs.module.ts';
 import { MailModule } from '../../mail/mail.module.ts';
 import { NotificationsModule } from '../../notifications/notifications.module.ts';
 import { DisableEndpointsService } from './disable-endpoints.service.ts';
+import { EventsModule } from '../../platform/events/events.module.ts';
+import { webhookDeliver } from './webhook-deliver.job.ts';
+import { ping } from './webhooks.events.ts';
 import { WebhookAttempt } from './webhook-attempt.entity.ts';
 import { WebhookAttemptsService } from './webhook-attempts.service.ts';
 import { WebhookDeliveriesService } from './webhook-deliveries.service.ts';
@@ -22,7 +25,8 @@ import { WebhookUrlRules } from './webhook-url-rules.service.ts';
   imports: [
     TypeOrmModule.forFeature([WebhookEndpoint, WebhookDelivery, WebhookAttempt]),
     AuditModule,
-    JobsModule,
+    EventsModule.forFeature([ping]),
+    JobsModule.forFeature([webhookDeliver]),
     MailModule,
     NotificationsModule.forFeature([endpointDisabled]),
   ],
