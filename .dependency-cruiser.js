@@ -16,6 +16,7 @@ const MIGRATION_STEPS = '^src/platform/database/migration-steps[.]ts$';
 /** The folders of src/platform/, lowest first: each may import those before it, and none after it. */
 const PLATFORM_LAYERS = [
   'registry',
+  'personal-data',
   'config',
   'errors',
   'logging',
@@ -24,13 +25,13 @@ const PLATFORM_LAYERS = [
   'queue',
   'bus',
   'events',
-  'retention',
   'security',
   'openapi',
   'health',
   'http',
   'pagination',
   'process',
+  'retention',
 ];
 const TYPE_ONLY = ['type-only', 'type-import'];
 

@@ -38,7 +38,7 @@ const ALLOWED =
 const NOT_YET_CLEAN = [
   'docs/decisions/002[78]-*.md',
   'docs/guides/{add-a-webhook-source,sign-in,webhooks}.md',
-  'src/{audit,auth,dashboard,jobs,mail,maintenance,users,webhooks}/**',
+  'src/{audit,auth,dashboard,jobs,mail,users,webhooks}/**',
   'src/platform/{config,database,events,health,http,logging,pagination,process,redis,security}/**',
   'test/{contract,e2e,faults}/**',
 ];

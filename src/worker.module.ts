@@ -2,15 +2,16 @@ import { type DynamicModule, Module } from '@nestjs/common';
 import { AuthWorkerModule } from './auth/auth-worker.module.ts';
 import { JobsWorkerModule } from './jobs/jobs-worker.module.ts';
 import { MailWorkerModule } from './mail/mail-worker.module.ts';
-import { PurgeService } from './maintenance/purge.service.ts';
 import { JobNotificationsModule } from './notifications/job-notifications.module.ts';
-import { ConfigModule } from './platform/config/config.module.ts';
 import { Config } from './platform/config/config.ts';
+import { ConfigModule } from './platform/config/config.module.ts';
 import { DatabaseModule } from './platform/database/database.module.ts';
 import { EventsModule } from './platform/events/events.module.ts';
 import { HealthModule } from './platform/health/health.module.ts';
 import { LoggingModule } from './platform/logging/logging.module.ts';
 import { PlatformModule } from './platform/platform.module.ts';
+import { PurgeService } from './platform/retention/purge.service.ts';
+import { RetentionModule } from './platform/retention/retention.module.ts';
 import { UsersWorkerModule } from './users/users-worker.module.ts';
 import { WebhooksWorkerModule } from './webhooks/webhooks-worker.module.ts';
 
@@ -29,6 +30,7 @@ import { WebhooksWorkerModule } from './webhooks/webhooks-worker.module.ts';
     MailWorkerModule,
     WebhooksWorkerModule,
     JobNotificationsModule,
+    RetentionModule,
   ],
   providers: [PurgeService],
 })

@@ -1,6 +1,7 @@
 import { Module } from '@nestjs/common';
 import { TypeOrmModule } from '@nestjs/typeorm';
 import { AuditModule } from '../audit/audit.module.ts';
+import { RetentionModule } from '../platform/retention/retention.module.ts';
 import { JobsModule } from '../jobs/jobs.module.ts';
 import { MailModule } from '../mail/mail.module.ts';
 import { UsersModule } from '../users/users.module.ts';
@@ -25,6 +26,10 @@ import { SessionsModule } from './sessions/sessions.module.ts';
 @Module({
   imports: [
     TypeOrmModule.forFeature([EmailToken]),
+    RetentionModule.forFeature([
+      { table: 'email_tokens', expired: `expires_at < now()` },
+      { table: 'sign_in_throttles', expired: `updated_at < now() - interval '1 day'` },
+    ]),
     AuditModule,
     SessionsModule,
     UsersModule,

@@ -1,5 +1,6 @@
 import { type DynamicModule, Module } from '@nestjs/common';
 import { TypeOrmModule } from '@nestjs/typeorm';
+import { RetentionModule } from '../platform/retention/retention.module.ts';
 import { EventsModule } from '../platform/events/events.module.ts';
 import { registerIn } from '../platform/registry/registry.ts';
 import { type JobDefinition, JobTypes } from './job-definition.ts';
@@ -11,8 +12,22 @@ import { Job } from './job.entity.ts';
 import { jobCompleted, jobFailed } from './jobs.events.ts';
 import { JobsService } from './jobs.service.ts';
 
+/** A file is stored before its job exists, so it is kept for one day without a job. */
+const unusedFiles = {
+  table: 'job_files',
+  expired: `created_at < now() - interval '1 day'
+    AND NOT EXISTS (SELECT 1 FROM jobs WHERE input_file_id = job_files.id OR result_file_id = job_files.id)`,
+};
+
 @Module({
-  imports: [TypeOrmModule.forFeature([Job, JobFile]), EventsModule.forFeature([jobCompleted, jobFailed])],
+  imports: [
+    TypeOrmModule.forFeature([Job, JobFile]),
+    EventsModule.forFeature([jobCompleted, jobFailed]),
+    RetentionModule.forFeature([
+      { table: 'jobs', expired: `finished_at < now() - interval '30 days'` },
+      unusedFiles,
+    ]),
+  ],
   providers: [JobsService, JobFilesService, JobDispatcher, JobListeners, JobOutcomeEvents, JobTypes],
   exports: [JobsService, JobFilesService, JobDispatcher, JobListeners, JobTypes],
 })

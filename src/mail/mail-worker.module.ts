@@ -5,5 +5,8 @@ import { Mail } from './mail.entity.ts';
 import { MailModule } from './mail.module.ts';
 import { MailTransport } from './mail.transport.ts';
 
-@Module({ imports: [TypeOrmModule.forFeature([Mail]), MailModule], providers: [MailSendHandler, MailTransport] })
+@Module({
+  imports: [TypeOrmModule.forFeature([Mail]), MailModule],
+  providers: [MailSendHandler, MailTransport],
+})
 export class MailWorkerModule {}

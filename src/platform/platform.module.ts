@@ -3,6 +3,7 @@ import { MessageBus } from './bus/message-bus.ts';
 import { Paginator } from './pagination/paginator.ts';
 import { QueueBackend } from './queue/queue-backend.ts';
 import { RedisConnections } from './redis/redis-connections.ts';
+import { RetentionModule } from './retention/retention.module.ts';
 import { EncryptionService } from './security/encryption.service.ts';
 import { MacService } from './security/mac.service.ts';
 import { RateLimiter } from './security/rate-limiter.service.ts';
@@ -19,5 +20,13 @@ const SERVICES = [
 
 /** Services that most features use, in the API and in the worker. Global, so that features don't import it. */
 @Global()
-@Module({ providers: SERVICES, exports: SERVICES })
+@Module({
+  imports: [
+    RetentionModule.forFeature([
+      { table: 'rate_limits', expired: `expire < (extract(epoch FROM now()) - 3600) * 1000` },
+    ]),
+  ],
+  providers: SERVICES,
+  exports: SERVICES,
+})
 export class PlatformModule {}

@@ -1,5 +1,6 @@
 import { Module } from '@nestjs/common';
 import { TypeOrmModule } from '@nestjs/typeorm';
+import { RetentionModule } from '../platform/retention/retention.module.ts';
 import { AuditModule } from '../audit/audit.module.ts';
 import { JobsModule } from '../jobs/jobs.module.ts';
 import { EventsModule } from '../platform/events/events.module.ts';
@@ -17,9 +18,18 @@ import {
 import { userErase, userExport, userImport } from './users.jobs.ts';
 import { UsersService } from './users.service.ts';
 
+/** Registered, but never verified. A valid link keeps the account. */
+const unverifiedAccounts = {
+  table: 'users',
+  expired: `email_verified_at IS NULL AND password_hash IS NOT NULL AND imported_by_job_id IS NULL
+    AND created_at < now() - interval '7 days'
+    AND NOT EXISTS (SELECT 1 FROM email_tokens WHERE user_id = users.id AND expires_at > now())`,
+};
+
 @Module({
   imports: [
     TypeOrmModule.forFeature([User]),
+    RetentionModule.forFeature([unverifiedAccounts]),
     EventsModule.forFeature([
       userCreated,
       userUpdated,

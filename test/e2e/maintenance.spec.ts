@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { PurgeService } from '../../src/maintenance/purge.service.ts';
+import { PurgeService } from '../../src/platform/retention/purge.service.ts';
 import { untilJob } from '../factories/job.factory.ts';
 import { createUser } from '../factories/user.factory.ts';
 import { TestApp } from '../support/app.ts';

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { JobDispatcher } from '../../src/jobs/job-dispatcher.service.ts';
-import { PurgeService } from '../../src/maintenance/purge.service.ts';
+import { PurgeService } from '../../src/platform/retention/purge.service.ts';
 import { createJob } from '../factories/job.factory.ts';
 import { TestApp } from '../support/app.ts';
 import { backends } from '../support/queue-data.ts';

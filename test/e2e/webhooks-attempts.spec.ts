@@ -1,6 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { randomUUID } from 'node:crypto';
-import { PurgeService } from '../../src/maintenance/purge.service.ts';
 import type { WebhookDelivery } from '../../src/webhooks/outbound/webhook-delivery.entity.ts';
 import {
   createDeliveries,
@@ -12,6 +11,7 @@ import {
   type TestEndpoint,
   untilDelivery,
 } from '../factories/webhook.factory.ts';
+import { PurgeService } from '../../src/platform/retention/purge.service.ts';
 import { TestApp } from '../support/app.ts';
 import { type SignedIn, signedIn } from '../support/client.ts';
 import { Receiver } from '../support/receiver.ts';
@@ -242,7 +242,7 @@ describe('a delivery', () => {
     const createdAt = new Date(Date.now() - 31 * 24 * HOUR_MS);
     await createDeliveries(app, endpoint, { status: 'pending', createdAt });
 
-    await new PurgeService(app.db).purge();
+    await app.workers[0]!.get(PurgeService).purge();
 
     expect(await deliveriesOf(app, endpoint)).toEqual([]);
   });

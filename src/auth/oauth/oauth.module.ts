@@ -1,5 +1,6 @@
 import { Module } from '@nestjs/common';
 import { TypeOrmModule } from '@nestjs/typeorm';
+import { RetentionModule } from '../../platform/retention/retention.module.ts';
 import { AuditModule } from '../../audit/audit.module.ts';
 import { MailModule } from '../../mail/mail.module.ts';
 import { UsersModule } from '../../users/users.module.ts';
@@ -24,6 +25,10 @@ import { StrangersAccessService } from './strangers-access.service.ts';
 @Module({
   imports: [
     TypeOrmModule.forFeature([Identity, OAuthAttempt, OAuthCode]),
+    RetentionModule.forFeature([
+      { table: 'oauth_attempts', expired: `expires_at < now()` },
+      { table: 'oauth_codes', expired: `expires_at < now()` },
+    ]),
     AuthModule,
     MailModule,
     SessionsModule,

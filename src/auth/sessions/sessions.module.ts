@@ -1,5 +1,6 @@
 import { Module } from '@nestjs/common';
 import { TypeOrmModule } from '@nestjs/typeorm';
+import { RetentionModule } from '../../platform/retention/retention.module.ts';
 import { AuditModule } from '../../audit/audit.module.ts';
 import { MailModule } from '../../mail/mail.module.ts';
 import { NotificationsModule } from '../../notifications/notifications.module.ts';
@@ -13,6 +14,8 @@ import { SessionsService } from './sessions.service.ts';
 @Module({
   imports: [
     TypeOrmModule.forFeature([Session]),
+    // One day longer than they are valid, so that log entries can be resolved.
+    RetentionModule.forFeature([{ table: 'sessions', expired: `expires_at < now() - interval '1 day'` }]),
     AuditModule,
     MailModule,
     NotificationsModule.forFeature(securityAlertTypes),

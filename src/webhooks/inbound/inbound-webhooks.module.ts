@@ -1,5 +1,6 @@
 import { Module } from '@nestjs/common';
 import { TypeOrmModule } from '@nestjs/typeorm';
+import { RetentionModule } from '../../platform/retention/retention.module.ts';
 import { OAuthModule } from '../../auth/oauth/oauth.module.ts';
 import { JobsModule } from '../../jobs/jobs.module.ts';
 import { AppleSource } from './apple.source.ts';
@@ -10,9 +11,21 @@ import { webhookReceive } from './webhook-receive.job.ts';
 import { StandardSource } from './standard.source.ts';
 import { WebhookSources } from './webhook-sources.service.ts';
 
+/** An unprocessed webhook is kept for as long as its failed job can be retried. */
+const oldWebhooks = {
+  table: 'inbound_webhooks',
+  expired: `received_at < now() - interval '30 days'
+    AND (processed_at IS NOT NULL OR received_at < now() - interval '90 days')`,
+};
+
 /** Being told by others of what happens there. */
 @Module({
-  imports: [TypeOrmModule.forFeature([InboundWebhook]), JobsModule.forFeature([webhookReceive]), OAuthModule],
+  imports: [
+    TypeOrmModule.forFeature([InboundWebhook]),
+    JobsModule.forFeature([webhookReceive]),
+    RetentionModule.forFeature([oldWebhooks]),
+    OAuthModule,
+  ],
   providers: [InboundWebhooksService, WebhookSources, GithubSource, StandardSource, AppleSource],
   exports: [InboundWebhooksService, WebhookSources],
 })

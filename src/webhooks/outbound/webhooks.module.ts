@@ -1,5 +1,6 @@
 import { Module } from '@nestjs/common';
 import { TypeOrmModule } from '@nestjs/typeorm';
+import { RetentionModule } from '../../platform/retention/retention.module.ts';
 import { AuditModule } from '../../audit/audit.module.ts';
 import { JobsModule } from '../../jobs/jobs.module.ts';
 import { MailModule } from '../../mail/mail.module.ts';
@@ -20,10 +21,17 @@ import { WebhookSecrets } from './webhook-secrets.service.ts';
 import { WebhookSender } from './webhook-sender.ts';
 import { WebhookUrlRules } from './webhook-url-rules.service.ts';
 
+const oldDeliveries = {
+  table: 'webhook_deliveries',
+  expired: `created_at < now() - interval '30 days' AND (status <> 'pending'
+    OR NOT EXISTS (SELECT 1 FROM jobs WHERE id = webhook_deliveries.job_id AND status IN ('queued', 'active')))`,
+};
+
 /** Telling others of what happens here. Both processes need it: events arise in requests and in jobs. */
 @Module({
   imports: [
     TypeOrmModule.forFeature([WebhookEndpoint, WebhookDelivery, WebhookAttempt]),
+    RetentionModule.forFeature([oldDeliveries]),
     AuditModule,
     EventsModule.forFeature([ping]),
     JobsModule.forFeature([webhookDeliver]),
