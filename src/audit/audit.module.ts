@@ -1,10 +1,26 @@
 import { Module } from '@nestjs/common';
 import { TypeOrmModule } from '@nestjs/typeorm';
+import {
+  PersonalDataModule,
+  type PersonalDataTable,
+} from '../platform/personal-data/personal-data.module.ts';
 import { AuditEvent } from './audit-event.entity.ts';
 import { AuditService } from './audit.service.ts';
 
+/** Without the IP address and user agent of an administrator who acted on the account. */
+const auditEvents: PersonalDataTable = {
+  table: 'audit_events',
+  exported: {
+    file: 'audit-events',
+    columns: `type, CASE WHEN actor_id IS NULL OR actor_id = $1 THEN ip_address END AS ip_address,
+      CASE WHEN actor_id IS NULL OR actor_id = $1 THEN user_agent END AS user_agent, data, created_at`,
+    where: `user_id = $1`,
+  },
+  erased: { kept: 'The audit trail must stay complete. It contains IP addresses, but no email.' },
+};
+
 @Module({
-  imports: [TypeOrmModule.forFeature([AuditEvent])],
+  imports: [TypeOrmModule.forFeature([AuditEvent]), PersonalDataModule.forFeature([auditEvents])],
   providers: [AuditService],
   exports: [AuditService],
 })

@@ -1,9 +1,10 @@
 import { Module } from '@nestjs/common';
 import { TypeOrmModule } from '@nestjs/typeorm';
 import { AuditModule } from '../audit/audit.module.ts';
-import { RetentionModule } from '../platform/retention/retention.module.ts';
 import { JobsModule } from '../jobs/jobs.module.ts';
 import { MailModule } from '../mail/mail.module.ts';
+import { PersonalDataModule } from '../platform/personal-data/personal-data.module.ts';
+import { RetentionModule } from '../platform/retention/retention.module.ts';
 import { UsersModule } from '../users/users.module.ts';
 import { AccessRevocationService } from './access-revocation.service.ts';
 import { accountLinkSend } from './account-link-send.job.ts';
@@ -26,6 +27,13 @@ import { SessionsModule } from './sessions/sessions.module.ts';
 @Module({
   imports: [
     TypeOrmModule.forFeature([EmailToken]),
+    PersonalDataModule.forFeature([
+      {
+        table: 'email_tokens',
+        exported: { exempt: 'Hashes of tokens that are valid for at most a day.' },
+        erased: 'cascade',
+      },
+    ]),
     RetentionModule.forFeature([
       { table: 'email_tokens', expired: `expires_at < now()` },
       { table: 'sign_in_throttles', expired: `updated_at < now() - interval '1 day'` },

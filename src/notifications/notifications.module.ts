@@ -1,12 +1,26 @@
 import { type DynamicModule, Module } from '@nestjs/common';
 import { TypeOrmModule } from '@nestjs/typeorm';
+import { PersonalDataModule } from '../platform/personal-data/personal-data.module.ts';
 import { registerIn } from '../platform/registry/registry.ts';
 import { type NotificationType, NotificationTypes } from './notification-types.ts';
 import { Notification } from './notification.entity.ts';
 import { NotificationsService } from './notifications.service.ts';
 
 @Module({
-  imports: [TypeOrmModule.forFeature([Notification])],
+  imports: [
+    TypeOrmModule.forFeature([Notification]),
+    PersonalDataModule.forFeature([
+      {
+        table: 'notifications',
+        exported: {
+          file: 'notifications',
+          columns: `type, title, body, data, read_at, created_at`,
+          where: `user_id = $1`,
+        },
+        erased: 'cascade',
+      },
+    ]),
+  ],
   providers: [NotificationsService, NotificationTypes],
   exports: [NotificationsService, NotificationTypes],
 })

@@ -1,9 +1,10 @@
 import { Module } from '@nestjs/common';
 import { TypeOrmModule } from '@nestjs/typeorm';
-import { RetentionModule } from '../platform/retention/retention.module.ts';
 import { AuditModule } from '../audit/audit.module.ts';
 import { JobsModule } from '../jobs/jobs.module.ts';
 import { EventsModule } from '../platform/events/events.module.ts';
+import { PersonalDataModule } from '../platform/personal-data/personal-data.module.ts';
+import { RetentionModule } from '../platform/retention/retention.module.ts';
 import { UserImportsService } from './imports/user-imports.service.ts';
 import { AccountDeletionService } from './personal-data/account-deletion.service.ts';
 import { User } from './user.entity.ts';
@@ -29,6 +30,17 @@ const unverifiedAccounts = {
 @Module({
   imports: [
     TypeOrmModule.forFeature([User]),
+    PersonalDataModule.forFeature([
+      {
+        table: 'users',
+        exported: {
+          file: 'profile',
+          columns: `id, email, display_name, role, status, email_verified_at, created_at, updated_at`,
+          where: `id = $1 AND deleted_at IS NULL`,
+        },
+        erased: 'cascade',
+      },
+    ]),
     RetentionModule.forFeature([unverifiedAccounts]),
     EventsModule.forFeature([
       userCreated,

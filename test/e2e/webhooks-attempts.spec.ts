@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { randomUUID } from 'node:crypto';
+import { PurgeService } from '../../src/platform/retention/purge.service.ts';
 import type { WebhookDelivery } from '../../src/webhooks/outbound/webhook-delivery.entity.ts';
 import {
   createDeliveries,
@@ -11,7 +12,6 @@ import {
   type TestEndpoint,
   untilDelivery,
 } from '../factories/webhook.factory.ts';
-import { PurgeService } from '../../src/platform/retention/purge.service.ts';
 import { TestApp } from '../support/app.ts';
 import { type SignedIn, signedIn } from '../support/client.ts';
 import { Receiver } from '../support/receiver.ts';

@@ -1,8 +1,9 @@
 import { Module } from '@nestjs/common';
 import { TypeOrmModule } from '@nestjs/typeorm';
-import { RetentionModule } from '../../platform/retention/retention.module.ts';
 import { AuditModule } from '../../audit/audit.module.ts';
 import { MailModule } from '../../mail/mail.module.ts';
+import { PersonalDataModule } from '../../platform/personal-data/personal-data.module.ts';
+import { RetentionModule } from '../../platform/retention/retention.module.ts';
 import { UsersModule } from '../../users/users.module.ts';
 import { AuthModule } from '../auth.module.ts';
 import { SessionsModule } from '../sessions/sessions.module.ts';
@@ -25,6 +26,22 @@ import { StrangersAccessService } from './strangers-access.service.ts';
 @Module({
   imports: [
     TypeOrmModule.forFeature([Identity, OAuthAttempt, OAuthCode]),
+    PersonalDataModule.forFeature([
+      {
+        table: 'identities',
+        exported: {
+          file: 'identities',
+          columns: `provider, subject, email, created_at`,
+          where: `user_id = $1`,
+        },
+        erased: 'cascade',
+      },
+      {
+        table: 'oauth_codes',
+        exported: { exempt: 'Hashes of codes that are valid for a minute.' },
+        erased: 'cascade',
+      },
+    ]),
     RetentionModule.forFeature([
       { table: 'oauth_attempts', expired: `expires_at < now()` },
       { table: 'oauth_codes', expired: `expires_at < now()` },

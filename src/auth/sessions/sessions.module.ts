@@ -1,9 +1,10 @@
 import { Module } from '@nestjs/common';
 import { TypeOrmModule } from '@nestjs/typeorm';
-import { RetentionModule } from '../../platform/retention/retention.module.ts';
 import { AuditModule } from '../../audit/audit.module.ts';
 import { MailModule } from '../../mail/mail.module.ts';
 import { NotificationsModule } from '../../notifications/notifications.module.ts';
+import { PersonalDataModule } from '../../platform/personal-data/personal-data.module.ts';
+import { RetentionModule } from '../../platform/retention/retention.module.ts';
 import { RevokeOnUserChanges } from './revoke-on-user-changes.service.ts';
 import { SecurityAlertsService, securityAlertTypes } from './security-alerts.service.ts';
 import { SessionRefreshService } from './session-refresh.service.ts';
@@ -14,6 +15,17 @@ import { SessionsService } from './sessions.service.ts';
 @Module({
   imports: [
     TypeOrmModule.forFeature([Session]),
+    PersonalDataModule.forFeature([
+      {
+        table: 'sessions',
+        exported: {
+          file: 'sessions',
+          columns: `id, user_agent, ip_address, created_at, last_used_at, expires_at, revoked_at, revoked_reason`,
+          where: `user_id = $1`,
+        },
+        erased: 'cascade',
+      },
+    ]),
     // One day longer than they are valid, so that log entries can be resolved.
     RetentionModule.forFeature([{ table: 'sessions', expired: `expires_at < now() - interval '1 day'` }]),
     AuditModule,

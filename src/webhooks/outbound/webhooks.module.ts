@@ -1,16 +1,16 @@
 import { Module } from '@nestjs/common';
 import { TypeOrmModule } from '@nestjs/typeorm';
-import { RetentionModule } from '../../platform/retention/retention.module.ts';
 import { AuditModule } from '../../audit/audit.module.ts';
 import { JobsModule } from '../../jobs/jobs.module.ts';
 import { MailModule } from '../../mail/mail.module.ts';
 import { NotificationsModule } from '../../notifications/notifications.module.ts';
-import { DisableEndpointsService } from './disable-endpoints.service.ts';
 import { EventsModule } from '../../platform/events/events.module.ts';
-import { webhookDeliver } from './webhook-deliver.job.ts';
-import { ping } from './webhooks.events.ts';
+import { PersonalDataModule } from '../../platform/personal-data/personal-data.module.ts';
+import { RetentionModule } from '../../platform/retention/retention.module.ts';
+import { DisableEndpointsService } from './disable-endpoints.service.ts';
 import { WebhookAttempt } from './webhook-attempt.entity.ts';
 import { WebhookAttemptsService } from './webhook-attempts.service.ts';
+import { webhookDeliver } from './webhook-deliver.job.ts';
 import { WebhookDeliveriesService } from './webhook-deliveries.service.ts';
 import { WebhookDelivery } from './webhook-delivery.entity.ts';
 import { endpointDisabled, WebhookEndpointHealth } from './webhook-endpoint-health.service.ts';
@@ -20,6 +20,7 @@ import { WebhookEventsService } from './webhook-events.service.ts';
 import { WebhookSecrets } from './webhook-secrets.service.ts';
 import { WebhookSender } from './webhook-sender.ts';
 import { WebhookUrlRules } from './webhook-url-rules.service.ts';
+import { ping } from './webhooks.events.ts';
 
 const oldDeliveries = {
   table: 'webhook_deliveries',
@@ -31,6 +32,22 @@ const oldDeliveries = {
 @Module({
   imports: [
     TypeOrmModule.forFeature([WebhookEndpoint, WebhookDelivery, WebhookAttempt]),
+    PersonalDataModule.forFeature([
+      {
+        table: 'webhook_endpoints',
+        exported: {
+          file: 'webhook-endpoints',
+          columns: `id, url, event_types, description, enabled, scope, created_at`,
+          where: `user_id = $1`,
+        },
+        erased: 'cascade',
+      },
+      {
+        table: 'webhook_deliveries',
+        exported: { exempt: 'Copies of events. The API lists them.' },
+        erased: 'cascade',
+      },
+    ]),
     RetentionModule.forFeature([oldDeliveries]),
     AuditModule,
     EventsModule.forFeature([ping]),
