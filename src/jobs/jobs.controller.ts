@@ -1,8 +1,10 @@
 import { Body, Controller, Get, Param, Post, Query, Res, StreamableFile } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
+import type { EntityManager } from 'typeorm';
 import { LimitReachedError, NotFoundError } from '../platform/errors/platform.errors.ts';
 import { item, page } from '../platform/http/schemas.ts';
+import { IdempotentTransaction } from '../platform/idempotency/idempotency.interceptor.ts';
 import { Endpoint } from '../platform/openapi/endpoint.decorator.ts';
 import { CurrentUser, Roles } from '../platform/security/access.decorators.ts';
 import type { Principal } from '../platform/security/principal.ts';
@@ -43,13 +45,15 @@ export class JobsController {
     status: 202,
     returns: item(jobSchema),
     errors: [LimitReachedError],
+    idempotent: true,
   })
   async startJob(
     @Body({ schema: startJobSchema }) body: StartJob,
     @CurrentUser() caller: Principal,
     @Res({ passthrough: true }) reply: FastifyReply,
+    @IdempotentTransaction() tx?: EntityManager,
   ) {
-    const job = await this.jobs.startForUser(body, caller.userId);
+    const job = await this.jobs.startForUser(body, caller.userId, tx);
     void reply.header('location', `/v1/jobs/${job.id}`);
     return { data: jobView(job) };
   }
@@ -104,9 +108,14 @@ export class JobsController {
     status: 202,
     returns: item(jobSchema),
     errors: [JobNotRetryableError, LimitReachedError],
+    idempotent: true,
   })
-  async retryJob(@Param('id', { schema: jobIdSchema }) id: string, @CurrentUser() caller: Principal) {
-    return { data: jobView(await this.jobs.retry(id, caller)) };
+  async retryJob(
+    @Param('id', { schema: jobIdSchema }) id: string,
+    @CurrentUser() caller: Principal,
+    @IdempotentTransaction() tx?: EntityManager,
+  ) {
+    return { data: jobView(await this.jobs.retry(id, caller, tx)) };
   }
 
   @Get(':id/events')

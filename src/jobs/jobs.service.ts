@@ -4,6 +4,7 @@ import { randomUUID, randomUUIDv7 } from 'node:crypto';
 import { DataSource, type EntityManager, In, MoreThan, type Repository } from 'typeorm';
 import type { QueryDeepPartialEntity } from 'typeorm/query-builder/QueryPartialEntity.js';
 import { Config } from '../platform/config/config.ts';
+import { AfterCommit } from '../platform/database/after-commit.ts';
 import { insertAll } from '../platform/database/insert-all.ts';
 import {
   LimitReachedError,
@@ -35,6 +36,8 @@ interface Ownership {
 /** The ledger of background work: what must happen, what became of it. */
 @Injectable()
 export class JobsService {
+  private readonly changes: AfterCommit<Job>;
+
   constructor(
     @InjectRepository(Job) private readonly jobs: Repository<Job>,
     private readonly db: DataSource,
@@ -43,7 +46,9 @@ export class JobsService {
     private readonly types: JobTypes,
     private readonly paginator: Paginator,
     private readonly config: Config,
-  ) {}
+  ) {
+    this.changes = new AfterCommit(db, (changed) => changed.forEach((job) => listeners.publishChange(job)));
+  }
 
   /** Starts work in the transaction of the change that causes it: it happens if that commits, and never otherwise. */
   async enqueue<Input>(
@@ -84,7 +89,7 @@ export class JobsService {
   }
 
   /** Starts one of the types that any user may start, named by the client. */
-  startForUser({ type, input }: StartJob, userId: string): Promise<Job> {
+  startForUser({ type, input }: StartJob, userId: string, manager = this.db.manager): Promise<Job> {
     const definition = this.types.find(type);
     if (!definition?.startableByUsers) {
       throw new ValidationFailedError({
@@ -96,7 +101,7 @@ export class JobsService {
     const parsed = definition.input.safeParse(input);
     if (!parsed.success)
       throw new ValidationFailedError({ details: fieldFailures(parsed.error.issues, input, ['input']) });
-    return this.db.transaction((tx) => this.enqueueForUser(definition, parsed.data, { userId }, tx));
+    return manager.transaction((tx) => this.enqueueForUser(definition, parsed.data, { userId }, tx));
   }
 
   private namesForUsers(): string {
@@ -117,8 +122,8 @@ export class JobsService {
   }
 
   /** Own jobs; an administrator sees everybody's and the system's. */
-  async get(id: string, caller: Principal): Promise<Job> {
-    const job = await this.jobs.findOneBy({ id, ...ownedBy(caller) });
+  async get(id: string, caller: Principal, manager = this.db.manager): Promise<Job> {
+    const job = await manager.findOneBy(Job, { id, ...ownedBy(caller) });
     if (!job) throw new NotFoundError();
     return job;
   }
@@ -164,9 +169,9 @@ export class JobsService {
   }
 
   /** Starts a failed or cancelled job anew; it goes on where it had got to. */
-  async retry(id: string, caller: Principal): Promise<Job> {
-    const { userId, type } = await this.get(id, caller);
-    await this.db.transaction(async (tx) => {
+  async retry(id: string, caller: Principal, manager = this.db.manager): Promise<Job> {
+    const { userId, type } = await this.get(id, caller, manager);
+    return manager.transaction(async (tx) => {
       const { affected } = await tx.update(
         Job,
         { id, status: In(['failed', 'cancelled']) },
@@ -175,11 +180,11 @@ export class JobsService {
       if (!affected) throw new JobNotRetryableError();
       // The limits of the owner don't apply to an administrator who retries the job.
       if (userId === caller.userId) await this.assertWithinLimits({ type, userId }, tx);
-      this.dispatcher.dispatchAfterCommit(tx, { ...(await tx.findOneByOrFail(Job, { id })), isRetry: true });
+      const job = await tx.findOneByOrFail(Job, { id });
+      this.dispatcher.dispatchAfterCommit(tx, { ...job, isRetry: true });
+      this.changes.add(tx, job);
+      return job;
     });
-    const job = await this.get(id, caller);
-    this.listeners.publishChange(job);
-    return job;
   }
 
   /** Call it after the job was inserted, in the same transaction: it counts the new job, too. */

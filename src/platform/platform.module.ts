@@ -24,6 +24,7 @@ const SERVICES = [
   imports: [
     RetentionModule.forFeature([
       { table: 'rate_limits', expired: `expire < (extract(epoch FROM now()) - 3600) * 1000` },
+      { table: 'idempotency_keys', expired: `created_at < now() - interval '1 day'` },
     ]),
   ],
   providers: SERVICES,

@@ -4,6 +4,7 @@ import { CreateSignInTables1763900000000 } from '../../../migrations/17639000000
 import { CreateNotifications1764000100000 } from '../../../migrations/1764000100000-create-notifications.ts';
 import { CreateWebhooks1764100000000 } from '../../../migrations/1764100000000-create-webhooks.ts';
 import { CreateInboundWebhooks1764100100000 } from '../../../migrations/1764100100000-create-inbound-webhooks.ts';
+import { CreateIdempotencyKeys1764100200000 } from '../../../migrations/1764100200000-create-idempotency-keys.ts';
 
 /** Oldest first. A list and not a glob, because neither the bundler nor the test runner sees the files of a glob. */
 export const migrations = [
@@ -13,4 +14,5 @@ export const migrations = [
   CreateNotifications1764000100000,
   CreateWebhooks1764100000000,
   CreateInboundWebhooks1764100100000,
+  CreateIdempotencyKeys1764100200000,
 ];

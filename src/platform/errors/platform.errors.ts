@@ -18,6 +18,12 @@ export class InvalidCursorError extends defineProblem(
   'Invalid cursor',
   'The cursor does not belong to this list, sort and filter. Start again without a cursor.',
 ) {}
+export class InvalidIdempotencyKeyError extends defineProblem(
+  400,
+  'INVALID_IDEMPOTENCY_KEY',
+  'Invalid idempotency key',
+  'The Idempotency-Key header must have 1 to 255 printable ASCII characters. A UUID is a good choice.',
+) {}
 export class UnauthenticatedError extends defineProblem(
   401,
   'UNAUTHENTICATED',
@@ -54,6 +60,12 @@ export class ConflictError extends defineProblem(
   'Conflict',
   'The change conflicts with the current state of the resource. Get it again and repeat the change.',
 ) {}
+export class IdempotencyInProgressError extends defineProblem(
+  409,
+  'IDEMPOTENCY_IN_PROGRESS',
+  'Request in progress',
+  'A request with this Idempotency-Key is still running. Send it again after the number of seconds in Retry-After.',
+) {}
 export class LimitReachedError extends defineProblem(
   409,
   'LIMIT_REACHED',
@@ -89,6 +101,12 @@ export class ValidationFailedError extends defineProblem(
   'VALIDATION_FAILED',
   'Validation failed',
   'Some fields or parameters are not valid. Correct those that `details` lists.',
+) {}
+export class IdempotencyKeyReusedError extends defineProblem(
+  422,
+  'IDEMPOTENCY_KEY_REUSED',
+  'Idempotency key reused',
+  'This Idempotency-Key was sent with another body. Use a new key for a new request.',
 ) {}
 export class RateLimitedError extends defineProblem(
   429,

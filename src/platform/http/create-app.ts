@@ -63,6 +63,7 @@ function secure(app: NestFastifyApplication, config: Config): void {
     allowedHeaders: [
       'authorization',
       'content-type',
+      'idempotency-key',
       'if-match',
       'if-none-match',
       'last-event-id',
@@ -70,6 +71,7 @@ function secure(app: NestFastifyApplication, config: Config): void {
     ],
     exposedHeaders: [
       'etag',
+      'idempotency-replayed',
       'link',
       'location',
       'ratelimit-limit',

@@ -1,6 +1,8 @@
 import { Global, Module } from '@nestjs/common';
 import { StandardSchemaSerializerInterceptor } from '@nestjs/common';
 import { APP_FILTER, APP_INTERCEPTOR, APP_PIPE, Reflector } from '@nestjs/core';
+import { IdempotencyInterceptor } from '../idempotency/idempotency.interceptor.ts';
+import { IdempotencyService } from '../idempotency/idempotency.service.ts';
 import { EventStreams } from './event-streams.service.ts';
 import { ProblemFilter } from './problem.filter.ts';
 import { RouteMethods } from './route-methods.ts';
@@ -15,15 +17,18 @@ import { ValidationPipe } from './validation.pipe.ts';
   providers: [
     RouteMethods,
     EventStreams,
+    IdempotencyService,
     { provide: APP_PIPE, useClass: ValidationPipe },
     { provide: APP_FILTER, useClass: ProblemFilter },
     { provide: APP_INTERCEPTOR, useClass: UnknownQueryInterceptor },
+    // Before the serializer, so that it stores and repeats what the client got.
+    { provide: APP_INTERCEPTOR, useClass: IdempotencyInterceptor },
     {
       provide: APP_INTERCEPTOR,
       inject: [Reflector],
       useFactory: (reflector: Reflector) => new StandardSchemaSerializerInterceptor(reflector),
     },
   ],
-  exports: [RouteMethods, EventStreams],
+  exports: [RouteMethods, EventStreams, IdempotencyService],
 })
 export class HttpModule {}

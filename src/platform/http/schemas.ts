@@ -62,10 +62,10 @@ export const instantSchema = z.iso
   .pipe(z.date())
   .meta({ format: 'date-time' });
 
-/** RFC 3339 in UTC with milliseconds. */
+/** RFC 3339 in UTC with milliseconds. A string is a timestamp of a stored response (see platform/idempotency). */
 export const timestampSchema = z
-  .date()
-  .transform((date) => date.toISOString())
+  .union([z.date(), z.iso.datetime()])
+  .transform((time) => new Date(time).toISOString())
   .pipe(z.iso.datetime());
 
 /** `{"data": …}`, the envelope of every success. */

@@ -8,7 +8,10 @@ import type { AppErrorClass } from '../errors/app-error.ts';
 import {
   ForbiddenError,
   InternalError,
+  IdempotencyInProgressError,
+  IdempotencyKeyReusedError,
   InvalidCursorError,
+  InvalidIdempotencyKeyError,
   MalformedJsonError,
   NotFoundError,
   PayloadTooLargeError,
@@ -39,9 +42,9 @@ const TAGS = {
 
 interface Operation {
   operationId: string;
-  parameters?: { in: string }[];
+  parameters?: { in: string; [property: string]: unknown }[];
   requestBody?: { content: Record<string, object> };
-  responses: Record<string, object>;
+  responses: Record<string, { headers?: object; description?: string }>;
   security?: object[];
 }
 
@@ -83,11 +86,35 @@ export function createDocument(app: INestApplication): OpenAPIObject {
 function describeOperation(operation: Operation, path: string, endpoint: EndpointEntry | undefined): void {
   if (!endpoint) return;
   if (!endpoint.isPublic) operation.security = [{ bearer: [] }];
+  if (endpoint.options.idempotent) describeIdempotency(operation);
   const errors = [...(endpoint.options.errors ?? []), ...impliedErrors(operation, endpoint)];
   if (!isExemptFromRateLimits(path)) errors.push(RateLimitedError);
   const problems = [...new Set(errors)].map(({ problem }) => problem);
   for (const [status, entries] of Map.groupBy(problems, (problem) => problem.status)) {
     operation.responses[status] = problemResponse(entries);
+  }
+}
+
+function describeIdempotency(operation: Operation): void {
+  operation.parameters ??= [];
+  operation.parameters.push({
+    name: 'Idempotency-Key',
+    in: 'header',
+    required: false,
+    description:
+      'Makes the request safe to repeat for 24 hours: the same key and body get the stored response. Use a new UUID for ' +
+      'each new request.',
+    schema: { type: 'string', minLength: 1, maxLength: 255 },
+  });
+  const success = Object.entries(operation.responses).find(([status]) => status.startsWith('2'))?.[1];
+  if (success) {
+    success.headers = {
+      ...success.headers,
+      'Idempotency-Replayed': {
+        description: '`true` if this is the stored response of an earlier request.',
+        schema: { type: 'string' },
+      },
+    };
   }
 }
 
@@ -99,6 +126,9 @@ function impliedErrors(
   if (!endpoint.isPublic) errors.push(UnauthenticatedError);
   if (endpoint.hasRoles) errors.push(ForbiddenError);
   if (isPaged(endpoint.options.returns)) errors.push(InvalidCursorError);
+  if (endpoint.options.idempotent) {
+    errors.push(InvalidIdempotencyKeyError, IdempotencyInProgressError, IdempotencyKeyReusedError);
+  }
   if (requestBody) errors.push(PayloadTooLargeError, UnsupportedMediaTypeError);
   if (requestBody?.content['application/json']) errors.push(MalformedJsonError);
   if (parameters.some((parameter) => parameter.in === 'path')) errors.push(NotFoundError);

@@ -18,6 +18,10 @@ export interface EndpointOptions {
   /** Errors that the client gets as `error=` in the query of a redirect. */
   redirectErrors?: AppErrorClass[];
   headers?: Record<string, { description: string; schema: { type: 'string' } }>;
+  /**
+   * Accepts an Idempotency-Key. The handler must make its changes in `@IdempotentTransaction()`. Needs a signed-in user.
+   */
+  idempotent?: boolean;
 }
 
 export const ENDPOINT = 'openapi:endpoint';

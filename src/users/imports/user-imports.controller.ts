@@ -1,7 +1,8 @@
-import { Body, Controller, Headers, Post, Res } from '@nestjs/common';
+import { Body, Controller, Post, Req, Res } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
-import type { FastifyReply } from 'fastify';
+import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Readable } from 'node:stream';
+import type { EntityManager } from 'typeorm';
 import { jobSchema, jobView } from '../../jobs/jobs.schemas.ts';
 import {
   LimitReachedError,
@@ -10,6 +11,7 @@ import {
 } from '../../platform/errors/platform.errors.ts';
 import { Consumes, CSV } from '../../platform/http/consumes.decorator.ts';
 import { item } from '../../platform/http/schemas.ts';
+import { hasIdempotencyKey, IdempotencyService } from '../../platform/idempotency/idempotency.service.ts';
 import { Endpoint } from '../../platform/openapi/endpoint.decorator.ts';
 import { CurrentUser, Roles } from '../../platform/security/access.decorators.ts';
 import type { Principal } from '../../platform/security/principal.ts';
@@ -19,7 +21,10 @@ import { UserImportsService } from './user-imports.service.ts';
 @ApiTags('Users')
 @Controller({ path: 'users/imports', version: '1' })
 export class UserImportsController {
-  constructor(private readonly imports: UserImportsService) {}
+  constructor(
+    private readonly imports: UserImportsService,
+    private readonly idempotency: IdempotencyService,
+  ) {}
 
   @Post()
   @Endpoint({
@@ -30,23 +35,44 @@ export class UserImportsController {
     status: 202,
     returns: item(jobSchema),
     errors: [ImportFileInvalidError, LimitReachedError, PayloadTooLargeError, UnsupportedMediaTypeError],
+    idempotent: true,
   })
   @Roles('admin')
   @Consumes(CSV)
   async importUsers(
     @Body() body: unknown,
-    @Headers('content-length') contentLength: string | undefined,
     @CurrentUser() { userId }: Principal,
+    @Req() request: FastifyRequest,
     @Res({ passthrough: true }) reply: FastifyReply,
   ) {
     if (!(body instanceof Readable)) throw new UnsupportedMediaTypeError();
-    const announcedBytes = contentLength ? Number(contentLength) : undefined;
-    const job = await this.imports.start(body, announcedBytes, userId).catch((error: unknown) => {
+    const file = await this.storeFile(body, request, reply);
+    const start = async (tx?: EntityManager) => {
+      const job = await this.imports.start(file, userId, tx);
+      void reply.header('location', `/v1/jobs/${job.id}`);
+      return { data: jobView(job) };
+    };
+    try {
+      const isKeyed = hasIdempotencyKey(request);
+      const response = isKeyed
+        ? await this.idempotency.runOnce(request, reply, file.sha256, start)
+        : await start();
+      if (reply.hasHeader('idempotency-replayed')) await this.imports.removeFile(file);
+      return response;
+    } catch (error) {
+      await this.imports.removeFile(file);
+      throw error;
+    }
+  }
+
+  private async storeFile(body: Readable, request: FastifyRequest, reply: FastifyReply) {
+    const contentLength = request.headers['content-length'];
+    try {
+      return await this.imports.storeFile(body, contentLength ? Number(contentLength) : undefined);
+    } catch (error) {
       // The rest of a rejected file is not read, so the connection can't be used again.
       if (!body.readableEnded) void reply.header('connection', 'close');
       throw error;
-    });
-    void reply.header('location', `/v1/jobs/${job.id}`);
-    return { data: jobView(job) };
+    }
   }
 }

@@ -1,4 +1,5 @@
 import { Injectable } from '@nestjs/common';
+import { createHash, type Hash } from 'node:crypto';
 import type { Readable } from 'node:stream';
 import { DataSource } from 'typeorm';
 import { JobFilesService } from '../../jobs/job-files.service.ts';
@@ -13,6 +14,12 @@ export const IMPORT_MAX_BYTES = 50 * 1024 * 1024;
 /** A valid header is short. A first line longer than this is rejected. */
 const HEADER_MAX_BYTES = 4 * 1024;
 
+export interface StoredImport {
+  fileId: string;
+  /** Of the content, in hex. */
+  sha256: string;
+}
+
 @Injectable()
 export class UserImportsService {
   constructor(
@@ -21,18 +28,32 @@ export class UserImportsService {
     private readonly jobs: JobsService,
   ) {}
 
-  /** Stores the file while it arrives and starts the import job. Rejects an invalid file as early as possible. */
-  async start(body: Readable, announcedBytes: number | undefined, userId: string): Promise<Job> {
+  /** Stores the file while it arrives. Rejects an invalid file as early as possible. */
+  async storeFile(body: Readable, announcedBytes: number | undefined): Promise<StoredImport> {
     if (announcedBytes !== undefined && announcedBytes > IMPORT_MAX_BYTES) throw new PayloadTooLargeError();
-    const file = await this.files.store({ name: 'import.csv', mediaType: 'text/csv' }, checked(body));
-    try {
-      return await this.db.transaction((tx) =>
-        this.jobs.enqueueForUser(userImport, {}, { userId, inputFileId: file.id }, tx),
-      );
-    } catch (error) {
-      await this.files.remove(file.id);
-      throw error;
-    }
+    const hash = createHash('sha256');
+    const bytes = hashed(checked(body), hash);
+    const file = await this.files.store({ name: 'import.csv', mediaType: 'text/csv' }, bytes);
+    return { fileId: file.id, sha256: hash.digest('hex') };
+  }
+
+  /** Starts the job that imports a stored file. */
+  start({ fileId }: StoredImport, userId: string, manager = this.db.manager): Promise<Job> {
+    return manager.transaction((tx) =>
+      this.jobs.enqueueForUser(userImport, {}, { userId, inputFileId: fileId }, tx),
+    );
+  }
+
+  /** Removes a stored file whose import did not start. */
+  removeFile({ fileId }: StoredImport): Promise<void> {
+    return this.files.remove(fileId);
+  }
+}
+
+async function* hashed(bytes: AsyncIterable<Buffer>, hash: Hash): AsyncGenerator<Buffer> {
+  for await (const chunk of bytes) {
+    hash.update(chunk);
+    yield chunk;
   }
 }
 

@@ -1,0 +1,58 @@
+import {
+  type CallHandler,
+  createParamDecorator,
+  type ExecutionContext,
+  Injectable,
+  type NestInterceptor,
+} from '@nestjs/common';
+import { Reflector } from '@nestjs/core';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { Readable } from 'node:stream';
+import { from, lastValueFrom, type Observable } from 'rxjs';
+import type { EntityManager } from 'typeorm';
+import { ENDPOINT, type EndpointOptions } from '../openapi/endpoint.decorator.ts';
+import { hasIdempotencyKey, IdempotencyService } from './idempotency.service.ts';
+
+const transactions = new WeakMap<FastifyRequest, EntityManager>();
+
+const findTransaction = (_: unknown, context: ExecutionContext): EntityManager | undefined =>
+  transactions.get(context.switchToHttp().getRequest<FastifyRequest>());
+
+/**
+ * The transaction in which an idempotent route must make its changes; undefined if the client sent no Idempotency-Key.
+ * Services take it as an optional last parameter: `manager = this.db.manager`.
+ */
+export const IdempotentTransaction = createParamDecorator(findTransaction);
+
+/** Runs the routes with `idempotent: true` once per Idempotency-Key. */
+@Injectable()
+export class IdempotencyInterceptor implements NestInterceptor {
+  constructor(
+    private readonly reflector: Reflector,
+    private readonly idempotency: IdempotencyService,
+  ) {}
+
+  intercept(context: ExecutionContext, next: CallHandler): Observable<unknown> {
+    const request = context.switchToHttp().getRequest<FastifyRequest>();
+    const endpoint = this.reflector.get<EndpointOptions | undefined>(ENDPOINT, context.getHandler());
+    // A route with a streamed body stores the stream first, then calls IdempotencyService itself.
+    if (!endpoint?.idempotent || !hasIdempotencyKey(request) || request.body instanceof Readable) {
+      return next.handle();
+    }
+    const reply = context.switchToHttp().getResponse<FastifyReply>();
+    const work = (tx: EntityManager): Promise<unknown> => {
+      transactions.set(request, tx);
+      return lastValueFrom(next.handle(), { defaultValue: undefined });
+    };
+    return from(this.idempotency.runOnce(request, reply, canonicalJson(request.body), work));
+  }
+}
+
+/** JSON with sorted keys: the order of properties does not make another request. */
+function canonicalJson(value: unknown): string {
+  return JSON.stringify(value ?? null, (_, part: unknown) =>
+    typeof part === 'object' && part !== null && !Array.isArray(part)
+      ? Object.fromEntries(Object.entries(part).toSorted(([a], [b]) => (a < b ? -1 : 1)))
+      : part,
+  );
+}
