@@ -27,6 +27,7 @@ const PLATFORM_LAYERS = [
   'events',
   'security',
   'openapi',
+  'idempotency',
   'health',
   'http',
   'pagination',

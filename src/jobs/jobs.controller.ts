@@ -1,10 +1,12 @@
 import { Body, Controller, Get, Param, Post, Query, Res, StreamableFile } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
-import type { EntityManager } from 'typeorm';
 import { LimitReachedError, NotFoundError } from '../platform/errors/platform.errors.ts';
 import { item, page } from '../platform/http/schemas.ts';
-import { IdempotentTransaction } from '../platform/idempotency/idempotency.interceptor.ts';
+import {
+  IdempotentTransaction,
+  type RequestTransaction,
+} from '../platform/idempotency/idempotency.interceptor.ts';
 import { Endpoint } from '../platform/openapi/endpoint.decorator.ts';
 import { CurrentUser, Roles } from '../platform/security/access.decorators.ts';
 import type { Principal } from '../platform/security/principal.ts';
@@ -51,7 +53,7 @@ export class JobsController {
     @Body({ schema: startJobSchema }) body: StartJob,
     @CurrentUser() caller: Principal,
     @Res({ passthrough: true }) reply: FastifyReply,
-    @IdempotentTransaction() tx?: EntityManager,
+    @IdempotentTransaction() tx?: RequestTransaction,
   ) {
     const job = await this.jobs.startForUser(body, caller.userId, tx);
     void reply.header('location', `/v1/jobs/${job.id}`);
@@ -113,7 +115,7 @@ export class JobsController {
   async retryJob(
     @Param('id', { schema: jobIdSchema }) id: string,
     @CurrentUser() caller: Principal,
-    @IdempotentTransaction() tx?: EntityManager,
+    @IdempotentTransaction() tx?: RequestTransaction,
   ) {
     return { data: jobView(await this.jobs.retry(id, caller, tx)) };
   }

@@ -12,6 +12,39 @@ const UNVERSIONED = [
 ];
 /** Not wrapped in `data`, because external standards define their format. */
 const UNWRAPPED = ['/health/live', '/health/ready', '/.well-known/jwks.json'];
+/** POSTs without an Idempotency-Key, with the reason. See docs/decisions/0040-idempotency-keys.md. */
+const NOT_IDEMPOTENT = {
+  'the response is the same for every request, and at most one email is sent per minute': [
+    'register',
+    'resendVerificationEmail',
+    'forgotPassword',
+    'requestEmailChange',
+  ],
+  'the token can be used once': [
+    'verifyEmail',
+    'resetPassword',
+    'confirmEmailChange',
+    'exchangeCode',
+    'handleProviderFormCallback',
+    'refreshTokens',
+  ],
+  'the response contains new tokens or a new URL, and nothing is created that a repetition doubles': [
+    'login',
+    'startProviderLink',
+    'openDashboardSession',
+  ],
+  'repeating it is safe': [
+    'logout',
+    'logoutAll',
+    'changePassword',
+    'rotateWebhookSecret',
+    'cancelJob',
+    'retryFailedJobs',
+    'markNotificationRead',
+    'markAllNotificationsRead',
+  ],
+  'the sender gives each webhook an id': ['receiveWebhook'],
+};
 /** Schemas whose property names come from another protocol. */
 const FOREIGN = ['OAuthCallback', 'Jwks'];
 
@@ -158,6 +191,25 @@ describe('each operation', () => {
       expect(Object.keys(operation.requestBody?.content ?? {})).not.toEqual([]);
       expect(codesOf(operation, 413)).toContain('PAYLOAD_TOO_LARGE');
       expect(codesOf(operation, 415)).toContain('UNSUPPORTED_MEDIA_TYPE');
+    },
+  );
+
+  it('that is a POST accepts an Idempotency-Key or is listed with a reason', () => {
+    const posts = operations.filter(({ method }) => method === 'post');
+
+    const others = posts.filter((operation) => parameter(operation, 'Idempotency-Key') === undefined);
+    expect(others.map(({ operationId }) => operationId).toSorted()).toEqual(
+      Object.values(NOT_IDEMPOTENT).flat().toSorted(),
+    );
+  });
+
+  it.each(where((operation) => parameter(operation, 'Idempotency-Key') !== undefined))(
+    'with an Idempotency-Key declares its errors and the header of a replay: %s',
+    (_id, operation) => {
+      expect(codesOf(operation, 400)).toContain('INVALID_IDEMPOTENCY_KEY');
+      expect(codesOf(operation, 409)).toContain('IDEMPOTENCY_IN_PROGRESS');
+      expect(codesOf(operation, 422)).toContain('IDEMPOTENCY_KEY_REUSED');
+      expect(successOf(operation)).toHaveProperty(['headers', 'Idempotency-Replayed']);
     },
   );
 

@@ -13,16 +13,24 @@ import type { EntityManager } from 'typeorm';
 import { ENDPOINT, type EndpointOptions } from '../openapi/endpoint.decorator.ts';
 import { hasIdempotencyKey, IdempotencyService } from './idempotency.service.ts';
 
+/** Transactions that no handler has taken yet. */
 const transactions = new WeakMap<FastifyRequest, EntityManager>();
 
-const findTransaction = (_: unknown, context: ExecutionContext): EntityManager | undefined =>
-  transactions.get(context.switchToHttp().getRequest<FastifyRequest>());
+/** The type of a parameter with `@IdempotentTransaction()`. */
+export type RequestTransaction = EntityManager | undefined;
 
 /**
  * The transaction in which an idempotent route must make its changes; undefined if the client sent no Idempotency-Key.
  * Services take it as an optional last parameter: `manager = this.db.manager`.
  */
-export const IdempotentTransaction = createParamDecorator(findTransaction);
+export const IdempotentTransaction = createParamDecorator(
+  (_: unknown, context: ExecutionContext): RequestTransaction => {
+    const request = context.switchToHttp().getRequest<FastifyRequest>();
+    const tx = transactions.get(request);
+    transactions.delete(request);
+    return tx;
+  },
+);
 
 /** Runs the routes with `idempotent: true` once per Idempotency-Key. */
 @Injectable()
@@ -40,9 +48,13 @@ export class IdempotencyInterceptor implements NestInterceptor {
       return next.handle();
     }
     const reply = context.switchToHttp().getResponse<FastifyReply>();
-    const work = (tx: EntityManager): Promise<unknown> => {
+    const work = async (tx: EntityManager): Promise<unknown> => {
       transactions.set(request, tx);
-      return lastValueFrom(next.handle(), { defaultValue: undefined });
+      const body: unknown = await lastValueFrom(next.handle(), { defaultValue: undefined });
+      if (!transactions.has(request)) return body;
+      throw new Error(
+        `${context.getHandler().name} is idempotent but does not take @IdempotentTransaction()`,
+      );
     };
     return from(this.idempotency.runOnce(request, reply, canonicalJson(request.body), work));
   }

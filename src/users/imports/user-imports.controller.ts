@@ -2,7 +2,6 @@ import { Body, Controller, Post, Req, Res } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Readable } from 'node:stream';
-import type { EntityManager } from 'typeorm';
 import { jobSchema, jobView } from '../../jobs/jobs.schemas.ts';
 import {
   LimitReachedError,
@@ -11,6 +10,7 @@ import {
 } from '../../platform/errors/platform.errors.ts';
 import { Consumes, CSV } from '../../platform/http/consumes.decorator.ts';
 import { item } from '../../platform/http/schemas.ts';
+import type { RequestTransaction } from '../../platform/idempotency/idempotency.interceptor.ts';
 import { hasIdempotencyKey, IdempotencyService } from '../../platform/idempotency/idempotency.service.ts';
 import { Endpoint } from '../../platform/openapi/endpoint.decorator.ts';
 import { CurrentUser, Roles } from '../../platform/security/access.decorators.ts';
@@ -47,7 +47,7 @@ export class UserImportsController {
   ) {
     if (!(body instanceof Readable)) throw new UnsupportedMediaTypeError();
     const file = await this.storeFile(body, request, reply);
-    const start = async (tx?: EntityManager) => {
+    const start = async (tx?: RequestTransaction) => {
       const job = await this.imports.start(file, userId, tx);
       void reply.header('location', `/v1/jobs/${job.id}`);
       return { data: jobView(job) };

@@ -2,6 +2,10 @@ import { Body, Controller, Get, Param, Post, Query } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
 import { ConflictError, LimitReachedError } from '../../platform/errors/platform.errors.ts';
 import { item, page } from '../../platform/http/schemas.ts';
+import {
+  IdempotentTransaction,
+  type RequestTransaction,
+} from '../../platform/idempotency/idempotency.interceptor.ts';
 import { Endpoint } from '../../platform/openapi/endpoint.decorator.ts';
 import { CurrentUser } from '../../platform/security/access.decorators.ts';
 import type { Principal } from '../../platform/security/principal.ts';
@@ -49,14 +53,16 @@ export class WebhookDeliveriesController {
     status: 202,
     returns: item(redeliveredSchema),
     errors: [ConflictError, LimitReachedError],
+    idempotent: true,
   })
   async redeliverWebhookDeliveries(
     @Param('id', ID) id: string,
     @Body({ schema: redeliverManySchema }) body: RedeliverMany,
     @CurrentUser() caller: Principal,
+    @IdempotentTransaction() tx?: RequestTransaction,
   ) {
     const endpoint = await this.endpoints.get(id, caller);
-    return { data: { count: await this.deliveries.redeliverMany(endpoint, body) } };
+    return { data: { count: await this.deliveries.redeliverMany(endpoint, body, tx) } };
   }
 
   @Get('webhook-deliveries/:id/attempts')
@@ -76,8 +82,13 @@ export class WebhookDeliveriesController {
     status: 202,
     returns: item(webhookDeliverySchema),
     errors: [ConflictError],
+    idempotent: true,
   })
-  async redeliverWebhookDelivery(@Param('id', ID) id: string, @CurrentUser() caller: Principal) {
-    return { data: await this.deliveries.redeliver(id, caller) };
+  async redeliverWebhookDelivery(
+    @Param('id', ID) id: string,
+    @CurrentUser() caller: Principal,
+    @IdempotentTransaction() tx?: RequestTransaction,
+  ) {
+    return { data: await this.deliveries.redeliver(id, caller, tx) };
   }
 }

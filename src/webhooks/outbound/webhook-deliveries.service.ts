@@ -79,12 +79,12 @@ export class WebhookDeliveriesService {
   }
 
   /** An event for this endpoint alone, whatever it subscribes to. */
-  ping(endpoint: WebhookEndpoint): Promise<WebhookDelivery> {
+  ping(endpoint: WebhookEndpoint, manager = this.deliveries.manager): Promise<WebhookDelivery> {
     refuseDisabled(endpoint);
     const data = ping.data.parse({ endpointId: endpoint.id });
     const { id: endpointId, userId } = endpoint;
     const event = { id: randomUUIDv7(), type: ping.type, userId, at: new Date(), data, outlivesUser: false };
-    return this.deliveries.manager.transaction(async (tx) => {
+    return manager.transaction(async (tx) => {
       await lockUser(userId, tx);
       const [id] = await this.add([{ event, endpointId }], tx);
       return tx.findOneByOrFail(WebhookDelivery, { id });
@@ -92,8 +92,8 @@ export class WebhookDeliveriesService {
   }
 
   /** Sends it once more under the same id, with all attempts before it. */
-  redeliver(id: string, { userId }: Principal): Promise<WebhookDelivery> {
-    return this.deliveries.manager.transaction(async (tx) => {
+  redeliver(id: string, { userId }: Principal, manager = this.deliveries.manager): Promise<WebhookDelivery> {
+    return manager.transaction(async (tx) => {
       await lockUser(userId, tx);
       const delivery = await tx.findOne(WebhookDelivery, {
         where: { id, endpoint: { userId } },
@@ -107,9 +107,13 @@ export class WebhookDeliveriesService {
   }
 
   /** The same for all that have ended in one way, after an outage of the receiver; all of them or none. */
-  redeliverMany(endpoint: WebhookEndpoint, { from, to, status }: RedeliverMany): Promise<number> {
+  redeliverMany(
+    endpoint: WebhookEndpoint,
+    { from, to, status }: RedeliverMany,
+    manager = this.deliveries.manager,
+  ): Promise<number> {
     refuseDisabled(endpoint);
-    return this.deliveries.manager.transaction(async (tx) => {
+    return manager.transaction(async (tx) => {
       const found = await tx.find(WebhookDelivery, {
         select: { id: true },
         where: { endpointId: endpoint.id, status, createdAt: Between(from, to) },

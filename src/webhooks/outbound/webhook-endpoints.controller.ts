@@ -9,6 +9,10 @@ import {
 } from '../../platform/errors/platform.errors.ts';
 import { expectedVersion, setEtag } from '../../platform/http/etag.ts';
 import { item, page } from '../../platform/http/schemas.ts';
+import {
+  IdempotentTransaction,
+  type RequestTransaction,
+} from '../../platform/idempotency/idempotency.interceptor.ts';
 import { Endpoint } from '../../platform/openapi/endpoint.decorator.ts';
 import { CurrentUser } from '../../platform/security/access.decorators.ts';
 import type { Principal } from '../../platform/security/principal.ts';
@@ -53,13 +57,15 @@ export class WebhookEndpointsController {
     status: 201,
     returns: item(webhookEndpointWithSecretSchema),
     errors: [ForbiddenError, LimitReachedError],
+    idempotent: true,
   })
   async createWebhookEndpoint(
     @Body({ schema: createWebhookEndpointSchema }) body: CreateWebhookEndpoint,
     @CurrentUser() caller: Principal,
     @Res({ passthrough: true }) reply: FastifyReply,
+    @IdempotentTransaction() tx?: RequestTransaction,
   ) {
-    const endpoint = await this.endpoints.create(body, caller);
+    const endpoint = await this.endpoints.create(body, caller, tx);
     setEtag(reply, endpoint.version);
     void reply.header('location', `/v1/webhook-endpoints/${endpoint.id}`);
     return { data: endpoint };
@@ -129,8 +135,13 @@ export class WebhookEndpointsController {
     status: 202,
     returns: item(webhookDeliverySchema),
     errors: [ConflictError],
+    idempotent: true,
   })
-  async pingWebhookEndpoint(@Param('id', ID) id: string, @CurrentUser() caller: Principal) {
-    return { data: await this.deliveries.ping(await this.endpoints.get(id, caller)) };
+  async pingWebhookEndpoint(
+    @Param('id', ID) id: string,
+    @CurrentUser() caller: Principal,
+    @IdempotentTransaction() tx?: RequestTransaction,
+  ) {
+    return { data: await this.deliveries.ping(await this.endpoints.get(id, caller), tx) };
   }
 }

@@ -53,11 +53,15 @@ export class WebhookEndpointsService {
   }
 
   /** The only time, but for a rotation, that the secret is told. */
-  async create(fields: CreateWebhookEndpoint, caller: Principal): Promise<WithSecret> {
+  async create(
+    fields: CreateWebhookEndpoint,
+    caller: Principal,
+    manager = this.endpoints.manager,
+  ): Promise<WithSecret> {
     this.refuseForbidden(fields, caller);
     const id = randomUUIDv7();
     const { secret, encrypted } = this.secrets.make(id);
-    const endpoint = await this.endpoints.manager.transaction(async (tx) => {
+    const endpoint = await manager.transaction(async (tx) => {
       await tx.insert(WebhookEndpoint, { ...fields, id, userId: caller.userId, secret: encrypted });
       await refuseTooMany(caller.userId, tx);
       await this.record('webhook-endpoint-created', { id, userId: caller.userId }, tx);
