@@ -5,6 +5,7 @@ import { loadConfig, StartupError } from './platform/config/config.ts';
 import { dataSourceOptions } from './platform/database/data-source.ts';
 import { start } from './platform/process/start.ts';
 import { User } from './users/user.entity.ts';
+import { roleChanged } from './users/users.audit.ts';
 
 const USAGE = 'Usage: node dist/src/admin.js grant <email>';
 
@@ -36,5 +37,10 @@ async function grantAdmin(email: string, tx: EntityManager): Promise<void> {
     [user.id],
   );
   const data = { from: user.role, to: 'admin', by: 'admin grant' };
-  await tx.insert(AuditEvent, { id: randomUUIDv7(), type: 'role-changed', userId: user.id, data } as object);
+  await tx.insert(AuditEvent, {
+    id: randomUUIDv7(),
+    type: roleChanged.name,
+    userId: user.id,
+    data,
+  });
 }

@@ -1,29 +1,5 @@
 import { Column, CreateDateColumn, Entity, Index, PrimaryColumn } from 'typeorm';
 
-export const auditEventTypes = [
-  'sign-in',
-  'sign-in-failed',
-  'sign-in-blocked',
-  'sign-out',
-  'refresh-token-reused',
-  'session-ended',
-  'password-changed',
-  'password-reset',
-  'email-verified',
-  'email-changed',
-  'identity-linked',
-  'identity-unlinked',
-  'role-changed',
-  'status-changed',
-  'account-deleted',
-  'jobs-redriven',
-  'job-result-downloaded',
-  'webhook-endpoint-created',
-  'webhook-endpoint-deleted',
-  'webhook-secret-rotated',
-] as const;
-export type AuditEventType = (typeof auditEventTypes)[number];
-
 /** Who did what, and from where. Append-only: a trigger rejects updates and deletes. */
 @Entity('audit_events')
 @Index('audit_events_created_at_idx', ['createdAt', 'id'])
@@ -34,8 +10,9 @@ export class AuditEvent {
   @PrimaryColumn('uuid')
   id!: string;
 
+  /** A name of the registered types, or of a newer or older release. */
   @Column('text')
-  type!: AuditEventType;
+  type!: string;
 
   /** The affected account. Null if there is none, also for a sign-in with an unknown email. */
   @Column('uuid', { nullable: true })

@@ -1,9 +1,11 @@
-import { Module } from '@nestjs/common';
+import { type DynamicModule, Module } from '@nestjs/common';
 import { TypeOrmModule } from '@nestjs/typeorm';
 import {
   PersonalDataModule,
   type PersonalDataTable,
 } from '../platform/personal-data/personal-data.module.ts';
+import { registerIn } from '../platform/registry/registry.ts';
+import { type AuditEventType, AuditEventTypes } from './audit-event-types.ts';
 import { AuditEvent } from './audit-event.entity.ts';
 import { AuditService } from './audit.service.ts';
 
@@ -21,7 +23,15 @@ const auditEvents: PersonalDataTable = {
 
 @Module({
   imports: [TypeOrmModule.forFeature([AuditEvent]), PersonalDataModule.forFeature([auditEvents])],
-  providers: [AuditService],
-  exports: [AuditService],
+  providers: [AuditService, AuditEventTypes],
+  exports: [AuditService, AuditEventTypes],
 })
-export class AuditModule {}
+export class AuditModule {
+  /** For the feature that records events of these types. */
+  static forFeature(types: AuditEventType[]): DynamicModule {
+    return registerIn(AuditFeatureModule, AuditEventTypes, types);
+  }
+}
+
+@Module({ imports: [AuditModule], exports: [AuditModule] })
+class AuditFeatureModule {}

@@ -1,11 +1,11 @@
 import { z } from 'zod';
-import { idSchema, instantSchema, pageQuery, timestampSchema } from '../platform/http/schemas.ts';
-import { auditEventTypes } from './audit-event.entity.ts';
+import { idSchema, instantSchema, pageQuery, text, timestampSchema } from '../platform/http/schemas.ts';
+import { AuditEventTypes } from './audit-event-types.ts';
 
 export const auditEventSchema = z
   .object({
     id: z.string(),
-    type: z.enum(auditEventTypes),
+    type: z.string().describe('For example `sign-in`. A newer release may add types.'),
     userId: z.string().nullable(),
     actorId: z.string().nullable(),
     ipAddress: z.string().nullable(),
@@ -17,7 +17,7 @@ export const auditEventSchema = z
   .meta({ id: 'AuditEvent' });
 
 export const auditEventsQuerySchema = pageQuery(['createdAt'], {
-  type: z.enum(auditEventTypes).optional(),
+  type: text({ max: 64 }).meta({ keyOf: AuditEventTypes }).optional(),
   userId: idSchema.optional(),
   from: instantSchema.optional().describe('Only events at or after this time.'),
   to: instantSchema.optional().describe('Only events at or before this time.'),

@@ -3,17 +3,19 @@ import { InjectRepository } from '@nestjs/typeorm';
 import { randomUUIDv7 } from 'node:crypto';
 import { Between, type EntityManager, LessThanOrEqual, MoreThanOrEqual, type Repository } from 'typeorm';
 import type { QueryDeepPartialEntity } from 'typeorm/query-builder/QueryPartialEntity.js';
+import type { z } from 'zod';
+import { ValidationFailedError } from '../platform/errors/platform.errors.ts';
 import { currentContext } from '../platform/logging/request-context.ts';
 import { Paginator } from '../platform/pagination/paginator.ts';
-import { AuditEvent, type AuditEventType } from './audit-event.entity.ts';
+import { type AuditEventType, AuditEventTypes } from './audit-event-types.ts';
+import { AuditEvent } from './audit-event.entity.ts';
 import type { AuditEventsQuery } from './audit.schemas.ts';
 
-export interface NewAuditEvent {
-  type: AuditEventType;
+export interface NewAuditEvent<Schema extends z.ZodObject> {
+  type: AuditEventType<Schema>;
   /** The affected account, or null. */
   userId: string | null;
-  /** No secrets and no emails. */
-  data?: Record<string, unknown>;
+  data: z.input<Schema>;
 }
 
 @Injectable()
@@ -21,19 +23,24 @@ export class AuditService {
   constructor(
     @InjectRepository(AuditEvent) private readonly events: Repository<AuditEvent>,
     private readonly paginator: Paginator,
+    private readonly types: AuditEventTypes,
   ) {}
 
   /**
    * Writes the event in the transaction of the change, so that both are stored or neither. The actor, the IP address
    * and the correlation id come from the current request.
    */
-  async record({ type, userId, data = {} }: NewAuditEvent, tx: EntityManager): Promise<void> {
+  async record<Schema extends z.ZodObject>(
+    { type, userId, data }: NewAuditEvent<Schema>,
+    tx: EntityManager,
+  ): Promise<void> {
+    if (!this.types.find(type.name)) throw new Error(`The audit event type ${type.name} is not registered`);
     const context = currentContext();
     const event = {
       id: randomUUIDv7(),
-      type,
+      type: type.name,
       userId,
-      data,
+      data: type.data.parse(data),
       actorId: context?.userId ?? null,
       ipAddress: context?.ipAddress ?? null,
       userAgent: context?.userAgent ?? null,
@@ -43,6 +50,10 @@ export class AuditService {
   }
 
   list({ type, userId, from, to, ...page }: AuditEventsQuery) {
+    if (type && !this.types.find(type)) {
+      const message = 'There is no such type of audit event.';
+      throw new ValidationFailedError({ details: [{ path: 'type', code: 'INVALID_VALUE', message }] });
+    }
     const rows = this.events.createQueryBuilder('event').where({
       ...(type && { type }),
       ...(userId && { userId }),

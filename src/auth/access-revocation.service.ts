@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import { AuditService } from '../audit/audit.service.ts';
 import type { Recipient } from '../mail/mail.service.ts';
+import { emailChanged, passwordChanged, passwordReset } from './auth.audit.ts';
 import { EmailTokensService } from './email-tokens.service.ts';
 import { SecurityAlertsService } from './sessions/security-alerts.service.ts';
 import { SessionsService } from './sessions/sessions.service.ts';
@@ -15,6 +16,13 @@ const ALERT_OF = {
   'password-reset': 'password-changed',
   'email-changed': 'email-changed',
 } as const;
+
+/** One audit event for each. */
+const AUDIT_OF = {
+  'password-changed': passwordChanged,
+  'password-reset': passwordReset,
+  'email-changed': emailChanged,
+};
 
 /** Revokes everything that gives access to an account: its sessions and the links in emails. */
 @Injectable()
@@ -35,7 +43,7 @@ export class AccessRevocationService {
   ): Promise<void> {
     await this.alerts.send(ALERT_OF[event], user, tx);
     await this.tokens.revokeAllOf(user.id, tx);
-    await this.audit.record({ type: event, userId: user.id }, tx);
+    await this.audit.record({ type: AUDIT_OF[event], userId: user.id, data: {} }, tx);
     await this.sessions.revokeAllSessions(user.id, event, tx, keepSessionId);
   }
 }

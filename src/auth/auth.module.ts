@@ -9,6 +9,7 @@ import { UsersModule } from '../users/users.module.ts';
 import { AccessRevocationService } from './access-revocation.service.ts';
 import { accountLinkSend } from './account-link-send.job.ts';
 import { AccountLinkRequests, AccountLinksService } from './account-links.service.ts';
+import { authAuditEvents } from './auth.audit.ts';
 import { AuthService } from './auth.service.ts';
 import { EmailChangeService } from './email-change.service.ts';
 import { EmailToken } from './email-token.entity.ts';
@@ -38,7 +39,7 @@ import { SessionsModule } from './sessions/sessions.module.ts';
       { table: 'email_tokens', expired: `expires_at < now()` },
       { table: 'sign_in_throttles', expired: `updated_at < now() - interval '1 day'` },
     ]),
-    AuditModule,
+    AuditModule.forFeature(authAuditEvents),
     SessionsModule,
     UsersModule,
     MailModule,

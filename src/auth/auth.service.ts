@@ -4,6 +4,7 @@ import { AuditService } from '../audit/audit.service.ts';
 import type { Principal } from '../platform/security/principal.ts';
 import type { User } from '../users/user.entity.ts';
 import { UsersService } from '../users/users.service.ts';
+import { signIn, signOut } from './auth.audit.ts';
 import { AccountSuspendedError, EmailNotVerifiedError, InvalidCredentialsError } from './auth.errors.ts';
 import type { Login } from './auth.schemas.ts';
 import { CredentialsService } from './passwords/credentials.service.ts';
@@ -40,20 +41,20 @@ export class AuthService {
   async startPasswordSession(user: User, device: SignInDevice, tx: EntityManager): Promise<ActiveSession> {
     if (!user.emailVerifiedAt) throw new EmailNotVerifiedError();
     if (user.status === 'suspended') throw new AccountSuspendedError();
-    await this.audit.record({ type: 'sign-in', userId: user.id, data: { method: 'password' } }, tx);
+    await this.audit.record({ type: signIn, userId: user.id, data: { method: 'password' } }, tx);
     return this.sessions.createSession(user, device, tx);
   }
 
   async logout({ sessionId, userId }: Principal): Promise<void> {
     await this.db.transaction(async (tx) => {
       await this.sessions.revokeSession(sessionId, 'logout', tx);
-      await this.audit.record({ type: 'sign-out', userId }, tx);
+      await this.audit.record({ type: signOut, userId, data: {} }, tx);
     });
   }
 
   async logoutAll({ userId }: Principal): Promise<void> {
     await this.db.transaction(async (tx) => {
-      await this.audit.record({ type: 'sign-out', userId, data: { sessions: 'all' } }, tx);
+      await this.audit.record({ type: signOut, userId, data: { sessions: 'all' } }, tx);
       await this.sessions.revokeAllSessions(userId, 'logout', tx);
     });
   }

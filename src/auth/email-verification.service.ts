@@ -3,6 +3,7 @@ import { DataSource, type EntityManager } from 'typeorm';
 import { AuditService } from '../audit/audit.service.ts';
 import type { User } from '../users/user.entity.ts';
 import { UsersService } from '../users/users.service.ts';
+import { emailVerified } from './auth.audit.ts';
 import { InvalidCredentialsError, TokenInvalidError } from './auth.errors.ts';
 import type { VerifyEmail } from './auth.schemas.ts';
 import { AuthService, type SignInDevice } from './auth.service.ts';
@@ -56,7 +57,7 @@ export class EmailVerificationService {
     if (!(await this.tokens.consume(token, tx))) throw new TokenInvalidError();
     const displayName = token.displayName ?? user.displayName;
     const changes = { passwordHash: token.passwordHash, displayName, emailVerifiedAt: new Date() };
-    await this.audit.record({ type: 'email-verified', userId: user.id }, tx);
+    await this.audit.record({ type: emailVerified, userId: user.id, data: {} }, tx);
     return this.users.change({ id: user.id }, changes, tx);
   }
 }

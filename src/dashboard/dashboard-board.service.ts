@@ -66,7 +66,7 @@ export class DashboardBoard {
     return (scope, options, done) => {
       scope.addHook('preHandler', (_request, _reply, next) => {
         // On each request, because a queue that was created during an outage is replaced.
-        board.setQueues(this.types.names().map((type) => new BoardQueue(this.queues.queue(type))));
+        board.setQueues(this.types.keys().map((type) => new BoardQueue(this.queues.queue(type))));
         next();
       });
       plugin(scope, options, done);

@@ -44,10 +44,6 @@ export class JobTypes extends Registry<JobDefinition> {
   protected keyOf({ type }: JobDefinition): string {
     return type;
   }
-
-  names(): string[] {
-    return this.all().map(({ type }) => type);
-  }
 }
 
 /** The pause after this failed run, spread by a fifth, so that what failed together doesn't come back together. */

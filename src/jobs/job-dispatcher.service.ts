@@ -90,7 +90,7 @@ export class JobDispatcher {
         SETTLE_SECONDS,
         2 * this.config.JOB_LEASE_SECONDS,
         this.retrySeconds(),
-        this.types.names(),
+        this.types.keys(),
       ],
     );
     return rows;

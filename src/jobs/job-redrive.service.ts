@@ -4,6 +4,7 @@ import { AuditService } from '../audit/audit.service.ts';
 import { ValidationFailedError } from '../platform/errors/platform.errors.ts';
 import { JobTypes } from './job-definition.ts';
 import { INITIAL_JOB_STATE, Job } from './job.entity.ts';
+import { jobsRedriven } from './jobs.audit.ts';
 import type { RedriveJobs } from './jobs.schemas.ts';
 
 /** At a time: what one statement writes well within its time limit. */
@@ -31,7 +32,7 @@ export class JobRedriveService {
     return this.db.transaction(async (tx) => {
       const redriven = await resetFailedJobs(filter, tx);
       if (redriven > 0) {
-        await this.audit.record({ type: 'jobs-redriven', userId: null, data: { ...filter, redriven } }, tx);
+        await this.audit.record({ type: jobsRedriven, userId: null, data: { ...filter, redriven } }, tx);
       }
       return { redriven, hasMore: redriven === BATCH };
     });

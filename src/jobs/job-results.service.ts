@@ -6,6 +6,7 @@ import { NotFoundError } from '../platform/errors/platform.errors.ts';
 import type { Principal } from '../platform/security/principal.ts';
 import type { JobFile } from './job-file.entity.ts';
 import { JobFilesService } from './job-files.service.ts';
+import { jobResultDownloaded } from './jobs.audit.ts';
 import { JobNotFinishedError } from './jobs.errors.ts';
 import { JobsService } from './jobs.service.ts';
 
@@ -27,7 +28,7 @@ export class JobResultsService {
     const file = status === 'completed' && resultFileId ? await this.files.find(resultFileId) : null;
     if (!file) throw new NotFoundError();
     if (userId !== caller.userId) {
-      const event = { type: 'job-result-downloaded', userId, data: { jobId: id, jobType: type } } as const;
+      const event = { type: jobResultDownloaded, userId, data: { jobId: id, jobType: type } } as const;
       await this.db.transaction((tx) => this.audit.record(event, tx));
     }
     return { file, bytes: Readable.from(this.files.read(file)) };

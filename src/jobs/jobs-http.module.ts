@@ -5,11 +5,16 @@ import { JobEventsService } from './job-events.service.ts';
 import { JobRedriveService } from './job-redrive.service.ts';
 import { JobResultsService } from './job-results.service.ts';
 import { Job } from './job.entity.ts';
+import { jobResultDownloaded, jobsRedriven } from './jobs.audit.ts';
 import { JobsController } from './jobs.controller.ts';
 import { JobsModule } from './jobs.module.ts';
 
 @Module({
-  imports: [TypeOrmModule.forFeature([Job]), AuditModule, JobsModule],
+  imports: [
+    TypeOrmModule.forFeature([Job]),
+    AuditModule.forFeature([jobsRedriven, jobResultDownloaded]),
+    JobsModule,
+  ],
   controllers: [JobsController],
   providers: [JobEventsService, JobRedriveService, JobResultsService],
 })

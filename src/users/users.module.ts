@@ -8,6 +8,7 @@ import { RetentionModule } from '../platform/retention/retention.module.ts';
 import { UserImportsService } from './imports/user-imports.service.ts';
 import { AccountDeletionService } from './personal-data/account-deletion.service.ts';
 import { User } from './user.entity.ts';
+import { accountDeleted, roleChanged, statusChanged } from './users.audit.ts';
 import {
   userAccessReset,
   userCreated,
@@ -51,7 +52,7 @@ const unverifiedAccounts = {
       userAccessReset,
     ]),
     JobsModule.forFeature([userImport, userExport, userErase]),
-    AuditModule,
+    AuditModule.forFeature([accountDeleted, roleChanged, statusChanged]),
   ],
   providers: [UsersService, UserImportsService, AccountDeletionService],
   exports: [UsersService, UserImportsService, AccountDeletionService],

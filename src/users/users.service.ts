@@ -11,6 +11,7 @@ import {
 import { DomainEvents } from '../platform/events/domain-events.ts';
 import { Paginator } from '../platform/pagination/paginator.ts';
 import { User } from './user.entity.ts';
+import { roleChanged, statusChanged } from './users.audit.ts';
 import { LastAdminError } from './users.errors.ts';
 import { userCreated, userDeleted, userRoleChanged, userSuspended, userUpdated } from './users.events.ts';
 import { type UpdateMe, type UpdateUser, type UsersQuery, userView } from './users.schemas.ts';
@@ -175,16 +176,13 @@ export class UsersService {
   private async recordAdminChange(before: User, after: User, tx: EntityManager): Promise<void> {
     const userId = after.id;
     if (before.role !== after.role) {
-      await this.audit.record(
-        { type: 'role-changed', userId, data: { from: before.role, to: after.role } },
-        tx,
-      );
+      await this.audit.record({ type: roleChanged, userId, data: { from: before.role, to: after.role } }, tx);
       const data = { id: userId, from: before.role, to: after.role };
       await this.events.emit(userRoleChanged, { userId, data }, tx);
     }
     if (before.status !== after.status) {
       await this.audit.record(
-        { type: 'status-changed', userId, data: { from: before.status, to: after.status } },
+        { type: statusChanged, userId, data: { from: before.status, to: after.status } },
         tx,
       );
       if (after.status === 'suspended') {

@@ -36,7 +36,7 @@ describe.each(backends)('the queues of the dashboard on %s', (backend) => {
 
     const { JobTypes } = await import('../../src/jobs/job-definition.ts');
     const ofWorker = app.workers[0]!.get(JobTypes)
-      .names()
+      .keys()
       .filter((type) => !type.startsWith('test-'));
     expect(body.queues.map(({ name }: { name: string }) => name).toSorted()).toEqual(ofWorker.toSorted());
     expect(ofWorker).toContain(mailSend.type);

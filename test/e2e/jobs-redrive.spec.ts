@@ -25,7 +25,7 @@ describe('POST /v1/jobs/redrive', () => {
   let admin: SignedIn;
 
   beforeAll(async () => {
-    app = await TestApp.start();
+    app = await TestApp.start({ handlers: scriptedHandlers });
     admin = await signedIn(app, { role: 'admin' });
   });
 

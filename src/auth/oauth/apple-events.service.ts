@@ -5,6 +5,7 @@ import { AccountDeletionService } from '../../users/personal-data/account-deleti
 import type { User } from '../../users/user.entity.ts';
 import { LastAdminError } from '../../users/users.errors.ts';
 import { UsersService } from '../../users/users.service.ts';
+import { identityUnlinked } from '../auth.audit.ts';
 import { SecurityAlertsService } from '../sessions/security-alerts.service.ts';
 import { SessionsService } from '../sessions/sessions.service.ts';
 import type { AppleEvent } from './apple-event-tokens.service.ts';
@@ -50,7 +51,7 @@ export class AppleEventsService {
     const { identity, user } = found;
     await this.alerts.send('identity-unlinked', user, tx);
     await tx.delete(Identity, { id: identity.id });
-    await this.audit.record({ type: 'identity-unlinked', userId: user.id, data: { provider } }, tx);
+    await this.audit.record({ type: identityUnlinked, userId: user.id, data: { provider } }, tx);
     await this.sessions.revokeAllSessions(user.id, 'identity-changed', tx);
   }
 

@@ -6,6 +6,7 @@ import { NotFoundError } from '../../platform/errors/platform.errors.ts';
 import { type Principal, requireRecentSignIn } from '../../platform/security/principal.ts';
 import type { User } from '../../users/user.entity.ts';
 import { UsersService } from '../../users/users.service.ts';
+import { identityLinked, identityUnlinked } from '../auth.audit.ts';
 import { SecurityAlertsService } from '../sessions/security-alerts.service.ts';
 import { SessionsService } from '../sessions/sessions.service.ts';
 import { Identity, type ProviderName } from './identity.entity.ts';
@@ -70,7 +71,7 @@ export class IdentitiesService {
       .updateEntity(false)
       .execute();
     if (!(await tx.existsBy(Identity, { id }))) return false;
-    await this.audit.record({ type: 'identity-linked', userId: user.id, data: { provider } }, tx);
+    await this.audit.record({ type: identityLinked, userId: user.id, data: { provider } }, tx);
     return true;
   }
 
@@ -126,7 +127,7 @@ export class IdentitiesService {
     tx: EntityManager,
   ): Promise<void> {
     await tx.delete(Identity, { id });
-    await this.audit.record({ type: 'identity-unlinked', userId, data: { provider } }, tx);
+    await this.audit.record({ type: identityUnlinked, userId, data: { provider } }, tx);
   }
 }
 

@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { AuditService } from '../../audit/audit.service.ts';
 import { UsersService } from '../../users/users.service.ts';
+import { signIn, signInFailed } from '../auth.audit.ts';
 import { TokenInvalidError } from '../auth.errors.ts';
 import { type Device, type ActiveSession, SessionsService } from '../sessions/sessions.service.ts';
 import { AccountJoinService, SubjectTakenMeanwhile } from './account-join.service.ts';
@@ -38,7 +39,7 @@ export class ProviderSignInService {
       // Thrown after the commit, so that a rejected code stays consumed.
       if (!consumed) return null;
       const { user, provider } = consumed;
-      await this.audit.record({ type: 'sign-in', userId: user.id, data: { method: provider } }, tx);
+      await this.audit.record({ type: signIn, userId: user.id, data: { method: provider } }, tx);
       return this.sessions.createSession(user, device, tx);
     });
     if (!session) throw new TokenInvalidError();
@@ -47,7 +48,7 @@ export class ProviderSignInService {
 
   async recordFailure(provider: ProviderName, reason: string): Promise<void> {
     await this.users.transaction((tx) =>
-      this.audit.record({ type: 'sign-in-failed', userId: null, data: { method: provider, reason } }, tx),
+      this.audit.record({ type: signInFailed, userId: null, data: { method: provider, reason } }, tx),
     );
   }
 }

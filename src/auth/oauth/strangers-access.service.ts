@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import { AuditService } from '../../audit/audit.service.ts';
+import { emailVerified } from '../auth.audit.ts';
 import { EmailTokensService } from '../email-tokens.service.ts';
 import { SessionsService } from '../sessions/sessions.service.ts';
 import { IdentitiesService } from './identities.service.ts';
@@ -18,7 +19,7 @@ export class StrangersAccessService {
   async revoke(userId: string, tx: EntityManager): Promise<void> {
     await this.identities.removeAllOf(userId, tx);
     await this.tokens.revokeAllOf(userId, tx);
-    await this.audit.record({ type: 'email-verified', userId }, tx);
+    await this.audit.record({ type: emailVerified, userId, data: {} }, tx);
     await this.sessions.revokeAllSessions(userId, 'identity-changed', tx);
   }
 }

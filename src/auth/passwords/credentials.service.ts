@@ -3,6 +3,7 @@ import { DataSource } from 'typeorm';
 import { AuditService } from '../../audit/audit.service.ts';
 import type { User } from '../../users/user.entity.ts';
 import { UsersService } from '../../users/users.service.ts';
+import { signInBlocked, signInFailed } from '../auth.audit.ts';
 import { PasswordHasher } from './password-hasher.service.ts';
 import { type SignInSource, SignInThrottle } from './sign-in-throttle.service.ts';
 
@@ -50,8 +51,9 @@ export class CredentialsService {
       return true;
     }
     const userId = user?.id ?? null;
-    await this.audit.record({ type: 'sign-in-failed', userId }, this.db.manager);
-    if (attempt.startsBlock) await this.audit.record({ type: 'sign-in-blocked', userId }, this.db.manager);
+    await this.audit.record({ type: signInFailed, userId, data: {} }, this.db.manager);
+    if (attempt.startsBlock)
+      await this.audit.record({ type: signInBlocked, userId, data: {} }, this.db.manager);
     return false;
   }
 

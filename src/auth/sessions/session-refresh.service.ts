@@ -3,6 +3,7 @@ import { DataSource } from 'typeorm';
 import { AuditService } from '../../audit/audit.service.ts';
 import { Config } from '../../platform/config/config.ts';
 import { MacService } from '../../platform/security/mac.service.ts';
+import { refreshTokenReused } from '../auth.audit.ts';
 import { isAuthentic, makeRefreshToken, readRefreshToken } from './refresh-token.ts';
 import { SecurityAlertsService } from './security-alerts.service.ts';
 import { RefreshTokenInvalidError, RefreshTokenReusedError } from './sessions.errors.ts';
@@ -82,7 +83,7 @@ export class SessionRefreshService {
       // The user's row is locked before the session's, as in every other transaction, so that none deadlock.
       await tx.query(`SELECT FROM users WHERE id = $1 FOR NO KEY UPDATE`, [userId]);
       if (!(await this.sessions.revokeSession(id, 'reuse', tx))) return;
-      await this.audit.record({ type: 'refresh-token-reused', userId, data: { sessionId: id } }, tx);
+      await this.audit.record({ type: refreshTokenReused, userId, data: { sessionId: id } }, tx);
       await this.alerts.send('refresh-token-reused', { id: userId, email }, tx);
       this.logger.warn({ msg: 'Refresh token reused: session revoked', sid: id, userId });
     });

@@ -6,6 +6,7 @@ import { Config } from '../../platform/config/config.ts';
 import { NotFoundError } from '../../platform/errors/platform.errors.ts';
 import { MacService } from '../../platform/security/mac.service.ts';
 import type { Principal } from '../../platform/security/principal.ts';
+import { sessionEnded } from '../auth.audit.ts';
 import { makeRefreshToken } from './refresh-token.ts';
 import { SessionRevocations } from './session-revocations.service.ts';
 import { type RevokedReason, Session } from './session.entity.ts';
@@ -81,7 +82,7 @@ export class SessionsService {
     if (!(await this.sessions.existsBy({ id, userId }))) throw new NotFoundError();
     await this.db.transaction(async (tx) => {
       if (!(await this.revokeSession(id, 'ended-by-user', tx))) return;
-      await this.audit.record({ type: 'session-ended', userId, data: { sessionId: id } }, tx);
+      await this.audit.record({ type: sessionEnded, userId, data: { sessionId: id } }, tx);
     });
   }
 

@@ -1,4 +1,4 @@
-import { type INestApplication, VersioningType } from '@nestjs/common';
+import { type INestApplication, type Type, VersioningType } from '@nestjs/common';
 import { ModulesContainer, NestFactory } from '@nestjs/core';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import { DocumentBuilder, type OpenAPIObject, SwaggerModule } from '@nestjs/swagger';
@@ -22,7 +22,7 @@ import {
   ValidationFailedError,
 } from '../errors/platform.errors.ts';
 import { EventTypes } from '../events/domain-events.ts';
-import { registeredItems } from '../registry/registry.ts';
+import { readRegistry, type Registry } from '../registry/registry.ts';
 import { isExemptFromRateLimits } from '../security/rate-limit.decorator.ts';
 import { isPaged } from './endpoint.decorator.ts';
 import { type EndpointEntry, findEndpoints } from './endpoints.ts';
@@ -63,20 +63,21 @@ export function createDocument(app: INestApplication): OpenAPIObject {
     .setVersion(version)
     .addBearerAuth();
   for (const [name, description] of Object.entries(TAGS)) options.addTag(name, description);
+  const modules = app.get(ModulesContainer);
+  const convert = converter(modules);
   const document = SwaggerModule.createDocument(app, options.build(), {
     operationIdFactory: (_controller, method) => method,
     standardSchemaConverter: convert as never,
   });
   // No route returns a problem document as its success, so no route declares the schema.
   document.components!.schemas!['Problem'] = convert(problemSchema, { schemaType: 'output' }).schema as never;
-  const modules = app.get(ModulesContainer);
   const endpoints = findEndpoints(modules);
   for (const [path, operations] of Object.entries(document.paths)) {
     for (const operation of Object.values(operations as Record<string, Operation>)) {
       describeOperation(operation, path, endpoints.get(operation.operationId));
     }
   }
-  describeEvents(document, registeredItems(modules, EventTypes), (schema) =>
+  describeEvents(document, readRegistry(modules, EventTypes).all(), (schema) =>
     convert(schema, { schemaType: 'output' }),
   );
   return document;
@@ -135,15 +136,31 @@ function impliedErrors(
   return errors;
 }
 
-/** Zod's own conversion to the JSON Schema of OpenAPI 3.1. A schema with an id becomes a component. */
-function convert(schema: z.ZodType, { schemaType }: { schemaType: 'input' | 'output' }) {
-  const {
-    $schema,
-    $defs = {},
-    ...rest
-  } = pointToComponents(z.toJSONSchema(schema, { io: schemaType, target: 'draft-2020-12' }));
-  void $schema;
-  return { schema: rest, components: $defs };
+/**
+ * Zod's own conversion to the JSON Schema of OpenAPI 3.1. A schema with an id becomes a component. A text with
+ * `.meta({ keyOf: SomeRegistry })` lists the registered keys; its service rejects others.
+ */
+function converter(modules: ModulesContainer) {
+  return (schema: z.ZodType, { schemaType }: { schemaType: 'input' | 'output' }) => {
+    const {
+      $schema,
+      $defs = {},
+      ...rest
+    } = pointToComponents(
+      z.toJSONSchema(schema, {
+        io: schemaType,
+        target: 'draft-2020-12',
+        override: ({ jsonSchema }) => {
+          const { keyOf } = jsonSchema as { keyOf?: Type<Registry<unknown>> };
+          if (!keyOf) return;
+          delete jsonSchema['keyOf'];
+          jsonSchema.enum = readRegistry(modules, keyOf).keys().toSorted();
+        },
+      }),
+    );
+    void $schema;
+    return { schema: rest, components: $defs };
+  };
 }
 
 /** Zod refers to `$defs` of the schema; in the document these are components. */

@@ -26,6 +26,10 @@ export abstract class Registry<Item> {
   all(): Item[] {
     return [...this.items.values()];
   }
+
+  keys(): string[] {
+    return [...this.items.keys()];
+  }
 }
 
 /** The items of one `forFeature` call. */
@@ -54,10 +58,19 @@ export function registerIn<Item>(
   return { module, providers: [registration, addition] };
 }
 
-/** The registered items of an application whose providers are not created, as for the OpenAPI document. */
-export function registeredItems<Item>(modules: ModulesContainer, registry: Type<Registry<Item>>): Item[] {
+/**
+ * The registry of an application whose providers are not created, as for the OpenAPI document. Works for registries
+ * without dependencies.
+ */
+export function readRegistry<Item>(
+  modules: ModulesContainer,
+  registry: Type<Registry<Item>>,
+): Registry<Item> {
   const values = [...modules.values()].flatMap(({ providers }) => [...providers.values()]);
-  return values.flatMap(({ instance }: { instance: unknown }) =>
-    instance instanceof Registration && instance.registry === registry ? (instance.items as Item[]) : [],
-  );
+  const filled = new registry();
+  for (const { instance } of values as { instance: unknown }[]) {
+    if (instance instanceof Registration && instance.registry === registry)
+      filled.add(instance.items as Item[]);
+  }
+  return filled;
 }

@@ -10,6 +10,7 @@ import {
 } from '../../jobs/job-handler.ts';
 import { DomainEvents } from '../../platform/events/domain-events.ts';
 import { User } from '../user.entity.ts';
+import { roleChanged } from '../users.audit.ts';
 import { userCreated } from '../users.events.ts';
 import { userImport } from '../users.jobs.ts';
 import { type ImportLine, importLineSchema, userView } from '../users.schemas.ts';
@@ -136,7 +137,7 @@ export class UserImportHandler implements JobRunner<object> {
     await this.events.emitAll(userCreated, occurrences, tx);
     for (const { id, role } of users.filter((user) => user.role === 'admin')) {
       const data = { from: null, to: role, importedBy: job.userId, jobId: job.id };
-      await this.audit.record({ type: 'role-changed', userId: id, data }, tx);
+      await this.audit.record({ type: roleChanged, userId: id, data }, tx);
     }
   }
 }

@@ -4,6 +4,7 @@ import { AuditService } from '../../audit/audit.service.ts';
 import { JobsService } from '../../jobs/jobs.service.ts';
 import { Config } from '../../platform/config/config.ts';
 import { type Principal, requireRecentSignIn } from '../../platform/security/principal.ts';
+import { accountDeleted } from '../users.audit.ts';
 import { userErase } from '../users.jobs.ts';
 import { UsersService } from '../users.service.ts';
 
@@ -34,7 +35,7 @@ export class AccountDeletionService {
     await stopJobsOf(userId, tx);
     await this.users.lockUnlessLastAdmin(userId, tx);
     await this.users.anonymise(userId, tx);
-    await this.audit.record({ type: 'account-deleted', userId }, tx);
+    await this.audit.record({ type: accountDeleted, userId, data: {} }, tx);
     const availableAt = new Date(
       Date.now() + (this.config.ACCESS_TOKEN_SECONDS + ERASE_MARGIN_SECONDS) * 1_000,
     );

@@ -2,7 +2,6 @@ import { Injectable } from '@nestjs/common';
 import { InjectRepository } from '@nestjs/typeorm';
 import { randomUUIDv7 } from 'node:crypto';
 import type { EntityManager, Repository } from 'typeorm';
-import type { AuditEventType } from '../../audit/audit-event.entity.ts';
 import { AuditService } from '../../audit/audit.service.ts';
 import {
   ForbiddenError,
@@ -22,6 +21,7 @@ import type {
 } from './webhook-endpoints.schemas.ts';
 import { WebhookSecrets } from './webhook-secrets.service.ts';
 import { WebhookUrlRules } from './webhook-url-rules.service.ts';
+import { endpointCreated, endpointDeleted, secretRotated } from './webhooks.audit.ts';
 
 const ENDPOINTS_PER_USER_MAX = 20;
 const SECRET_OVERLAP_MS = 24 * 3_600_000;
@@ -64,7 +64,7 @@ export class WebhookEndpointsService {
     const endpoint = await manager.transaction(async (tx) => {
       await tx.insert(WebhookEndpoint, { ...fields, id, userId: caller.userId, secret: encrypted });
       await refuseTooMany(caller.userId, tx);
-      await this.record('webhook-endpoint-created', { id, userId: caller.userId }, tx);
+      await this.record(endpointCreated, { id, userId: caller.userId }, tx);
       return tx.findOneByOrFail(WebhookEndpoint, { id });
     });
     return { ...endpoint, secret };
@@ -106,7 +106,7 @@ export class WebhookEndpointsService {
       await tx.query(`SELECT FROM users WHERE id = $1 FOR NO KEY UPDATE`, [userId]);
       const { affected } = await tx.delete(WebhookEndpoint, { id, userId });
       if (!affected) throw new NotFoundError();
-      await this.record('webhook-endpoint-deleted', { id, userId }, tx);
+      await this.record(endpointDeleted, { id, userId }, tx);
     });
   }
 
@@ -134,14 +134,14 @@ export class WebhookEndpointsService {
           version: () => 'version + 1',
         },
       );
-      await this.record('webhook-secret-rotated', { id, userId }, tx);
+      await this.record(secretRotated, { id, userId }, tx);
       return { ...(await tx.findOneByOrFail(WebhookEndpoint, { id })), secret };
     });
   }
 
   /** Whoever takes over an account may have its events sent to themselves: that leaves a trace. */
   private record(
-    type: AuditEventType,
+    type: typeof endpointCreated,
     { id, userId }: Pick<WebhookEndpoint, 'id' | 'userId'>,
     tx: EntityManager,
   ): Promise<void> {

@@ -20,6 +20,7 @@ import { WebhookEventsService } from './webhook-events.service.ts';
 import { WebhookSecrets } from './webhook-secrets.service.ts';
 import { WebhookSender } from './webhook-sender.ts';
 import { WebhookUrlRules } from './webhook-url-rules.service.ts';
+import { endpointCreated, endpointDeleted, secretRotated } from './webhooks.audit.ts';
 import { ping } from './webhooks.events.ts';
 
 const oldDeliveries = {
@@ -49,7 +50,7 @@ const oldDeliveries = {
       },
     ]),
     RetentionModule.forFeature([oldDeliveries]),
-    AuditModule,
+    AuditModule.forFeature([endpointCreated, endpointDeleted, secretRotated]),
     EventsModule.forFeature([ping]),
     JobsModule.forFeature([webhookDeliver]),
     MailModule,
