@@ -9,7 +9,7 @@ import { roleChanged } from './users/users.audit.ts';
 
 const USAGE = 'Usage: node dist/src/admin.js grant <email>';
 
-/** Creates the first administrator of a new installation, who can promote others through the API. */
+/** Makes a user the first administrator of an installation. An administrator can promote others through the API. */
 await start(async () => {
   const [, , command, email] = process.argv;
   if (command !== 'grant' || !email) throw new StartupError(USAGE);
@@ -21,7 +21,7 @@ await start(async () => {
   } finally {
     await db.destroy();
   }
-  process.stdout.write('The account is an administrator now. Sign in again to use the role.\n');
+  process.stdout.write('The account is now an administrator. Sign in again to use the role.\n');
 });
 
 async function grantAdmin(email: string, tx: EntityManager): Promise<void> {

@@ -17,7 +17,7 @@ import { ReferenceClientModule } from './reference-client/reference-client.modul
 import { UsersHttpModule } from './users/users-http.module.ts';
 import { WebhooksHttpModule } from './webhooks/webhooks-http.module.ts';
 
-/** Every feature that the HTTP process serves. */
+/** The API process. A feature's routes are served because its HTTP module is listed here. */
 @Module({
   imports: [
     LoggingModule,

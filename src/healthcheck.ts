@@ -1,11 +1,11 @@
 import { healthPorts } from './platform/config/config.ts';
 
-/** Docker ends a check after its own limit without a word, so this one ends first and says why. */
+/** Shorter than Docker's own limit, after which Docker stops the check without a message. */
 const TIMEOUT_MS = 2_500;
 
 /**
- * Whether the process beside it is ready, as exit code 0 or 1: what the image's HEALTHCHECK runs. API and worker are
- * the same image, and only one of them runs in a container, so whichever port answers is the one to believe.
+ * The HEALTHCHECK of the image: exits with 0 if the process in this container is ready, otherwise with 1. A container runs
+ * either the API or the worker, so the first port that responds counts.
  */
 async function check(): Promise<{ isReady: boolean; reason: string }> {
   const signal = AbortSignal.timeout(TIMEOUT_MS);
@@ -29,7 +29,7 @@ function describe(error: unknown): string {
   return codeOfCause(error) ?? (error instanceof Error ? error.message : String(error));
 }
 
-/** fetch wraps what the socket said. */
+/** fetch wraps the error of the socket. */
 function codeOfCause(error: unknown): string | undefined {
   return ((error as Error | undefined)?.cause as NodeJS.ErrnoException | undefined)?.code;
 }

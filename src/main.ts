@@ -11,14 +11,14 @@ import { waitForDatabase } from './platform/process/wait-for-database.ts';
 
 await start(async () => {
   const config = loadConfig(loadKeys);
-  const isStarted = exitOnSignalsDuringStart();
+  const stopExitingOnSignals = exitOnSignalsDuringStart();
   const releasePort = await waitForDatabase(config, { port: config.PORT, host: config.HOST });
   const app = await createApp(AppModule.with(config), config);
   const health = app.get(HealthService);
-  isStarted();
+  stopExitingOnSignals();
   shutDownOnSignals(app, { config, logger: app.get(AppLogger), drain: () => health.drain() });
   await releasePort();
   await app.listen(config.PORT, config.HOST);
   settingWarnings(config).forEach((warning) => app.get(AppLogger).warn(warning));
-  app.get(AppLogger).info({ url: config.PUBLIC_URL, port: config.PORT }, 'The API listens');
+  app.get(AppLogger).info({ url: config.PUBLIC_URL, port: config.PORT }, 'API started');
 });

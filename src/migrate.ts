@@ -4,6 +4,6 @@ import { start } from './platform/process/start.ts';
 
 await start(async () => {
   const applied = await migrate(loadConfig());
-  const words = applied.length > 0 ? `applied ${applied.join(', ')}` : 'the database is current';
-  process.stdout.write(`migrate: ${words}\n`);
+  const outcome = applied.length > 0 ? `applied ${applied.join(', ')}` : 'the database is current';
+  process.stdout.write(`migrate: ${outcome}\n`);
 });

@@ -7,11 +7,10 @@ import { dataSourceOptions } from './platform/database/data-source.ts';
 import { start } from './platform/process/start.ts';
 import { User } from './users/user.entity.ts';
 
-/** Accounts to try things with. Running it again changes nothing. */
+/** Creates the development accounts. Running it again changes nothing. */
 await start(async () => {
   const config = loadConfig(loadKeys);
-  if (config.NODE_ENV === 'production')
-    throw new StartupError('Seeds are for development: production starts empty.');
+  if (config.NODE_ENV === 'production') throw new StartupError('The seed is for development only.');
   const db = await new DataSource(dataSourceOptions(config, 'migrate', [User])).initialize();
   const hasher = new PasswordHasher();
   const accounts = [

@@ -15,7 +15,7 @@ import { RetentionModule } from './platform/retention/retention.module.ts';
 import { UsersWorkerModule } from './users/users-worker.module.ts';
 import { WebhooksWorkerModule } from './webhooks/webhooks-worker.module.ts';
 
-/** The queue process. A feature's job handlers run because its worker module is listed here. */
+/** The worker process. A feature's job handlers run because its worker module is listed here. */
 @Module({
   imports: [
     LoggingModule,

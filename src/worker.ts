@@ -12,7 +12,7 @@ import { WorkerModule } from './worker.module.ts';
 
 await start(async () => {
   const config = loadConfig();
-  const isStarted = exitOnSignalsDuringStart();
+  const stopExitingOnSignals = exitOnSignalsDuringStart();
   const releasePort = await waitForDatabase(config, { port: config.METRICS_PORT });
   await releasePort();
   const app = await NestFactory.createApplicationContext(WorkerModule.with(config), {
@@ -22,10 +22,10 @@ await start(async () => {
   const logger = app.get(AppLogger);
   app.useLogger(new NestLogger(logger));
   const health = app.get(HealthService);
-  isStarted();
-  // No balancer sends anything here, so there is nothing to wait for.
+  stopExitingOnSignals();
+  // No load balancer sends requests to the worker, so it needs no time to drain.
   const withoutDrain = { ...config, SHUTDOWN_DRAIN_SECONDS: 0 };
   shutDownOnSignals(app, { config: withoutDrain, logger, drain: () => health.drain() });
   settingWarnings(config).forEach((warning) => logger.warn(warning));
-  logger.info('The worker runs');
+  logger.info('Worker started');
 });

@@ -24,7 +24,7 @@ export interface User {
   emailVerified: boolean;
 }
 
-/** An instance may go on accepting a token that another one has ended for a second; the rest is for the way. */
+/** Another instance may accept a revoked token for one more second. The rest is network time. */
 const REVOCATION_LIMIT_MS = 2_000;
 
 export function newAccount(runId: string): Account {
@@ -70,16 +70,16 @@ export async function readProfile(
   progress.note(`${me.displayName}, ${me.role}, ${me.status}`);
 }
 
-/** Also proves that a client which lost the answer may ask again, and is given the same successor. */
+/** Also checks that a client that lost the response gets the same new token again. */
 export async function refresh(api: ApiClient, old: TokenPair, progress: Progress): Promise<TokenPair> {
   const pair = await refreshWith(api, old.refreshToken);
   if (pair.refreshToken === old.refreshToken) throw new Failure('a new refresh token', 'the old one again');
 
   const again = await refreshWith(api, old.refreshToken);
   if (again.refreshToken !== pair.refreshToken) {
-    throw new Failure('the same successor for a retry within the grace time', 'another refresh token');
+    throw new Failure('the same new token for a retry within the grace time', 'another refresh token');
   }
-  progress.note('a retry got the same successor');
+  progress.note('a retry returned the same token');
   return pair;
 }
 
@@ -97,7 +97,7 @@ export async function signOut(api: ApiClient, pair: TokenPair, progress: Progres
   const endedAt = performance.now();
   while ((await signedIn.call('GET /v1/users/me', [200, 401])).status !== 401) {
     if (performance.now() - endedAt > REVOCATION_LIMIT_MS) {
-      throw new Failure(`401 within ${REVOCATION_LIMIT_MS / 1000} s of the sign-out`, '200');
+      throw new Failure(`401 within ${REVOCATION_LIMIT_MS / 1000} s after the sign-out`, '200');
     }
     await sleep(100);
   }

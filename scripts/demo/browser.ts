@@ -8,28 +8,28 @@ export interface Person {
 const STEPS_MAX = 15;
 const TIMEOUT_MS = 15_000;
 
-/** As much of a browser as a provider's sign-in takes: cookies, redirects, and forms without scripts. */
+/** A minimal browser for provider sign-ins: cookies, redirects, and forms without scripts. */
 export class Browser {
   private readonly cookies = new Map<string, Map<string, string>>();
 
-  /** Goes to the address and on, signing in as this person where a fake provider asks, until it is sent to `end`. */
-  async travel(start: string, end: string, person: Person): Promise<URL> {
+  /** Follows redirects and forms from `start` until the URL is `end`. Signs in as this person at a fake provider. */
+  async navigate(start: string, end: string, person: Person): Promise<URL> {
     let next: Request = { url: new URL(start) };
     for (let step = 0; step < STEPS_MAX; step += 1) {
       if (next.url.href.split('?')[0] === end) return next.url;
-      next = await this.go(next, person);
+      next = await this.send(next, person);
     }
-    throw new Failure(`to be sent to ${end}`, `more than ${STEPS_MAX} stops`);
+    throw new Failure(`a redirect to ${end}`, `more than ${STEPS_MAX} redirects`);
   }
 
-  /** What to send in a `Cookie` header to this address. */
-  cookieHeader(address: string | URL): string {
-    const jar = this.cookies.get(new URL(address).hostname);
+  /** The `Cookie` header for this URL. */
+  cookieHeader(url: string | URL): string {
+    const jar = this.cookies.get(new URL(url).hostname);
     return [...(jar ?? [])].map(([name, value]) => `${name}=${value}`).join('; ');
   }
 
-  remember(address: string | URL, headers: Headers): void {
-    const { hostname } = new URL(address);
+  storeCookies(url: string | URL, headers: Headers): void {
+    const { hostname } = new URL(url);
     const jar = this.cookies.get(hostname) ?? new Map<string, string>();
     this.cookies.set(hostname, jar);
     for (const line of headers.getSetCookie()) {
@@ -40,32 +40,32 @@ export class Browser {
     }
   }
 
-  private async go({ url, form }: Request, person: Person): Promise<Request> {
+  private async send({ url, form }: Request, person: Person): Promise<Request> {
     const response = await fetch(url, {
       ...(form && { method: 'POST', body: form }),
       headers: { Cookie: this.cookieHeader(url) },
       redirect: 'manual',
       signal: AbortSignal.timeout(TIMEOUT_MS),
     });
-    this.remember(url, response.headers);
+    this.storeCookies(url, response.headers);
     const location = response.headers.get('location');
     const page = await response.text();
     if (location) return { url: new URL(location, url) };
-    const posted = submit(page, url, person);
-    if (!posted)
+    const submission = fillForm(page, url, person);
+    if (!submission)
       throw new Failure('a redirect or a form', `${response.status} from ${url.origin}${url.pathname}`);
-    return posted;
+    return submission;
   }
 }
 
 interface Request {
   url: URL;
-  /** Posted where there is one. */
+  /** Sent with POST, if present. */
   form?: URLSearchParams;
 }
 
-/** The form of a page, filled in as the person where it asks who it is. */
-function submit(page: string, url: URL, { email, name }: Person): Request | undefined {
+/** The form of a page. A form that asks for an email is filled in with the person. */
+function fillForm(page: string, url: URL, { email, name }: Person): Request | undefined {
   const forms = page.split(/<form\b/i).slice(1);
   const asking = forms.find((form) => /name="email" type="email"/.test(form));
   const chosen = asking ?? forms[0];

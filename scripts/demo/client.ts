@@ -4,28 +4,28 @@ import { Failure } from './terminal.ts';
 export interface Call {
   /** Sent as JSON. */
   json?: unknown;
-  /** Sent as `text/csv` without holding it whole; a function, because a call that is repeated after a 429 sends it again. */
+  /** Streamed as `text/csv`. A function, because a retry after a 429 sends it again. */
   csv?: () => AsyncIterable<Uint8Array>;
-  /** As a browser would send it. */
+  /** The Cookie header. */
   cookie?: string;
   timeoutMs?: number;
 }
 
 export interface ClientOptions {
   baseUrl: string;
-  /** Sent with each call, so that a run can be found in the logs of the server. */
+  /** Sent with each request, so that the run can be found in the server's logs. */
   correlationId: string;
   onWaiting: (text: string) => void;
   accessToken?: string;
 }
 
-export interface Answer<T> {
+export interface ApiResponse<T> {
   status: number;
   headers: Headers;
-  /** The body as it came; empty for 204. */
+  /** The raw body. Empty for 204. */
   bytes: Uint8Array;
   text: string;
-  /** What stands in the envelope's `data` and `meta`; undefined when the body is no JSON. */
+  /** `data` and `meta` of the envelope. Undefined if the body is not JSON. */
   data: T;
   meta: { limit: number; nextCursor: string | null };
 }
@@ -38,10 +38,10 @@ interface Problem {
 }
 
 const REQUEST_TIMEOUT_MS = 15_000;
-/** A server that wants a longer pause than this rejects the call. */
+/** A longer Retry-After makes the call fail. */
 const LONGEST_WAIT_SECONDS = 120;
 
-/** The API as an outsider sees it: HTTP, one envelope, one error shape. */
+/** A client of the API. */
 export class ApiClient {
   readonly baseUrl: string;
   private readonly options: ClientOptions;
@@ -51,22 +51,22 @@ export class ApiClient {
     this.baseUrl = options.baseUrl.replace(/\/+$/, '');
   }
 
-  /** The same API, called by the one whom the token was given to. */
+  /** The same API with another access token. */
   as({ accessToken }: { accessToken: string }): ApiClient {
     return new ApiClient({ ...this.options, accessToken });
   }
 
-  /** Answers with one of the expected statuses; any other is a Failure that carries the problem document. */
-  async call<T>(request: string, expected: number | number[], call: Call = {}): Promise<Answer<T>> {
+  /** Any other status than the expected ones throws a Failure with the problem document. */
+  async call<T>(request: string, expected: number | number[], call: Call = {}): Promise<ApiResponse<T>> {
     for (;;) {
-      const answer = await this.send<T>(request, call);
-      if ([expected].flat().includes(answer.status)) return answer;
-      if (answer.status !== 429) throw failureOf(request, [expected].flat().join(' or '), answer);
-      await this.pause(request, answer);
+      const response = await this.send<T>(request, call);
+      if ([expected].flat().includes(response.status)) return response;
+      if (response.status !== 429) throw failureOf(request, [expected].flat().join(' or '), response);
+      await this.pause(request, response);
     }
   }
 
-  /** An answer without an end, until the signal aborts. */
+  /** A streamed response body, until the signal aborts. */
   async open(path: string, signal: AbortSignal): Promise<ReadableStream<Uint8Array>> {
     const request = `GET ${path}`;
     const response = await fetch(new URL(path, `${this.baseUrl}/`), {
@@ -79,7 +79,7 @@ export class ApiClient {
     throw new Failure('200', String(response.status), { request });
   }
 
-  private async send<T>(request: string, call: Call): Promise<Answer<T>> {
+  private async send<T>(request: string, call: Call): Promise<ApiResponse<T>> {
     const [method = '', path = ''] = request.split(' ');
     const timeoutMs = call.timeoutMs ?? REQUEST_TIMEOUT_MS;
     try {
@@ -93,7 +93,7 @@ export class ApiClient {
       const bytes = new Uint8Array(await response.arrayBuffer());
       const text = new TextDecoder().decode(bytes);
       const isJson = /^application\/([\w.-]+\+)?json/.test(response.headers.get('content-type') ?? '');
-      const { data, meta } = (isJson ? JSON.parse(text) : {}) as Pick<Answer<T>, 'data' | 'meta'>;
+      const { data, meta } = (isJson ? JSON.parse(text) : {}) as Pick<ApiResponse<T>, 'data' | 'meta'>;
       return { status: response.status, headers: response.headers, bytes, text, data, meta };
     } catch (error) {
       throw connectionFailure(request, timeoutMs, error);
@@ -111,10 +111,11 @@ export class ApiClient {
     };
   }
 
-  private async pause(request: string, answer: Answer<unknown>): Promise<void> {
-    const seconds = Number(answer.headers.get('retry-after') ?? Number.NaN);
-    if (!(seconds <= LONGEST_WAIT_SECONDS)) throw failureOf(request, 'no rate limit, or a short one', answer);
-    this.options.onWaiting(`rate limited (429): waiting ${seconds} s, as the server asks`);
+  private async pause(request: string, response: ApiResponse<unknown>): Promise<void> {
+    const seconds = Number(response.headers.get('retry-after') ?? Number.NaN);
+    if (!(seconds <= LONGEST_WAIT_SECONDS))
+      throw failureOf(request, 'no rate limit, or a short Retry-After', response);
+    this.options.onWaiting(`rate limited (429): waiting ${seconds} s`);
     await sleep(Math.max(seconds, 1) * 1000);
   }
 }
@@ -124,9 +125,9 @@ function bodyOf({ json, csv }: Call): { body?: string | AsyncIterable<Uint8Array
   return csv === undefined ? {} : { body: csv(), duplex: 'half' };
 }
 
-function failureOf(request: string, expected: string, answer: Answer<unknown>): Failure {
-  const problem = problemOf(answer.text);
-  return new Failure(expected, [answer.status, problem.code].filter(Boolean).join(' '), {
+function failureOf(request: string, expected: string, response: ApiResponse<unknown>): Failure {
+  const problem = problemOf(response.text);
+  return new Failure(expected, [response.status, problem.code].filter(Boolean).join(' '), {
     request,
     ...(problem.detail && { detail: problem.detail }),
     ...(problem.details && { details: problem.details.map(describe).join('\n') }),
@@ -138,7 +139,7 @@ function describe(detail: { path: string; code: string; message: string }): stri
   return `${detail.path || 'body'}: ${detail.code} ${detail.message}`;
 }
 
-/** Something else than this API (a proxy, a server of another kind) may well answer with HTML. */
+/** The body may not be a problem document, for example if a proxy responded. */
 function problemOf(text: string): Problem {
   try {
     return JSON.parse(text) as Problem;
@@ -149,12 +150,12 @@ function problemOf(text: string): Problem {
 
 function connectionFailure(request: string, timeoutMs: number, error: unknown): Failure {
   if (error instanceof DOMException && error.name === 'TimeoutError') {
-    return new Failure(`an answer within ${timeoutMs / 1000} s`, 'none', { request });
+    return new Failure(`a response within ${timeoutMs / 1000} s`, 'none', { request });
   }
-  return new Failure('an answer', connectionFault(error), { request });
+  return new Failure('a response', connectionFault(error), { request });
 }
 
-/** fetch hides what went wrong (ECONNREFUSED, ENOTFOUND, …) in the cause. */
+/** The error of the connection (ECONNREFUSED, ENOTFOUND, …) is the cause of fetch's error. */
 export function connectionFault(error: unknown): string {
   const cause = error instanceof Error && error.cause !== undefined ? error.cause : error;
   const { code, message } = cause as { code?: string; message?: string };
@@ -163,16 +164,16 @@ export function connectionFault(error: unknown): string {
 
 export function expectEqual(what: string, got: unknown, expected: unknown): void {
   if (JSON.stringify(got) !== JSON.stringify(expected)) {
-    throw new Failure(`${what} ${shown(expected)}`, shown(got));
+    throw new Failure(`${what} ${format(expected)}`, format(got));
   }
 }
 
-/** For what only has to be there, as a token or an id. */
+/** Expects any non-empty text, for example a token or an id. */
 export function expectText(what: string, got: unknown): string {
   if (typeof got === 'string' && got !== '') return got;
-  throw new Failure(what, shown(got));
+  throw new Failure(what, format(got));
 }
 
-function shown(value: unknown): string {
+function format(value: unknown): string {
   return value === undefined ? 'nothing' : JSON.stringify(value);
 }

@@ -1,20 +1,20 @@
 import { Buffer } from 'node:buffer';
 
 export interface ImportFile {
-  /** The rows as in the file, header first, each with its line ending. */
+  /** The rows of the file, header first, each with its line ending. */
   rows: string[];
   bytes: number;
-  /** Who should arrive: displayName by address, in the order of the addresses. */
+  /** The expected users: display name by email, sorted by email. */
   users: Map<string, string>;
-  /** What the report should say: code by physical line. */
+  /** The expected report: error code by physical line. */
   faults: Map<number, string>;
 }
 
 interface Row {
-  /** Makes each address unique. */
+  /** Makes each email unique. */
   number: number;
-  address: string;
-  /** Addresses of good rows that stand further up: the row right before, and the first one. */
+  email: string;
+  /** Emails of earlier valid rows: the previous row and the first row. */
   earlier: string[];
   taken: string[];
 }
@@ -22,11 +22,11 @@ interface Row {
 type Fault = [code: string, cells: (row: Row) => string];
 
 const ROWS = 10_000;
-/** One fault in 50 rows makes 200, spread over every batch in which a server may take the file. */
+/** One fault per 50 rows: 200 faults, in every batch of the import. */
 const FAULT_EVERY = 50;
 const CHUNK_ROWS = 200;
 
-/** Names as real files have them: commas and quotes, many scripts. */
+/** Names with commas, quotes and many scripts, as in real files. */
 const NAMES = [
   'Ada Lovelace',
   'Müller, Jürgen',
@@ -40,61 +40,61 @@ const NAMES = [
   "D'Arcy; Conor",
 ];
 
-/** Each yields one row with one fault, and nothing else wrong with it. */
+/** Each function returns a row with exactly one fault. */
 const FAULTS: Fault[] = [
   ['EMAIL_INVALID', ({ number }) => `no-at-sign-${number}.example.com,No Name,user`],
   ['EMAIL_DUPLICATE', ({ earlier }) => `${earlier[0]},Again At Once,user`],
-  ['DISPLAY_NAME_INVALID', ({ address }) => `${address},,user`],
-  ['ROLE_INVALID', ({ address }) => `${address},Would Be King,king`],
-  ['MALFORMED', ({ address }) => `${address},Too Few`],
-  ['EMAIL_INVALID', () => ',No Address,user'],
+  ['DISPLAY_NAME_INVALID', ({ email }) => `${email},,user`],
+  ['ROLE_INVALID', ({ email }) => `${email},Unknown Role,king`],
+  ['MALFORMED', ({ email }) => `${email},Too Few`],
+  ['EMAIL_INVALID', () => ',No Email,user'],
   ['EMAIL_DUPLICATE', ({ earlier }) => `${earlier[0]?.toUpperCase()},In Capitals,user`],
-  ['DISPLAY_NAME_INVALID', ({ address }) => `${address},"   ",user`],
-  ['ROLE_INVALID', ({ address }) => `${address},Two Roles,"user,admin"`],
-  // A name is one line. As CSV it is right, though, and moves all that follows down by a line.
-  ['DISPLAY_NAME_INVALID', ({ address }) => `${address},"Anna Maria\nvan den Berg",user`],
-  ['MALFORMED', ({ address }) => `${address},Too Many,user,"of\nthem"`],
-  ['EMAIL_INVALID', ({ address }) => `two@${address},Two Signs,user`],
+  ['DISPLAY_NAME_INVALID', ({ email }) => `${email},"   ",user`],
+  ['ROLE_INVALID', ({ email }) => `${email},Two Roles,"user,admin"`],
+  // Valid CSV, but a name must be one line. It moves all later rows down by a line.
+  ['DISPLAY_NAME_INVALID', ({ email }) => `${email},"Anna Maria\nvan den Berg",user`],
+  ['MALFORMED', ({ email }) => `${email},Too Many,user,"of\nthem"`],
+  ['EMAIL_INVALID', ({ email }) => `two@${email},Two Signs,user`],
   ['EMAIL_DUPLICATE', ({ earlier }) => `${earlier[1]},Again Much Later,user`],
-  ['DISPLAY_NAME_INVALID', ({ address }) => `${address},${'Long '.repeat(400)}Name,user`],
-  ['ROLE_INVALID', ({ address }) => `${address},Owner,owner`],
-  ['MALFORMED', ({ address }) => `${address},A "Quoted" Word,user`],
-  ['MALFORMED', ({ address }) => `${address},"Closed" Too Early,user`],
+  ['DISPLAY_NAME_INVALID', ({ email }) => `${email},${'Long '.repeat(400)}Name,user`],
+  ['ROLE_INVALID', ({ email }) => `${email},Owner,owner`],
+  ['MALFORMED', ({ email }) => `${email},A "Quoted" Word,user`],
+  ['MALFORMED', ({ email }) => `${email},"Closed" Too Early,user`],
 ];
 
-/** @param taken addresses that have an account already; each is used once, since a second time would be a duplicate */
+/** @param taken emails that already have an account. Each is used once, because a second row would be a duplicate. */
 export function makeImportFile(emailPrefix: string, taken: string[]): ImportFile {
   const file: ImportFile = { rows: [], bytes: 0, users: new Map(), faults: new Map() };
   let line = 1;
   const add = (row: string) => {
     file.rows.push(`${row}\n`);
     file.bytes += Buffer.byteLength(row) + 1;
-    // A line break within quotes moves every later row down.
+    // A line break within quotes moves all later rows down.
     line += row.split('\n').length;
   };
   add('email,displayName,role');
   let earlier: string[] = [];
   for (let number = 1; number <= ROWS; number += 1) {
-    // Padded, so that the order of the addresses is the order of the rows.
-    const address = `${emailPrefix}${String(number).padStart(5, '0')}@example.com`;
+    // Padded, so that the emails sort in the order of the rows.
+    const email = `${emailPrefix}${String(number).padStart(5, '0')}@example.com`;
     if (number % FAULT_EVERY === 0) {
       const [code, cells] = faultFor(number / FAULT_EVERY - 1, taken);
       file.faults.set(line, code);
-      add(cells({ number, address, earlier, taken }));
+      add(cells({ number, email, earlier, taken }));
       continue;
     }
     const displayName = NAMES[number % NAMES.length]!;
-    file.users.set(address, displayName);
-    earlier = [address, earlier[1] ?? address];
-    // No role means an ordinary user.
-    add(`${address},${quote(displayName)},${number % 3 === 0 ? '' : 'user'}`);
+    file.users.set(email, displayName);
+    earlier = [email, earlier[1] ?? email];
+    // An empty role means `user`.
+    add(`${email},${quote(displayName)},${number % 3 === 0 ? '' : 'user'}`);
   }
   return file;
 }
 
 function faultFor(index: number, taken: string[]): Fault {
-  const address = taken[index];
-  if (address !== undefined) return ['EMAIL_TAKEN', () => `${address},Has An Account,user`];
+  const email = taken[index];
+  if (email !== undefined) return ['EMAIL_TAKEN', () => `${email},Has An Account,user`];
   return FAULTS[index % FAULTS.length]!;
 }
 

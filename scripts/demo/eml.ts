@@ -1,19 +1,19 @@
 import { Buffer } from 'node:buffer';
 
 export interface Eml {
-  /** Decoded and unfolded, with the names in lower case; of a repeated header the first counts. */
+  /** Decoded and unfolded, by lower-case name. The first of repeated headers counts. */
   headers: Map<string, string>;
-  /** The text part, or the HTML when there is no other. */
+  /** The text part, or the HTML part if there is no text part. */
   text: string;
 }
 
 interface Part {
   headers: Map<string, string>;
-  /** One character a byte: the part says itself how its bytes are encoded. */
+  /** One character per byte, because the part itself declares its encoding. */
   body: string;
 }
 
-/** Reads a message as RFC 5322 and MIME have it, as far as it is needed to find its text. */
+/** Parses the headers and the text of a message (RFC 5322 and MIME). */
 export function parseEml(bytes: Buffer): Eml {
   const message = splitPart(bytes.toString('latin1'));
   const parts = leaves(message);
@@ -27,7 +27,7 @@ function splitPart(raw: string): Part {
   const head = raw.slice(0, blankLine?.index ?? raw.length);
   const body = blankLine ? raw.slice(blankLine.index + blankLine[0].length) : '';
   const headers = new Map<string, string>();
-  // A line that begins with white space continues the one before.
+  // A line that begins with white space continues the previous line.
   for (const line of head.replace(/\r?\n(?=[ \t])/g, '').split(/\r?\n/)) {
     const colon = line.indexOf(':');
     const name = line.slice(0, colon).trim().toLowerCase();
@@ -36,7 +36,7 @@ function splitPart(raw: string): Part {
   return { headers, body };
 }
 
-/** The parts that hold content; multiparts may nest. */
+/** The parts with content. Multiparts may be nested. */
 function leaves(part: Part): Part[] {
   if (!typeOf(part).startsWith('multipart/')) return [part];
   const boundary = `--${parameter(part, 'boundary')}`;
@@ -45,7 +45,7 @@ function leaves(part: Part): Part[] {
     const mark = line.trimEnd();
     if (mark === `${boundary}--`) break;
     if (mark === boundary) contents.push([]);
-    // What stands before the first boundary is no part.
+    // Lines before the first boundary belong to no part.
     else contents.at(-1)?.push(line);
   }
   return contents.flatMap((lines) => leaves(splitPart(lines.join('\n'))));
@@ -75,7 +75,7 @@ function decodeBody(part: Part): string {
 function decodeBytes(encoding: string, body: string): Buffer {
   if (encoding === 'base64') return Buffer.from(body, 'base64');
   if (encoding !== 'quoted-printable') return Buffer.from(body, 'latin1');
-  // A "=" at the end of a line is a soft break; white space behind it was added on the way (RFC 2045, 6.7).
+  // A "=" at the end of a line is a soft line break. White space after it was added in transport (RFC 2045, 6.7).
   return decodeHexPairs(body.replace(/=[ \t]*\r?\n/g, ''));
 }
 
@@ -90,12 +90,12 @@ function decodeText(bytes: Buffer, charset: string): string {
   try {
     return new TextDecoder(charset).decode(bytes);
   } catch {
-    // An unknown charset still leaves ASCII, and thus the link, readable.
+    // With an unknown charset, ASCII and therefore the link are still readable.
     return bytes.toString('latin1');
   }
 }
 
-/** Encoded words (RFC 2047), else raw UTF-8 (RFC 6532). White space between two encoded words is not part of the text. */
+/** Decodes encoded words (RFC 2047) or raw UTF-8 (RFC 6532). White space between encoded words is not part of the text. */
 function decodeWords(value: string): string {
   const joined = Buffer.from(value, 'latin1')
     .toString('utf8')

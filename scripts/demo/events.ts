@@ -5,14 +5,14 @@ import { Failure } from './terminal.ts';
 export interface ServerEvent {
   event: string;
   data: unknown;
-  /** When it came, as Date.now() has it. */
+  /** When it was received, as Date.now(). */
   at: number;
 }
 
 const ARRIVAL_LIMIT_MS = 30_000;
 const POLL_MS = 5;
 
-/** Server-Sent Events of one answer, taken in as they come. */
+/** The Server-Sent Events of one response. */
 export class EventStream {
   private readonly received: ServerEvent[] = [];
   private readonly closing = new AbortController();
@@ -22,7 +22,7 @@ export class EventStream {
     this.path = path;
   }
 
-  /** Resolves with the headers: from then on nothing that happens is missed. */
+  /** Resolves when the headers have arrived. Later events are not missed. */
   static async open(api: ApiClient, path: string): Promise<EventStream> {
     const stream = new EventStream(path);
     const body = await api.open(path, stream.closing.signal);
@@ -30,7 +30,7 @@ export class EventStream {
     return stream;
   }
 
-  /** The first that matches, whether it has come already or is yet to come; `seen` is called with each before it. */
+  /** The first matching event, received already or later. `seen` is called with each earlier event. */
   async find(
     matches: (event: ServerEvent) => boolean,
     seen?: (event: ServerEvent) => void,

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { User } from './account.ts';
-import { type Answer, type ApiClient, expectEqual, expectText } from './client.ts';
+import { type ApiResponse, type ApiClient, expectEqual, expectText } from './client.ts';
 import { chunksOf, type ImportFile, parseCsv } from './csv.ts';
 import { Failure, type Progress } from './terminal.ts';
 
@@ -13,21 +13,21 @@ interface Job {
 }
 
 const UPLOAD_TIMEOUT_MS = 60_000;
-/** Often at first, to see a fast import move; then so that 300 requests a minute leave room for the paging after it. */
+/** First fast, to show the progress of a short import. Then slower, to stay below 300 requests per minute. */
 const FIRST_POLLS_MS = 200;
 const LATER_POLLS_MS = 1_000;
-const FIRST_POLLS_LAST_MS = 10_000;
+const FIRST_POLLS_DURATION_MS = 10_000;
 const QUEUED_LIMIT_MS = 60_000;
 const PAGE_SIZE = 100;
 const SHOWN_DIFFERENCES = 10;
 
 /** @returns the path of the job */
 export async function uploadFile(admin: ApiClient, file: ImportFile, progress: Progress): Promise<string> {
-  const answer = await admin.call('POST /v1/users/imports', 202, {
+  const response = await admin.call('POST /v1/users/imports', 202, {
     csv: () => chunksOf(file),
     timeoutMs: UPLOAD_TIMEOUT_MS,
   });
-  const location = expectText('a Location header', answer.headers.get('location'));
+  const location = expectText('a Location header', response.headers.get('location'));
   const path = pathOf(admin, location);
   if (!/^\/v1\/jobs\/[\w-]+$/.test(path)) throw new Failure('a Location like /v1/jobs/{id}', location);
   progress.note(path);
@@ -44,15 +44,15 @@ export async function followJob(admin: ApiClient, path: string, progress: Progre
       return job;
     }
     const elapsedMs = performance.now() - startedAt;
-    assertUnderWay(job, path, elapsedMs);
-    await sleep(elapsedMs < FIRST_POLLS_LAST_MS ? FIRST_POLLS_MS : LATER_POLLS_MS);
+    assertProgressing(job, path, elapsedMs);
+    await sleep(elapsedMs < FIRST_POLLS_DURATION_MS ? FIRST_POLLS_MS : LATER_POLLS_MS);
   }
 }
 
-function assertUnderWay(job: Job, path: string, elapsedMs: number): void {
+function assertProgressing(job: Job, path: string, elapsedMs: number): void {
   const request = `GET ${path}`;
   if (job.status === 'failed' || job.status === 'cancelled') {
-    const detail = job.error ? `${job.error.code} ${job.error.message}` : 'the job names no error';
+    const detail = job.error ? `${job.error.code} ${job.error.message}` : 'the job has no error';
     throw new Failure('a completed job', job.status, { request, detail });
   }
   if (job.status === 'queued' && elapsedMs > QUEUED_LIMIT_MS) {
@@ -61,7 +61,7 @@ function assertUnderWay(job: Job, path: string, elapsedMs: number): void {
   }
 }
 
-/** Holds the counts and the report against the faults that were put into the file, line by line. */
+/** Compares the counts and the report with the faults in the file, line by line. */
 export async function checkReport(
   admin: ApiClient,
   job: Job,
@@ -71,29 +71,27 @@ export async function checkReport(
   expectEqual('imported', job.result?.imported, users.size);
   expectEqual('failed', job.result?.failed, faults.size);
 
-  const answer = await admin.call(`GET /v1/jobs/${job.id}/result`, 200);
-  expectEqual('the media type', answer.headers.get('content-type')?.split(';')[0], 'text/csv');
-  const rows = parseCsv(answer.text);
+  const response = await admin.call(`GET /v1/jobs/${job.id}/result`, 200);
+  expectEqual('the media type', response.headers.get('content-type')?.split(';')[0], 'text/csv');
+  const rows = parseCsv(response.text);
   expectEqual('the columns', Object.keys(rows[0] ?? {}), ['line', 'email', 'code', 'message']);
   expectSameFaults(new Map(rows.map((row) => [Number(row.line), row.code ?? ''])), faults);
-  // A line that is reported twice doesn't show in a map.
+  // The map does not show a line that is reported twice.
   expectEqual('rows in the report', rows.length, faults.size);
-  progress.note(`${rows.length} rows, each with the line and code expected`);
+  progress.note(`${rows.length} rows, each with the expected line and code`);
 }
 
 function expectSameFaults(got: Map<number, string>, expected: Map<number, string>): void {
   const differences = [...new Set([...expected.keys(), ...got.keys()])]
     .filter((line) => expected.get(line) !== got.get(line))
     .toSorted((a, b) => a - b)
-    .map(
-      (line) => `line ${line}: ${expected.get(line) ?? 'no fault'}, but ${got.get(line) ?? 'no row'} came`,
-    );
+    .map((line) => `line ${line}: ${expected.get(line) ?? 'no fault'}, but got ${got.get(line) ?? 'no row'}`);
   if (differences.length === 0) return;
   const shown = differences.slice(0, SHOWN_DIFFERENCES).join('\n');
   throw new Failure('the faults of the file', `a report with ${differences.length} differences`, { shown });
 }
 
-/** Pages through the users of this run, and finds each of the file once, in order, under the name it had there. */
+/** Reads all pages of the users of this run. Expects each user of the file once, in order and with its name. */
 export async function checkUsers(
   admin: ApiClient,
   emailPrefix: string,
@@ -105,15 +103,15 @@ export async function checkUsers(
     `/v1/users?limit=${PAGE_SIZE}&sort=email&email=${encodeURIComponent(emailPrefix)}`;
   let seen = 0;
   let pages = 0;
-  // The first user who is not the expected one ends it: missing, double, foreign, out of order all show there.
+  // Fails at the first unexpected user: missing, repeated, foreign or out of order.
   for (; path; pages += 1) {
-    const page: Answer<User[]> = await admin.call(`GET ${path}`, 200);
+    const page: ApiResponse<User[]> = await admin.call(`GET ${path}`, 200);
     for (const { email, displayName } of page.data) {
-      expectEqual(`user ${seen + 1} to be`, [email, displayName], expected[seen] ?? 'nobody');
+      expectEqual(`user ${seen + 1} to be`, [email, displayName], expected[seen] ?? 'no user');
       seen += 1;
     }
     path = nextPath(admin, page);
-    // Also keeps a server whose pages are empty and never end from holding this up.
+    // Also ends the loop if a server sends empty pages forever.
     if (path) expectEqual('the users on a page', page.data.length, PAGE_SIZE);
     progress.bar(seen, expected.length);
   }
@@ -121,8 +119,8 @@ export async function checkUsers(
   progress.note(`${seen} users on ${pages} pages`);
 }
 
-/** The Link header (RFC 8288) is what is followed; the cursor in the body must be the same. */
-function nextPath(api: ApiClient, { headers, meta }: Answer<unknown>): string | null {
+/** Follows the Link header (RFC 8288). The cursor in the body must be the same. */
+function nextPath(api: ApiClient, { headers, meta }: ApiResponse<unknown>): string | null {
   const link = /<([^>]*)>\s*;[^,]*\brel="?next"?/.exec(headers.get('link') ?? '')?.[1];
   const path = link === undefined ? null : pathOf(api, link);
   const cursor = path === null ? null : new URL(path, api.baseUrl).searchParams.get('cursor');
@@ -130,7 +128,7 @@ function nextPath(api: ApiClient, { headers, meta }: Answer<unknown>): string | 
   return path;
 }
 
-/** Without scheme and host: the server's public URL need not be the one it is reached by here. */
+/** Without scheme and host, because PUBLIC_URL may differ from BASE_URL. */
 function pathOf(api: ApiClient, url: string): string {
   const { pathname, search } = new URL(url, api.baseUrl);
   return `${pathname}${search}`;

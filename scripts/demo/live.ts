@@ -14,7 +14,7 @@ interface Notification {
   createdAt: string;
 }
 
-/** Starts the export of a person's own data, and watches it to its end. */
+/** Starts the export of the user's data and waits for its end. */
 export async function exportData(api: ApiClient, on: Progress): Promise<Job> {
   const { data: job } = await api.call<Job>('POST /v1/jobs', 202, { json: { type: 'user-export' } });
   const stream = await EventStream.open(api, `/v1/jobs/${job.id}/events`);
@@ -34,11 +34,11 @@ export async function receiveNotification(stream: EventStream, job: Job, on: Pro
   );
   stream.close();
   const { title, createdAt } = data as Notification;
-  // By the clock of the server and by ours, which are one here and may differ elsewhere.
-  on.note(`“${title}”, ${at - Date.parse(createdAt)} ms after it was written`);
+  // Compares the clock of the server with the clock of this machine.
+  on.note(`“${title}”, ${at - Date.parse(createdAt)} ms after its creation`);
 }
 
-/** Fetches the ZIP that the job has made, and looks for the person in it. */
+/** Downloads the ZIP of the job and checks that it contains the email of the user. */
 export async function downloadExport(api: ApiClient, job: Job, email: string, on: Progress): Promise<void> {
   const { bytes, headers } = await api.call(`GET /v1/jobs/${job.id}/result`, 200);
   expectEqual('the media type', headers.get('content-type'), 'application/zip');

@@ -10,13 +10,13 @@ export interface Mail {
   text: string;
 }
 
-/** One place where mail may arrive. */
+/** A place where emails may arrive. */
 interface MailSource {
   name: string;
-  /** The newest mail to an address that contains the text; null while there is none. */
-  find(address: string, containing: string): Promise<Mail | null>;
-  /** Tried only after this time, without a message, because it is a guess: no setting names the mail server. */
-  guessedAfterMs?: number;
+  /** The newest mail to this email that contains the text, or null. */
+  find(email: string, containing: string): Promise<Mail | null>;
+  /** Tried only after this time, because no setting names this source. */
+  afterMs?: number;
 }
 
 const MAILPIT_OF_COMPOSE = 'http://localhost:8025';
@@ -35,65 +35,65 @@ export class Mailbox {
       ...(settings.MAIL_DIR ? [mailFolder(settings.MAIL_DIR)] : []),
     ];
     if (this.sources.length === 0) {
-      const guess = { ...mailpit(MAILPIT_OF_COMPOSE), guessedAfterMs: GUESS_AFTER_MS };
+      const guess = { ...mailpit(MAILPIT_OF_COMPOSE), afterMs: GUESS_AFTER_MS };
       this.sources = [mailFolder(DEFAULT_MAIL_DIR), guess];
     }
   }
 
-  /** Waits for a mail with a link to `path`, as in `…/verify-email?token=…`, and answers the token and the subject. */
-  async tokenFor(address: string, path: string): Promise<{ token: string; subject: string }> {
+  /** Waits for a mail with a link to `path`, for example `…/verify-email?token=…`. Returns its token and subject. */
+  async tokenFor(email: string, path: string): Promise<{ token: string; subject: string }> {
     const startedAt = performance.now();
     const faults = new Map<string, string>();
     while (performance.now() - startedAt < ARRIVAL_LIMIT_MS) {
       for (const source of this.sources) {
-        if (performance.now() - startedAt < (source.guessedAfterMs ?? 0)) continue;
-        const mail = await this.look(source, address, path, faults);
+        if (performance.now() - startedAt < (source.afterMs ?? 0)) continue;
+        const mail = await this.find(source, email, path, faults);
         if (mail) return { token: tokenIn(mail, path), subject: mail.subject };
       }
       await sleep(POLL_MS);
     }
-    throw this.nothingCame(address, faults);
+    throw this.timeoutFailure(email, faults);
   }
 
-  private async look(source: MailSource, address: string, path: string, faults: Map<string, string>) {
+  private async find(source: MailSource, email: string, path: string, faults: Map<string, string>) {
     try {
-      const mail = await source.find(address, `/${path}?token=`);
+      const mail = await source.find(email, `/${path}?token=`);
       faults.delete(source.name);
       return mail;
     } catch (error) {
-      // It may arrive a moment later. If not, the reason is reported at the timeout.
+      // Retried. The error is reported at the timeout.
       faults.set(source.name, connectionFault(error));
       return null;
     }
   }
 
-  private nothingCame(address: string, faults: Map<string, string>): Failure {
-    const looked = this.sources.map(({ name }) =>
+  private timeoutFailure(email: string, faults: Map<string, string>): Failure {
+    const searched = this.sources.map(({ name }) =>
       faults.has(name) ? `${name} (${faults.get(name)})` : name,
     );
-    return new Failure(`a mail to ${address} within ${ARRIVAL_LIMIT_MS / 1000} s`, 'none', {
-      'looked in': looked.join('\n'),
-      hint: 'is the worker running? MAILPIT_URL or MAIL_DIR says where the server sends its mail',
+    return new Failure(`a mail to ${email} within ${ARRIVAL_LIMIT_MS / 1000} s`, 'none', {
+      'searched in': searched.join('\n'),
+      hint: 'is the worker running? Set MAILPIT_URL or MAIL_DIR to where the server sends emails',
     });
   }
 }
 
-/** The folder into which the server writes each mail as an .eml file. */
+/** The folder to which the server writes each mail as an .eml file. */
 function mailFolder(folder: string): MailSource {
   const startedAt = Date.now();
-  // By name and time: a file that is still being written when it is first seen is read again.
+  // By name and time, so that a file is read again when it has changed.
   const read = new Set<string>();
   return {
     name: folder,
-    async find(address, containing) {
+    async find(email, containing) {
       for (const name of (await readdir(folder)).filter((file) => file.endsWith('.eml'))) {
         const { mtimeMs } = await stat(join(folder, name));
         const version = `${name} ${mtimeMs}`;
-        // Clocks of shared folders differ a little; a minute keeps the many mails of earlier runs out.
+        // Skip mails of earlier runs. Clocks of shared folders may differ by some seconds.
         if (read.has(version) || mtimeMs < startedAt - 60_000) continue;
         read.add(version);
         const { headers, text } = parseEml(await readFile(join(folder, name)));
-        const isTo = (headers.get('to') ?? '').toLowerCase().includes(address.toLowerCase());
+        const isTo = (headers.get('to') ?? '').toLowerCase().includes(email.toLowerCase());
         if (isTo && text.includes(containing)) return { subject: headers.get('subject') ?? '', text };
       }
       return null;
@@ -105,8 +105,8 @@ function mailpit(url: string): MailSource {
   const api = `${url.replace(/\/+$/, '')}/api/v1`;
   return {
     name: url,
-    async find(address, containing) {
-      const query = encodeURIComponent(`to:"${address}"`);
+    async find(email, containing) {
+      const query = encodeURIComponent(`to:"${email}"`);
       const { messages } = await readJson<{ messages: { ID: string }[] }>(`${api}/search?query=${query}`);
       for (const { ID } of messages) {
         const mail = await readJson<{ Subject: string; Text: string; HTML: string }>(`${api}/message/${ID}`);
@@ -126,7 +126,7 @@ async function readJson<T>(url: string): Promise<T> {
 
 function tokenIn(mail: Mail, path: string): string {
   const [, rest = ''] = mail.text.split(`/${path}?token=`);
-  // The last character is no dot, which would end the sentence rather than the token.
+  // The last character can't be a dot, which ends the sentence.
   const token = /^[\w.~%-]*[\w~%-]/.exec(rest)?.[0];
   if (!token) throw new Failure(`a link …/${path}?token=… in the mail`, mail.text);
   return decodeURIComponent(token);

@@ -11,12 +11,11 @@ import { Failure, type Progress, Terminal } from './terminal.ts';
 import { Receiver } from './webhook-inbox.ts';
 import * as webhooks from './webhooks.ts';
 
-/** What every step works with. */
 interface Demo {
   api: ApiClient;
   mailbox: Mailbox;
   terminal: Terminal;
-  /** Part of every address that a run makes, so that the demo can be run again and again on the same data. */
+  /** Part of every email of a run, so that the demo can run again with the same database. */
   runId: string;
 }
 
@@ -24,9 +23,9 @@ const RUN_LIMIT_MS = 5 * 60_000;
 const HEALTH_TIMEOUT_MS = 5_000;
 const { env } = process;
 
-async function tour(demo: Demo): Promise<void> {
+async function runSteps(demo: Demo): Promise<void> {
   const { api, terminal } = demo;
-  const visitor = await becomeVisitor(demo);
+  const visitor = await registerVisitor(demo);
   await useProviders(demo, visitor);
   await followExport(demo, visitor);
   const admin = await importUsers(demo, visitor.email);
@@ -40,7 +39,7 @@ interface Visitor {
   session: account.TokenPair;
 }
 
-async function becomeVisitor({ api, mailbox, terminal, runId }: Demo): Promise<Visitor> {
+async function registerVisitor({ api, mailbox, terminal, runId }: Demo): Promise<Visitor> {
   const visitor = account.newAccount(runId);
   const { email, password, displayName } = visitor;
   await terminal.step('Register an account', (on) => account.register(api, visitor, on));
@@ -59,9 +58,9 @@ async function useProviders(
   { api, terminal, runId }: Demo,
   { email, password, session }: Visitor,
 ): Promise<void> {
-  const found = await terminal.step('Look for providers to sign in with', async (on) => {
+  const found = await terminal.step('Find sign-in providers', async (on) => {
     const fakeProviders = await providers.fakeProviders(api);
-    on.note(fakeProviders.map(({ provider }) => provider).join(', ') || 'no fake providers here: left out');
+    on.note(fakeProviders.map(({ provider }) => provider).join(', ') || 'skipped: no fake providers');
     return fakeProviders;
   });
   for (const provider of found) {
@@ -76,7 +75,7 @@ async function useProviders(
   const stolen = await terminal.step('Sign in on a second device', () =>
     account.signIn(api, email, password),
   );
-  await terminal.step('Use its old refresh token', (on) =>
+  await terminal.step('Reuse its old refresh token', (on) =>
     providers.proveReuse(api, { stolen, other: session }, on),
   );
 }
@@ -93,14 +92,12 @@ async function followExport({ api, terminal, runId }: Demo, { email, session }: 
   const stream = await terminal.step('Listen to notifications', () =>
     EventStream.open(visitor, '/v1/notifications/stream'),
   );
-  const job = await terminal.step('Export the own data', (on) => live.exportData(visitor, on));
-  await terminal.step('Be notified of it', (on) => live.receiveNotification(stream, job, on));
+  const job = await terminal.step('Export the user data', (on) => live.exportData(visitor, on));
+  await terminal.step('Receive the notification', (on) => live.receiveNotification(stream, job, on));
   await terminal.step('Download the export', (on) => live.downloadExport(visitor, job, email, on));
   if (!subscription) return;
-  await terminal.step('Receive the webhook of it', (on) => webhooks.receiveJob(subscription, job.id, on));
-  await terminal.step('Find both in the delivery log', (on) =>
-    webhooks.checkDeliveries(visitor, subscription, on),
-  );
+  await terminal.step('Receive the webhook', (on) => webhooks.receiveJob(subscription, job.id, on));
+  await terminal.step('Check the delivery log', (on) => webhooks.checkDeliveries(visitor, subscription, on));
   await terminal.step('Delete the webhook', (on) => webhooks.unsubscribe(visitor, subscription, on));
 }
 
@@ -111,10 +108,10 @@ async function importUsers({ api, terminal, runId }: Demo, visitorEmail: string)
   const admin = api.as(session);
   const prefix = `import-${runId}-`;
   const file = await terminal.step('Generate a CSV', (on) => generate(prefix, [email, visitorEmail], on));
-  const path = await terminal.step('Upload it', (on) => userImport.uploadFile(admin, file, on));
+  const path = await terminal.step('Upload the CSV', (on) => userImport.uploadFile(admin, file, on));
   const job = await terminal.step('Follow the import', (on) => userImport.followJob(admin, path, on));
   await terminal.step('Check the error report', (on) => userImport.checkReport(admin, job, file, on));
-  await terminal.step('Check that everyone arrived exactly once', (on) =>
+  await terminal.step('Check that each user exists once', (on) =>
     userImport.checkUsers(admin, prefix, file, on),
   );
   return session;
@@ -123,18 +120,18 @@ async function importUsers({ api, terminal, runId }: Demo, visitorEmail: string)
 async function generate(emailPrefix: string, taken: string[], progress: Progress): Promise<ImportFile> {
   const file = makeImportFile(emailPrefix, taken);
   const kilobytes = Math.round(file.bytes / 1024);
-  progress.note(`${file.rows.length - 1} rows, ${file.faults.size} of them faulty, ${kilobytes} KiB`);
+  progress.note(`${file.rows.length - 1} rows, ${file.faults.size} with a fault, ${kilobytes} KiB`);
   return file;
 }
 
-/** Says in one line what is wrong when there is no server to show anything on. */
+/** Prints one line if the server can't be reached. */
 async function assertReachable(api: ApiClient): Promise<void> {
   try {
     await api.call('GET /health/live', 200, { timeoutMs: HEALTH_TIMEOUT_MS });
   } catch (error) {
     const got = error instanceof Failure ? error.facts.got : String(error);
     const remedy = 'start it with bin/dev or docker compose up, or set BASE_URL';
-    throw new Error(`The API does not answer at ${api.baseUrl} (${got}): ${remedy}.`, { cause: error });
+    throw new Error(`The API does not respond at ${api.baseUrl} (${got}): ${remedy}.`, { cause: error });
   }
 }
 
@@ -146,7 +143,7 @@ async function main(): Promise<void> {
   });
   await assertReachable(api);
   terminal.line(`Demo on ${api.baseUrl}, correlation id ${correlationId}\n`);
-  await tour({ api, mailbox: new Mailbox(env), terminal, runId });
+  await runSteps({ api, mailbox: new Mailbox(env), terminal, runId });
   terminal.passed();
 }
 
@@ -164,7 +161,7 @@ process.on('SIGINT', () => {
   process.exit(130);
 });
 setTimeout(
-  () => fail(new Failure(`the whole run within ${RUN_LIMIT_MS / 60_000} minutes`, 'no end')),
+  () => fail(new Failure(`the whole run within ${RUN_LIMIT_MS / 60_000} minutes`, 'it still runs')),
   RUN_LIMIT_MS,
 );
 

@@ -8,7 +8,7 @@ export interface Provider {
   url: string;
 }
 
-/** Those of the server that are fake providers: a real provider wouldn't believe who we say we are. */
+/** The fake providers of the server. The demo can't sign in at a real provider. */
 export async function fakeProviders(api: ApiClient): Promise<Provider[]> {
   const { data: providers } = await api.call<Provider[]>('GET /v1/auth/oauth', 200);
   const found: Provider[] = [];
@@ -19,7 +19,7 @@ export async function fakeProviders(api: ApiClient): Promise<Provider[]> {
   return found;
 }
 
-/** The whole way of a browser: to the provider, back with a one-time code, and the code for tokens. */
+/** Signs in at the provider, returns with a one-time code, and exchanges the code for tokens. */
 export async function signIn(
   api: ApiClient,
   provider: Provider,
@@ -29,7 +29,7 @@ export async function signIn(
   const person = personOf(provider, runId);
   const browser = new Browser();
   const begin = `${api.baseUrl}${beginPath(provider, api)}`;
-  const back = await browser.travel(begin, returnTo(api), person);
+  const back = await browser.navigate(begin, returnTo(api), person);
   const code = expectText('a one-time code', back.searchParams.get('code') ?? back.searchParams.get('error'));
   const cookie = browser.cookieHeader(api.baseUrl);
   const exchange = 'POST /v1/auth/oauth/exchange';
@@ -41,7 +41,7 @@ export async function signIn(
   return pair;
 }
 
-/** Adds the provider to the account that is signed in. */
+/** Links the provider to the signed-in account. */
 export async function link(api: ApiClient, provider: Provider, runId: string, on: Progress): Promise<void> {
   const browser = new Browser();
   const { data, headers } = await api.call<{ authorizationUrl: string }>(
@@ -49,10 +49,10 @@ export async function link(api: ApiClient, provider: Provider, runId: string, on
     200,
     { json: { returnTo: returnTo(api) } },
   );
-  browser.remember(api.baseUrl, headers);
+  browser.storeCookies(api.baseUrl, headers);
   const person = { ...personOf(provider, runId), email: `linked-${runId}@example.com` };
-  const back = await browser.travel(data.authorizationUrl, returnTo(api), person);
-  expectEqual('to come back with linked', back.searchParams.get('linked'), provider.provider);
+  const back = await browser.navigate(data.authorizationUrl, returnTo(api), person);
+  expectEqual('linked in the returned URL', back.searchParams.get('linked'), provider.provider);
   const { data: identities } = await api.call<{ provider: string }[]>('GET /v1/users/me/identities', 200);
   expectEqual(
     'the linked providers',
@@ -62,7 +62,7 @@ export async function link(api: ApiClient, provider: Provider, runId: string, on
   on.note(provider.provider);
 }
 
-/** A thief who comes with an old refresh token, and what becomes of the session and of another one. */
+/** Reuses an old refresh token, as a thief would. Its session is revoked, another session is not. */
 export async function proveReuse(
   api: ApiClient,
   { stolen, other }: { stolen: TokenPair; other: TokenPair },
@@ -77,13 +77,13 @@ export async function proveReuse(
   if (code !== 'REFRESH_TOKEN_REUSED') throw new Failure('REFRESH_TOKEN_REUSED', code);
   await refresh(third.refreshToken, 401);
   await api.as(other).call('GET /v1/users/me', 200);
-  on.note('that session is over, the other one lives');
+  on.note('its session is revoked, the other one is not');
 }
 
 const beginPath = ({ provider }: Provider, api: ApiClient) =>
   `/v1/auth/oauth/${provider}?returnTo=${encodeURIComponent(returnTo(api))}`;
 
-/** Nothing needs to answer there: the address that a browser is sent to is all that is read. */
+/** Only the URL of the redirect is read, so no page needs to exist there. */
 const returnTo = (api: ApiClient): string => `${api.baseUrl}/demo`;
 
 const personOf = ({ provider }: Provider, runId: string): Person => ({

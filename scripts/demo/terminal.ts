@@ -1,12 +1,12 @@
-/** What a step may say while it runs. */
+/** The output of a running step. */
 export interface Progress {
-  /** A few words for the step's final line; the last call wins. */
+  /** Sets the note in the step's final line. The last call counts. */
   note(text: string): void;
-  /** Draws the bar on a terminal, and a line at each quarter elsewhere. */
+  /** Draws a progress bar in a terminal. Otherwise prints a line at each quarter. */
   bar(done: number, total: number): void;
 }
 
-/** A step that did not come out as the contract says: what was expected, what came, and what helps to find out why. */
+/** A failed expectation, with facts that help to find the cause. */
 export class Failure extends Error {
   readonly facts: Record<string, string>;
 
@@ -20,7 +20,7 @@ const BAR_WIDTH = 22;
 const TITLE_WIDTH = 40;
 const COLOURS = { green: 32, red: 31, dim: 2 };
 
-/** One line per step. Colours and redrawing are for a terminal only, so that logs and pipes stay readable. */
+/** Prints one line per step. Uses colours and redraws lines only in a terminal. */
 export class Terminal {
   private readonly redraws = process.stdout.isTTY && process.env.TERM !== 'dumb';
   private readonly colours = this.redraws && !process.env.NO_COLOR;
@@ -50,12 +50,12 @@ export class Terminal {
       return result;
     } catch (error) {
       if (error instanceof Failure) throw error;
-      // Most likely the step stumbled over an answer of another shape than the contract's.
-      throw new Failure('an answer as the contract has it', String(error));
+      // Most likely the response has an unexpected shape.
+      throw new Failure('a response that matches the API document', String(error));
     }
   }
 
-  /** Tells why nothing moves, as while a rate limit is waited for. */
+  /** Shows why the step is waiting, for example for a rate limit. */
   waiting(text: string): void {
     if (this.redraws) this.redraw(text);
     else this.line(`       ${text}`);
@@ -67,7 +67,7 @@ export class Terminal {
     this.line(this.paint('green', `All ${this.steps} steps passed in ${seconds} s`));
   }
 
-  /** Ends the step that is under way, with everything that is known about why. */
+  /** Ends the current step and prints the facts of the failure. */
   failed(failure: Failure, context: Record<string, string>): void {
     if (this.title) this.finish('✗', 'red', '');
     this.line();
@@ -97,7 +97,7 @@ export class Terminal {
     this.quarter = Math.max(quarter, this.quarter);
   }
 
-  /** Cut to the width of the window: a line that wraps can't be drawn over. */
+  /** Cut to the width of the terminal, because a wrapped line can't be redrawn. */
   private redraw(text: string): void {
     if (!this.redraws) return;
     const line = `${this.numbered('…')} ${text}`.slice(0, (process.stdout.columns || 80) - 1);

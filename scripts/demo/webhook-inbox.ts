@@ -5,15 +5,15 @@ import { DEFAULT_PORT, NAME, type Received, type ReceiverState, startReceiver } 
 const ARRIVAL_LIMIT_MS = 20_000;
 const POLL_MS = 25;
 
-/** A receiver on this machine: the one that compose has brought, or else one of our own. */
+/** A webhook receiver on this machine: the one of docker compose, or else a new one. */
 export class Receiver {
-  /** Where the worker reaches it. */
+  /** The URL for the worker. */
   readonly url: string;
-  /** Where we see what it was sent. */
-  private readonly address: string;
+  /** The URL that lists the received requests. */
+  private readonly stateUrl: string;
 
-  private constructor(address: string, url: string) {
-    this.address = address;
+  private constructor(stateUrl: string, url: string) {
+    this.stateUrl = stateUrl;
     this.url = url;
   }
 
@@ -22,15 +22,15 @@ export class Receiver {
     WEBHOOK_RECEIVER_URL?: string | undefined;
   }): Promise<Receiver> {
     const port = Number(settings.WEBHOOK_RECEIVER_PORT || DEFAULT_PORT);
-    const address = `http://127.0.0.1:${port}`;
-    if (!(await stateOf(address))) {
-      const url = settings.WEBHOOK_RECEIVER_URL || address;
+    const stateUrl = `http://127.0.0.1:${port}`;
+    if (!(await stateOf(stateUrl))) {
+      const url = settings.WEBHOOK_RECEIVER_URL || stateUrl;
       await startReceiver(port, '127.0.0.1', url).catch(ignoreTakenPort);
     }
-    const state = await stateOf(address);
-    if (state?.name === NAME) return new Receiver(address, state.url);
-    throw new Failure(`port ${port} to be free, for a receiver of webhooks`, 'something else that listens', {
-      hint: `choose another for both, as in: WEBHOOK_RECEIVER_PORT=${port + 10} bin/dev, and the same for bin/demo`,
+    const state = await stateOf(stateUrl);
+    if (state?.name === NAME) return new Receiver(stateUrl, state.url);
+    throw new Failure(`a free port ${port} for the webhook receiver`, 'a port in use', {
+      hint: `set another port for bin/dev and bin/demo: WEBHOOK_RECEIVER_PORT=${port + 10}`,
     });
   }
 
@@ -38,25 +38,25 @@ export class Receiver {
   async next(path: string, eventType: string): Promise<Received> {
     const startedAt = performance.now();
     while (performance.now() - startedAt < ARRIVAL_LIMIT_MS) {
-      const { received = [] } = (await stateOf(this.address)) ?? {};
+      const { received = [] } = (await stateOf(this.stateUrl)) ?? {};
       const found = received.find((one) => one.path === path && typeOf(one) === eventType);
       if (found) return found;
       await sleep(POLL_MS);
     }
     throw new Failure(`${eventType} at ${this.url} within ${ARRIVAL_LIMIT_MS / 1_000} s`, 'nothing', {
-      hint: 'is the worker running, and can it reach that address?',
+      hint: 'is the worker running, and can it reach this URL?',
     });
   }
 }
 
-/** If the port is in use, ask its server whether it is a receiver. */
+/** If the port is in use, its server may be a receiver. */
 function ignoreTakenPort(error: NodeJS.ErrnoException): void {
   if (error.code !== 'EADDRINUSE') throw error;
 }
 
-async function stateOf(address: string): Promise<ReceiverState | undefined> {
+async function stateOf(url: string): Promise<ReceiverState | undefined> {
   try {
-    const response = await fetch(address, { signal: AbortSignal.timeout(5_000) });
+    const response = await fetch(url, { signal: AbortSignal.timeout(5_000) });
     return (await response.json()) as ReceiverState;
   } catch {
     return undefined;

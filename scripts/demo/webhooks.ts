@@ -4,7 +4,7 @@ import { type ApiClient, expectEqual, expectText } from './client.ts';
 import { Failure, type Progress } from './terminal.ts';
 import type { Receiver } from './webhook-inbox.ts';
 
-/** What the demo has registered, and where it sees what is sent there. */
+/** The webhook endpoint of the demo, and its receiver. */
 export interface Subscription {
   path: string;
   secret: string;
@@ -29,7 +29,7 @@ interface Payload {
 const DELIVERY_LIMIT_MS = 10_000;
 const POLL_MS = 50;
 
-/** Undefined where the server does not send to this machine, as one elsewhere. */
+/** Undefined if the server can't send to this machine. */
 export async function subscribe(
   api: ApiClient,
   receiver: Receiver,
@@ -38,14 +38,14 @@ export async function subscribe(
 ): Promise<Subscription | undefined> {
   const receiverPath = `/${runId}`;
   const url = `${receiver.url}${receiverPath}`;
-  const answer = await api.call<{ id: string; secret: string }>('POST /v1/webhook-endpoints', [201, 422], {
+  const response = await api.call<{ id: string; secret: string }>('POST /v1/webhook-endpoints', [201, 422], {
     json: { url, eventTypes: ['job.completed'] },
   });
-  if (answer.status === 422) {
-    on.note(`left out: the server sends nothing to ${new URL(url).host} (WEBHOOK_ALLOW_PRIVATE)`);
+  if (response.status === 422) {
+    on.note(`skipped: the server may not send to ${new URL(url).host} (WEBHOOK_ALLOW_PRIVATE)`);
     return undefined;
   }
-  const { id, secret } = answer.data;
+  const { id, secret } = response.data;
   on.note(url);
   return {
     path: `/v1/webhook-endpoints/${id}`,
@@ -59,7 +59,7 @@ export async function ping(api: ApiClient, subscription: Subscription, on: Progr
   const startedAt = performance.now();
   await api.call(`POST ${subscription.path}/ping`, 202);
   await receive(subscription, 'ping');
-  on.note(`signature verified, ${Math.round(performance.now() - startedAt)} ms after it was asked for`);
+  on.note(`signature verified, ${Math.round(performance.now() - startedAt)} ms after the request`);
 }
 
 export async function receiveJob(subscription: Subscription, jobId: string, on: Progress): Promise<void> {
@@ -68,7 +68,7 @@ export async function receiveJob(subscription: Subscription, jobId: string, on: 
   on.note('job.completed; a modified body is rejected');
 }
 
-/** Waits for the event and verifies it as a receiver would, with the reference library of Standard Webhooks. */
+/** Waits for the event and verifies it with the reference library of Standard Webhooks. */
 async function receive(
   { secret, receiver, receiverPath }: Subscription,
   eventType: string,
@@ -104,13 +104,13 @@ export async function checkDeliveries(api: ApiClient, { path }: Subscription, on
   on.note(data.map(({ eventType, lastDurationMs }) => `${eventType} in ${lastDurationMs} ms`).join(', '));
 }
 
-/** The answer of a receiver is written down a moment after it was given. */
+/** The delivery is updated shortly after the response of the receiver. */
 async function untilDelivered(api: ApiClient, path: string) {
   const startedAt = performance.now();
   for (;;) {
-    const answer = await api.call<Delivery[]>(`GET ${path}/deliveries`, 200);
-    const isOpen = answer.data.some(({ status }) => status === 'pending');
-    if (!isOpen || performance.now() - startedAt > DELIVERY_LIMIT_MS) return answer;
+    const response = await api.call<Delivery[]>(`GET ${path}/deliveries`, 200);
+    const isPending = response.data.some(({ status }) => status === 'pending');
+    if (!isPending || performance.now() - startedAt > DELIVERY_LIMIT_MS) return response;
     await sleep(POLL_MS);
   }
 }
@@ -118,5 +118,5 @@ async function untilDelivered(api: ApiClient, path: string) {
 export async function unsubscribe(api: ApiClient, { path }: Subscription, on: Progress): Promise<void> {
   await api.call(`DELETE ${path}`, 204);
   await api.call(`GET ${path}`, 404);
-  on.note('it is gone');
+  on.note('GET returns 404');
 }

@@ -8,15 +8,15 @@ import { contextOf } from '../platform/http/request-hooks.ts';
 import { MacService } from '../platform/security/mac.service.ts';
 import { UsersService } from '../users/users.service.ts';
 
-/** The prefix makes browsers require Secure, Path=/ and no Domain, so that no sibling host can set this cookie. */
-const NAME = '__Host-dashboard';
+/** Because of the prefix, browsers require Secure, Path=/ and no Domain, so no other subdomain can set this cookie. */
+const COOKIE = '__Host-dashboard';
 const ATTRIBUTES = { path: '/', httpOnly: true, secure: true, sameSite: 'strict' } as const;
-const LIFE_SECONDS = 15 * 60;
+const LIFETIME_SECONDS = 15 * 60;
 const PURPOSE = 'dashboard';
 /** The session id, the expiry in seconds since 1970, and the MAC of both. */
-const FORM = /^([0-9a-f-]{36})\.(\d{10})\.([\w-]{43})$/;
+const FORMAT = /^([0-9a-f-]{36})\.(\d{10})\.([\w-]{43})$/;
 
-/** Lets a browser in that has our cookie of an administrator's session (docs/decisions/0015). */
+/** Allows browsers with the cookie of an administrator's session. See docs/decisions/0015-dashboard-cookie.md. */
 @Injectable()
 export class DashboardAccess {
   constructor(
@@ -28,18 +28,18 @@ export class DashboardAccess {
   ) {}
 
   grant(reply: FastifyReply, sessionId: string): void {
-    const content = `${sessionId}.${Math.floor(Date.now() / 1_000) + LIFE_SECONDS}`;
+    const content = `${sessionId}.${Math.floor(Date.now() / 1_000) + LIFETIME_SECONDS}`;
     const cookie = `${content}.${this.macs.sign(PURPOSE, content)}`;
-    void reply.setCookie(NAME, cookie, { ...ATTRIBUTES, maxAge: LIFE_SECONDS });
+    void reply.setCookie(COOKIE, cookie, { ...ATTRIBUTES, maxAge: LIFETIME_SECONDS });
   }
 
   revoke(reply: FastifyReply): void {
-    void reply.clearCookie(NAME, ATTRIBUTES);
+    void reply.clearCookie(COOKIE, ATTRIBUTES);
   }
 
   async check(request: FastifyRequest): Promise<void> {
-    const sessionId = this.sessionIn(request.cookies[NAME]);
-    // From the database: the list in memory keeps revoked sessions only as long as their access tokens live.
+    const sessionId = this.sessionIn(request.cookies[COOKIE]);
+    // From the database: the list in memory drops a revoked session when its access tokens have expired.
     const session = sessionId && (await this.sessions.findActive(sessionId, this.db.manager));
     if (!session) throw new UnauthenticatedError();
     const { userId } = session;
@@ -52,17 +52,17 @@ export class DashboardAccess {
   requireOwnPage(request: FastifyRequest): void {
     if (this.isFromOwnPage(request)) return;
     throw new ForbiddenError({
-      detail: 'Only pages of this origin may do this. Open /admin/queues on this host.',
+      detail: 'Only pages of this origin may send this request. Open /admin/queues on this host.',
     });
   }
 
   private sessionIn(cookie = ''): string | undefined {
-    const [, sessionId, expiresAt, mac = ''] = FORM.exec(cookie) ?? [];
+    const [, sessionId, expiresAt, mac = ''] = FORMAT.exec(cookie) ?? [];
     if (!this.macs.verify(PURPOSE, `${sessionId}.${expiresAt}`, mac)) return undefined;
     return Number(expiresAt) * 1_000 > Date.now() ? sessionId : undefined;
   }
 
-  /** Against cross-site requests. Browsers set these headers themselves, and no page can change them. */
+  /** Protects against cross-site requests. Browsers set these headers, and pages can't change them. */
   private isFromOwnPage({ headers: { origin, 'sec-fetch-site': site } }: FastifyRequest): boolean {
     if (site !== undefined) return site === 'same-origin';
     return origin === new URL(this.config.PUBLIC_URL).origin;

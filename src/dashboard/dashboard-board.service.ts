@@ -8,7 +8,7 @@ import type { FastifyPluginCallback } from 'fastify';
 import { JobTypes } from '../jobs/job-definition.ts';
 import { QueueBackend } from '../platform/queue/queue-backend.ts';
 
-/** They change when jobs run. Only the jobs table decides which jobs exist and how they ended. */
+/** The allowed actions change only when jobs run. The jobs table decides which jobs exist and how they ended. */
 const ACTIONS = [
   '/api/queues/pause',
   '/api/queues/resume',
@@ -18,7 +18,7 @@ const ACTIONS = [
   '/api/queues/:queueName/:jobId/promote',
 ];
 
-/** A paused queue on PostgreSQL counts waiting jobs as `paused`, which bull-board doesn't show. On Redis that is 0. */
+/** A paused queue on PostgreSQL counts waiting jobs as `paused`, which bull-board doesn't show. On Redis this count is 0. */
 class BoardQueue extends BullMQAdapter {
   constructor(private readonly counted: Queue) {
     super(counted);
@@ -33,7 +33,7 @@ class BoardQueue extends BullMQAdapter {
   }
 }
 
-/** bull-board with one queue per job type. It does not authenticate: DashboardModule does. */
+/** bull-board with one queue per job type. DashboardModule authenticates its requests. */
 @Injectable()
 export class DashboardBoard {
   private readonly logger = new Logger('Dashboard');
@@ -54,7 +54,7 @@ export class DashboardBoard {
         uiConfig: {
           boardTitle: 'Queues',
           hideDocsLink: true,
-          // They describe the machine and not the queues, and their icon needs inline styles.
+          // They describe the server, not the queues, and their icon needs inline styles.
           hideRedisDetails: true,
           sortQueues: true,
           miscLinks: [{ text: 'Sign out', url: signOutPath }],
@@ -65,7 +65,7 @@ export class DashboardBoard {
     const plugin = adapter.registerPlugin();
     return (scope, options, done) => {
       scope.addHook('preHandler', (_request, _reply, next) => {
-        // On each request, because a queue that was created during an outage is replaced.
+        // On each request, because QueueBackend replaces a queue that was created during an outage.
         board.setQueues(this.types.keys().map((type) => new BoardQueue(this.queues.queue(type))));
         next();
       });

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 const DIR = join(import.meta.dirname, 'static');
 const HTML = 'text/html; charset=utf-8';
 
-/** Own files only, no inline code, and no HTML created from text. */
+/** Only files of this origin, no inline code, and no HTML from strings. */
 const SIGN_IN_POLICY = [
   "default-src 'none'",
   "script-src 'self'",
@@ -18,7 +18,7 @@ const SIGN_IN_POLICY = [
   "require-trusted-types-for 'script'",
 ].join(';');
 
-/** What bull-board needs. */
+/** bull-board also needs images and a base URI. */
 export const BOARD_POLICY = [
   "default-src 'none'",
   "script-src 'self'",
@@ -36,7 +36,7 @@ export function sendSignInPage(reply: FastifyReply): FastifyReply {
   return reply.type(HTML).header('content-security-policy', SIGN_IN_POLICY).send(signInPage);
 }
 
-/** The only part that anonymous callers can open. */
+/** The sign-in page, for anonymous callers. */
 export function serveSignInPage(fastify: FastifyInstance, basePath: string, signOutPath: string): void {
   serve(fastify, `${basePath}/sign-in.css`, 'text/css; charset=utf-8');
   serve(fastify, `${basePath}/sign-in.js`, 'text/javascript; charset=utf-8');
@@ -48,7 +48,7 @@ function serve(fastify: FastifyInstance, path: string, type: string): void {
   fastify.get(path, (_request, reply) => reply.type(type).send(content));
 }
 
-/** Removes third-party fonts, and the inline styles of the loading screen. */
+/** Removes third-party fonts and the inline styles of the loading screen. */
 export const sanitizeBoardPage = (html: string): string =>
   html
     .replace(/<link href="https:[^>]*>/g, '')

@@ -15,7 +15,8 @@ export class DashboardSessionController {
   @Post()
   @Endpoint({
     summary: 'Open the dashboard',
-    description: 'Sets a cookie for `/admin/queues` that lasts fifteen minutes and ends with the session.',
+    description:
+      'Sets a cookie for `/admin/queues`. It is valid for fifteen minutes, or until the session ends.',
     status: 204,
   })
   @Roles('admin')
@@ -30,11 +31,11 @@ export class DashboardSessionController {
   @Endpoint({
     summary: 'Close the dashboard',
     description:
-      'Removes the cookie. Needs no token, but `Sec-Fetch-Site` or `Origin` must name this origin. ' +
+      'Removes the cookie. Needs no access token, but `Sec-Fetch-Site` or `Origin` must match this origin. ' +
       'Revoking the session closes the dashboard in every browser.',
     errors: [ForbiddenError],
   })
-  // The browser may have signed in to another account since, or to none.
+  // The browser may be signed in to another account by this time, or to none.
   @Public()
   closeDashboardSession(
     @Req() request: FastifyRequest,

@@ -32,7 +32,7 @@ export class DashboardModule implements OnModuleInit {
     private readonly redis: RedisConnections,
   ) {}
 
-  /** Without a controller, because the board is not part of the API or its OpenAPI document. */
+  /** Registers a plugin, because the board is not part of the API and its OpenAPI document. */
   onModuleInit(): void {
     const fastify: FastifyInstance = this.adapterHost.httpAdapter.getInstance();
     serveSignInPage(fastify, PATH, SIGN_OUT_PATH);
@@ -48,7 +48,7 @@ export class DashboardModule implements OnModuleInit {
     );
   }
 
-  /** A hook of the routes themselves, so no spelling of a path gets around it. */
+  /** A hook of the routes, so that no other spelling of a path bypasses it. */
   private guard(scope: FastifyInstance): void {
     scope.addHook('onRequest', async (request, reply) => {
       try {

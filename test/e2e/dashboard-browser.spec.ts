@@ -60,7 +60,7 @@ describeInChromium.each(backends)('the dashboard in a browser, on %s', (backend)
   async function signIn(role: 'admin' | 'user', password?: string): Promise<void> {
     const person = await createUser(app, { role });
     await page.goto(`${origin}/admin/queues`);
-    await page.getByLabel('E-mail').fill(person.user.email);
+    await page.getByLabel('Email').fill(person.user.email);
     await page.getByLabel('Password').fill(password ?? person.password);
     await page.getByRole('button', { name: 'Sign in' }).click();
   }
@@ -119,7 +119,7 @@ describeInChromium.each(backends)('the dashboard in a browser, on %s', (backend)
   it('shows an error to a user who is not an administrator, and signs them out', async () => {
     await signIn('user');
 
-    await page.getByRole('alert').getByText('This account is not an administrator’s.').waitFor();
+    await page.getByRole('alert').getByText('This account is not an administrator.').waitFor();
     expect(await sessionCookies()).toEqual([]);
     expect(complaints).toEqual([]);
   });

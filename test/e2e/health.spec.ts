@@ -63,7 +63,7 @@ describe('GET /health/ready', () => {
     ]);
 
     expect(usable.status).toBe(200);
-    expect(slightly.output).toContain('The clock differs from that of Postgres');
+    expect(slightly.output).toContain('The clock of this machine differs from that of Postgres');
     expect(unusable.status).toBe(503);
     expect(unusable.body).toMatchObject({ status: 'unavailable', checks: { clock: 'skewed' } });
   });

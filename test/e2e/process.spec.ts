@@ -149,7 +149,7 @@ describe('the API during shutdown', () => {
     const answers = await Promise.all(answering);
     expect(answers.map(({ status }) => status)).toEqual(times(5, () => 200));
     expect(await ending).toEqual({ code: 0, signal: null });
-    expect(api.lines().at(-1)).toMatchObject({ msg: 'Shut down' });
+    expect(api.lines().at(-1)).toMatchObject({ msg: 'Shutdown complete' });
   });
 
   it('keeps responding while it drains, but is not ready', async () => {
@@ -204,7 +204,7 @@ describe('the API during shutdown', () => {
     await lock.release();
     expect(exit).toEqual({ code: 1, signal: null });
     expect(await hanging).toBe('broken off');
-    expect(api.output).toContain('The deadline has passed');
+    expect(api.output).toContain('Shutdown deadline passed');
   });
 
   it('can begin during startup', async () => {

@@ -46,7 +46,7 @@ export class Program {
 
   /** Waits until the text is in the output. The error contains the output. */
   async ready(): Promise<this> {
-    const isReady = () => /The API listens|The worker runs/.test(this.output);
+    const isReady = () => /API started|Worker started/.test(this.output);
     await until(() => {
       if (this.process.exitCode !== null) throw new Error(`The program exited: ${this.output}`);
       return isReady();

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { DataSource, type EntityManager } from 'typeorm';
 import { Config } from '../../platform/config/config.ts';
 import { RateLimitedError } from '../../platform/errors/platform.errors.ts';
-import { network } from '../../platform/security/rate-limiter.service.ts';
+import { networkOf } from '../../platform/security/rate-limiter.service.ts';
 import { KnownDevices } from './known-devices.service.ts';
 
 /** In a row, from one source or one known device. */
@@ -85,7 +85,7 @@ export class SignInThrottle {
     const deviceId = source.sessionId ?? this.devices.idOf(source.deviceCookie, userId);
     if (deviceId) return [{ key: hashOf(email, 'device', deviceId), failuresMax: max(FAILURES_MAX) }];
     return [
-      { key: hashOf(email, 'source', network(source.ipAddress ?? '')), failuresMax: max(FAILURES_MAX) },
+      { key: hashOf(email, 'source', networkOf(source.ipAddress ?? '')), failuresMax: max(FAILURES_MAX) },
       { key: hashOf(email, 'account'), failuresMax: max(FAILURES_MAX_PER_ACCOUNT) },
     ];
   }

@@ -1,18 +1,18 @@
 /*
- * Shown at the address of the dashboard to whoever may not see it. Who is signed in in this browser already, here or in
- * a page of the same origin, gets in without a word; everybody else is asked for a password.
+ * The sign-in page of the dashboard. A browser that is signed in to the reference client opens the dashboard without a
+ * password. The page also serves the sign-out path.
  */
 
 const BOARD = '/admin/queues';
 const SIGN_OUT = `${BOARD}/sign-out`;
 const SESSION = '/v1/admin/queues/session';
-/** Whoever comes back sooner was let in and sent away again: better to ask than to go round in circles. */
-const ROUND_MS = 10_000;
+/** If the dashboard sends the browser back within this time, ask for a password instead of a reload loop. */
+const RELOAD_LOOP_MS = 10_000;
 
 const [signIn, signOut] = ['sign-in', 'sign-out'].map((id) => document.getElementById(id));
 
 async function call(method, path, { token, body } = {}) {
-  const answer = await fetch(path, {
+  const response = await fetch(path, {
     method,
     headers: {
       ...(token && { authorization: `Bearer ${token}` }),
@@ -20,19 +20,19 @@ async function call(method, path, { token, body } = {}) {
     },
     ...(body && { body: JSON.stringify(body) }),
   });
-  const content = await answer.json().catch(() => ({}));
-  if (answer.ok) return content.data;
-  const { title = answer.statusText, detail = title, code } = content;
-  throw Object.assign(new Error(detail), { status: answer.status, code });
+  const content = await response.json().catch(() => ({}));
+  if (response.ok) return content.data;
+  const { title = response.statusText, detail = title, code } = content;
+  throw Object.assign(new Error(detail), { status: response.status, code });
 }
 
-/** The refresh token stays in its cookie, so that coming back needs no other session. */
-async function accessToken() {
+/** Uses the session of this browser. The refresh token stays in its cookie. */
+async function refreshAccessToken() {
   const body = { refreshTokenIn: 'cookie' };
   return (await call('POST', '/v1/auth/refresh', { body })).accessToken;
 }
 
-async function open(token) {
+async function openDashboard(token) {
   await call('POST', SESSION, { token });
   sessionStorage.setItem('openedAt', String(Date.now()));
   if (location.pathname === SIGN_OUT) location.replace(BOARD);
@@ -44,31 +44,31 @@ async function openWithPassword() {
   const body = { email, password, refreshTokenIn: 'cookie' };
   const { accessToken: token } = await call('POST', '/v1/auth/login', { body });
   try {
-    await open(token);
+    await openDashboard(token);
   } catch (error) {
-    // Nobody asked for a session that is good for something else.
+    // The session was created only for the dashboard.
     await call('POST', '/v1/auth/logout', { token });
     throw error;
   }
 }
 
-async function close() {
-  // First, and without a token: the refresh token may be of another account by now, or of none.
+async function signOutOfDashboard() {
+  // First, and without a token, because the refresh token may belong to another account or be missing.
   await call('DELETE', SESSION);
   try {
-    const token = await accessToken();
+    const token = await refreshAccessToken();
     await call('POST', '/v1/auth/logout', { token });
   } catch (error) {
     if (error.status !== 401) throw error;
   }
 }
 
-function say(text) {
+function showMessage(text) {
   document.getElementById('message').textContent = text;
 }
 
-const inWords = ({ code, message }) =>
-  code === 'FORBIDDEN' ? 'This account is not an administrator’s.' : message;
+const messageOf = ({ code, message }) =>
+  code === 'FORBIDDEN' ? 'This account is not an administrator.' : message;
 
 function show(form, other) {
   form.hidden = false;
@@ -80,7 +80,7 @@ function onSubmit(form, action) {
   form.addEventListener('submit', (event) => {
     event.preventDefault();
     action().catch((error) => {
-      say(inWords(error));
+      showMessage(messageOf(error));
       form.elements[0].focus();
     });
   });
@@ -88,20 +88,20 @@ function onSubmit(form, action) {
 
 onSubmit(signIn, openWithPassword);
 onSubmit(signOut, async () => {
-  await close();
-  say('Signed out.');
+  await signOutOfDashboard();
+  showMessage('Signed out.');
   show(signIn, signOut);
 });
 
 if (location.pathname === SIGN_OUT) show(signOut, signIn);
 else {
-  const hasJustBeenHere = Date.now() - Number(sessionStorage.getItem('openedAt')) < ROUND_MS;
+  const wasJustOpened = Date.now() - Number(sessionStorage.getItem('openedAt')) < RELOAD_LOOP_MS;
   try {
-    if (hasJustBeenHere) show(signIn, signOut);
-    else await open(await accessToken());
+    if (wasJustOpened) show(signIn, signOut);
+    else await openDashboard(await refreshAccessToken());
   } catch (error) {
-    // 401: nobody is signed in, which is why they are here.
-    if (error.status !== 401) say(inWords(error));
+    // 401: the browser is not signed in, which needs no message.
+    if (error.status !== 401) showMessage(messageOf(error));
     show(signIn, signOut);
   }
 }

@@ -6,7 +6,7 @@ import type { DataSource } from 'typeorm';
 export interface BusTransport {
   /** Rejects when the message could not be sent. A message that was sent may still be lost. */
   publish(message: string): Promise<unknown>;
-  /** Listens until `close`. Calls `onConnected` each time that messages start to arrive, so also after a reconnect. */
+  /** Listens until `close`. Calls `onConnected` at the start and after each reconnect. */
   listen(onMessage: (message: string) => void, onConnected: () => void): void;
   close(): Promise<void>;
 }
@@ -86,7 +86,7 @@ export class RedisTransport implements BusTransport {
     private readonly publisher: Redis,
     private readonly warn: WarnOfError,
   ) {
-    // All databases of a Redis share its channels, so the database number is part of the name.
+    // Redis channels are shared by all database numbers, so the number is part of the name.
     this.channel = `reference-bus:${publisher.options.db ?? 0}`;
   }
 
@@ -97,7 +97,7 @@ export class RedisTransport implements BusTransport {
   listen(onMessage: (message: string) => void, onConnected: () => void): void {
     const subscriber = this.publisher.duplicate({
       autoResubscribe: false,
-      // Nothing waits for this connection, so it may wait for Redis without a limit.
+      // No request uses this connection, so it may wait for Redis without a limit.
       maxRetriesPerRequest: null,
       retryStrategy: (attempt: number) => Math.min(attempt * RECONNECT_MS.min, RECONNECT_MS.max),
     });

@@ -5,10 +5,10 @@ import { AfterCommit } from '../database/after-commit.ts';
 import { RedisConnections } from '../redis/redis-connections.ts';
 import { type BusTransport, PostgresTransport, RedisTransport } from './bus-transports.ts';
 
-/** Ids only. The data is in PostgreSQL, and NOTIFY carries less than 8,000 bytes. */
+/** Contains ids only. The data is in PostgreSQL, and NOTIFY carries less than 8,000 bytes. */
 export type BusPayload = Record<string, string>;
 
-/** Called without a payload when messages may have been missed: read what is new from PostgreSQL. */
+/** Called without a payload when messages may have been lost: read the new data from PostgreSQL. */
 export type BusListener = (payload?: BusPayload) => void;
 
 interface Message {
@@ -20,7 +20,7 @@ const WARNING_INTERVAL_MS = 10_000;
 
 /**
  * Wakes listeners in every process, through Redis or else PostgreSQL. A message is a hint and may be lost: listeners read
- * the data from PostgreSQL, and also poll it (docs/decisions/0013).
+ * the data from PostgreSQL, and also poll it. See docs/decisions/0013-message-bus-sends-hints.md.
  */
 @Injectable()
 export class MessageBus implements OnApplicationShutdown {
@@ -39,7 +39,7 @@ export class MessageBus implements OnApplicationShutdown {
     this.afterCommit = new AfterCommit(db, (messages) => messages.forEach((message) => this.send(message)));
   }
 
-  /** Returns at once and never throws: no request waits for the bus or fails with it. */
+  /** Returns at once and never throws, so that no request waits for the bus or fails because of it. */
   publish(channel: string, payload: BusPayload = {}): void {
     this.send({ channel, payload });
   }
@@ -68,7 +68,7 @@ export class MessageBus implements OnApplicationShutdown {
     this.transport.publish(JSON.stringify(message)).catch((error: unknown) => this.warn(error));
   }
 
-  /** Only a process with a subscription opens a connection for it. */
+  /** Opens the connection with the first subscription. */
   private startListening(): void {
     if (this.isListening) return;
     this.isListening = true;
@@ -78,7 +78,7 @@ export class MessageBus implements OnApplicationShutdown {
     );
   }
 
-  /** Never throws. Anybody with access to Redis can send a malformed message, and the error would end the process. */
+  /** Never throws: a malformed message from another client of Redis must not end the process. */
   private deliver(text: string): void {
     try {
       const { channel, payload } = JSON.parse(text) as Message;
@@ -88,7 +88,7 @@ export class MessageBus implements OnApplicationShutdown {
     }
   }
 
-  /** A broken connection repeats its error many times a second. */
+  /** Limited, because a broken connection repeats its error many times a second. */
   private warn(error: unknown): void {
     if (performance.now() - this.warnedAt < WARNING_INTERVAL_MS) return;
     this.warnedAt = performance.now();

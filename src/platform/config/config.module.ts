@@ -3,7 +3,7 @@ import { Config } from './config.ts';
 
 @Module({})
 export class ConfigModule {
-  /** The root modules are given the settings, so that tests can run several apps in one process. */
+  /** The settings are a parameter, so that tests can run several apps in one process. */
   static with(config: Config): DynamicModule {
     return {
       module: ConfigModule,

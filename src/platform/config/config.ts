@@ -1,8 +1,8 @@
 import { developmentSecretKeys } from './development-secrets.ts';
 import { combinedFaults } from './setting-checks.ts';
-import { complete, settingsSchema, type Settings } from './settings.ts';
+import { addDependentDefaults, settingsSchema, type Settings } from './settings.ts';
 
-/** The settings this process runs with: inject it and read `config.PORT`. See settings.ts for each one. */
+/** The settings of this process: inject it and read `config.PORT`. settings.ts describes each one. */
 // eslint-disable-next-line typescript/no-unsafe-declaration-merging
 export class Config {
   constructor(settings: Settings) {
@@ -10,13 +10,13 @@ export class Config {
     Object.freeze(this);
   }
 }
-// Merged with the class, so that one name is the injection token and the type of every setting.
+// Merged with the class, so that one name is the injection token and has a property for each setting.
 export interface Config extends Readonly<Settings> {}
 
-/** Why a program doesn't start, in words for the operator: printed without a stack. */
+/** The reason why a program can't start, for the operator. Printed without a stack. */
 export class StartupError extends Error {}
 
-/** Lists all faults of the settings at once; never a value, because values may be secrets. */
+/** Lists all faults of the settings, without values, because they may be secrets. */
 export class ConfigError extends StartupError {
   constructor(readonly faults: string[]) {
     super(`Settings are missing or invalid:\n${faults.map((fault) => `  - ${fault}`).join('\n')}`);
@@ -24,8 +24,8 @@ export class ConfigError extends StartupError {
 }
 
 /**
- * Throws a ConfigError. `check` finds faults that lie outside the environment, such as keys in files, so that they are
- * told together with the others.
+ * Throws a ConfigError with all faults. `check` finds faults outside the environment, for example in key files, so that
+ * they are listed with the others.
  */
 export function loadConfig(
   check: (config: Config) => unknown = () => undefined,
@@ -36,9 +36,11 @@ export function loadConfig(
     ? combinedFaults(parsed.data)
     : [
         ...parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${describe(issue)}`),
-        ...faultsOfPart(env, check),
+        ...faultsOfOtherChecks(env, check),
       ];
-  const config = parsed.success ? new Config(filledIn(complete(parsed.data))) : undefined;
+  const config = parsed.success
+    ? new Config(addDevelopmentSecret(addDependentDefaults(parsed.data)))
+    : undefined;
   if (config) faults.push(...faultsOf(() => check(config)));
   if (!config || faults.length > 0) throw new ConfigError([...new Set(faults)]);
   return config;
@@ -50,7 +52,7 @@ export function healthPorts(env: Record<string, string | undefined> = process.en
   return [PORT.parse(env['PORT']), METRICS_PORT.parse(env['METRICS_PORT'])];
 }
 
-function filledIn(settings: Settings): Settings {
+function addDevelopmentSecret(settings: Settings): Settings {
   const needsSecret = settings.SECRET_KEYS.length === 0 && settings.NODE_ENV !== 'production';
   return needsSecret ? { ...settings, SECRET_KEYS: developmentSecretKeys(settings.JWT_KEYS_DIR) } : settings;
 }
@@ -65,22 +67,25 @@ function faultsOf(check: () => unknown): string[] {
   }
 }
 
-/** Zod's own words quote what was received, which may be a secret, so only what is expected is told. */
+/** Messages of Zod may contain the received value, which may be a secret. */
 function describe(issue: { code: string; message: string; input?: unknown; expected?: unknown }): string {
   if (issue.code === 'invalid_type') return 'is missing or of the wrong type';
   if (issue.code === 'custom') return issue.message;
   return issue.message.replace(/, received .*$/i, '');
 }
 
-/** So that one run lists the faults of all kinds: those of settings that need each other, and those outside. */
-function faultsOfPart(env: Record<string, string | undefined>, check: (config: Config) => unknown): string[] {
+/** When a setting is invalid: the faults of the other checks, so that one run lists all faults. */
+function faultsOfOtherChecks(
+  env: Record<string, string | undefined>,
+  check: (config: Config) => unknown,
+): string[] {
   const valid = Object.entries(settingsSchema.shape).map(([name, schema]) => {
     const result = schema.safeParse(env[name]);
     return [name, result.success ? result.data : 'invalid'];
   });
   const settings = Object.fromEntries(valid) as Parameters<typeof combinedFaults>[0];
   if (typeof settings.SECRET_KEYS === 'string') settings.SECRET_KEYS = [];
-  // Elsewhere the check would make keys for an environment that is going to be refused.
+  // Outside production, the check would create keys for an environment that is rejected.
   const isProduction = settings.NODE_ENV === 'production';
   return [
     ...combinedFaults(settings),

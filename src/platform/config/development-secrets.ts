@@ -2,14 +2,14 @@ import { randomBytes } from 'node:crypto';
 import { linkSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-/** Marks a secret made for development, so that production can tell and refuse it. */
+/** A part of each development secret, by which production recognizes and rejects it. */
 const DEVELOPMENT_MARK = Buffer.from('development-only');
 
 export function isDevelopmentSecret(base64: string): boolean {
   return Buffer.from(base64, 'base64').includes(DEVELOPMENT_MARK);
 }
 
-/** The secret of this clone, made on first use and kept beside the development keys, outside git. */
+/** The secret of this clone, outside git. Created on first use, in the folder of the development keys. */
 export function developmentSecretKeys(keysDir: string): string[] {
   const path = join(keysDir, 'secret-keys.txt');
   try {
@@ -22,7 +22,7 @@ export function developmentSecretKeys(keysDir: string): string[] {
   }
 }
 
-/** Several processes may start at once: the first to link its file in wins, and all read that one. */
+/** Several processes may start at the same time. The first one creates the link, and all use its file. */
 function writeOnce(path: string, text: string): void {
   const draft = `${path}.${process.pid}`;
   writeFileSync(draft, text, { mode: 0o600 });

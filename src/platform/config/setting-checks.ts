@@ -6,10 +6,10 @@ import { webhookFaults } from './webhook-settings.ts';
 
 const REQUIRED_IN_PRODUCTION = ['PUBLIC_URL', 'FRONTEND_URL', 'SECRET_KEYS', 'SMTP_URL'] as const;
 const RATE_LIMIT_FACTOR_MAX = 100;
-/** 32 random bytes have about 30 different values; fewer than this many means a typed or empty key. */
+/** 32 random bytes have about 30 different values. Fewer than this many means that the key is not random. */
 const DIFFERENT_BYTES_MIN = 12;
 
-/** What depends on more than one setting: one line per fault, never with a value. */
+/** Checks that involve several settings. One line per fault, without values. */
 export function combinedFaults(settings: ParsedSettings): string[] {
   const faults = [...oauthFaults(settings), ...webhookFaults(settings), ...processFaults(settings)];
   return settings.NODE_ENV === 'production' ? [...faults, ...productionFaults(settings)] : faults;
@@ -42,12 +42,12 @@ function productionFaults(settings: ParsedSettings): string[] {
 function secretFaults(keys: string[]): string[] {
   if (keys.some(isDevelopmentSecret)) return ['SECRET_KEYS: contains a development secret'];
   const isWeak = (key: string): boolean => new Set(Buffer.from(key, 'base64')).size < DIFFERENT_BYTES_MIN;
-  return keys.some(isWeak) ? ['SECRET_KEYS: is not random; make one with: openssl rand -base64 32'] : [];
+  return keys.some(isWeak) ? ['SECRET_KEYS: is not random; create one with: openssl rand -base64 32'] : [];
 }
 
 const isPlainHttp = (url: string): boolean => url.startsWith('http:') && !isLoopback(url);
 
-/** What is allowed in production but leaves data unprotected on the network: one line per setting. */
+/** Allowed in production, but slow or unprotected. One line per setting. */
 export function settingWarnings({ NODE_ENV, REDIS_URL, DATABASE_URL }: Settings): string[] {
   if (NODE_ENV !== 'production') return [];
   const warnings: string[] = [];

@@ -3,7 +3,7 @@ import { accessSync, constants } from 'node:fs';
 import addressparser from 'nodemailer/lib/addressparser';
 import { z } from 'zod';
 
-/** A setting that is left out and one that is empty mean the same. */
+/** An empty setting counts as a missing one. */
 export const optional = <T extends z.ZodType>(schema: T) =>
   z.preprocess((value) => (value === '' ? undefined : value), schema.optional());
 
@@ -18,10 +18,10 @@ export const httpUrl = z
   .url({ protocol: /^https?$/, abort: true, error: 'must be an http or https URL' })
   .refine(hasNoExtras, 'must not contain a user name, password, query or fragment')
   .transform((url) => url.replace(/\/+$/, ''));
-/** Paths of links start at the root, so a path here would get lost. */
+/** Without a path, because links are built from the root. */
 export const originUrl = httpUrl.refine(
   (url) => new URL(url).pathname === '/',
-  'must not contain a path: let the proxy serve the API at the root of its own host',
+  'must not contain a path: serve the API at the root of a host',
 );
 export const postgresUrl = z
   .string()
@@ -52,7 +52,7 @@ export const origins = list.pipe(
   ),
 );
 
-/** One sender of mail, checked here because a broken one would only show in the mails. */
+/** One sender. Checked at the start, because a wrong one shows only when an email is sent. */
 export const mailbox = z.string().refine((text) => {
   const [sender, ...others] = addressparser(text);
   return sender && others.length === 0 && /^[^\s<>"@,;]+@[^\s<>"@,;]+$/.test(sender.address ?? '');
@@ -97,7 +97,7 @@ function canRead(file: string): boolean {
   }
 }
 
-/** Without this, pg treats every sslmode but `disable` as `verify-full`; in libpq, `require` verifies nothing. */
+/** pg treats every sslmode except `disable` as `verify-full`. In libpq, `require` verifies nothing. */
 function withLibpqMeaning(text: string): string {
   const url = new URL(text);
   if (!url.searchParams.has('sslmode') || url.searchParams.has('uselibpqcompat')) return text;

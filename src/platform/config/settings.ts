@@ -27,7 +27,7 @@ const secretKeys = list
   .pipe(z.array(z.string()).min(1));
 
 const HOPS_MAX = 10;
-const TRUST_PROXY_FORM = `must be a number of hops (0 to ${HOPS_MAX}) or a comma list of IP addresses and CIDR ranges; a range of all addresses is not allowed`;
+const TRUST_PROXY_FORMAT = `must be a number of hops (0 to ${HOPS_MAX}) or IP addresses and CIDR ranges, separated by commas; a range of all addresses is not allowed`;
 
 const trustProxy = z
   .string()
@@ -35,7 +35,7 @@ const trustProxy = z
   .refine(
     (value) =>
       typeof value === 'number' ? value <= HOPS_MAX : value.length > 0 && value.every(isProxyRange),
-    TRUST_PROXY_FORM,
+    TRUST_PROXY_FORMAT,
   );
 
 const hostName = z
@@ -45,134 +45,129 @@ const hostName = z
     'must be a host name or an IP address, IPv6 without brackets and without a port',
   );
 
-/**
- * Every setting, with what it means. This schema is the only reader of the environment, and
- * `.env.example` is written from it (`npm run env-example`).
- */
+/** All settings. `npm run env-example` writes the descriptions to `.env.example`. */
 export const settingsSchema = z.object({
   NODE_ENV: withDefault(z.enum(['production', 'development', 'test']), 'production').describe(
-    'production, development or test. Anything left open counts as production.',
+    'production, development or test. Default: production.',
   ),
-  PORT: withDefault(whole(1, 65_535), 3000).describe('Port of the API.'),
+  PORT: withDefault(whole(1, 65_535), 3000).describe('The port of the API.'),
   HOST: optional(hostName).describe(
-    'Address the API listens on. Default: localhost in development, else 0.0.0.0.',
+    'The host name or IP address that the API listens on. Default: localhost in development, otherwise 0.0.0.0.',
   ),
   KEEP_ALIVE_SECONDS: withDefault(whole(1, 3_600), 72).describe(
-    'Idle time after which the API closes a connection. Must be longer than that of the load balancer (Google: 600).',
+    'The API closes a connection that is idle for this time. Use a longer time than the load balancer (Google: 600).',
   ),
   PUBLIC_URL: optional(originUrl).describe(
-    'Where clients reach the API; required in production. Default: http://localhost:$PORT.',
+    'The URL at which clients reach the API. Required in production. Default: http://localhost:$PORT.',
   ),
   FRONTEND_URL: optional(httpUrl).describe(
-    'Where the links in mails lead; required in production. Default: PUBLIC_URL.',
+    'The URL of the frontend, for links in emails. Required in production. Default: PUBLIC_URL.',
   ),
   CORS_ORIGINS: optional(origins).describe(
-    'Comma list of origins whose pages may call the API. Empty: none but our own.',
+    'Origins whose pages may call the API, separated by commas. Empty: only the origin of the API.',
   ),
   TRUST_PROXY: optional(trustProxy).describe(
-    'Proxies whose X-Forwarded-For is believed: a number of hops or a comma list of CIDR ranges. Empty: none.',
+    'Trusted proxies, for X-Forwarded-For: the number of proxies in front of the API, or their CIDR ranges, separated by commas. Empty: none.',
   ),
-  API_DOCS: optional(flag).describe('Serve /docs and /openapi.json. Default: on, off in production.'),
+  API_DOCS: optional(flag).describe('Serves /docs and /openapi.json. Default: on, in production off.'),
   REFERENCE_CLIENT: optional(flag).describe(
-    'Serve the reference browser client at /reference-client/. Default: on, off in production.',
+    'Serves the reference browser client at /reference-client/. Default: on, in production off.',
   ),
   FAKE_PROVIDERS: optional(flag).describe(
-    'bin/dev starts fake providers for Google, GitHub and Apple unless credentials of one are set. Default: on; refused in production.',
+    'bin/dev starts fake Google, GitHub and Apple providers, unless credentials of a provider are set. Default: on. Not allowed in production.',
   ),
 
   DATABASE_URL: postgresUrl.describe(
-    'PostgreSQL, 15 or newer. bin/dev starts one when this is empty. TLS as in libpq: sslmode=disable (default), require (encrypts, verifies nothing), verify-ca or verify-full, with sslrootcert=<file of the CA>.',
+    'The URL of PostgreSQL 15 or newer. Empty: bin/dev starts PostgreSQL. TLS works as in libpq: sslmode=disable (default), require (encrypts but does not verify), verify-ca or verify-full, with sslrootcert=<CA file>.',
   ),
   DATABASE_DIRECT_URL: optional(postgresUrl).describe(
-    'The same database past any pooler, for migrations and LISTEN. Default: DATABASE_URL.',
+    'The URL of the same database without a connection pooler, for migrations and LISTEN. Default: DATABASE_URL.',
   ),
   DATABASE_POOL_MAX: withDefault(whole(2, 200), 10).describe(
-    'Connections each process may hold in its pool.',
+    'The maximum number of connections in the pool of each process.',
   ),
   DATABASE_STATEMENT_TIMEOUT_MS: withDefault(whole(100, 600_000), 5_000).describe(
-    'Postgres cancels a statement of the API after this; the worker gets twelve times as long.',
+    'PostgreSQL cancels a statement of the API after this time. Statements of the worker may take twelve times as long.',
   ),
   REDIS_URL: optional(z.url({ protocol: /^rediss?$/ })).describe(
-    'Redis for the job queue, with maxmemory-policy noeviction. Empty: the queue lives in PostgreSQL.',
+    'The URL of Redis, for the job queue, rate limits and messages between processes. Needs maxmemory-policy noeviction. Empty: PostgreSQL is used instead.',
   ),
 
   JWT_KEYS_DIR: withDefault(z.string(), '.local/keys').describe(
-    'Folder of RSA private keys, one PKCS#8 PEM each, named <state>-<kid>.pem with state next, active or retiring.',
+    'The folder of the RSA private keys that sign access tokens. Each file is a PKCS#8 PEM named <state>-<kid>.pem, where the state is next, active or retiring.',
   ),
   JWT_KEYS: optional(z.string()).describe(
-    'The same without files, for platforms that have none: a JSON object from file name to PEM. Wins over JWT_KEYS_DIR.',
+    'The same keys as a JSON object from file name to PEM, for platforms without files. Replaces JWT_KEYS_DIR.',
   ),
   JWT_ISSUER: optional(z.string()).describe('The iss claim of access tokens. Default: PUBLIC_URL.'),
   JWT_AUDIENCE: optional(z.string()).describe('The aud claim of access tokens. Default: PUBLIC_URL.'),
   SECRET_KEYS: optional(secretKeys).describe(
-    'Comma list of 32-byte keys in base64, newest first: they key refresh tokens, cursors and what is encrypted. Required in production; make one with: openssl rand -base64 32',
+    '32-byte keys in base64, newest first, separated by commas. They sign refresh tokens, cookies and cursors, and encrypt stored secrets. Required in production. Create a key with: openssl rand -base64 32',
   ),
-  ACCESS_TOKEN_SECONDS: withDefault(whole(60, 900), 600).describe('Life of an access token.'),
+  ACCESS_TOKEN_SECONDS: withDefault(whole(60, 900), 600).describe('The lifetime of an access token.'),
   REFRESH_GRACE_SECONDS: withDefault(whole(1, 60), 10).describe(
-    'How long a refresh token that was just used is answered with the same successor again.',
+    'A refresh token that is used again within this time returns the same new token. Later it counts as stolen.',
   ),
-  SESSION_IDLE_DAYS: withDefault(whole(1, 365), 14).describe('A session not refreshed for this long ends.'),
-  SESSION_MAX_DAYS: withDefault(whole(1, 365), 30).describe(
-    'A session ends this long after sign-in, however often it was refreshed.',
+  SESSION_IDLE_DAYS: withDefault(whole(1, 365), 14).describe(
+    'A session ends when it is not refreshed for this time.',
   ),
+  SESSION_MAX_DAYS: withDefault(whole(1, 365), 30).describe('A session ends this long after the sign-in.'),
 
   ...oauthSettings,
 
   ...webhookSettings,
 
   RATE_LIMIT_FACTOR: withDefault(z.coerce.number().min(0.1).max(1_000_000), 1).describe(
-    'Multiplies every rate limit and the number of sign-in failures: load runs and tests raise it.',
+    'Multiplies every rate limit and the allowed number of sign-in failures. Load tests raise it.',
   ),
 
   SMTP_URL: optional(z.url({ protocol: /^smtps?$/ })).describe(
-    'Mail server, smtps:// or smtp://; required in production. With credentials, production requires TLS. Empty: each mail is written as a file to MAIL_DIR.',
+    'The URL of the mail server, smtps:// or smtp://. Required in production, where a URL with a password needs TLS. Empty: each email is written as a file to MAIL_DIR.',
   ),
   MAIL_FROM: withDefault(mailbox, 'Reference <no-reply@example.com>').describe(
-    'Sender of every mail: an email, or a name and an email.',
+    'The sender of all emails: an email, or a name and an email.',
   ),
-  MAIL_DIR: withDefault(z.string(), '.local/mail').describe(
-    'Where mails are written when there is no SMTP_URL.',
-  ),
+  MAIL_DIR: withDefault(z.string(), '.local/mail').describe('The folder for emails without SMTP_URL.'),
 
   JOB_LEASE_SECONDS: withDefault(whole(2, 300), 20).describe(
-    'How long a silent worker is waited for before another takes over its job.',
+    'Another worker takes a job whose worker has sent no heartbeat for this time.',
   ),
   SWEEP_SECONDS: withDefault(whole(1, 300), 10).describe(
-    'How often each worker looks for jobs that no queue knows.',
+    'How often each worker looks for jobs that are not in the queue.',
   ),
   STREAM_HEARTBEAT_SECONDS: withDefault(whole(1, 60), 15).describe(
-    'Interval of the comments that keep an idle event stream open.',
+    'How often an idle event stream sends a heartbeat.',
   ),
   RESPONSE_STALL_SECONDS: withDefault(whole(1, 600), 30).describe(
-    'A client that reads nothing of a waiting response for this long is disconnected.',
+    'A client is disconnected when it reads nothing of a waiting response for this time.',
   ),
   METRICS_PORT: withDefault(whole(1, 65_535), 9464).describe(
-    'Port of the worker’s health answers. Never make it public.',
+    'The port of the health checks of the worker. Do not make it public.',
   ),
 
   SHUTDOWN_DRAIN_SECONDS: optional(whole(0, 60)).describe(
-    'After SIGTERM the API still answers for this long, so that balancers notice. Default: 5, 0 outside production.',
+    'After SIGTERM, the API still serves requests for this time, while load balancers remove it. Default: 0, in production 5.',
   ),
   SHUTDOWN_DEADLINE_SECONDS: withDefault(whole(1, 300), 25).describe(
-    'A process that has not ended this long after SIGTERM is ended.',
+    'A process that still runs this long after SIGTERM exits with code 1.',
   ),
   LOG_LEVEL: withDefault(
     z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']),
     'info',
-  ).describe('The least severe lines that are logged.'),
+  ).describe('The lowest level that is logged.'),
 
   ADMIN_EMAIL: withDefault(z.email(), 'admin@example.com').describe(
-    'Address of the seeded administrator (development only).',
+    'The email of the seeded administrator (development only).',
   ),
   ADMIN_PASSWORD: withDefault(z.string().min(12), 'development-only-admin').describe(
-    'Password of the seeded administrator (development only).',
+    'The password of the seeded administrator (development only).',
   ),
 });
 
 export type ParsedSettings = z.output<typeof settingsSchema>;
 
-/** The settings with every default that depends on another one filled in. */
-export function complete(settings: ParsedSettings) {
+/** Adds the defaults that depend on other settings. */
+export function addDependentDefaults(settings: ParsedSettings) {
   const isProduction = settings.NODE_ENV === 'production';
   const publicUrl = settings.PUBLIC_URL ?? `http://localhost:${settings.PORT}`;
   const dependent = {
@@ -202,4 +197,4 @@ const given = (settings: ParsedSettings): Given<ParsedSettings> =>
     Object.entries(settings).filter(([, value]) => value !== undefined),
   ) as Given<ParsedSettings>;
 
-export type Settings = ReturnType<typeof complete>;
+export type Settings = ReturnType<typeof addDependentDefaults>;

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 
-// The same number of folders up from src/ and from dist/src/ would differ, so the nearest package.json is looked for.
+// package.json is three folders up from src/platform/config, and four from dist/src/platform/config.
 const file = [
   new URL('../../../package.json', import.meta.url),
   new URL('../../../../package.json', import.meta.url),
@@ -14,5 +14,5 @@ const file = [
   })
   .find((text) => text !== undefined);
 
-/** As package.json says. */
+/** The version in package.json. */
 export const { version } = JSON.parse(file ?? '{"version":"unknown"}') as { version: string };

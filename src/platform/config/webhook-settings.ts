@@ -12,7 +12,7 @@ const standardSecrets = list.pipe(
         .string()
         .refine(
           (secret) => /^whsec_[A-Za-z0-9+/]+=*$/.test(secret) && keyOf(secret).length >= SECRET_BYTES_MIN,
-          'must be whsec_ and at least 16 bytes in base64',
+          'must be whsec_ followed by at least 16 bytes in base64',
         ),
     )
     .min(1),
@@ -25,13 +25,13 @@ const hostAndPort = z
 
 export const webhookSettings = {
   WEBHOOK_ALLOW_PRIVATE: optional(list.pipe(z.array(hostAndPort))).describe(
-    'Comma list of private host:port pairs that outgoing webhooks may call, over http too. Not allowed in production.',
+    'Private host:port pairs that webhooks may be sent to, also over http, separated by commas. Not allowed in production.',
   ),
   GITHUB_WEBHOOK_SECRET: optional(secrets).describe(
-    'Secret of the webhook on GitHub; a comma list during a rotation. Empty: /v1/webhooks/github is 404.',
+    'The secret of the webhook on GitHub. During a rotation: both secrets, separated by a comma. Empty: /v1/webhooks/github returns 404.',
   ),
   STANDARD_WEBHOOK_SECRET: optional(standardSecrets).describe(
-    'Secret (whsec_…) of a Standard Webhooks sender; a comma list during a rotation. Empty: /v1/webhooks/standard is 404.',
+    'The secret (whsec_…) of a Standard Webhooks sender. During a rotation: both secrets, separated by a comma. Empty: /v1/webhooks/standard returns 404.',
   ),
 };
 
@@ -52,7 +52,7 @@ export function webhookFaults(settings: WebhookSettings): string[] {
   ];
 }
 
-/** Almost every random secret of 16 characters or bytes has at least this many different ones. */
+/** A random secret of 16 bytes almost always has at least this many different bytes. */
 const DISTINCT_MIN = 5;
 const TOO_WEAK = 'is too easy to guess; use at least 16 random bytes';
 

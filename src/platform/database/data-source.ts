@@ -6,7 +6,7 @@ import { SnakeNamingStrategy } from './snake-naming.strategy.ts';
 
 export type EntityClasses = (new () => object)[] | EntitySchema[];
 
-/** The process that connects. Statements of the worker may take longer than those of a request. */
+/** The process that connects. Statements of the worker may take longer. */
 export type ProcessRole = 'api' | 'worker' | 'migrate';
 
 const LOCK_TIMEOUT_MS = 2_000;
@@ -28,11 +28,11 @@ export function dataSourceOptions(
     migrations,
     migrationsTableName: 'migrations',
     namingStrategy: new SnakeNamingStrategy(),
-    // Only migrations change the schema: `synchronize` would drop what it doesn't know.
+    // Only migrations change the schema. `synchronize` would drop unknown tables and columns.
     synchronize: false,
     migrationsRun: false,
     logging: false,
-    // The application makes the ids (UUIDv7), so no extension is needed.
+    // The application creates the ids (UUIDv7), so no extension is needed.
     installExtensions: false,
     applicationName: `reference-${role}`,
     extra: {
@@ -47,7 +47,7 @@ export function dataSourceOptions(
   };
 }
 
-/** PostgreSQL manual, 19.11. Zero means no limit: a migration may take long, but waits for a lock only shortly. */
+/** PostgreSQL manual, 19.11. Zero means no limit: a migration may take long, but it waits only briefly for a lock. */
 export function timeouts(config: Config, role: ProcessRole): Record<string, number> {
   if (role === 'migrate') {
     return {

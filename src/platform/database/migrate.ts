@@ -10,17 +10,17 @@ import { applySessionSettings } from './session-settings.ts';
 
 export type MigrationClasses = MixedList<new () => object>;
 
-/** Any number, the same for every process that migrates this database. */
+/** An arbitrary number. All processes that migrate this database use it. */
 const ADVISORY_LOCK = 7_236_411_905;
 const CONNECT_TIMEOUT_MS = 10_000;
 const POLL_MS = 250;
-const OTHERS_MAX_MS = 240_000;
+const LOCK_WAIT_MAX_MS = 240_000;
 const ATTEMPTS_MAX = 60;
 const RETRY_MS = { min: 500, max: 3_000 };
 
 /**
- * Brings the schema up to date beside running releases. Of several processes, one applies the migrations and the others
- * wait. Resolves to the names of the migrations that this process applied.
+ * Applies the pending migrations while older releases may be running. If several processes call it, one applies the
+ * migrations and the others wait. Resolves to the names of the migrations that this process applied.
  */
 export async function migrate(config: Config, classes?: MigrationClasses): Promise<string[]> {
   const lock = await connect(config);
@@ -35,7 +35,7 @@ export async function migrate(config: Config, classes?: MigrationClasses): Promi
   }
 }
 
-/** Past any pooler, because an advisory lock belongs to a session of Postgres. */
+/** Without a pooler, because an advisory lock belongs to a session of Postgres. */
 async function connect(config: Config): Promise<pg.Client> {
   try {
     const client = new pg.Client({
@@ -50,9 +50,9 @@ async function connect(config: Config): Promise<pg.Client> {
   }
 }
 
-/** Polls: a session that waits for a lock has an open snapshot, and CREATE INDEX CONCURRENTLY waits for that. */
+/** Polls. A session that waits for a lock holds a snapshot, and CREATE INDEX CONCURRENTLY would wait for it. */
 async function acquireLock(client: pg.Client): Promise<void> {
-  const deadline = Date.now() + OTHERS_MAX_MS;
+  const deadline = Date.now() + LOCK_WAIT_MAX_MS;
   for (;;) {
     const { rows } = await client.query<{ ok: boolean }>('SELECT pg_try_advisory_lock($1) AS ok', [
       ADVISORY_LOCK,
@@ -76,8 +76,8 @@ async function applyMigrations(config: Config, classes?: MigrationClasses): Prom
 }
 
 /**
- * A migration waits for a lock only shortly, because every statement on the table queues behind it. Each migration that
- * fails this way is rolled back and run again; one without a transaction must be repeatable.
+ * A migration waits only briefly for a lock, because all statements on the table wait behind it. If it can't get the lock,
+ * it is rolled back and run again. A migration without a transaction must be repeatable.
  */
 async function runWithRetries(db: DataSource): Promise<void> {
   for (let attempt = 1; ; attempt += 1) {
@@ -85,21 +85,24 @@ async function runWithRetries(db: DataSource): Promise<void> {
       await db.runMigrations({ transaction: 'each' });
       return;
     } catch (error) {
-      if (!isLockContention(error) || attempt === ATTEMPTS_MAX) throw await failure(db, error);
+      if (!isLockContention(error) || attempt === ATTEMPTS_MAX) throw await migrationError(db, error);
       await sleep(Math.min(RETRY_MS.min * attempt, RETRY_MS.max));
     }
   }
 }
 
-async function failure(db: DataSource, error: unknown): Promise<Error> {
+async function migrationError(db: DataSource, error: unknown): Promise<Error> {
   const applied = await appliedNames(db);
   const name = db.migrations.map((migration) => migration.name).find((each) => !applied.includes(each ?? ''));
-  return new StartupError(`Migration ${name} failed: ${describe(error)}. Those before it stay applied.`, {
-    cause: error,
-  });
+  return new StartupError(
+    `Migration ${name} failed: ${describe(error)}. The migrations before it were applied.`,
+    {
+      cause: error,
+    },
+  );
 }
 
-/** An AggregateError, as of a host with two addresses, has no message of its own. */
+/** An AggregateError, for example of a host with two IP addresses, has no message. */
 function describe(error: unknown): string {
   const { message, code } = error as NodeJS.ErrnoException;
   return message || code || String(error);

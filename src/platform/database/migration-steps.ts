@@ -1,12 +1,12 @@
 import type { QueryRunner } from 'typeorm';
 
 /*
- * Steps of migrations that run beside the application. A migration that uses them sets `transaction = false`.
+ * Steps of migrations that run while the application runs. A migration that uses them sets `transaction = false`.
  * Each step is safe to repeat, because a migration without a transaction may stop halfway.
  */
 
 /**
- * Creates an index while the table is read and written. `definition` is what follows the name in CREATE INDEX:
+ * Creates an index without blocking reads or writes. `definition` is the part of CREATE INDEX after the name, for example
  * `ON jobs (finished_at) WHERE finished_at IS NOT NULL`.
  */
 export async function createIndexConcurrently(
@@ -29,18 +29,18 @@ export async function dropIndexConcurrently(db: QueryRunner, name: string): Prom
 }
 
 export interface Backfill {
-  /** A table with a primary key `id`. */
+  /** A table with the primary key `id`. */
   table: string;
-  /** `stalls = 0` */
+  /** For example `stalls = 0`. */
   set: string;
-  /** The rows that are not done yet: `stalls IS NULL`. */
+  /** The rows that still have to change, for example `stalls IS NULL`. */
   where: string;
   batchRows?: number;
 }
 
 /**
  * Changes rows in batches in the order of their ids, each batch in its own transaction. Ends with the first batch that is
- * not full, so rows that the running release adds meanwhile may be left.
+ * not full, so rows that the running release adds during the last batch may stay unchanged.
  */
 export async function changeInBatches(
   db: QueryRunner,
@@ -59,7 +59,7 @@ export async function changeInBatches(
   } while (last?.rows === batchRows);
 }
 
-/** CONCURRENTLY waits for older transactions but blocks neither reads nor writes, so it may wait for long. */
+/** CONCURRENTLY waits for older transactions but blocks neither reads nor writes, so it may wait for a long time. */
 async function withoutLockTimeout(db: QueryRunner, statement: string): Promise<void> {
   const { records } = await db.query(`SELECT current_setting('lock_timeout') AS value`, [], true);
   await db.query(`SET lock_timeout = 0`);

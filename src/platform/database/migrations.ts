@@ -6,7 +6,7 @@ import { CreateWebhooks1764100000000 } from '../../../migrations/1764100000000-c
 import { CreateInboundWebhooks1764100100000 } from '../../../migrations/1764100100000-create-inbound-webhooks.ts';
 import { CreateIdempotencyKeys1764100200000 } from '../../../migrations/1764100200000-create-idempotency-keys.ts';
 
-/** Oldest first. A list and not a glob, because neither the bundler nor the test runner sees the files of a glob. */
+/** Oldest first. A list, because a glob would find .ts files in tests and .js files in the build. */
 export const migrations = [
   CreateUsersAndSessions1763800000000,
   CreateJobs1763800100000,

@@ -13,19 +13,19 @@ interface DriverError {
 const driverError = (error: unknown): DriverError | undefined =>
   error instanceof QueryFailedError ? (error.driverError as DriverError) : undefined;
 
-/** The name of the unique constraint that rejected the row, if one did. */
+/** The name of the unique constraint that rejected the row, if any. */
 export function violatedUniqueConstraint(error: unknown): string | undefined {
   const driver = driverError(error);
   return driver?.code === '23505' ? driver.constraint : undefined;
 }
 
-/** Class 23: a constraint rejected the row. Services map the constraints they expect by name; the rest is a conflict. */
+/** Class 23: a constraint rejected the row. Services handle the constraints that they expect by name. */
 export const isIntegrityViolation = (error: unknown): boolean =>
   driverError(error)?.code?.startsWith('23') ?? false;
 
-// 08 connection, 53 out of resources, 55P03 lock not available, 57 operator intervention and statement timeout,
-// 58 system error, 40 deadlock or serialization failure, 25006 read-only (a standby, as after a failover), 25P03 idle in
-// transaction too long (PostgreSQL manual, appendix A).
+// PostgreSQL manual, appendix A: 08 connection, 53 out of resources, 57 operator intervention and statement timeout,
+// 58 system error, 40 deadlock or serialization failure, 55P03 lock not available, 25006 read-only (a standby after a
+// failover), 25P03 idle in transaction too long.
 const UNAVAILABLE = /^(08|53|57|58|40|55P03|25006|25P03)/;
 const CONNECTION_LOST = new Set([
   'ECONNREFUSED',
@@ -44,7 +44,7 @@ const isReleased = (error: Error): boolean =>
   error instanceof QueryRunnerAlreadyReleasedError ||
   error instanceof QueryRunnerProviderAlreadyReleasedError;
 
-/** A statement or its wait for a lock exceeded the limit. A retry may well fail the same way. */
+/** A statement or its wait for a lock took too long. A retry may fail in the same way. */
 export const isStatementTimeout = (error: unknown): boolean =>
   ['57014', '55P03'].includes(driverError(error)?.code ?? '');
 

@@ -10,8 +10,8 @@ const ATTEMPTS_MAX = 4;
 const PAUSE_MS = 20;
 
 /**
- * Runs every transaction again that Postgres aborted because of a deadlock or a serialization failure. So the work of a
- * transaction must be safe to repeat: it changes the database only through `tx`, and has no other side effect.
+ * Runs a transaction again if Postgres aborted it because of a deadlock or a serialization failure. So each transaction
+ * must be safe to repeat: it changes the database only through `tx` and has no other side effects.
  * See docs/decisions/0033-lock-order-and-retries.md.
  */
 export class RetryingDataSource extends DataSource {

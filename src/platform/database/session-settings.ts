@@ -1,6 +1,6 @@
 import type { ClientBase } from 'pg';
 
-/** What this code relies on. Without it, a setting of the database, the role or the URL would apply. */
+/** The code relies on these values. Otherwise settings of the database, the role or the URL would apply. */
 const SESSION_SETTINGS = {
   DateStyle: 'ISO, MDY',
   IntervalStyle: 'postgres',
@@ -13,15 +13,15 @@ const SESSION_SETTINGS = {
 
 type Settings = Record<string, string | number>;
 
-/** For `onConnect` of a pool, which waits for it. Its type says void, hence `unknown`. */
+/** For `onConnect` of a pool, which waits for the returned promise although its type says void. */
 export const prepareConnection =
   (settings: Settings) =>
   (client: ClientBase): unknown =>
     applySessionSettings(client, settings);
 
 /**
- * Applies the settings by a statement and not by startup parameters, because a pooler rejects or drops those, and
- * `options` in the URL replaces them. Times without a unit are milliseconds.
+ * Uses a statement, because a pooler rejects or drops startup parameters, and `options` in the URL replaces them. Times
+ * without a unit are milliseconds.
  */
 export async function applySessionSettings(client: ClientBase, settings: Settings): Promise<void> {
   // The pool handles errors of idle clients only. Without this listener, a connection that breaks just as it is

@@ -2,7 +2,7 @@ import { DefaultNamingStrategy, type NamingStrategyInterface } from 'typeorm';
 
 const snake = (name: string) => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
 
-/** Columns are snake_case; tables, constraints and indexes are named by hand. */
+/** Column names in snake_case. Entities name their tables, constraints and indexes. */
 export class SnakeNamingStrategy extends DefaultNamingStrategy implements NamingStrategyInterface {
   override columnName(propertyName: string, customName: string | undefined, prefixes: string[]): string {
     return prefixes.map((prefix) => `${snake(prefix)}_`).join('') + (customName ?? snake(propertyName));

@@ -1,6 +1,6 @@
-/** One kind of error, as the catalogue at /problems lists it. */
+/** One kind of error. GET /problems lists them all. */
 export interface Problem {
-  /** Stable, UPPER_SNAKE: clients tell errors apart by it. */
+  /** Stable and in UPPER_SNAKE_CASE: clients decide by it. */
   code: string;
   status: number;
   /** Short, and always the same for one code (RFC 9457, section 3.1.3). */
@@ -24,13 +24,13 @@ export interface FieldFailure {
   message: string;
 }
 
-/** An expected error. REST and other transports read code, status and detail from it. */
+/** An expected error, which ProblemFilter sends to the client. */
 export class AppError extends Error {
   constructor(
     readonly problem: Problem,
     readonly extras: ProblemExtras = {},
   ) {
-    // An expected error needs no stack, and capturing one would double the cost of a bad request.
+    // Without a stack, which would double the cost of a bad request.
     const { stackTraceLimit } = Error;
     Error.stackTraceLimit = 0;
     super(extras.detail ?? problem.detail);
@@ -41,7 +41,7 @@ export class AppError extends Error {
 export type AppErrorClass = (new (extras?: ProblemExtras) => AppError) & { readonly problem: Problem };
 
 /**
- * Makes the base of an error class: `class EmailTakenError extends defineProblem(409, 'EMAIL_TAKEN', 'Email taken', '…') {}`.
+ * Creates the base of an error class: `class EmailTakenError extends defineProblem(409, 'EMAIL_TAKEN', 'Email taken', '…') {}`.
  * `title` is short and fixed. `detail` says what is wrong and what to do next; a throw may pass a more specific one.
  */
 export function defineProblem(status: number, code: string, title: string, detail?: string): AppErrorClass {

@@ -10,7 +10,7 @@ export class MalformedJsonError extends defineProblem(
   400,
   'MALFORMED_JSON',
   'Malformed JSON',
-  'The body is not valid JSON in UTF-8. Correct it and send it again.',
+  'The body is not valid JSON in UTF-8. Correct the body and send it again.',
 ) {}
 export class InvalidCursorError extends defineProblem(
   400,
@@ -28,7 +28,7 @@ export class UnauthenticatedError extends defineProblem(
   401,
   'UNAUTHENTICATED',
   'Authentication required',
-  'The access token is missing, invalid or expired. Sign in or refresh it, and send it as a Bearer token.',
+  'The access token is missing, invalid or expired. Sign in or refresh the token, and send it as a Bearer token.',
 ) {}
 export class ForbiddenError extends defineProblem(
   403,
@@ -40,25 +40,25 @@ export class RecentSignInRequiredError extends defineProblem(
   403,
   'RECENT_SIGN_IN_REQUIRED',
   'Recent sign-in required',
-  'This request needs a session that started a few minutes ago at most. Sign in again and repeat it.',
+  'This request needs a sign-in within the last ten minutes. Sign in and send it again.',
 ) {}
 export class NotFoundError extends defineProblem(
   404,
   'NOT_FOUND',
   'Resource not found',
-  'There is no such resource, or you may not see it. Check the path and the id.',
+  'The resource does not exist, or you may not see it. Check the path and the id.',
 ) {}
 export class MethodNotAllowedError extends defineProblem(
   405,
   'METHOD_NOT_ALLOWED',
   'Method not allowed',
-  'The resource does not support this method. The Allow header lists those that it supports.',
+  'The resource does not support this method. The Allow header lists the supported methods.',
 ) {}
 export class ConflictError extends defineProblem(
   409,
   'CONFLICT',
   'Conflict',
-  'The change conflicts with the current state of the resource. Get it again and repeat the change.',
+  'The change conflicts with the current state of the resource. Read the resource and try again.',
 ) {}
 export class IdempotencyInProgressError extends defineProblem(
   409,
@@ -70,25 +70,25 @@ export class LimitReachedError extends defineProblem(
   409,
   'LIMIT_REACHED',
   'Limit reached',
-  'You have reached the maximum number of these resources. Delete one, or wait until one is finished.',
+  'You have reached the maximum number of these resources. Delete one, or wait until one has finished.',
 ) {}
 export class PreconditionFailedError extends defineProblem(
   412,
   'PRECONDITION_FAILED',
   'Precondition failed',
-  'The resource has changed since the version in If-Match. Get it again and repeat the change.',
+  'The resource has changed since the version in If-Match. Read the resource and try again.',
 ) {}
 export class PayloadTooLargeError extends defineProblem(
   413,
   'PAYLOAD_TOO_LARGE',
   'Payload too large',
-  'The body is larger than this route accepts. Send a smaller one.',
+  'The body is larger than this route accepts. Send a smaller body.',
 ) {}
 export class UriTooLongError extends defineProblem(
   414,
   'URI_TOO_LONG',
   'URI too long',
-  'The URL is longer than the server accepts. Send a shorter one.',
+  'The URL is longer than the server accepts. Send a shorter URL.',
 ) {}
 export class UnsupportedMediaTypeError extends defineProblem(
   415,
@@ -100,7 +100,7 @@ export class ValidationFailedError extends defineProblem(
   422,
   'VALIDATION_FAILED',
   'Validation failed',
-  'Some fields or parameters are not valid. Correct those that `details` lists.',
+  'Some fields or parameters are invalid. Correct the ones listed in `details`.',
 ) {}
 export class IdempotencyKeyReusedError extends defineProblem(
   422,
@@ -118,7 +118,7 @@ export class InternalError extends defineProblem(
   500,
   'INTERNAL',
   'Internal error',
-  'Something went wrong on our side. If it happens again, report the correlationId.',
+  'The server failed to handle the request. If it happens again, report the correlationId.',
 ) {}
 export class UnavailableError extends defineProblem(
   503,

@@ -2,12 +2,12 @@ import type { AppError } from './app-error.ts';
 
 interface Occurrence {
   publicUrl: string;
-  /** As requested; its query may hold secrets and is left out. */
+  /** The requested URL. Its query is omitted, because it may contain secrets. */
   url: string;
   correlationId: string;
 }
 
-/** More would make the response much larger than the request. */
+/** Keeps a response from becoming much larger than its request. */
 const DETAILS_MAX = 50;
 
 export const PROBLEM_MEDIA_TYPE = 'application/problem+json; charset=utf-8';
@@ -24,7 +24,7 @@ export function problemBody(
     title,
     status,
     code,
-    detail: [extras.detail ?? problem.detail, omitted > 0 && `${omitted} more are not listed.`]
+    detail: [extras.detail ?? problem.detail, omitted > 0 && `${omitted} more fields are not listed.`]
       .filter(Boolean)
       .join(' '),
     instance: url.split('?')[0],

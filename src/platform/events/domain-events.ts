@@ -8,22 +8,22 @@ export interface EventDefinition<Schema extends z.ZodType = z.ZodType> {
   /** Dotted: `user.created`. */
   readonly type: string;
   readonly summary: string;
-  /** What is told, and nothing besides. Keep it bounded: an event of more than 20 KB can't be sent. */
+  /** The payload. Keep it small: an event over 20 KB can't be sent to a webhook endpoint. */
   readonly data: Schema;
-  /** True where webhook endpoints may hear of it: then type and data are a promise to their receivers. */
+  /** Whether webhook endpoints may receive the event. Then its type and data are part of the public API. */
   readonly isPublic: boolean;
-  /** True where the event tells nothing of the user that would have to be forgotten together with them. */
+  /** Whether the event contains no personal data, so that it may be kept after the user is erased. */
   readonly outlivesUser?: boolean;
 }
 
-/** Something that has happened to a user or to what is theirs. */
+/** Something that has happened to a user or to a resource of the user. */
 export interface DomainEvent {
   readonly id: string;
   readonly type: string;
-  /** Whose. */
+  /** The user whom the event is about. */
   readonly userId: string;
   readonly at: Date;
-  /** As the schema of the definition gives it. */
+  /** Validated by the schema of the definition. */
   readonly data: unknown;
   readonly outlivesUser: boolean;
 }
@@ -53,8 +53,8 @@ export const defineEvent = <Schema extends z.ZodType>(
 ): EventDefinition<Schema> => definition;
 
 /**
- * Tells features of what happens in others that must not know them. Listeners write in the transaction of the change,
- * so that their effects are there if it commits and never otherwise; one that throws rolls it back.
+ * Lets a feature react to changes in another feature that does not know it. Listeners run in the transaction of the
+ * change: their writes commit or roll back with it, and a listener that throws rolls it back.
  */
 @Injectable()
 export class DomainEvents {
@@ -74,7 +74,7 @@ export class DomainEvents {
     return this.emitAll(definition, [occurrence], tx);
   }
 
-  /** Many of one kind at once, such as the accounts of one batch of an import. */
+  /** Emits many events of one type, for example for one batch of an import. */
   async emitAll<Schema extends z.ZodType>(
     { type, data: schema, outlivesUser = false }: EventDefinition<Schema>,
     occurrences: Occurrence<Schema>[],

@@ -28,8 +28,8 @@ export class HealthController {
 
   @Get('live')
   @Endpoint({
-    summary: 'Whether the process turns',
-    description: 'Touches no dependency.',
+    summary: 'Check liveness',
+    description: 'Checks only the process, not its dependencies. If it fails, restart the process.',
     returns: liveSchema,
   })
   @Public()
@@ -39,8 +39,10 @@ export class HealthController {
 
   @Get('ready')
   @Endpoint({
-    summary: 'Whether to send requests here',
-    description: '503 with the same body while a dependency is missing or the process is draining.',
+    summary: 'Check readiness',
+    description:
+      '200 if the process can take requests, otherwise 503 with the same body: a dependency is down, or the process is shutting down. ' +
+      '`degraded` still takes requests.',
     returns: readySchema,
   })
   @Public()

@@ -3,7 +3,7 @@ import { HealthController } from './health.controller.ts';
 import { HealthService } from './health.service.ts';
 import { WorkerHealthServer } from './worker-health.server.ts';
 
-/** The API answers on its own port; the worker, which serves nothing else, on METRICS_PORT. */
+/** The API serves its health on PORT, the worker on METRICS_PORT. */
 @Module({})
 export class HealthModule {
   static forApi(): DynamicModule {

@@ -39,7 +39,7 @@ export class HealthService {
     private readonly queues: QueueBackend,
   ) {}
 
-  /** From now on balancers are told to send nothing more. */
+  /** Makes this process unready, so that load balancers send no more requests. */
   drain(): void {
     this.draining = true;
     this.drainListeners.forEach((listener) => listener());
@@ -53,7 +53,7 @@ export class HealthService {
     return this.draining;
   }
 
-  /** Shared for half a second, so that being asked often costs the dependencies nothing. */
+  /** Shared for half a second, so that frequent probes don't load the dependencies. */
   async readiness(): Promise<Readiness> {
     if (!this.last || Date.now() - this.last.at > CACHE_MS) {
       this.last = { at: Date.now(), readiness: this.check() };
@@ -76,24 +76,24 @@ export class HealthService {
     return { status: overall(checks), checks };
   }
 
-  /** How far the clock of this process is from that of Postgres, which all instances share. */
+  /** The difference between the clock of this process and that of Postgres, which all instances share. */
   private async clockSkewMs(): Promise<number> {
-    const askedAt = Date.now();
+    const startedAt = Date.now();
     const [row] = await this.db.query<{ now: number }[]>(
       'SELECT (extract(epoch FROM clock_timestamp()) * 1000)::float8 AS now',
     );
-    const skewMs = Math.abs((askedAt + Date.now()) / 2 - row!.now);
+    const skewMs = Math.abs((startedAt + Date.now()) / 2 - row!.now);
     if (skewMs > CLOCK_SKEW_WARN_MS && performance.now() - this.skewWarnedAt > SKEW_WARNING_PAUSE_MS) {
       this.skewWarnedAt = performance.now();
       this.logger.warn({
-        msg: 'The clock differs from that of Postgres: check NTP',
+        msg: 'The clock of this machine differs from that of Postgres: check NTP',
         skewMs: Math.round(skewMs),
       });
     }
     return skewMs;
   }
 
-  /** Reads the table by hand: TypeORM's own check would create it. */
+  /** Reads the table with SQL, because TypeORM's check would create it. */
   private async pendingMigrations(): Promise<'current' | 'pending'> {
     const known = this.db.migrations.map((migration) => migration.name ?? '');
     try {

@@ -5,12 +5,12 @@ import { version } from '../config/version.ts';
 import { QueueBackend } from '../queue/queue-backend.ts';
 import { HealthService } from './health.service.ts';
 
-/** After an outage, what a worker may take to ask for work again. */
+/** How long a worker may take to poll again after an outage. */
 const RECOVERY_MS = 60_000;
 
 /**
- * Two answers need no framework: whether the worker turns, and whether it can reach what it works with. Neither holds
- * for a worker that asks for no work, however well its dependencies answer.
+ * Liveness and readiness of the worker, without a framework. A worker that has stopped polling the queue is neither live
+ * nor ready, even if its dependencies respond.
  */
 @Injectable()
 export class WorkerHealthServer implements OnApplicationBootstrap, OnApplicationShutdown {
@@ -26,10 +26,10 @@ export class WorkerHealthServer implements OnApplicationBootstrap, OnApplication
 
   onApplicationBootstrap(): void {
     if (this.config.NODE_ENV === 'test') return;
-    this.server = createServer((request, response) => void this.answer(request.url, response));
-    // A taken port costs the health answers, not the work.
+    this.server = createServer((request, response) => void this.respond(request.url, response));
+    // Without the port there are no health checks, but jobs still run.
     this.server.on('error', (error) =>
-      this.logger.warn({ msg: 'No health answers on METRICS_PORT', err: error }),
+      this.logger.warn({ msg: 'The worker cannot serve health checks on METRICS_PORT', err: error }),
     );
     this.server.listen(this.config.METRICS_PORT);
   }
@@ -39,7 +39,7 @@ export class WorkerHealthServer implements OnApplicationBootstrap, OnApplication
     this.server?.closeAllConnections();
   }
 
-  private async answer(url: string | undefined, response: ServerResponse): Promise<void> {
+  private async respond(url: string | undefined, response: ServerResponse): Promise<void> {
     if (url !== '/health/live' && url !== '/health/ready') {
       return send(response, 404, { status: 404, code: 'NOT_FOUND' });
     }
@@ -52,14 +52,14 @@ export class WorkerHealthServer implements OnApplicationBootstrap, OnApplication
     send(response, isReady && !isSilent ? 200 : 503, readiness);
   }
 
-  /** During an outage no worker gets an answer, and a restart would mend nothing: that speaks against none. */
+  /** False during an outage and shortly after it: then no worker can poll, and a restart doesn't help. */
   private async isSilent(): Promise<boolean> {
     const queues = this.queues.silentWorkers();
     if (queues.length === 0) return false;
     const { checks } = await this.health.readiness();
     if (checks.database === 'down' || checks.redis === 'down') this.outageSeenAt = performance.now();
     if (performance.now() - this.outageSeenAt < RECOVERY_MS) return false;
-    this.logger.error({ msg: 'The worker asks for no work any more', queues });
+    this.logger.error({ msg: 'Worker stalled: it no longer polls its queues', queues });
     return true;
   }
 }

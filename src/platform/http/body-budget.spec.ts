@@ -3,9 +3,9 @@ import fastify, { type FastifyInstance } from 'fastify';
 import { type AddressInfo, connect, type Socket } from 'node:net';
 import { times, until } from '../../../test/support/until.ts';
 import { AppError } from '../errors/app-error.ts';
-import { BODIES_MAX_BYTES, BODIES_OF_ONE_NETWORK_MAX_BYTES, limitBodyMemory } from './body-budget.ts';
+import { BODIES_MAX_BYTES, BODIES_PER_NETWORK_MAX_BYTES, limitBodyMemory } from './body-budget.ts';
 
-const BODY_BYTES = BODIES_OF_ONE_NETWORK_MAX_BYTES / 4;
+const BODY_BYTES = BODIES_PER_NETWORK_MAX_BYTES / 4;
 /** The body without its last bytes, so that the server waits. */
 const ALMOST_ALL = Buffer.alloc(BODY_BYTES - 1, ' ');
 

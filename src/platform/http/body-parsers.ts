@@ -12,7 +12,7 @@ const FORM_MAX_BYTES = 32 * 1024;
 const DEPTH_MAX = 20;
 const NODES_MAX = 10_000;
 
-/** JSON everywhere; another type only on the routes that are marked for it with `@Consumes`. */
+/** JSON on all routes. Other media types only on routes with `@Consumes`. */
 export function addBodyParsers(fastify: FastifyInstance): void {
   fastify.addHook('onRoute', (route) => {
     const { rawMaxBytes } = (route.config ?? {}) as BodyConfig;
@@ -29,21 +29,21 @@ export function addBodyParsers(fastify: FastifyInstance): void {
       }
     });
   }
-  // Handed on unread: its route streams it.
+  // Not parsed: the handler streams it.
   fastify.addContentTypeParser(CSV, async (request: FastifyRequest, payload: Readable) => {
-    refuseUnlessTaken(CSV, request);
+    rejectUnlessConsumed(CSV, request);
     return payload;
   });
   fastify.addContentTypeParser(FORM, parseForm);
 }
 
-function refuseUnlessTaken(mediaType: string, { routeOptions }: FastifyRequest): void {
+function rejectUnlessConsumed(mediaType: string, { routeOptions }: FastifyRequest): void {
   if ((routeOptions.config as BodyConfig).consumes !== mediaType) throw new UnsupportedMediaTypeError();
 }
 
-/** A field that comes twice becomes an array. */
+/** A repeated field becomes an array. */
 async function parseForm(request: FastifyRequest, payload: Readable): Promise<object> {
-  refuseUnlessTaken(FORM, request);
+  rejectUnlessConsumed(FORM, request);
   const chunks: Buffer[] = [];
   let size = 0;
   for await (const chunk of payload as AsyncIterable<Buffer>) {
@@ -56,37 +56,38 @@ async function parseForm(request: FastifyRequest, payload: Readable): Promise<ob
   return Object.fromEntries(fields.map(([name, values]) => [name, values.length > 1 ? values : values[0]]));
 }
 
-/** An empty body is no body: many clients send the header with every POST. */
+/** An empty body counts as no body, because many clients send the Content-Type with every POST. */
 function parseJson(body: Buffer): unknown {
   if (body.length === 0) return undefined;
   let value: unknown;
   try {
-    // ignoreBOM keeps a byte order mark, which JSON then refuses, as RFC 8259 section 8.1 allows.
+    // ignoreBOM keeps a byte order mark, which JSON.parse rejects (RFC 8259, section 8.1).
     value = JSON.parse(new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(body));
   } catch {
     throw new MalformedJsonError();
   }
-  checkShape(value);
+  checkSize(value);
   return value;
 }
 
-/** Bounded, so that no later step works through a hostile document; walks without recursion for the same reason. */
-function checkShape(root: unknown): void {
+/** Limits depth and size, so that a malicious document can't slow down later steps. Without recursion. */
+function checkSize(root: unknown): void {
   let level: unknown[] = [root];
   let nodes = 0;
   for (let depth = 0; level.length > 0; depth += 1) {
     nodes += level.length;
     if (depth > DEPTH_MAX)
-      throw new MalformedJsonError({ detail: `It is nested deeper than ${DEPTH_MAX} levels.` });
-    if (nodes > NODES_MAX) throw new MalformedJsonError({ detail: `It has more than ${NODES_MAX} values.` });
+      throw new MalformedJsonError({ detail: `The body has more than ${DEPTH_MAX} nested levels.` });
+    if (nodes > NODES_MAX)
+      throw new MalformedJsonError({ detail: `The body has more than ${NODES_MAX} values.` });
     level = level.flatMap(childrenOf);
   }
 }
 
 function childrenOf(value: unknown): unknown[] {
   if (typeof value !== 'object' || value === null) return [];
-  // An own key of this name would become the prototype of whatever the object is copied into.
+  // When the object is copied, this key would set the prototype of the copy.
   if (Object.hasOwn(value, '__proto__'))
-    throw new MalformedJsonError({ detail: 'The key "__proto__" is not taken.' });
+    throw new MalformedJsonError({ detail: 'The key "__proto__" is not allowed.' });
   return Object.values(value);
 }

@@ -14,13 +14,13 @@ import { createHttpAdapter } from './http-adapter.ts';
 import { logRequests } from './request-hooks.ts';
 import { RouteMethods } from './route-methods.ts';
 
-/** The HTTP application as production runs it; tests run the same. */
+/** The HTTP application, the same in production and in tests. */
 export async function createApp(root: ModuleDefinition, config: Config): Promise<NestFastifyApplication> {
   const app = await NestFactory.create<NestFastifyApplication>(root as never, createHttpAdapter(config), {
-    // Until the application stands: a database that can't be reached is told at once.
+    // Before AppLogger exists, for example when the database can't be reached.
     logger: new NestLogger(createLogger(config.LOG_LEVEL)),
     abortOnError: false,
-    // Ours are in body-parsers.ts.
+    // See body-parsers.ts.
     bodyParser: false,
   });
   await app.register(cookie);
@@ -28,7 +28,7 @@ export async function createApp(root: ModuleDefinition, config: Config): Promise
   return app;
 }
 
-/** Everything that is set on the application rather than in a module. */
+/** The configuration that is not part of a module. */
 export function configureApp(app: NestFastifyApplication, config: Config): void {
   const logger = app.get(AppLogger);
   app.useLogger(new NestLogger(logger));
@@ -37,18 +37,18 @@ export function configureApp(app: NestFastifyApplication, config: Config): void 
   logRequests(fastify, logger);
   const health = app.get(HealthService);
   fastify.addHook('onSend', (_request, reply, payload, done) => {
-    // While draining, every answer asks the client to open its next connection elsewhere.
+    // While the process drains, clients should open their next connection to another instance.
     if (health.isDraining) void reply.header('connection', 'close');
     done(null, payload);
   });
   app.enableVersioning({ type: VersioningType.URI });
-  secure(app, config);
+  setSecurityHeaders(app, config);
   if (config.API_DOCS) serveDocs(app);
 }
 
-function secure(app: NestFastifyApplication, config: Config): void {
+function setSecurityHeaders(app: NestFastifyApplication, config: Config): void {
   app.useSecurityHeaders({
-    // An API shows no pages: nothing may be loaded in its name, nor may it be framed.
+    // The API serves no pages, so its responses may load nothing and may not be framed.
     contentSecurityPolicy: {
       useDefaults: false,
       directives: { defaultSrc: "'none'", frameAncestors: "'none'", baseUri: "'none'", objectSrc: "'none'" },

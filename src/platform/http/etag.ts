@@ -1,7 +1,7 @@
 import type { FastifyReply } from 'fastify';
 import { PreconditionFailedError } from '../errors/platform.errors.ts';
 
-/** The version of a resource as its strong validator (RFC 9110, section 8.8.3). */
+/** Sends the version of a resource as a strong validator (RFC 9110, section 8.8.3). */
 export function setEtag(reply: FastifyReply, version: number): void {
   void reply.header('etag', `"${version}"`);
 }
@@ -9,8 +9,8 @@ export function setEtag(reply: FastifyReply, version: number): void {
 const MATCHES_NOTHING = -1;
 
 /**
- * The version that If-Match asks for, or undefined where any is accepted. A proxy that compresses makes our tags weak
- * (`W/"1"`), so the prefix is ignored. Of a list, one tag may be ours; with more, no single version is meant.
+ * The version in If-Match, or undefined if every version matches. Weak tags (`W/"1"`) match too, because a proxy that
+ * compresses makes our tags weak. A list may contain one version and foreign tags.
  */
 export function expectedVersion(ifMatch: string | undefined): number | undefined {
   const tags = ifMatch?.split(',').map((tag) => tag.trim()) ?? ['*'];

@@ -10,7 +10,7 @@ export interface StreamEvent {
   data: object;
 }
 
-/** Called with a message when there is something new, without one when messages may have been missed. */
+/** Called with a message when there is something new, and without one when messages may have been lost. */
 export type Wake = (message?: object) => void;
 
 export interface EventSource {
@@ -18,11 +18,11 @@ export interface EventSource {
   subscribe(wake: Wake): () => void;
   /** Sends what is new. Called at the start and after each wake, never twice at a time. */
   poll(): Promise<void>;
-  /** How often to poll without a wake, because one may get lost. */
+  /** How often to poll without a wake, because a wake may get lost. */
   pollMs: number;
 }
 
-/** Events that wait in memory for a slow reader. The rest stays in the database. */
+/** Limits the events in memory that wait for a slow reader. The rest stays in the database. */
 const BUFFER_BYTES = 16 * 1024;
 const RETRY_MS = 1_000;
 /** How long a reader may take to receive the last event of a closed stream. */
@@ -33,8 +33,8 @@ const CLIENT_RECONNECT_MS = { min: 1_000, spread: 6_000 } as const;
 const BUS_RECONNECT_SPREAD_MS = 2_000;
 
 /**
- * One response as Server-Sent Events (WHATWG HTML, section 9.2). It holds at most BUFFER_BYTES and one event in memory: a
- * source waits for the reader before it reads more. See docs/decisions/0022.
+ * A response with Server-Sent Events (WHATWG HTML, section 9.2). At most BUFFER_BYTES and one event are in memory: the
+ * source waits for the reader before it reads more. See docs/decisions/0022-server-sent-events.md.
  */
 export class EventStream {
   private readonly logger = new Logger('EventStream');
@@ -51,22 +51,22 @@ export class EventStream {
   ) {
     this.body = new Readable({ highWaterMark: BUFFER_BYTES, read: () => this.resume() });
     response.once('close', () => this.dispose());
-    // The body closes alone when the client disconnects before the response has started.
+    // When the client disconnects before the response has started, only the body closes.
     this.body.once('close', () => this.dispose());
     this.heartbeat = setInterval(() => this.sendHeartbeat(), heartbeatMs);
     this.heartbeat.unref();
-    // Written at once, so that the client receives the headers before the first event.
+    // The first write sends the headers, so the client doesn't wait for the first event to receive them.
     this.push(
       `retry: ${CLIENT_RECONNECT_MS.min + Math.floor(Math.random() * CLIENT_RECONNECT_MS.spread)}\n\n`,
     );
   }
 
-  /** For the controller to return. */
+  /** The controller returns it. */
   get responseBody(): StreamableFile {
     return new StreamableFile(this.body, { type: 'text/event-stream; charset=utf-8' });
   }
 
-  /** Aborts when either side has closed the stream. */
+  /** Aborts when the server or the client has closed the stream. */
   get signal(): AbortSignal {
     return this.closing.signal;
   }
@@ -75,7 +75,7 @@ export class EventStream {
     return !this.signal.aborted;
   }
 
-  /** Resolves when the reader can take more, or when the stream is closed. */
+  /** Resolves when the reader is ready for more, or when the stream is closed. */
   async send({ event, id, data }: StreamEvent): Promise<void> {
     this.push(`event: ${event}\n${id ? `id: ${id}\n` : ''}data: ${JSON.stringify(data)}\n\n`);
     if (!this.hasRoom) await this.drained.promise;
@@ -87,11 +87,11 @@ export class EventStream {
     this.push(`event: end\ndata: ${JSON.stringify({ reason })}\n\n`);
     this.body.push(null);
     this.dispose();
-    // A stalled reader must not keep the server from stopping.
+    // Otherwise a stalled reader would keep the server from stopping.
     setTimeout(() => this.disconnect(), CLOSE_TIMEOUT_MS).unref();
   }
 
-  /** Sends what the source has, now and for as long as the stream is open. */
+  /** Sends the events of the source until the stream is closed. */
   follow(source: EventSource): void {
     let isStale = true;
     let woken = Promise.withResolvers<void>();
@@ -146,13 +146,13 @@ export class EventStream {
     this.drained.resolve();
   }
 
-  /** A comment keeps proxies from closing a silent connection. None is queued behind data that a reader hasn't taken. */
+  /** A comment keeps proxies from closing an idle connection. Not sent while data still waits for the reader. */
   private sendHeartbeat(): void {
     if (this.body.readableLength + this.response.writableLength === 0) this.push(': heartbeat\n\n');
   }
 
   private disconnect(): void {
-    // The connection of a finished response may already serve the next request.
+    // After a finished response, the connection may already serve the next request.
     if (!this.response.writableFinished) this.response.destroy();
   }
 

@@ -5,12 +5,12 @@ import { HealthService } from '../health/health.service.ts';
 import type { Principal } from '../security/principal.ts';
 import { EventStream } from './event-stream.ts';
 
-/** Of one kind and user, on one instance. */
+/** Per kind and user, on one instance. */
 const STREAMS_PER_USER_MAX = 5;
 
 /**
- * Proxies must send each event at once: nginx buffers unless `X-Accel-Buffering` is off, and Fly's proxy and many others
- * compress (and so buffer) unless the response already names an encoding or forbids transformation.
+ * Keep proxies from delaying events. nginx buffers without `X-Accel-Buffering: no`. Fly's proxy and many others compress,
+ * and therefore buffer, unless the response has an encoding or forbids transformation.
  */
 const STREAM_HEADERS = {
   'cache-control': 'no-store, no-transform',
@@ -39,7 +39,7 @@ export class EventStreams implements OnModuleDestroy {
     health.onDrain(() => this.closeAll());
   }
 
-  /** Sets the check that closes streams: at `open`, and for all open streams at `closeRevoked`. */
+  /** Sets the check that closes streams. It runs in `open`, and for all open streams in `closeRevoked`. */
   closeWhen(isRevoked: (caller: Principal) => boolean): void {
     this.isRevoked = isRevoked;
   }
@@ -50,7 +50,7 @@ export class EventStreams implements OnModuleDestroy {
     }
   }
 
-  /** The returned stream may already be closed. A sixth stream of a kind and user closes the oldest of them. */
+  /** The returned stream may already be closed. A sixth stream of the same kind and user closes the oldest one. */
   open(kind: string, caller: Principal, reply: FastifyReply): EventStream {
     void reply.headers(STREAM_HEADERS);
     const stream = new EventStream(reply.raw, this.config.STREAM_HEARTBEAT_SECONDS * 1_000);
@@ -63,13 +63,13 @@ export class EventStreams implements OnModuleDestroy {
       this.openStreams.delete(entry);
     });
     this.closeExcess(kind, caller.userId);
-    // What has changed since the guard accepted the caller.
+    // Either may have changed since the guard ran.
     if (this.isDraining) stream.close('server-draining');
     if (this.isRevoked(caller)) stream.close('session-ended');
     return stream;
   }
 
-  /** Before the HTTP server closes, which waits for open responses. */
+  /** Runs before the HTTP server closes, because the server waits for open responses. */
   onModuleDestroy(): void {
     this.closeAll();
   }

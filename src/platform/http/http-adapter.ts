@@ -16,7 +16,7 @@ import { addBodyParsers } from './body-parsers.ts';
 import { rejectOnSocket, trackResponses } from './broken-http.ts';
 import { addRequestHooks } from './request-hooks.ts';
 import {
-  bodyDeadline,
+  bodyDeadlineMs,
   closeIncompleteBodies,
   disconnectStalledReaders,
   limitBodyTime,
@@ -47,11 +47,11 @@ class HttpAdapter extends FastifyAdapter {
 /** Fastify with the limits of a server that anonymous callers can reach. */
 export function createHttpAdapter(config: Config): FastifyAdapter {
   const adapter = new HttpAdapter({
-    // No middleware is used: what a path pattern protects, an encoded path may get around. Guards do it.
+    // Guards instead of middleware: an encoded path may bypass the path pattern of a middleware.
     skipMiddie: true,
     trustProxy: trustedProxies(config.TRUST_PROXY),
     bodyLimit: JSON_BODY_MAX_BYTES,
-    // For the largest upload over a slow line; what is read whole has slow-clients.ts.
+    // For the largest upload over a slow connection. slow-clients.ts limits buffered bodies.
     requestTimeout: 600_000,
     keepAliveTimeout: config.KEEP_ALIVE_SECONDS * 1_000,
     maxRequestsPerSocket: 1_000,
@@ -61,7 +61,7 @@ export function createHttpAdapter(config: Config): FastifyAdapter {
     forceCloseConnections: 'idle',
     genReqId: (request: IncomingMessage) => correlationIdFrom(request.headers['x-correlation-id']),
     clientErrorHandler: rejectOnSocket,
-    // What the router refuses meets no hook, so the answer is made whole here.
+    // No hook runs when the router rejects a request, so this creates the whole response.
     frameworkErrors: (error: FastifyError, request: FastifyRequest, reply: FastifyReply) => {
       adapter.setSecurityHeaders(request, reply);
       const problem = error.statusCode === 414 ? new UriTooLongError() : new MalformedRequestError();
@@ -74,7 +74,7 @@ export function createHttpAdapter(config: Config): FastifyAdapter {
     },
   } as FastifyServerOptions);
   addHooks(adapter.getInstance(), config);
-  // Nest answers a preflight before any hook of ours but this kind.
+  // Only onSend hooks run for a preflight request, because Nest responds to it earlier.
   adapter.getInstance().addHook('onSend', (request, reply, payload, done) => {
     if (!reply.hasHeader('x-correlation-id')) {
       adapter.setSecurityHeaders(request, reply);
@@ -89,7 +89,7 @@ function addHooks(fastify: FastifyInstance, config: Config): void {
   trackResponses(fastify);
   disconnectStalledReaders(fastify, config.RESPONSE_STALL_SECONDS * 1_000);
   cleanForwardedFor(fastify);
-  limitBodyTime(fastify, bodyDeadline(config));
+  limitBodyTime(fastify, bodyDeadlineMs(config));
   closeIncompleteBodies(fastify);
   limitBodyMemory(fastify);
   addBodyParsers(fastify);

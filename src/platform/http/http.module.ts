@@ -10,7 +10,7 @@ import { SystemController } from './system.controller.ts';
 import { UnknownQueryInterceptor } from './unknown-query.interceptor.ts';
 import { ValidationPipe } from './validation.pipe.ts';
 
-/** What every request passes: its body is validated, its answer is whittled down to its schema, its error is a problem. */
+/** Applies to every request: validation, serialization by the response schema, and errors as problem documents. */
 @Global()
 @Module({
   controllers: [SystemController],

@@ -31,7 +31,7 @@ import { RouteMethods } from './route-methods.ts';
 
 const RETRY_AFTER_SECONDS = 5;
 
-/** How the errors of Nest and Fastify, which carry a status, become ours. */
+/** Converts the errors of Nest and Fastify, which have a status. */
 const BY_STATUS: Record<number, AppErrorClass> = {
   401: UnauthenticatedError,
   403: ForbiddenError,
@@ -44,7 +44,7 @@ const BY_STATUS: Record<number, AppErrorClass> = {
   503: UnavailableError,
 };
 
-/** Writes every error as problem+json (RFC 9457). Nothing of an unexpected one leaves the server but its correlation id. */
+/** Sends every error as problem+json (RFC 9457). The client sees only the correlation id of an unexpected error. */
 @Catch()
 @Injectable()
 export class ProblemFilter implements ExceptionFilter {
@@ -64,15 +64,15 @@ export class ProblemFilter implements ExceptionFilter {
     if (exception instanceof UnavailableError) this.logger.warn(error.problem.title);
     else if (error.problem.status >= 500) this.logger.error({ msg: error.problem.title, err: exception });
     if (reply.raw.headersSent) {
-      // A stream broke in the middle: closing the connection is the only way left to say so.
+      // The response has started, so the client can only notice the error by a closed connection.
       reply.raw.destroy();
       return;
     }
-    if (isCounted(request, reply)) this.send(error, request, reply);
+    if (isAlreadyCounted(request, reply)) this.send(error, request, reply);
     else void this.count(request, reply).then((limited) => this.send(limited ?? error, request, reply));
   }
 
-  /** What no guard has seen, such as a body that can't be read, counts as any other request. */
+  /** Counts a request that failed before the guards, for example because of a malformed body. */
   private count(request: FastifyRequest, reply: FastifyReply): Promise<AppError | undefined> {
     return this.limiter.count('default', { ip: request.ip }, reply).then(
       () => undefined,
@@ -84,18 +84,18 @@ export class ProblemFilter implements ExceptionFilter {
     if (exception instanceof AppError) return exception;
     if (isDatabaseUnavailable(exception)) return unavailable();
     if (isIntegrityViolation(exception)) {
-      this.logger.warn({ msg: 'A constraint refused what no service expected', err: exception });
+      this.logger.warn({ msg: 'A constraint rejected a row, and no service handled it', err: exception });
       return new ConflictError();
     }
     const status = statusOf(exception);
-    if (status === 404) return this.missing(request);
+    if (status === 404) return this.notFoundOrWrongMethod(request);
     if (status === 503) return unavailable();
     if (status === undefined || status >= 500) return new InternalError();
     return new (BY_STATUS[status] ?? MalformedRequestError)();
   }
 
-  private missing(request: FastifyRequest): AppError {
-    const methods = request.is404 ? this.routes.allowed(request.url) : [];
+  private notFoundOrWrongMethod(request: FastifyRequest): AppError {
+    const methods = request.is404 ? this.routes.methodsOf(request.url) : [];
     if (methods.length === 0) return new NotFoundError();
     return new MethodNotAllowedError({ headers: { allow: methods.join(', ') } });
   }
@@ -106,7 +106,7 @@ export class ProblemFilter implements ExceptionFilter {
     if (status === 401 && !headers?.['www-authenticate'] && !code.startsWith('WEBHOOK_')) {
       void reply.header('www-authenticate', challenge(request));
     }
-    // The rest of a body that is too large won't be read.
+    // The rest of a body that is too large is not read.
     if (status === 413) void reply.header('connection', 'close');
     void reply
       .code(status)
@@ -123,10 +123,10 @@ export class ProblemFilter implements ExceptionFilter {
   }
 }
 
-const isCounted = (request: FastifyRequest, reply: FastifyReply): boolean =>
+const isAlreadyCounted = (request: FastifyRequest, reply: FastifyReply): boolean =>
   isExemptFromRateLimits(request.url) || reply.hasHeader('ratelimit-limit');
 
-/** RFC 6750, section 3: the error is named only where a token was sent. */
+/** Names an error only if the request has a token (RFC 6750, section 3). */
 function challenge(request: FastifyRequest): string {
   return request.headers.authorization ? 'Bearer error="invalid_token"' : 'Bearer';
 }

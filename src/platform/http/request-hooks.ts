@@ -12,10 +12,10 @@ const USER_AGENT_MAX = 400;
 
 const contexts = new WeakMap<FastifyRequest, RequestContext>();
 
-/** The context of a request, for hooks that run outside of it. */
+/** The context of a request, for hooks that run outside it. */
 export const contextOf = (request: FastifyRequest): RequestContext | undefined => contexts.get(request);
 
-/** What every answer has: its correlation id, how it may be cached, and the validators of RFC 9110. */
+/** Sets the correlation id and caching headers of every response, and handles If-None-Match. */
 export function addRequestHooks(fastify: FastifyInstance): void {
   fastify.addHook('onRequest', (request, reply, done) => {
     const traceparent = traceparentFrom(request.headers.traceparent);
@@ -28,11 +28,11 @@ export function addRequestHooks(fastify: FastifyInstance): void {
     };
     contexts.set(request, context);
     void reply.header('x-correlation-id', request.id);
-    // What is not said to be public is somebody's own.
+    // The default for private data. Public routes replace it.
     void reply.header('cache-control', 'no-store');
     runInContext(context, done);
   });
-  // The body arrives on the socket's events, which know nothing of this request: enter its context again.
+  // Events of the socket, which deliver the body, run outside the context: enter it again.
   fastify.addHook('preValidation', (request, _reply, done) => {
     const context = contexts.get(request);
     if (context && currentContext() !== context) runInContext(context, done);
@@ -49,7 +49,7 @@ export function addRequestHooks(fastify: FastifyInstance): void {
   });
 }
 
-/** RFC 8288: the same page link as `meta.nextCursor`, for clients that follow headers. */
+/** The next page as a Link header (RFC 8288), in addition to `meta.nextCursor`. */
 function linkNextPage(request: FastifyRequest, reply: FastifyReply, payload: unknown): void {
   const cursor = (payload as { meta?: { nextCursor?: string | null } } | null)?.meta?.nextCursor;
   if (!cursor) return;
@@ -66,7 +66,7 @@ function isUnchanged(request: FastifyRequest, reply: FastifyReply): boolean {
   return header.split(',').some((tag) => ['*', etag].includes(tag.trim().replace(/^W\//, '')));
 }
 
-/** One line a request, when its answer has gone out. Health answers are asked for all the time and are no news. */
+/** One line per request, after its response. Health checks are not logged. */
 export function logRequests(fastify: FastifyInstance, logger: Logger): void {
   fastify.addHook('onResponse', (request, reply, done) => {
     const route = request.routeOptions.url ?? 'unmatched';
@@ -74,7 +74,7 @@ export function logRequests(fastify: FastifyInstance, logger: Logger): void {
       const fields = {
         ...contextFields(contextOf(request)),
         method: request.method,
-        // The template, not the address: an address may hold a secret, and has no bounds.
+        // The pattern, not the path: a path may contain secrets and may be long.
         route,
         status: reply.statusCode,
         ms: Math.round(reply.elapsedTime),

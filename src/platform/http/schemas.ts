@@ -2,28 +2,28 @@ import { z } from 'zod';
 
 const TEXT_MAX = 1_000;
 
-/** Postgres takes neither NUL nor half of a surrogate pair, and no text of a person has them. */
+/** PostgreSQL can store neither NUL nor half of a surrogate pair. */
 const isStorable = (text: string) => !text.includes('\0') && text.isWellFormed();
 
-/** Text of a person. Every string that is taken goes through here, so none is without a bound. */
+/** Text from a user. Request schemas use it for every free text, so that each one has a maximum length. */
 export const text = ({ min = 0, max = TEXT_MAX }: { min?: number; max?: number } = {}) =>
   z
     .string()
     .min(min)
     .max(max)
     .refine(isStorable, {
-      error: 'This text holds characters that are not taken.',
+      error: 'The text contains NUL or invalid Unicode.',
       params: { code: 'INVALID_TEXT' },
     });
 
-/** One line that is shown as a name: no control characters, nothing but blanks refused. */
+/** A name: one line without control characters, with at least one visible character. */
 export const nameText = (max: number) =>
   text({ min: 1, max }).refine((value) => !/\p{Cc}/u.test(value) && value.trim().length > 0, {
-    error: 'A name is one line with at least one visible character.',
+    error: 'The name must be one line with at least one visible character.',
     params: { code: 'INVALID_TEXT' },
   });
 
-/** UUID of any version. */
+/** A UUID of any version. */
 export const idSchema = z.guid().transform((id) => id.toLowerCase());
 
 const EMAIL_MAX = 254;
@@ -31,8 +31,8 @@ const EMAIL_MAX = 254;
 const EMAIL_LOCAL = "[a-zA-Z0-9!#$%&'*+/=?^_`{|}~-]+";
 const DOMAIN_LABEL = '[a-zA-Z0-9](?:[a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?';
 /**
- * Each character that RFC 5322 allows without quotes, at most 64 before the @ (RFC 5321), and a top-level domain in letters
- * or Punycode.
+ * All characters that RFC 5322 allows without quotes, at most 64 before the @ (RFC 5321), and a top-level domain of letters
+ * or in Punycode.
  */
 const EMAIL = new RegExp(
   `^(?=[^@]{1,64}@)${EMAIL_LOCAL}(?:\\.${EMAIL_LOCAL})*@(?:${DOMAIN_LABEL}\\.)+(?:[a-zA-Z]{2,63}|[xX][nN]--[a-zA-Z0-9-]{1,58}[a-zA-Z0-9])$`,
@@ -49,12 +49,12 @@ export const emailSchema = z
 
 const TOKEN_MAX = 200;
 
-/** A secret that we made and are handed back. */
+/** A token that we issued. */
 export const tokenSchema = z.string().min(1).max(TOKEN_MAX);
 
 const INSTANT_MAX = 40;
 
-/** A moment as a client names it, in any offset. */
+/** A time in a request, with any offset. */
 export const instantSchema = z.iso
   .datetime({ offset: true })
   .max(INSTANT_MAX)
@@ -62,21 +62,21 @@ export const instantSchema = z.iso
   .pipe(z.date())
   .meta({ format: 'date-time' });
 
-/** RFC 3339 in UTC with milliseconds. A string is a timestamp of a stored response (see platform/idempotency). */
+/** A time in a response: RFC 3339 in UTC with milliseconds. A string comes from a stored response (see platform/idempotency). */
 export const timestampSchema = z
   .union([z.date(), z.iso.datetime()])
   .transform((time) => new Date(time).toISOString())
   .pipe(z.iso.datetime());
 
-/** `{"data": …}`, the envelope of every success. */
+/** `{"data": …}`, the envelope of every successful response. */
 export const item = <T extends z.ZodType>(schema: T) => z.object({ data: schema });
 
-/** A short list that is never paged. */
+/** A short list without pages. */
 export const list = <T extends z.ZodType>(schema: T) => z.object({ data: z.array(schema) });
 
 const pageMetaShape = { limit: z.int(), nextCursor: z.string().nullable() };
 
-/** One page of a long list, and what else `meta` tells of it. */
+/** One page of a long list. `moreMeta` adds fields to `meta`. */
 export const page = <T extends z.ZodType>(schema: T, moreMeta: z.ZodRawShape = {}) =>
   z.object({ data: z.array(schema), meta: z.object({ ...pageMetaShape, ...moreMeta }) });
 
@@ -87,7 +87,7 @@ export interface Page<T> {
 
 const CURSOR_MAX = 500;
 
-/** The query of a list: its page, its sort (only what an index supports) and its filters. */
+/** The query of a list: page, sort and filters. Sort only by what an index supports. */
 export const pageQuery = <S extends string, F extends z.ZodRawShape>(
   sorts: readonly [S, ...S[]],
   filters: F,
@@ -98,7 +98,7 @@ export const pageQuery = <S extends string, F extends z.ZodRawShape>(
     sort: z
       .enum(sorts.flatMap((sort): string[] => [`-${sort}`, sort]))
       .default(`-${sorts[0]}`)
-      .describe('A leading minus: newest or last first.'),
+      .describe('A leading minus sorts in descending order.'),
     ...filters,
   });
 
@@ -108,9 +108,9 @@ export interface PageRequest {
   sort: string;
 }
 
-/** The answer of routes that must not tell whether an address has an account. */
+/** The response of routes that must not reveal whether an email has an account. */
 export const acceptedSchema = z
   .object({ status: z.literal('accepted') })
-  .meta({ id: 'Accepted', description: 'The same answer whether the address has an account or not.' });
+  .meta({ id: 'Accepted', description: 'The response is the same whether the email has an account or not.' });
 
 export const accepted = { data: { status: 'accepted' } } as const;

@@ -3,17 +3,17 @@ import { setTimeout as pause } from 'node:timers/promises';
 import type { Config } from '../config/config.ts';
 import { rejectOnSocket } from './broken-http.ts';
 
-/** A body that is read whole before its route is asked must have arrived by then. */
+/** Time limit for a body that is buffered before its handler runs. */
 export const BODY_DEADLINE_MS = 20_000;
 const CLOSE_GRACE_MS = 1_000;
 
-/** Below the shutdown deadline, so that a slow body can't make a shutdown fail. */
-export const bodyDeadline = ({ SHUTDOWN_DEADLINE_SECONDS }: Config): number =>
+/** Shorter than the shutdown deadline, so that a slow body doesn't make a shutdown fail. */
+export const bodyDeadlineMs = ({ SHUTDOWN_DEADLINE_SECONDS }: Config): number =>
   Math.min(BODY_DEADLINE_MS, SHUTDOWN_DEADLINE_SECONDS * 800);
 
 /**
- * Cuts off who sends a body drop by drop. It ends where the route takes over, so an upload that the route streams has
- * the server's own, longer limit.
+ * Disconnects clients that send a body too slowly. The limit ends when the handler starts, so an upload that a handler
+ * streams has the longer `requestTimeout` of the server.
  */
 export function limitBodyTime(fastify: FastifyInstance, deadlineMs = BODY_DEADLINE_MS): void {
   const timers = new WeakMap<FastifyRequest, NodeJS.Timeout>();
@@ -21,8 +21,8 @@ export function limitBodyTime(fastify: FastifyInstance, deadlineMs = BODY_DEADLI
   fastify.addHook('onRequest', (request, _reply, done) => {
     if (hasBody(request)) {
       const { socket } = request.raw;
-      const refuse = () => rejectOnSocket({ code: 'ERR_HTTP_REQUEST_TIMEOUT' }, socket);
-      timers.set(request, setTimeout(refuse, deadlineMs).unref());
+      const reject = () => rejectOnSocket({ code: 'ERR_HTTP_REQUEST_TIMEOUT' }, socket);
+      timers.set(request, setTimeout(reject, deadlineMs).unref());
     }
     done();
   });
@@ -30,7 +30,7 @@ export function limitBodyTime(fastify: FastifyInstance, deadlineMs = BODY_DEADLI
     stop(request);
     done();
   });
-  // Refused before its route was asked, or gone.
+  // Rejected before its handler started, or disconnected.
   fastify.addHook('onResponse', (request, _reply, done) => {
     stop(request);
     done();
@@ -41,7 +41,7 @@ export function limitBodyTime(fastify: FastifyInstance, deadlineMs = BODY_DEADLI
   });
 }
 
-/** At shutdown, a body that has not arrived shortly after the drain is cut off: its client may never finish it. */
+/** At shutdown, disconnects clients whose body is still incomplete shortly after the drain. */
 export function closeIncompleteBodies(fastify: FastifyInstance): void {
   const requests = new Set<FastifyRequest>();
   fastify.addHook('onRequest', (request, _reply, done) => {
@@ -62,12 +62,12 @@ const hasBody = ({ headers }: FastifyRequest): boolean =>
   headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
 
 /**
- * Disconnects a client that reads nothing for this long while a response waits for it, whether that is a file, an event
- * stream or a list: what it doesn't read stays in our memory. Slow progress is enough, and a handler may take its time.
+ * Disconnects a client that reads nothing of a waiting response for this time, because the unread part stays in memory.
+ * A client that reads slowly stays connected, and a handler may take longer.
  */
 export function disconnectStalledReaders(fastify: FastifyInstance, stallMs: number): void {
   fastify.addHook('onRequest', (_request, { raw: response }, done) => {
-    // Node restarts this timer at each read and each write that makes progress.
+    // Node restarts this timer whenever data is read or written.
     response.setTimeout(stallMs, () => {
       const { socket } = response;
       if (response.writableLength + (socket?.writableLength ?? 0) > 0) response.destroy();

@@ -33,7 +33,7 @@ export class SystemController {
   }
 
   @Get()
-  @Endpoint({ summary: 'What this is, and where to go from here', returns: item(rootSchema) })
+  @Endpoint({ summary: 'List the entry points', returns: item(rootSchema) })
   @Public()
   getApiInfo() {
     const links = {

@@ -5,8 +5,8 @@ import type { Config } from '../config/config.ts';
 type TrustProxy = false | string[] | ((address: string, hop: number) => boolean);
 
 /**
- * TRUST_PROXY in Fastify's terms. Fastify ignores a plain number (since 5.12.1), because a client that bypasses the
- * proxies could claim any address. Who sets a number guarantees that this is impossible. The connection itself is hop 0,
+ * TRUST_PROXY for Fastify. Since 5.12.1, Fastify ignores a plain number, because a client that bypasses the proxies could
+ * claim any IP address. With a number, the operator guarantees that no client can bypass them. The connection is hop 0,
  * the last entry of X-Forwarded-For is hop 1.
  */
 export function trustedProxies(setting: Config['TRUST_PROXY']): TrustProxy {
@@ -14,7 +14,7 @@ export function trustedProxies(setting: Config['TRUST_PROXY']): TrustProxy {
   return setting ?? false;
 }
 
-/** Before anything reads `request.ip`: only IP addresses stay in X-Forwarded-For, without ports. */
+/** Keeps only IP addresses without ports in X-Forwarded-For. Runs before anything reads `request.ip`. */
 export function cleanForwardedFor(fastify: FastifyInstance): void {
   fastify.addHook('onRequest', (request, _reply, done) => {
     const { headers } = request.raw;
@@ -24,13 +24,13 @@ export function cleanForwardedFor(fastify: FastifyInstance): void {
   });
 }
 
-/** Read from the nearest proxy on. What a proxy reported beyond an invalid entry can't be trusted either. */
+/** Starts at the nearest proxy. Entries before an invalid entry can't be trusted either. */
 function validAddresses(header: string): string {
   const entries = header.split(',').map((entry) => addressOf(entry.trim()));
   return entries.slice(entries.lastIndexOf(undefined) + 1).join(', ');
 }
 
-/** `203.0.113.7:4711` and `[2001:db8::1]:4711` become the address alone. */
+/** Removes the port from `203.0.113.7:4711` and `[2001:db8::1]:4711`. */
 function addressOf(entry: string): string | undefined {
   const [, bracketed, dotted] = /^(?:\[([^\]]+)\](?::\d+)?|([\d.]+):\d+)$/.exec(entry) ?? [];
   const address = bracketed ?? dotted ?? entry;

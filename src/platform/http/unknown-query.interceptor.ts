@@ -6,7 +6,7 @@ import type { Observable } from 'rxjs';
 import { ValidationFailedError } from '../errors/platform.errors.ts';
 import { ENDPOINT } from '../openapi/endpoint.decorator.ts';
 
-/** Rejects query parameters on a route without `@Query`: a misspelt filter must not look like an applied one. */
+/** Rejects query parameters on routes without `@Query`, so that a client notices a misspelt filter. */
 @Injectable()
 export class UnknownQueryInterceptor implements NestInterceptor {
   intercept(context: ExecutionContext, next: CallHandler): Observable<unknown> {
@@ -17,7 +17,7 @@ export class UnknownQueryInterceptor implements NestInterceptor {
           details: names.map((path) => ({
             path,
             code: 'UNKNOWN_PROPERTY',
-            message: 'This parameter is not known.',
+            message: 'The parameter is unknown.',
           })),
         });
       }
@@ -26,7 +26,7 @@ export class UnknownQueryInterceptor implements NestInterceptor {
   }
 }
 
-/** Nest has no public way to ask for the parameters of a handler; validation.spec.ts fails if this metadata changes. */
+/** Nest has no public API for the parameters of a handler. validation.spec.ts fails if this metadata changes. */
 function rejectsQuery(context: ExecutionContext): boolean {
   const handler = context.getHandler();
   if (!Reflect.hasMetadata(ENDPOINT, handler)) return false;

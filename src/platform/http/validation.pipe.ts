@@ -3,14 +3,14 @@ import type { z } from 'zod';
 import type { FieldFailure } from '../errors/app-error.ts';
 import { NotFoundError, ValidationFailedError } from '../errors/platform.errors.ts';
 
-/** Everything that comes in passes the schema of its parameter, declared as `@Body({ schema })`. */
+/** Validates each parameter by its schema, declared as `@Body({ schema })`. */
 @Injectable()
 export class ValidationPipe implements PipeTransform {
   async transform(value: unknown, { schema, type }: ArgumentMetadata): Promise<unknown> {
     if (!schema) return value;
     const result = await schema['~standard'].validate(value);
     if (!result.issues) return result.value;
-    // Nothing can exist under an id that can't be one.
+    // A malformed id belongs to no resource.
     if (type === 'param') throw new NotFoundError();
     throw new ValidationFailedError({
       details: fieldFailures(result.issues as unknown as z.core.$ZodIssue[], value),
@@ -18,7 +18,7 @@ export class ValidationPipe implements PipeTransform {
   }
 }
 
-/** `value` is what was validated; `parents` is where in the body it stands. */
+/** `value` is the validated value, and `parents` its path in the body. */
 export function fieldFailures(
   issues: readonly z.core.$ZodIssue[],
   value: unknown,
@@ -27,9 +27,7 @@ export function fieldFailures(
   return issues.flatMap((issue) => {
     const path = [...parents, ...issue.path.map(String)];
     if (issue.code === 'unrecognized_keys') {
-      return issue.keys.map((key) =>
-        failure([...path, key], 'UNKNOWN_PROPERTY', 'This property is not known.'),
-      );
+      return issue.keys.map((key) => failure([...path, key], 'UNKNOWN_PROPERTY', 'The property is unknown.'));
     }
     return [failure(path, codeOf(issue, value), issue.message)];
   });
@@ -41,7 +39,7 @@ const failure = (path: string[], code: string, message: string): FieldFailure =>
   message: message.slice(0, 300),
 });
 
-/** For a length and for a number. */
+/** The codes for a length, then for a number. */
 const SIZE_CODES = { too_small: ['TOO_SHORT', 'TOO_SMALL'], too_big: ['TOO_LONG', 'TOO_BIG'] } as const;
 
 function codeOf(issue: z.core.$ZodIssue, value: unknown): string {
@@ -56,7 +54,7 @@ function codeOf(issue: z.core.$ZodIssue, value: unknown): string {
     case 'invalid_value':
       return 'INVALID_VALUE';
     default:
-      // Our own checks name their code.
+      // Our own checks set a code.
       return issue.code === 'custom' ? (issue.params?.['code'] as string) : 'INVALID';
   }
 }

@@ -2,7 +2,7 @@ import { types } from 'node:util';
 import { type DestinationStream, type Logger, type LoggerOptions, pino, stdTimeFunctions } from 'pino';
 import { currentContext } from './request-context.ts';
 
-/** Keys whose values are never logged, at any of the first levels of what a line carries. */
+/** Values of these keys are never logged, at the first four levels of a line. */
 const SECRET_KEYS = [
   'authorization',
   'cookie',
@@ -21,15 +21,15 @@ const SECRET_KEYS = [
 ];
 
 const redactedPaths = SECRET_KEYS.flatMap((key) => [key, `*.${key}`, `*.*.${key}`, `*.*.*.${key}`]).filter(
-  // `err.code` is how drivers name a failure, and a job's or a problem's `code` is public.
+  // Error codes of drivers (`err.code`), jobs and problem documents are no secrets.
   (path) => path !== 'code' && path !== '*.code',
 );
 
 const CAUSES_MAX = 5;
 
 /**
- * Errors of libraries carry what they were working on, as those of the database driver the values of the statement:
- * only what names the fault is kept, of its causes too.
+ * Keeps only the fields that identify the error and its causes. Errors of libraries may contain data: those of the
+ * database driver contain the values of the statement.
  */
 function errorSerializer(error: unknown, depth = 0): Record<string, unknown> {
   if (!types.isNativeError(error)) return { message: scrub(String(error)) };
@@ -43,7 +43,7 @@ function errorSerializer(error: unknown, depth = 0): Record<string, unknown> {
   };
 }
 
-/** Credentials in URLs, bearer tokens and JWTs, wherever a library put them into a message. */
+/** Masks credentials in URLs, bearer tokens and JWTs in a text. */
 export function scrub(text: string): string {
   return text
     .replace(/\b([a-z][a-z0-9+.-]{1,20}:\/\/)[^\s/@]{1,500}@/gi, '$1***@')
@@ -52,7 +52,7 @@ export function scrub(text: string): string {
     .replace(/([?&](?:token|code|state|secret|password)=)[^&\s]+/gi, '$1***');
 }
 
-/** What tells the lines of one request or job from others; who the client is stands in the line of the request. */
+/** The fields that connect the lines of one request or job. The IP address is only in the request line. */
 export function contextFields(context = currentContext()): object {
   const { correlationId, traceparent, userId, sessionId, jobId } = context ?? {};
   return { correlationId, traceparent, userId, sid: sessionId, jobId };

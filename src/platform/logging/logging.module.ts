@@ -3,7 +3,7 @@ import { pino, type Logger } from 'pino';
 import { Config } from '../config/config.ts';
 import { createLogger } from './logger.ts';
 
-/** The token under which pino is injected where a line needs fields of its own. */
+/** The injection token of the pino logger, for classes that create child loggers. */
 // oxlint-disable-next-line typescript/no-extraneous-class, typescript/no-unsafe-declaration-merging
 export abstract class AppLogger {}
 export interface AppLogger extends Logger {}

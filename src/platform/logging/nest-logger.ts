@@ -1,7 +1,7 @@
 import type { LoggerService } from '@nestjs/common';
 import type { Logger } from 'pino';
 
-/** Lets everything that Nest and `new Logger(name)` write go through pino, with the correlation id of the moment. */
+/** Sends the lines of Nest and of `new Logger(name)` to pino, which adds the correlation id. */
 export class NestLogger implements LoggerService {
   constructor(private readonly pino: Logger) {}
 
@@ -29,7 +29,7 @@ export class NestLogger implements LoggerService {
     this.write('fatal', message, rest);
   }
 
-  /** Nest passes (message, ...more, name of the source); an object as message becomes fields of the line. */
+  /** Nest passes (message, ...more, source). The properties of an object become fields of the line. */
   private write(
     level: 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal',
     message: unknown,

@@ -1,10 +1,10 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { randomUUID } from 'node:crypto';
 
-/** What belongs to one request or one job, wherever in the code it is asked for. */
+/** The data of the current request or job, available in all code that it runs. */
 export interface RequestContext {
   correlationId: string;
-  /** W3C trace context of the caller, passed on unchanged. */
+  /** The W3C trace context of the caller, unchanged. */
   traceparent?: string;
   userId?: string;
   sessionId?: string;
@@ -22,7 +22,7 @@ export const runInContext = <T>(context: RequestContext, run: () => T): T => sto
 const CORRELATION_ID = /^[A-Za-z0-9._-]{1,128}$/;
 const TRACEPARENT = /^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/;
 
-/** A caller's id is kept only in this alphabet, so that it can stand in headers, logs and mails as it is. */
+/** Uses the id of the caller only if its characters are safe in headers, logs and emails. */
 export function correlationIdFrom(header: string | string[] | undefined): string {
   return typeof header === 'string' && CORRELATION_ID.test(header) ? header : randomUUID();
 }

@@ -3,7 +3,7 @@ import { SwaggerModule } from '@nestjs/swagger';
 import type { FastifyInstance } from 'fastify';
 import { createDocument } from './document.ts';
 
-/** The one page this server shows: its own scripts, and the styles that Swagger UI writes into elements. */
+/** Swagger UI needs its own scripts and inline styles. */
 const DOCS_POLICY = [
   "default-src 'none'",
   "script-src 'self' 'unsafe-inline'",
@@ -20,7 +20,7 @@ export function serveDocs(app: NestFastifyApplication): void {
   fastify.addHook('onSend', (request, reply, payload, done) => {
     if (request.routeOptions.url?.startsWith('/docs')) {
       reply.raw.setHeader('content-security-policy', DOCS_POLICY);
-      // Swagger UI leaves the character set to be guessed.
+      // Swagger UI sets no character set.
       if (reply.getHeader('content-type') === 'text/html') void reply.type('text/html; charset=utf-8');
     }
     done(null, payload);

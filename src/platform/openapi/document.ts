@@ -29,14 +29,14 @@ import { type EndpointEntry, findEndpoints } from './endpoints.ts';
 import { problemResponse, problemSchema } from './problem-response.ts';
 import { describeEvents } from './webhook-events.ts';
 
-/** In the order in which the documentation shows them. */
+/** In the order of the documentation. */
 const TAGS = {
   Authentication: 'Accounts, sessions, passwords and sign-in with Google, GitHub and Apple.',
   Users: 'Profiles and user administration.',
-  Jobs: 'Work in the background, its progress and its results.',
+  Jobs: 'Background jobs, their progress and results.',
   Notifications: 'Messages to the signed-in user.',
   Webhooks: 'Events sent to your servers, and events received from others.',
-  Audit: 'Who did what, and when.',
+  Audit: 'The audit log: who did what, and when.',
   System: 'Health, error codes and entry points.',
 };
 
@@ -69,7 +69,7 @@ export function createDocument(app: INestApplication): OpenAPIObject {
     operationIdFactory: (_controller, method) => method,
     standardSchemaConverter: convert as never,
   });
-  // No route returns a problem document as its success, so no route declares the schema.
+  // Routes declare only the schemas of their success responses.
   document.components!.schemas!['Problem'] = convert(problemSchema, { schemaType: 'output' }).schema as never;
   const endpoints = findEndpoints(modules);
   for (const [path, operations] of Object.entries(document.paths)) {
@@ -83,7 +83,7 @@ export function createDocument(app: INestApplication): OpenAPIObject {
   return document;
 }
 
-/** Adds what follows from the kind of a route, so that no route has to repeat it: security and errors. */
+/** Adds the security and the errors that follow from the kind of the route, so that routes don't repeat them. */
 function describeOperation(operation: Operation, path: string, endpoint: EndpointEntry | undefined): void {
   if (!endpoint) return;
   if (!endpoint.isPublic) operation.security = [{ bearer: [] }];
@@ -163,7 +163,7 @@ function converter(modules: ModulesContainer) {
   };
 }
 
-/** Zod refers to `$defs` of the schema; in the document these are components. */
+/** Zod refers to the `$defs` of a schema. In the document they are components. */
 function pointToComponents<T extends object>(schema: T): T {
   return JSON.parse(JSON.stringify(schema).replaceAll('"#/$defs/', '"#/components/schemas/')) as T;
 }

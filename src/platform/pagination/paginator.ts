@@ -5,7 +5,7 @@ import type { Page, PageRequest } from '../http/schemas.ts';
 import { MacService } from '../security/mac.service.ts';
 
 interface Listing {
-  /** Name of the list: a cursor of one is no good for another. */
+  /** The name of the list. A cursor is valid for one list only. */
   list: string;
   page: PageRequest;
   filters: Record<string, unknown>;
@@ -16,8 +16,8 @@ interface Listing {
 type Position = [value: string, id: string];
 
 /**
- * Pages by keyset: the next page begins after the last row seen, so it costs the same at any depth, and rows that come
- * and go meanwhile are neither repeated nor skipped.
+ * Keyset pagination: the next page begins after the last row of the previous one. Each page costs the same, and inserted
+ * or deleted rows cause no repeated or skipped rows.
  */
 @Injectable()
 export class Paginator {
@@ -53,7 +53,7 @@ export class Paginator {
     return `${payload}.${this.macs.sign(purposeOf(listing), payload)}`;
   }
 
-  /** The MAC binds the cursor to list, sort and filters, so one that was edited or taken elsewhere is refused. */
+  /** The MAC binds the cursor to its list, sort and filters, so a changed or foreign cursor is rejected. */
   private decode(cursor: string, listing: Listing): Position {
     const [payload = '', mac = ''] = cursor.split('.');
     if (!this.macs.verify(purposeOf(listing), payload, mac)) throw new InvalidCursorError();

@@ -1,7 +1,7 @@
 import { Logger } from '@nestjs/common';
 import { setTimeout as pause } from 'node:timers/promises';
 
-/** Repeats work with a pause in between until it is stopped. A failure is told and doesn't end it. */
+/** Repeats the work until it is stopped, with a pause after each run. A failed run is logged and doesn't stop it. */
 export class IntervalTask {
   private readonly stopping = new AbortController();
   private running: Promise<void> = Promise.resolve();
@@ -23,7 +23,7 @@ export class IntervalTask {
     this.running = this.repeat();
   }
 
-  /** Resolves when the round that runs just now has ended. */
+  /** Resolves when the current run has ended. */
   stop(): Promise<void> {
     this.stopping.abort();
     return this.running;
@@ -35,7 +35,7 @@ export class IntervalTask {
       try {
         await this.work();
       } catch (error) {
-        this.logger.warn({ msg: 'This round failed; there will be another', err: error });
+        this.logger.warn({ msg: 'Interval task failed: retrying after the pause', err: error });
       }
       await pause(this.pauseMs, undefined, { signal }).catch(() => undefined);
     }

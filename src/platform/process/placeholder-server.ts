@@ -8,14 +8,14 @@ import type { Readiness } from '../health/health.service.ts';
 
 const RETRY_AFTER_SECONDS = 2;
 
-/** Holds the port of a program that waits for its database: alive, not ready, and asking everybody to come back. */
+/** Serves the port while the program waits for its database: alive, not ready, 503 with Retry-After to other requests. */
 export function startPlaceholderServer(config: Config, address: { port: number; host?: string }): Server {
-  const server = createServer((request, response) => answer(request.url ?? '/', response, config));
-  // A port that is taken is told by whoever wants it in the end.
+  const server = createServer((request, response) => respond(request.url ?? '/', response, config));
+  // Ignore EADDRINUSE here: the program reports it when it listens on the port.
   return server.on('error', () => undefined).listen(address);
 }
 
-function answer(url: string, response: ServerResponse, config: Config): void {
+function respond(url: string, response: ServerResponse, config: Config): void {
   response.setHeader('connection', 'close');
   response.setHeader('cache-control', 'no-store');
   if (url === '/health/live') return send(response, 200, JSON.stringify({ status: 'ok', version }));

@@ -6,27 +6,27 @@ import type { Config } from '../config/config.ts';
 interface Options {
   config: Config;
   logger: Logger;
-  /** Told first: readiness turns 503 and answers ask clients to reconnect elsewhere. */
+  /** Called first: readiness becomes 503, and responses close their connections. */
   drain: () => void;
 }
 
 /**
- * Ends the process as platforms expect it: SIGTERM or SIGINT drains, finishes what was begun, and exits 0; a second
- * signal, or the deadline, ends it at once. Nest's own signal handling closes without a drain and ends by sending
- * itself the signal again, which a process that is PID 1 never receives; so it isn't used.
+ * SIGTERM or SIGINT drains, finishes running requests and jobs, and exits with 0. A second signal or the deadline exits
+ * with 1. Nest's shutdown hooks are not used: they don't drain, and they end the process by sending the signal again, which
+ * doesn't work for PID 1.
  */
 export function shutDownOnSignals(app: INestApplicationContext, options: Options): void {
-  let ending = false;
-  const end = (signal: NodeJS.Signals) => {
-    if (ending) {
-      options.logger.warn({ signal }, 'Second signal: ending at once');
+  let isShuttingDown = false;
+  const handleSignal = (signal: NodeJS.Signals) => {
+    if (isShuttingDown) {
+      options.logger.warn({ signal }, 'Second signal: exiting at once');
       process.exit(1);
     }
-    ending = true;
+    isShuttingDown = true;
     void shutDown(app, signal, options);
   };
-  process.on('SIGTERM', end);
-  process.on('SIGINT', end);
+  process.on('SIGTERM', handleSignal);
+  process.on('SIGINT', handleSignal);
   exitOnUncaughtError(options.logger);
 }
 
@@ -37,7 +37,7 @@ async function shutDown(
 ): Promise<void> {
   logger.info({ signal }, 'Shutting down');
   const deadline = setTimeout(() => {
-    logger.error('The deadline has passed: ending with work unfinished');
+    logger.error('Shutdown deadline passed: exiting with unfinished work');
     process.exit(1);
   }, config.SHUTDOWN_DEADLINE_SECONDS * 1_000);
   deadline.unref();
@@ -45,25 +45,25 @@ async function shutDown(
     drain();
     await pause(config.SHUTDOWN_DRAIN_SECONDS * 1_000);
     await app.close();
-    logger.info('Shut down');
+    logger.info('Shutdown complete');
     process.exit(0);
   } catch (error) {
-    logger.error({ err: error }, 'The shutdown failed');
+    logger.error({ err: error }, 'Shutdown failed');
     process.exit(1);
   }
 }
 
-/** After an error that nobody caught the state of the process is unknown: say so and let the supervisor start anew. */
+/** After an uncaught error the state of the process is unknown: log it, exit, and let the supervisor restart it. */
 function exitOnUncaughtError(logger: Logger): void {
-  const die = (error: unknown) => {
-    logger.fatal({ err: error }, 'An error that nobody caught');
+  const exit = (error: unknown) => {
+    logger.fatal({ err: error }, 'Uncaught exception');
     process.exit(1);
   };
-  process.on('uncaughtException', die);
-  process.on('unhandledRejection', die);
+  process.on('uncaughtException', exit);
+  process.on('unhandledRejection', exit);
 }
 
-/** For the time before the application stands: an orchestrator may stop what it has just started. */
+/** For the time before `shutDownOnSignals`. Call the returned function when the application has started. */
 export function exitOnSignalsDuringStart(): () => void {
   const exit = () => process.exit(0);
   process.once('SIGTERM', exit);

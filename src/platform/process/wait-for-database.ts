@@ -12,9 +12,9 @@ const CONNECT_TIMEOUT_MS = 5_000;
 const LOG_AGAIN_MS = 60_000;
 
 /**
- * Resolves once Postgres accepts connections, to a function that releases the port. Until then a placeholder server on
- * the port reports "alive, not ready": a process that exited or didn't listen would be restarted again and again. Throws
- * if waiting can't repair the fault.
+ * Resolves when Postgres accepts connections, to a function that releases the port. While it waits, a placeholder server
+ * reports "alive, not ready", because platforms restart a process that exits or doesn't listen. Throws a StartupError if
+ * waiting doesn't help.
  */
 export async function waitForDatabase(
   config: Config,

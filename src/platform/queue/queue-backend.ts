@@ -137,7 +137,7 @@ export class QueueBackend implements OnApplicationBootstrap, OnApplicationShutdo
     void queue.close().catch(() => undefined);
   }
 
-  /** A broken connection repeats its error many times a second. */
+  /** Limited, because a broken connection repeats its error many times a second. */
   private warn(error: Error): void {
     if (performance.now() - this.warnedAt < WARNING_INTERVAL_MS) return;
     this.warnedAt = performance.now();

@@ -8,7 +8,7 @@ const COMMAND_TIMEOUT_MS = 2_000;
 const COUNTER_TIMEOUT_MS = 500;
 const RECONNECT_MAX_MS = 5_000;
 /**
- * Closes a connection on which no response arrives for this long. TCP alone notices a silent failure minutes later.
+ * Closes a connection on which no response arrives for this long. TCP alone detects a silent failure minutes later.
  * Longer than any blocking wait for a job.
  */
 const SOCKET_TIMEOUT_MS = 15_000;
@@ -115,7 +115,7 @@ export class RedisConnections implements OnModuleInit, OnApplicationShutdown {
     }
   }
 
-  /** A broken connection repeats its error many times a second. */
+  /** Limited, because a broken connection repeats its error many times a second. */
   private warn(error: Error): void {
     if (performance.now() - this.warnedAt < WARNING_INTERVAL_MS) return;
     this.warnedAt = performance.now();

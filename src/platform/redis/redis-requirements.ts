@@ -2,7 +2,7 @@ import type { Redis } from 'ioredis';
 
 /** BullMQ recommends 6.2 and warns below it. */
 const VERSION_MIN = [6, 2] as const;
-/** Redis answers with these while it starts or fails over. They pass, so they are no reason to refuse it. */
+/** Redis returns these errors while it starts or fails over. They do not mean that a requirement is missing. */
 const TEMPORARY_ERROR = /^(LOADING|MASTERDOWN|BUSY|TRYAGAIN|CLUSTERDOWN|READONLY|MISCONF|OOM)/;
 
 /** Why the queue cannot work on this Redis, in words for its operator; undefined when it can or does not respond. */

@@ -5,14 +5,14 @@ import type { Principal } from './principal.ts';
 export const IS_PUBLIC = 'access:public';
 export const ROLES = 'access:roles';
 
-/** Opens a route to anonymous callers. Without it every route needs a signed-in user. */
+/** Allows anonymous callers. All other routes need a signed-in user. */
 export const Public = () => SetMetadata(IS_PUBLIC, true);
 
-/** Closes a route to all but these roles. */
+/** Allows only users with one of these roles. */
 export const Roles = (...roles: string[]) => SetMetadata(ROLES, roles);
 
 export const CurrentUser = createParamDecorator((_: unknown, context: ExecutionContext): Principal => {
   const { user } = context.switchToHttp().getRequest<FastifyRequest & { user?: Principal }>();
-  if (!user) throw new Error('A route that reads the current user must not be public');
+  if (!user) throw new Error('@CurrentUser() is used on a route with @Public()');
   return user;
 });

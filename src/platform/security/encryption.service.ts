@@ -4,29 +4,32 @@ import { Config } from '../config/config.ts';
 
 const ALGORITHM = 'aes-256-gcm';
 const KEY_BYTES = 32;
-/** Of the nonce (NIST SP 800-38D, section 8.2.2): random, which is safe for the few secrets that one key ever sees. */
+/** Length of the nonce. Random nonces are safe for the few secrets that one key encrypts (NIST SP 800-38D, 8.2.2). */
 const NONCE_BYTES = 12;
 const TAG_BYTES = 16;
 const KEY_ID_CHARACTERS = 8;
 
-/** Keeps secrets that we must be able to read again. The newest of SECRET_KEYS encrypts, any of them decrypts. */
+/** Encrypts secrets for storage. The newest of SECRET_KEYS encrypts, all of them decrypt. */
 @Injectable()
 export class EncryptionService {
-  /** By id, newest first. */
+  /** Keys by id, newest first. */
   private readonly keys: ReadonlyMap<string, Buffer>;
 
   constructor(config: Config) {
     this.keys = new Map(
-      config.SECRET_KEYS.map((text) => Buffer.from(text, 'base64')).map((key) => [idOf(key), derived(key)]),
+      config.SECRET_KEYS.map((text) => Buffer.from(text, 'base64')).map((key) => [
+        keyIdOf(key),
+        deriveKey(key),
+      ]),
     );
   }
 
-  /** What begins with it was encrypted with the newest key. */
+  /** Texts with this prefix are encrypted with the newest key. */
   get newestKeyPrefix(): string {
     return `${[...this.keys.keys()][0]}.`;
   }
 
-  /** The place, such as table, column and row, must be named again to decrypt: a text can't be moved elsewhere. */
+  /** `place` names the table, column and row. Decryption needs the same place, so a text can't be copied to another row. */
   encrypt(place: string, secret: string): string {
     const [[keyId, key] = []] = this.keys;
     if (!keyId || !key) throw new Error('There is no secret key');
@@ -36,7 +39,7 @@ export class EncryptionService {
     return `${keyId}.${sealed.toString('base64url')}`;
   }
 
-  /** Throws where the key is gone, or the text was changed or comes from another place. */
+  /** Throws if the key was removed, or if the text was changed or comes from another place. */
   decrypt(place: string, text: string): string {
     const [keyId = '', sealed = ''] = text.split('.');
     const key = this.keys.get(keyId);
@@ -53,9 +56,9 @@ export class EncryptionService {
   }
 }
 
-const idOf = (key: Buffer): string =>
+const keyIdOf = (key: Buffer): string =>
   createHash('sha256').update(key).digest('hex').slice(0, KEY_ID_CHARACTERS);
 
-/** The same settings key MACs, and one key must not serve two algorithms (NIST SP 800-57, part 1, section 5.2). */
-const derived = (key: Buffer): Buffer =>
+/** SECRET_KEYS are also used for MACs, and a key must have one use only (NIST SP 800-57 part 1, section 5.2). */
+const deriveKey = (key: Buffer): Buffer =>
   Buffer.from(hkdfSync('sha256', key, '', 'encryption at rest', KEY_BYTES));

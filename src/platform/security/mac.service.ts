@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { createHmac, timingSafeEqual } from 'node:crypto';
 import { Config } from '../config/config.ts';
 
-/** Marks what we made, so that we know it again. Made with the newest of SECRET_KEYS, accepted under any of them. */
+/** Message authentication codes. Created with the newest of SECRET_KEYS, verified with all of them. */
 @Injectable()
 export class MacService {
   private readonly keys: Buffer[];
@@ -11,12 +11,12 @@ export class MacService {
     this.keys = config.SECRET_KEYS.map((key) => Buffer.from(key, 'base64'));
   }
 
-  /** HMAC-SHA256 in base64url. The purpose keeps one use from passing for another. */
+  /** HMAC-SHA256 in base64url. A MAC is valid for one purpose only. */
   sign(purpose: string, data: string | Buffer): string {
     return this.mac(this.keys[0]!, purpose, data).toString('base64url');
   }
 
-  /** In constant time for a MAC of the right length. */
+  /** Compares in constant time, if the MAC has the right length. */
   verify(purpose: string, data: string | Buffer, mac: string): boolean {
     const given = Buffer.from(mac, 'base64url');
     return this.keys.some((key) => {
@@ -26,7 +26,7 @@ export class MacService {
   }
 
   private mac(key: Buffer, purpose: string, data: string | Buffer): Buffer {
-    // The length in front, so that no purpose and data can be cut elsewhere to the same bytes.
+    // The length separates purpose and data, so that two pairs never have the same bytes.
     return createHmac('sha256', key).update(`${purpose.length}:${purpose}`).update(data).digest();
   }
 }

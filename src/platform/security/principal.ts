@@ -1,19 +1,19 @@
 import { RecentSignInRequiredError } from '../errors/platform.errors.ts';
 
-/** Who is calling, as the access token says. */
+/** The caller, from the access token. */
 export interface Principal {
   userId: string;
   sessionId: string;
   roles: string[];
-  /** When the session began: what "recently signed in" is measured by. */
+  /** The time of the sign-in. */
   authenticatedAt: Date;
-  /** When the access token ends: what it opened must not stay open for longer. */
+  /** The expiry of the access token. Streams close at this time. */
   expiresAt: Date;
 }
 
 const RECENT_MS = 10 * 60_000;
 
-/** For what a stolen token must not do: refused where the session began more than ten minutes ago (OWASP ASVS 5.0, 7.5.1). */
+/** Rejects callers who signed in more than ten minutes ago, so that a stolen token is not enough (OWASP ASVS 5.0, 7.5.1). */
 export function requireRecentSignIn({ authenticatedAt }: Pick<Principal, 'authenticatedAt'>): void {
   if (Date.now() - authenticatedAt.getTime() > RECENT_MS) throw new RecentSignInRequiredError();
 }

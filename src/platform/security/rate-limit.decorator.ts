@@ -1,14 +1,14 @@
 import { SetMetadata } from '@nestjs/common';
 
-/** Named limits; their numbers are in rate-limiter.service.ts. */
+/** The limits are defined in rate-limiter.service.ts. */
 export type RateLimitName = 'default' | 'sign-in' | 'mail' | 'webhook';
 
 export const RATE_LIMIT = 'rate-limit';
 
-/** Counts the requests of this route in another limit than the default one. */
+/** Counts the requests of this route in another limit than `default`. */
 export const RateLimit = (name: RateLimitName) => SetMetadata(RATE_LIMIT, name);
 
-/** Asked for by machines (probes, verifiers of tokens), or static files of a page. Every other route counts. */
+/** Routes for machines (probes, token verifiers) and static files. All other routes are limited. */
 const EXEMPT_ROUTES = ['/', '/health/live', '/health/ready', '/.well-known/jwks.json', '/openapi.json'];
 const EXEMPT_FOLDERS = ['/docs', '/reference-client', '/admin/queues'];
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { network } from './rate-limiter.service.ts';
+import { networkOf } from './rate-limiter.service.ts';
 
 describe('the network of an IP address for rate limits', () => {
   it.each([
@@ -9,7 +9,7 @@ describe('the network of an IP address for rate limits', () => {
     ['::ffff:cb00:7107', '203.0.113.7'],
     ['0:0:0:0:0:ffff:203.0.113.7', '203.0.113.7'],
   ])('is an IPv4 address itself: %s', (ip, expected) => {
-    expect(network(ip)).toBe(expected);
+    expect(networkOf(ip)).toBe(expected);
   });
 
   it.each([
@@ -23,10 +23,10 @@ describe('the network of an IP address for rate limits', () => {
     ['fe80::1%eth0', 'fe80:0:0:0'],
     ['64:ff9b::203.0.113.7', '64:ff9b:0:0'],
   ])('is the /64 of an IPv6 address: %s', (ip, expected) => {
-    expect(network(ip)).toBe(expected);
+    expect(networkOf(ip)).toBe(expected);
   });
 
   it.each(['', 'unknown', 'x'.repeat(1_000)])('is the input itself if it is not an IP address', (ip) => {
-    expect(network(ip)).toBe(ip);
+    expect(networkOf(ip)).toBe(ip);
   });
 });

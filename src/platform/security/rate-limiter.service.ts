@@ -16,16 +16,16 @@ import type { RateLimitName } from './rate-limit.decorator.ts';
 
 const WINDOW_SECONDS = 60;
 
-/** Requests a minute, by user where one is signed in, else by source address; times RATE_LIMIT_FACTOR. */
-const LIMITS: Record<RateLimitName, { points: number; by: 'caller' | 'address' }> = {
+/** Requests per minute, multiplied by RATE_LIMIT_FACTOR. `caller` is the signed-in user, or else the IP address. */
+const LIMITS: Record<RateLimitName, { points: number; by: 'caller' | 'ip' }> = {
   default: { points: 300, by: 'caller' },
-  'sign-in': { points: 60, by: 'address' },
-  mail: { points: 10, by: 'address' },
-  // Senders repeat what was refused, and send in bursts.
-  webhook: { points: 3_000, by: 'address' },
+  'sign-in': { points: 60, by: 'ip' },
+  mail: { points: 10, by: 'ip' },
+  // Senders send in bursts, and repeat rejected requests.
+  webhook: { points: 3_000, by: 'ip' },
 };
 
-/** Counts across all instances, in Redis or in Postgres; when that is away each instance counts for itself. */
+/** Counts across all instances, in Redis or Postgres. During an outage of it, each instance counts alone. */
 @Injectable()
 export class RateLimiter {
   private readonly limiters = new Map<string, RateLimiterAbstract>();
@@ -34,12 +34,11 @@ export class RateLimiter {
     for (const [name, { points }] of Object.entries(LIMITS)) {
       const options = {
         keyPrefix: name,
-        // The factor may be a fraction, the points are whole.
         points: Math.max(1, Math.round(points * config.RATE_LIMIT_FACTOR)),
         duration: WINDOW_SECONDS,
       };
       const insuranceLimiter = new RateLimiterMemory(options);
-      // A blocked caller gets its responses from memory and costs the store nothing.
+      // A blocked caller is rejected from memory, without a request to the store.
       const shared = { ...options, insuranceLimiter, inMemoryBlockOnConsumed: options.points };
       this.limiters.set(
         name,
@@ -56,35 +55,35 @@ export class RateLimiter {
     }
   }
 
-  /** Counts one request, writes what is left to the headers, and throws RATE_LIMITED when nothing is left. */
+  /** Counts one request, sets the RateLimit headers, and throws RATE_LIMITED above the limit. */
   async count(
     name: RateLimitName,
     caller: { userId?: string | undefined; ip: string },
     reply: FastifyReply,
   ): Promise<void> {
     const { by } = LIMITS[name];
-    const key = by === 'caller' && caller.userId ? `user:${caller.userId}` : `ip:${network(caller.ip)}`;
+    const key = by === 'caller' && caller.userId ? `user:${caller.userId}` : `ip:${networkOf(caller.ip)}`;
     const limiter = this.limiters.get(name)!;
     try {
-      describe(await limiter.consume(key), limiter, reply);
+      setHeaders(await limiter.consume(key), limiter, reply);
     } catch (state) {
       if (!(state instanceof RateLimiterRes)) throw state;
-      describe(state, limiter, reply);
+      setHeaders(state, limiter, reply);
       const seconds = Math.max(1, Math.ceil(state.msBeforeNext / 1_000));
       throw new RateLimitedError({ headers: { 'retry-after': String(seconds) } });
     }
   }
 }
 
-function describe(state: RateLimiterRes, { points }: RateLimiterAbstract, reply: FastifyReply): void {
+function setHeaders(state: RateLimiterRes, { points }: RateLimiterAbstract, reply: FastifyReply): void {
   void reply
     .header('ratelimit-limit', String(points))
     .header('ratelimit-remaining', String(Math.max(0, state.remainingPoints)))
     .header('ratelimit-reset', String(Math.ceil(state.msBeforeNext / 1_000)));
 }
 
-/** The key that an IP address is counted by: an IPv4 address, or the /64 of IPv6 that one customer usually has. */
-export function network(ip: string): string {
+/** An IPv4 address, or the /64 network of an IPv6 address, which one customer usually has. */
+export function networkOf(ip: string): string {
   if (!ipaddr.isValid(ip)) return ip;
   const address = ipaddr.process(ip);
   if (address instanceof ipaddr.IPv4) return address.toString();

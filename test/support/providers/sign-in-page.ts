@@ -35,7 +35,7 @@ export function signInPage(
 <h2>Sign in as</h2>
 ${presets}
 <h2>Or another person</h2>
-${form(`<label>E-mail <input name="email" type="email" required></label>
+${form(`<label>Email <input name="email" type="email" required></label>
 <label>Name <input name="name" value="Some Body" required></label>
 <label><input name="verified" type="checkbox" value="yes" checked> The address is verified</label>
 <button>Sign in</button>`)}
