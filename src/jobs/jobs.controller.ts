@@ -141,7 +141,7 @@ export class JobsController {
   @Endpoint({
     summary: 'Download the result of a job',
     description: 'An administrator who downloads the result of another user leaves an audit event.',
-    produces: 'application/octet-stream',
+    produces: '*/*',
     errors: [JobNotFinishedError, NotFoundError],
   })
   async downloadJobResult(

@@ -1,9 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { TestApp } from '../support/app.ts';
+import { ANYWHERE } from '../support/contract.ts';
 import { codesOf, openapi, operations } from '../support/openapi.ts';
 
-/** Any request may cause these errors, so no route lists them. */
-const ANYWHERE = ['MALFORMED_REQUEST', 'METHOD_NOT_ALLOWED', 'URI_TOO_LONG'];
 /** Sent in the URL of a redirect. */
 const IN_REDIRECTS = [
   'ACCESS_DENIED',

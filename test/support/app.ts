@@ -14,6 +14,7 @@ import { JobsModule } from '../../src/jobs/jobs.module.ts';
 import { type Config, loadConfig } from '../../src/platform/config/config.ts';
 import { createApp } from '../../src/platform/http/create-app.ts';
 import { WorkerModule } from '../../src/worker.module.ts';
+import { ContractRecorder } from './contract.ts';
 import { createTestDatabase, type TestDatabase } from './database.ts';
 import { Mailbox } from './mailbox.ts';
 import { Program } from './program.ts';
@@ -41,6 +42,7 @@ interface Parts {
   database: TestDatabase;
   redis: TestRedis | undefined;
   handlers: Type[];
+  contract: ContractRecorder;
 }
 
 /** The real application with a separate database: an API without a port, and optionally a worker. */
@@ -71,8 +73,9 @@ export class TestApp {
       ...(typeof settings === 'function' ? settings(database.url) : settings),
     };
     const config = loadConfig(undefined, env);
-    const api = await startApi(config, handlers);
-    const app = new TestApp(api, config, { dir, env, database, redis, handlers });
+    const contract = new ContractRecorder();
+    const api = await startApi(config, handlers, contract);
+    const app = new TestApp(api, config, { dir, env, database, redis, handlers, contract });
     if (worker) await app.startWorker();
     return app;
   }
@@ -128,7 +131,7 @@ export class TestApp {
   }
 
   async stop(): Promise<void> {
-    const { dir, database, redis } = this.parts;
+    const { dir, database, redis, contract } = this.parts;
     try {
       await Promise.all(this.others.map((other) => other.end()));
       for (const part of [...this.workers, this.api]) await part.close();
@@ -137,6 +140,7 @@ export class TestApp {
       await database.drop();
       rmSync(dir, { recursive: true, force: true });
     }
+    contract.finish();
   }
 }
 
@@ -162,9 +166,14 @@ function environment(dir: string, databaseUrl: string, redisUrl = ''): Settings 
   };
 }
 
-async function startApi(config: Config, handlers: Type[]): Promise<NestFastifyApplication> {
+async function startApi(
+  config: Config,
+  handlers: Type[],
+  contract: ContractRecorder,
+): Promise<NestFastifyApplication> {
   const imports = [AppModule.with(config), JobsModule.forFeature(typesOf(handlers))];
   const api = await createApp({ module: TestModule, imports }, config);
+  contract.watch(api.getHttpAdapter().getInstance());
   await api.init();
   await api.getHttpAdapter().getInstance().ready();
   return api;

@@ -70,7 +70,7 @@ export function createDocument(app: INestApplication): OpenAPIObject {
     standardSchemaConverter: convert as never,
   });
   // Routes declare only the schemas of their success responses.
-  document.components!.schemas!['Problem'] = convert(problemSchema, { schemaType: 'output' }).schema as never;
+  Object.assign(document.components!.schemas!, convert(problemSchema, { schemaType: 'output' }).components);
   const endpoints = findEndpoints(modules);
   for (const [path, operations] of Object.entries(document.paths)) {
     for (const operation of Object.values(operations as Record<string, Operation>)) {

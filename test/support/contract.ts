@@ -1,0 +1,92 @@
+import formats from 'ajv-formats';
+import { type ValidateFunction, Ajv2020 } from 'ajv/dist/2020.js';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { appendFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { openapi, type Operation, operations } from './openapi.ts';
+
+/** Any request may cause these errors, so no operation documents them. */
+export const ANYWHERE = ['MALFORMED_REQUEST', 'METHOD_NOT_ALLOWED', 'URI_TOO_LONG'];
+const PROBLEM = 'application/problem+json';
+
+const ajv = new Ajv2020({ strict: false, allErrors: true });
+formats.default(ajv);
+const validators = new Map<string, ValidateFunction>();
+
+/** By method and route, for example "GET /v1/jobs/:id". */
+const byRoute = new Map(
+  operations.map((operation) => [
+    `${operation.method.toUpperCase()} ${operation.path.replaceAll(/\{(\w+)\}/g, ':$1')}`,
+    operation,
+  ]),
+);
+
+/** Compares every response of an application with openapi.json, and records what was seen. */
+export class ContractRecorder {
+  private readonly violations = new Set<string>();
+  private readonly seen = new Set<string>();
+
+  /** Call it before the application is ready. */
+  watch(fastify: FastifyInstance): void {
+    fastify.addHook('onSend', (request, reply, payload, done) => {
+      const operation = byRoute.get(`${request.method} ${request.routeOptions.url}`);
+      if (operation) this.check(operation, request, reply, payload);
+      done(null, payload);
+    });
+  }
+
+  /** Throws if a response differed from the document. */
+  finish(): void {
+    const file = process.env.TEST_RUN_DIR && join(process.env.TEST_RUN_DIR, 'contract-seen');
+    if (file) appendFileSync(file, [...this.seen].map((line) => `${line}\n`).join(''));
+    if (this.violations.size > 0)
+      throw new Error(`Responses differ from openapi.json:\n${[...this.violations].join('\n')}`);
+  }
+
+  private check(operation: Operation, request: FastifyRequest, reply: FastifyReply, payload: unknown): void {
+    const { operationId, responses } = operation;
+    const { statusCode: status } = reply;
+    const type = String(reply.getHeader('content-type') ?? '').split(';')[0]!;
+    this.seen.add(`${operationId} ${status}`);
+    const body = typeof payload === 'string' ? payload : undefined;
+    const found =
+      status >= 400
+        ? differencesOfError(responses[status], type, body)
+        : differencesOfSuccess(`${operationId} ${status}`, responses[status], { type, body });
+    for (const text of found) this.violations.add(`${operationId} ${status} (${request.url}): ${text}`);
+  }
+}
+
+type Documented = Operation['responses'][string] | undefined;
+
+/** `body` is undefined for streams. */
+function differencesOfSuccess(
+  key: string,
+  documented: Documented,
+  { type, body }: { type: string; body: string | undefined },
+): string[] {
+  if (!documented) return key.endsWith(' 304') ? [] : ['the status is not documented'];
+  const { content = {} } = documented;
+  const schema = (content[type] ?? content['*/*'])?.schema;
+  if (!schema) return Object.keys(content).length > 0 ? [`the type ${type} is not documented`] : [];
+  return type === 'application/json' && body !== undefined ? validate(key, schema, body) : [];
+}
+
+function differencesOfError(documented: Documented, type: string, body = ''): string[] {
+  if (type !== PROBLEM) return [`an error has the type ${type}`];
+  const { code } = JSON.parse(body) as { code: string };
+  const found = validate('problem', { $ref: '#/components/schemas/Problem' }, body);
+  const isDocumented = ANYWHERE.includes(code) || code in (documented?.content?.[PROBLEM]?.examples ?? {});
+  return isDocumented ? found : [...found, `the code ${code} is not documented`];
+}
+
+/** Returns the differences between the body and the schema. */
+function validate(key: string, schema: object, body: string): string[] {
+  let check = validators.get(key);
+  if (!check) {
+    const text = JSON.stringify({ allOf: [schema], $defs: openapi.components.schemas });
+    check = ajv.compile(JSON.parse(text.replaceAll('"#/components/schemas/', '"#/$defs/')) as object);
+    validators.set(key, check);
+  }
+  return check(JSON.parse(body)) ? [] : [ajv.errorsText(check.errors, { dataVar: 'body' })];
+}
