@@ -6,8 +6,8 @@ import type { MigrationInterface, QueryRunner } from 'typeorm';
 import { migrations } from '../src/platform/database/migrations.ts';
 
 /*
- * Checks that each migration is safe beside a running release: squawk reads the SQL that the migration runs, and two
- * rules of our own follow. See docs/decisions/0034-migrations-beside-running-releases.md.
+ * Checks that each migration is safe while the previous release runs: squawk checks its SQL, and this script checks two
+ * more rules. See docs/decisions/0034-migrations-beside-running-releases.md.
  */
 
 export type MigrationClass = new () => MigrationInterface;

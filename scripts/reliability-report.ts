@@ -6,7 +6,7 @@ import type { Outcome } from '../test/faults/outcomes.ts';
 
 export const REPORT = 'docs/reliability.md';
 const BEGIN = '<!-- Written by bin/test --faults --report: do not edit by hand. -->';
-const END = '<!-- End of what is written. -->';
+const END = '<!-- End of the generated part. -->';
 const HEADER =
   '| fault | promise | counted | lost | doubled | measured |\n| --- | --- | --- | --- | --- | --- |';
 
@@ -15,18 +15,18 @@ export function readOutcomes(lines: string[]): Outcome[] {
 }
 
 /** Faults in the report that did not run, and faults that ran but are not in the report. */
-export function strayFaults(outcomes: Outcome[]): string[] {
+export function differingFaults(outcomes: Outcome[]): string[] {
   const cells: string[] = readFileSync(REPORT, 'utf8').match(/^\| (?!fault|---).*?(?= +\|)/gm) ?? [];
-  const told = cells.map((cell) => cell.slice(2));
+  const listed = cells.map((cell) => cell.slice(2));
   const run = outcomes.map(nameOf);
-  return [...told.filter((name) => !run.includes(name)), ...run.filter((name) => !told.includes(name))];
+  return [...listed.filter((name) => !run.includes(name)), ...run.filter((name) => !listed.includes(name))];
 }
 
-/** Replaces the measured part of the report; the words around it are written by hand. */
+/** Replaces the generated part of the report. The text around it is written by hand. */
 export async function writeReport(outcomes: Outcome[], seconds: number): Promise<void> {
   const [before, rest] = readFileSync(REPORT, 'utf8').split(BEGIN);
   const after = rest?.split(END)[1];
-  if (before === undefined || after === undefined) throw new Error(`${REPORT} has lost its marks`);
+  if (before === undefined || after === undefined) throw new Error(`${REPORT} has no marks for the generated part`);
   const text = [before + BEGIN, machine(seconds), ...tables(outcomes), END + after].join('\n\n');
   writeFileSync(REPORT, await format(text, { ...(await resolveConfig(REPORT)), parser: 'markdown' }));
 }

@@ -4,9 +4,9 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { removeDeadRuns } from '../test/support/test-run.ts';
 import { removePostgresSettings } from './processes.ts';
-import { readOutcomes, REPORT, strayFaults, writeReport } from './reliability-report.ts';
+import { readOutcomes, REPORT, differingFaults, writeReport } from './reliability-report.ts';
 
-/** Far above what any run takes: it is there for the test that hangs. */
+/** Stops a run that hangs. Much longer than a normal run. */
 const TIME_LIMIT_MINUTES = 25;
 const FAULTS_TIME_LIMIT_MINUTES = 30;
 
@@ -19,10 +19,10 @@ interface Counts {
 process.chdir(dirname(import.meta.dirname));
 // The tests start their own PostgreSQL.
 if (!process.env.DATABASE_URL) removePostgresSettings(process.env);
-const OWN_ARGUMENTS = ['--faults', '--report'];
-const jestArguments = process.argv.slice(2).filter((argument) => !OWN_ARGUMENTS.includes(argument));
+const SCRIPT_ARGUMENTS = ['--faults', '--report'];
+const jestArguments = process.argv.slice(2).filter((argument) => !SCRIPT_ARGUMENTS.includes(argument));
 const runsFaults = process.argv.includes('--faults');
-/** Writes what the faults came to into docs/reliability.md. */
+/** Writes the measured results to docs/reliability.md. */
 const writesReport = process.argv.includes('--report');
 const isWholeRun = jestArguments.length === 0;
 const minutes = runsFaults ? FAULTS_TIME_LIMIT_MINUTES : TIME_LIMIT_MINUTES;
@@ -51,7 +51,7 @@ function startJest(): ChildProcess {
   );
 }
 
-/** Resolves to Jest's exit code, or to what stands for a run that was stopped. */
+/** Resolves to Jest's exit code, or to 1 if Jest was killed. */
 async function untilEnded(jest: ChildProcess): Promise<number> {
   const timers: NodeJS.Timeout[] = [];
   timers.push(
@@ -61,7 +61,7 @@ async function untilEnded(jest: ChildProcess): Promise<number> {
       timers.push(setTimeout(() => jest.kill('SIGKILL'), 15_000));
     }, minutes * 60_000),
   );
-  // A Ctrl-C reaches Jest by itself; a signal sent to us alone has to be passed on.
+  // Ctrl-C also reaches Jest directly. A SIGTERM to this process does not.
   process.on('SIGINT', () => {});
   process.on('SIGTERM', () => jest.kill('SIGTERM'));
   const code = await new Promise<number | null>((resolve) => jest.once('exit', resolve));
@@ -93,10 +93,10 @@ function readLines(file: string): string[] {
 async function reportFaults(seconds: number): Promise<boolean> {
   const outcomes = readOutcomes(readLines(outcomesFile));
   if (writesReport) await writeReport(outcomes, seconds);
-  const stray = strayFaults(outcomes);
-  if (stray.length === 0) return true;
+  const differing = differingFaults(outcomes);
+  if (differing.length === 0) return true;
   console.error(
-    [`${REPORT} is not of this suite: run bin/test --faults --report. Differing:`, ...stray].join('\n'),
+    [`${REPORT} does not match this run: run bin/test --faults --report. Differences:`, ...differing].join('\n'),
   );
   return false;
 }

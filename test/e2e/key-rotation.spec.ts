@@ -72,7 +72,7 @@ describe('a key rotation', () => {
       const again = await loginAt(other);
       return kidOf(again) !== kidOf(user.accessToken) && again;
     }, 'the new key to sign');
-    await expect(keys('retire')).rejects.toMatchObject({ stderr: expect.stringContaining('may still live') });
+    await expect(keys('retire')).rejects.toMatchObject({ stderr: expect.stringContaining('may still be valid') });
     expect((await atOther(user.accessToken)).status).toBe(200);
     expect(await watched.stop()).toEqual(new Set([200]));
 

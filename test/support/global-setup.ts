@@ -56,7 +56,7 @@ async function provideRedis(): Promise<void> {
     );
   } else {
     console.warn(
-      '\nThere is no redis-server here, so what runs on Redis is NOT tested; install it or set REDIS_URL.\n',
+      '\nredis-server is not installed: the tests on Redis are skipped. Install it, or set REDIS_URL.\n',
     );
   }
 }

@@ -9,7 +9,7 @@ export default async function globalTeardown(): Promise<void> {
   if (leftBehind.length === 0) return;
   countResults({ passed: 0, failed: leftBehind.length, skipped: 0 });
   throw new Error(
-    `The tests left behind: ${leftBehind.join(', ')}. Drop in afterAll what was made in beforeAll.`,
+    `The tests left behind: ${leftBehind.join(', ')}. In afterAll, stop what beforeAll has started.`,
   );
 }
 

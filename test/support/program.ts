@@ -50,7 +50,7 @@ export class Program {
     await until(() => {
       if (this.process.exitCode !== null) throw new Error(`The program exited: ${this.output}`);
       return isReady();
-    }, 'the program to stand');
+    }, 'the program to start');
     return this;
   }
 
