@@ -47,8 +47,7 @@ function activate(): void {
   if (!next) throw new Error('There is no next key. Create one: npm run keys -- make');
   if (another) throw new Error('There are several next keys. Remove all but one.');
   const wait = Math.ceil(PUBLISH_SECONDS - ageOf(next));
-  if (wait > 0 && !isForced)
-    throw new Error(`Verifiers may not know the key yet. Wait ${wait} s.`);
+  if (wait > 0 && !isForced) throw new Error(`Verifiers may not know the key yet. Wait ${wait} s.`);
   // A process that reads the folder between these steps finds no active key and keeps its keys.
   for (const name of namesOf('active')) move(name, name.replace('active-', 'retiring-'));
   move(next, next.replace('next-', 'active-'));
@@ -59,7 +58,8 @@ function retire(): void {
   if (names.length === 0) throw new Error('There is no retiring key.');
   for (const name of names) {
     const wait = Math.ceil(TOKEN_SECONDS - ageOf(name));
-    if (wait > 0 && !isForced) throw new Error(`Tokens signed with ${name} may still be valid. Wait ${wait} s.`);
+    if (wait > 0 && !isForced)
+      throw new Error(`Tokens signed with ${name} may still be valid. Wait ${wait} s.`);
     rmSync(join(folder, name));
     console.log(`removed ${name}`);
   }

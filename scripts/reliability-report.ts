@@ -26,7 +26,8 @@ export function differingFaults(outcomes: Outcome[]): string[] {
 export async function writeReport(outcomes: Outcome[], seconds: number): Promise<void> {
   const [before, rest] = readFileSync(REPORT, 'utf8').split(BEGIN);
   const after = rest?.split(END)[1];
-  if (before === undefined || after === undefined) throw new Error(`${REPORT} has no marks for the generated part`);
+  if (before === undefined || after === undefined)
+    throw new Error(`${REPORT} has no marks for the generated part`);
   const text = [before + BEGIN, machine(seconds), ...tables(outcomes), END + after].join('\n\n');
   writeFileSync(REPORT, await format(text, { ...(await resolveConfig(REPORT)), parser: 'markdown' }));
 }

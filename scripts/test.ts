@@ -96,7 +96,9 @@ async function reportFaults(seconds: number): Promise<boolean> {
   const differing = differingFaults(outcomes);
   if (differing.length === 0) return true;
   console.error(
-    [`${REPORT} does not match this run: run bin/test --faults --report. Differences:`, ...differing].join('\n'),
+    [`${REPORT} does not match this run: run bin/test --faults --report. Differences:`, ...differing].join(
+      '\n',
+    ),
   );
   return false;
 }

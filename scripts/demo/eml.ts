@@ -5,6 +5,8 @@ export interface Eml {
   headers: Map<string, string>;
   /** The text part, or the HTML part if there is no text part. */
   text: string;
+  /** Empty without an HTML part. */
+  html: string;
 }
 
 interface Part {
@@ -13,13 +15,14 @@ interface Part {
   body: string;
 }
 
-/** Parses the headers and the text of a message (RFC 5322 and MIME). */
+/** Parses the headers, the text and the HTML of a message (RFC 5322 and MIME). */
 export function parseEml(bytes: Buffer): Eml {
   const message = splitPart(bytes.toString('latin1'));
   const parts = leaves(message);
-  const text = parts.find((part) => typeOf(part) === 'text/plain') ?? parts.find(isHtml);
+  const html = parts.find((part) => typeOf(part) === 'text/html');
+  const text = parts.find((part) => typeOf(part) === 'text/plain') ?? html;
   const headers = new Map([...message.headers].map(([name, value]) => [name, decodeWords(value)]));
-  return { headers, text: text ? decodeBody(text) : '' };
+  return { headers, text: text ? decodeBody(text) : '', html: html ? decodeBody(html) : '' };
 }
 
 function splitPart(raw: string): Part {
@@ -54,10 +57,6 @@ function leaves(part: Part): Part[] {
 function typeOf(part: Part): string {
   const [type = ''] = (part.headers.get('content-type') ?? 'text/plain').split(';');
   return type.trim().toLowerCase();
-}
-
-function isHtml(part: Part): boolean {
-  return typeOf(part) === 'text/html';
 }
 
 function parameter(part: Part, name: string): string | undefined {

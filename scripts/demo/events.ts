@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ApiClient } from './client.ts';
+import { SseParser } from './sse.ts';
 import { Failure } from './terminal.ts';
 
 export interface ServerEvent {
@@ -57,17 +58,11 @@ export class EventStream {
   }
 
   private async read(body: ReadableStream<Uint8Array>): Promise<void> {
-    let text = '';
+    const parser = new SseParser();
     for await (const chunk of body.pipeThrough(new TextDecoderStream())) {
-      const blocks = (text + chunk).split('\n\n');
-      text = blocks.pop() ?? '';
-      for (const block of blocks) this.take(block);
+      for (const { event, data } of parser.add(chunk)) {
+        if (event) this.received.push({ event, data, at: Date.now() });
+      }
     }
-  }
-
-  private take(block: string): void {
-    const [, event] = /^event: (.*)$/m.exec(block) ?? [];
-    const [, data] = /^data: (.*)$/m.exec(block) ?? [];
-    if (event && data) this.received.push({ event, data: JSON.parse(data), at: Date.now() });
   }
 }

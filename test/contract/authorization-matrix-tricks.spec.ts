@@ -6,21 +6,21 @@ import { TestApp } from '../support/app.ts';
 import { addressOf, operations } from '../support/openapi.ts';
 import type { Program } from '../support/program.ts';
 import { times } from '../support/until.ts';
-import { make, matrix, type People, people } from './authorization-matrix.ts';
+import { make, matrix, type Users, createUsers } from './authorization-matrix.ts';
 
 const FUZZ_CASES = 5_000;
 const AT_ONCE = 25;
 
 let app: TestApp;
 let instance: Program;
-let someone: People;
+let users: Users;
 const agent = new Agent({ keepAlive: true, maxSockets: AT_ONCE });
 
 beforeAll(async () => {
   app = await TestApp.start();
   instance = await app.startAnother();
   await createUser(app, { role: 'admin' });
-  someone = await people(app);
+  users = await createUsers(app);
 });
 
 afterAll(async () => {
@@ -63,14 +63,14 @@ const spellings = (path: string): string[] => {
 };
 
 describe('a path in another spelling', () => {
-  const closed = operations.filter(({ operationId }) => matrix[operationId]?.expected.nobody === 401);
+  const closed = operations.filter(({ operationId }) => matrix[operationId]?.expected.anonymous === 401);
 
   it.each(closed.map((operation) => [operation.operationId, operation] as const))(
     'gives no access to other users and anonymous callers: %s',
     async (_id, operation) => {
       const { of, expected } = matrix[operation.operationId]!;
-      const address = addressOf(operation, of && (await make(of, app, someone.owner)));
-      const token = expected.stranger >= 400 ? someone.stranger.accessToken : undefined;
+      const address = addressOf(operation, of && (await make(of, app, users.owner)));
+      const token = expected.other >= 400 ? users.other.accessToken : undefined;
 
       const statuses = await Promise.all(
         spellings(address).map(
@@ -85,7 +85,7 @@ describe('a path in another spelling', () => {
 
 describe('an Authorization header', () => {
   it('that is malformed is 401, with any content', async () => {
-    const { accessToken } = someone.owner;
+    const { accessToken } = users.owner;
     const cases = times(FUZZ_CASES, (index) => header(accessToken, index));
 
     const counts = new Map<number, number>();

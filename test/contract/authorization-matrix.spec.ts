@@ -4,7 +4,7 @@ import { TestApp } from '../support/app.ts';
 import type { SignedIn } from '../support/client.ts';
 import { EventSource } from '../support/event-source.ts';
 import { addressOf, openapi, type Operation, operations } from '../support/openapi.ts';
-import { type Caller, callers, make, matrix, type People, people } from './authorization-matrix.ts';
+import { type Caller, callers, make, matrix, type Users, createUsers } from './authorization-matrix.ts';
 
 const METHODS = ['get', 'post', 'put', 'patch', 'delete'] as const;
 /** Properties that an attacker may try to set. */
@@ -44,7 +44,7 @@ describe('the authorization matrix', () => {
 
   it('matches the OpenAPI document on which operations need a token', () => {
     for (const { operationId, security, path } of operations) {
-      const needsToken = matrix[operationId]?.expected.nobody === 401 && !/\/(login|refresh)$/.test(path);
+      const needsToken = matrix[operationId]?.expected.anonymous === 401 && !/\/(login|refresh)$/.test(path);
       expect([operationId, Boolean(security)]).toEqual([operationId, needsToken]);
     }
   });
@@ -52,11 +52,11 @@ describe('the authorization matrix', () => {
   it.each(operations.map((operation) => [operation.operationId, operation] as const))(
     'matches the API: %s',
     async (_id, operation) => {
-      const someone = await people(app);
+      const users = await createUsers(app);
 
       const answered: Partial<Record<Caller, number>> = {};
       for (const caller of callers) {
-        const { status } = await call(operation, someone, caller);
+        const { status } = await call(operation, users, caller);
         answered[caller] = status;
       }
 
@@ -65,14 +65,14 @@ describe('the authorization matrix', () => {
   );
 
   it('responds the same for the resource of another user and for an unknown one', async () => {
-    const hidden = operations.filter(({ operationId }) => matrix[operationId]?.expected.stranger === 404);
+    const hidden = operations.filter(({ operationId }) => matrix[operationId]?.expected.other === 404);
     const owned = hidden.filter(({ operationId }) => matrix[operationId]?.of);
-    const someone = await people(app);
+    const users = await createUsers(app);
     expect(owned.length).toBeGreaterThan(3);
 
     for (const operation of owned) {
-      const foreign = await call(operation, someone, 'stranger');
-      const request = as(someone.stranger, operation.method, addressOf(operation));
+      const foreign = await call(operation, users, 'other');
+      const request = as(users.other, operation.method, addressOf(operation));
       const { body: sent } = matrix[operation.operationId]!;
       const missing = await (sent ? request.send(sent) : request);
       const same = ({ body, status }: { body: Record<string, unknown>; status: number }) => ({
@@ -95,18 +95,18 @@ describe('an operation with a body', () => {
   it.each(writes.map((operation) => [operation.operationId, operation] as const))(
     'rejects unknown properties: %s',
     async (_id, operation) => {
-      const someone = await people(app);
+      const users = await createUsers(app);
       const extra = Object.fromEntries(
         Object.entries(PRIVILEGES).filter(([name]) => !takes(operation, name)),
       );
-      const before = await rowOf(someone.admin);
+      const before = await rowOf(users.admin);
 
-      const answer = await call(operation, someone, 'admin', extra);
+      const answer = await call(operation, users, 'admin', extra);
 
       expect(answer).toMatchObject({ status: 422, body: { code: 'VALIDATION_FAILED' } });
-      const refused = answer.body.details.map(({ path }: { path: string }) => path);
-      expect(refused.toSorted()).toEqual(Object.keys(extra).toSorted());
-      expect(await rowOf(someone.admin)).toEqual(before);
+      const rejected = answer.body.details.map(({ path }: { path: string }) => path);
+      expect(rejected.toSorted()).toEqual(Object.keys(extra).toSorted());
+      expect(await rowOf(users.admin)).toEqual(before);
     },
   );
 });
@@ -118,7 +118,7 @@ describe('a method that a path does not have', () => {
   });
 
   it.each(paths)('is rejected for administrators too: %s', async (path, methods) => {
-    const { admin } = await people(app);
+    const { admin } = await createUsers(app);
 
     const answers = await Promise.all(
       methods.map((method) => as(admin, method, addressOf({ path } as Operation)).send({})),
@@ -133,7 +133,7 @@ describe('a method that a path does not have', () => {
     ['x-http-method', 'DELETE'],
     ['x-method-override', 'DELETE'],
   ])('is not had by a header: %s', async (header, method) => {
-    const { owner } = await people(app);
+    const { owner } = await createUsers(app);
 
     const answers = [
       await owner.get('/v1/users/me').set(header, method),
@@ -146,14 +146,14 @@ describe('a method that a path does not have', () => {
   });
 });
 
-async function call(operation: Operation, someone: People, caller: Caller, extra: object = {}) {
+async function call(operation: Operation, users: Users, caller: Caller, extra: object = {}) {
   const { of, body, headers = {}, isEndless } = matrix[operation.operationId] ?? {};
-  const address = addressOf(operation, of && (await make(of, app, someone.owner)));
-  if (isEndless) return headOf(address, caller === 'nobody' ? '' : someone[caller].accessToken);
+  const address = addressOf(operation, of && (await make(of, app, users.owner)));
+  if (isEndless) return headOf(address, caller === 'anonymous' ? '' : users[caller].accessToken);
   const request =
-    caller === 'nobody'
+    caller === 'anonymous'
       ? app.http()[operation.method](address)
-      : as(someone[caller], operation.method, address);
+      : as(users[caller], operation.method, address);
   void request.set(headers);
   if (operation.operationId === 'importUsers') return request.type('text/csv').send('');
   return body ? request.send({ ...body, ...extra }) : request;

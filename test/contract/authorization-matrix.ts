@@ -6,8 +6,8 @@ import { createEndpoint } from '../factories/webhook.factory.ts';
 import type { TestApp } from '../support/app.ts';
 import { login, type SignedIn, signedIn } from '../support/client.ts';
 
-/** The callers. A resource in the path belongs to the owner. */
-export const callers = ['nobody', 'stranger', 'owner', 'admin'] as const;
+/** `other` is another user. A resource in the path belongs to the owner. */
+export const callers = ['anonymous', 'other', 'owner', 'admin'] as const;
 export type Caller = (typeof callers)[number];
 
 export interface Rule {
@@ -60,20 +60,20 @@ const jobOf = async (app: TestApp, { user }: SignedIn, status: 'queued' | 'faile
   (await createJob(app, { userId: user.id, status, type: 'of-no-handler' })).id;
 
 /** Response statuses in the order of `callers`. */
-type Statuses = [nobody: number, stranger: number, owner: number, admin: number];
+type Statuses = [anonymous: number, other: number, owner: number, admin: number];
 
-const rule = ([nobody, stranger, owner, admin]: Statuses, more: Partial<Rule> = {}): Rule => ({
-  expected: { nobody, stranger, owner, admin },
+const rule = ([anonymous, other, owner, admin]: Statuses, more: Partial<Rule> = {}): Rule => ({
+  expected: { anonymous, other, owner, admin },
   ...more,
 });
 
 const token = 'x'.repeat(43);
-const email = 'nobody@example.com';
+const email = 'unknown@example.com';
 const returnTo = 'http://localhost:3000/';
 
 /** Expected response status per operation and caller. Each new operation needs a row. */
 export const matrix: Record<string, Rule> = {
-  //                                        nobody stranger owner admin
+  //                                     anonymous other owner admin
   getApiInfo: /*                   */ rule([200, 200, 200, 200]),
   listProblems: /*                 */ rule([200, 200, 200, 200]),
   getProblem: /*                   */ rule([404, 404, 404, 404]),
@@ -172,13 +172,13 @@ export const matrix: Record<string, Rule> = {
   streamNotifications: /*          */ rule([401, 200, 200, 200], { isEndless: true }),
 };
 
-export type People = Record<Exclude<Caller, 'nobody'>, SignedIn>;
+export type Users = Record<Exclude<Caller, 'anonymous'>, SignedIn>;
 
-export async function people(app: TestApp): Promise<People> {
-  const [stranger, owner, admin] = await Promise.all([
+export async function createUsers(app: TestApp): Promise<Users> {
+  const [other, owner, admin] = await Promise.all([
     signedIn(app),
     signedIn(app),
     signedIn(app, { role: 'admin' }),
   ]);
-  return { stranger, owner, admin };
+  return { other, owner, admin };
 }

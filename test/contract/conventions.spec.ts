@@ -144,10 +144,10 @@ describe('each operation', () => {
   );
 
   it.each(where(() => true))('declares its errors as problem documents: %s', (_id, { responses }) => {
-    const refusals = Object.entries(responses).filter(([status]) => /^[45]/.test(status));
+    const errors = Object.entries(responses).filter(([status]) => /^[45]/.test(status));
 
-    expect(refusals.map(([status]) => status)).toEqual(expect.arrayContaining(['422', '500', '503']));
-    for (const [, { content }] of refusals) {
+    expect(errors.map(([status]) => status)).toEqual(expect.arrayContaining(['422', '500', '503']));
+    for (const [, { content }] of errors) {
       expect(content?.['application/problem+json']?.schema).toEqual({ $ref: '#/components/schemas/Problem' });
       expect(Object.keys(content?.['application/problem+json']?.examples ?? {})).not.toEqual([]);
     }

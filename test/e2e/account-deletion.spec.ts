@@ -86,7 +86,7 @@ describe('DELETE /v1/users/me', () => {
     await app
       .http()
       .post('/v1/auth/register')
-      .send({ email, password: 'another password', displayName: 'Anew' });
+      .send({ email, password: 'another password', displayName: 'New' });
     await app
       .http()
       .post('/v1/auth/verify-email')
@@ -115,7 +115,7 @@ describe('DELETE /v1/users/me', () => {
     const email = `${user.user.id}@deleted.invalid`;
 
     const answers = await Promise.all([
-      app.http().post('/v1/auth/register').send({ email, password: PASSWORD, displayName: 'Anew' }),
+      app.http().post('/v1/auth/register').send({ email, password: PASSWORD, displayName: 'New' }),
       app.http().post('/v1/auth/forgot-password').send({ email }),
       app.http().post('/v1/auth/verify-email/resend').send({ email }),
     ]);
@@ -216,9 +216,9 @@ describe('the user-erase job', () => {
     const user = await signedIn(app);
     await user.delete('/v1/users/me');
     await app.db.query(
-      `CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'not now'; END $$`,
+      `CREATE FUNCTION reject() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'not now'; END $$`,
     );
-    await app.db.query(`CREATE TRIGGER refuse BEFORE DELETE ON users FOR EACH ROW EXECUTE FUNCTION refuse()`);
+    await app.db.query(`CREATE TRIGGER reject BEFORE DELETE ON users FOR EACH ROW EXECUTE FUNCTION reject()`);
 
     const { id } = await createJob(app, {
       type: userErase.type,
@@ -231,7 +231,7 @@ describe('the user-erase job', () => {
       return job.attempts === 21 && job.status !== 'active' && job;
     };
     expect((await until(ranAgain, 'another run')).status).toBe('queued');
-    await app.db.query(`DROP TRIGGER refuse ON users`);
+    await app.db.query(`DROP TRIGGER reject ON users`);
   });
 });
 

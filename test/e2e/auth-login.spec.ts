@@ -46,7 +46,7 @@ describe('POST /v1/auth/login', () => {
 
     const answers = await Promise.all([
       login(user.email, 'not the password'),
-      login('nobody@example.com'),
+      login('unknown@example.com'),
       login(imported.email),
     ]);
 
@@ -66,7 +66,7 @@ describe('POST /v1/auth/login', () => {
     const took = { unknown: [] as number[], wrong: [] as number[] };
 
     for (const round of times(12, (index) => index)) {
-      took.unknown.push(await timeOf(() => login(`nobody-${round}@example.com`)));
+      took.unknown.push(await timeOf(() => login(`unknown-${round}@example.com`)));
       took.wrong.push(await timeOf(() => login(email, `wrong password ${round}`)));
     }
 

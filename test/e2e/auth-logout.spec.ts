@@ -20,9 +20,9 @@ describe('POST /v1/auth/logout', () => {
     const answer = await user.post('/v1/auth/logout');
 
     expect(answer).toMatchObject({ status: 204, text: '' });
-    const refused = await user.get('/v1/users/me');
-    expect(refused).toMatchObject({ status: 401, body: { code: 'UNAUTHENTICATED' } });
-    expect(refused.headers['www-authenticate']).toBe('Bearer error="invalid_token"');
+    const rejected = await user.get('/v1/users/me');
+    expect(rejected).toMatchObject({ status: 401, body: { code: 'UNAUTHENTICATED' } });
+    expect(rejected.headers['www-authenticate']).toBe('Bearer error="invalid_token"');
     expect(await refresh(user.refreshToken)).toMatchObject({
       status: 401,
       body: { code: 'REFRESH_TOKEN_INVALID' },

@@ -68,10 +68,10 @@ describe('POST /v1/auth/register', () => {
       .set({ host: 'evil.example', 'x-forwarded-host': 'evil.example', origin: 'https://evil.example' })
       .send({ email, password: PASSWORD, displayName: 'Victim' });
 
-    const { raw, subject } = await app.mailbox.next(email);
+    const { content, subject } = await app.mailbox.next(email);
     expect(subject).toBe('Verify your email');
-    expect(raw).toContain('https://app.example.com/verify-email?token=');
-    expect(raw).not.toContain('evil.example');
+    expect(content).toContain('https://app.example.com/verify-email?token=');
+    expect(content).not.toContain('evil.example');
   });
 
   it('sends no text that the caller chose', async () => {
@@ -79,9 +79,9 @@ describe('POST /v1/auth/register', () => {
 
     await register(email, { displayName: 'You won! Claim at https://evil.example' });
 
-    const { raw } = await app.mailbox.next(email);
-    expect(raw).not.toContain('You won');
-    expect(raw).not.toContain('evil.example');
+    const { content } = await app.mailbox.next(email);
+    expect(content).not.toContain('You won');
+    expect(content).not.toContain('evil.example');
   });
 
   it('stores tokens only as hashes', async () => {
@@ -130,20 +130,20 @@ describe('registering an email again', () => {
     const email = newEmail();
     await register(email, { password: 'what the owner chose' });
     const token = await app.mailbox.token(email);
-    await register(email, { password: 'what a stranger chose' });
+    await register(email, { password: 'what an attacker chose' });
 
-    expect((await verify(token, 'what a stranger chose')).status).toBe(401);
+    expect((await verify(token, 'what an attacker chose')).status).toBe(401);
     expect((await verify(token, 'what the owner chose')).status).toBe(200);
   });
 
   it('notifies the owner of a verified email, at most once per hour, and changes nothing', async () => {
     const { user } = await createUser(app);
 
-    await Promise.all(times(5, () => register(user.email, { displayName: 'Stranger' })));
+    await Promise.all(times(5, () => register(user.email, { displayName: 'Attacker' })));
 
-    const { subject, raw } = await app.mailbox.next(user.email);
+    const { subject, content } = await app.mailbox.next(user.email);
     expect(subject).toBe('You already have an account');
-    expect(raw).not.toContain('token=');
+    expect(content).not.toContain('token=');
     await ageMails(user.email, '61 seconds');
     await register(user.email);
     expect(await mailsTo(user.email)).toEqual(['already-registered']);
@@ -160,10 +160,10 @@ describe('registering the email of an imported account', () => {
     const { user } = await createUser(app, { emailVerifiedAt: null, role: 'admin' });
     await app.db.query('UPDATE users SET password_hash = NULL WHERE id = $1', [user.id]);
 
-    await register(user.email, { password: 'what a stranger chose' });
+    await register(user.email, { password: 'what an attacker chose' });
 
-    const { raw } = await app.mailbox.next(user.email);
-    expect(raw).toContain('/reset-password?token=');
+    const { content } = await app.mailbox.next(user.email);
+    expect(content).toContain('/reset-password?token=');
     const [row] = await app.db.query('SELECT password_hash FROM users WHERE id = $1', [user.id]);
     expect(row.password_hash).toBeNull();
     expect(

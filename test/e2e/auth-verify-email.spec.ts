@@ -134,12 +134,12 @@ describe('POST /v1/auth/verify-email', () => {
 
 // Account pre-hijacking: Sudhodanan and Paverd, USENIX Security 2022.
 describe('an email that another person has registered', () => {
-  const STRANGERS = 'what a stranger chose';
+  const ATTACKERS = 'what an attacker chose';
   const OWNERS = 'what the owner chose';
 
   it.each([
-    ['before its owner', STRANGERS, OWNERS],
-    ['after its owner', OWNERS, STRANGERS],
+    ['before its owner', ATTACKERS, OWNERS],
+    ['after its owner', OWNERS, ATTACKERS],
   ])('gets only the password that is entered with its own link: %s', async (_when, first, second) => {
     const email = newEmail();
     await register(email, { password: first, displayName: first });
@@ -155,22 +155,22 @@ describe('an email that another person has registered', () => {
     expect(response.status).toBe(200);
     const [user] = await app.db.query('SELECT display_name FROM users WHERE email = $1', [email]);
     expect(user.display_name).toBe(OWNERS);
-    expect((await login(email, STRANGERS)).status).toBe(401);
+    expect((await login(email, ATTACKERS)).status).toBe(401);
     expect((await login(email, OWNERS)).status).toBe(200);
-    expect(await verify(other, STRANGERS)).toMatchObject({ status: 400, body: { code: 'TOKEN_INVALID' } });
+    expect(await verify(other, ATTACKERS)).toMatchObject({ status: 400, body: { code: 'TOKEN_INVALID' } });
   });
 
   it('is taken back by a password reset, which revokes the links of all registrations', async () => {
     const email = newEmail();
-    await register(email, { password: STRANGERS });
+    await register(email, { password: ATTACKERS });
     const token = await app.mailbox.token(email);
     await app.http().post('/v1/auth/forgot-password').send({ email });
     const reset = { token: await app.mailbox.token(email, 2), password: OWNERS };
 
     expect((await app.http().post('/v1/auth/reset-password').send(reset)).status).toBe(204);
 
-    expect((await verify(token, STRANGERS)).status).toBe(400);
-    expect((await login(email, STRANGERS)).status).toBe(401);
+    expect((await verify(token, ATTACKERS)).status).toBe(400);
+    expect((await login(email, ATTACKERS)).status).toBe(401);
     expect((await login(email, OWNERS)).status).toBe(200);
   });
 });

@@ -38,7 +38,7 @@ let app: TestApp;
     await isBack(dashboard);
 
     await redis.stop();
-    expect(await refusals(dashboard)).toEqual(soonAndUnavailable);
+    expect(await rejections(dashboard)).toEqual(soonAndUnavailable);
     redis = await startRedis({ port: redis.port });
 
     await isBack(dashboard);
@@ -51,7 +51,7 @@ let app: TestApp;
     await isBack(dashboard);
 
     redis.pause();
-    expect(await refusals(dashboard)).toEqual(soonAndUnavailable);
+    expect(await rejections(dashboard)).toEqual(soonAndUnavailable);
     redis.resume();
 
     await isBack(dashboard);
@@ -62,7 +62,7 @@ let app: TestApp;
     app = await TestApp.start({ settings: { REDIS_URL: `redis://127.0.0.1:${port}` } });
     const dashboard = await Dashboard.open(app);
 
-    expect(await refusals(dashboard)).toEqual(soonAndUnavailable);
+    expect(await rejections(dashboard)).toEqual(soonAndUnavailable);
     redis = await startRedis({ port });
 
     await isBack(dashboard);
@@ -76,7 +76,7 @@ describe('the dashboard, when PostgreSQL is gone', () => {
     const dashboard = await Dashboard.open(app);
 
     proxy.cut();
-    expect(await refusals(dashboard)).toEqual(soonAndUnavailable);
+    expect(await rejections(dashboard)).toEqual(soonAndUnavailable);
     proxy.restore();
 
     await until(async () => (await dashboard.get('/api/queues')).status === 200, 'the queues to be shown');
@@ -86,7 +86,7 @@ describe('the dashboard, when PostgreSQL is gone', () => {
 });
 
 /** The response during the outage, its speed, and whether it leaks details. */
-async function refusals(dashboard: Dashboard) {
+async function rejections(dashboard: Dashboard) {
   const startedAt = Date.now();
   const asked = [...paths.map((path) => dashboard.get(path)), dashboard.put('/api/queues/mail-send/pause')];
   const answers = await Promise.all(asked);

@@ -143,7 +143,7 @@ describe.each(backends)('the queues of the dashboard on %s', (backend) => {
   });
 
   it('respond with 404 for an unknown queue', async () => {
-    expect((await dashboard.put('/api/queues/of-nobody/pause')).status).toBe(404);
+    expect((await dashboard.put('/api/queues/of-no-type/pause')).status).toBe(404);
     expect((await dashboard.get(`/api/queues/${TYPE}/${randomUUID()}`)).status).toBe(404);
   });
 });

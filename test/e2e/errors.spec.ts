@@ -29,7 +29,7 @@ describe('every error response', () => {
     'no token': () => app.http().get('/v1/users/me'),
     'a malformed token': () => app.http().get('/v1/users/me').set('authorization', 'Bearer nonsense'),
     'the wrong role': () => user.get('/v1/users'),
-    'wrong credentials': () => login('{"email":"nobody@example.com","password":"not the password"}'),
+    'wrong credentials': () => login('{"email":"unknown@example.com","password":"not the password"}'),
     'a refresh token that is none': () => app.http().post('/v1/auth/refresh').send({ refreshToken: 'x' }),
     'an unknown email token': () =>
       app.http().post('/v1/auth/verify-email').send({ token: 'x', password: 'x' }),

@@ -170,15 +170,15 @@ describe.each(backends)('job dispatch on %s', (backend) => {
   });
 
   it('ignores jobs of an unknown type', async () => {
-    const strangers = await Promise.all(
+    const unknownJobs = await Promise.all(
       times(20, (n) => createJob(app, { type: `not:a:queue:${n}`, availableAt: new Date(0) })),
     );
     const job = await createScripted(app, completeWithMark);
 
     await untilJob(app, job.id, 'completed');
 
-    const rows = await Promise.all(strangers.map(({ id }) => jobRow(app, id)));
+    const rows = await Promise.all(unknownJobs.map(({ id }) => jobRow(app, id)));
     expect(rows.map(({ status, attempts }) => [status, attempts])).toEqual(times(20, () => ['queued', 0]));
-    await app.db.query('DELETE FROM jobs WHERE id = ANY($1)', [strangers.map(({ id }) => id)]);
+    await app.db.query('DELETE FROM jobs WHERE id = ANY($1)', [unknownJobs.map(({ id }) => id)]);
   });
 });

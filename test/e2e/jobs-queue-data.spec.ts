@@ -23,7 +23,7 @@ describe.each(backends)('the queue on %s', (backend) => {
     await app
       .http()
       .post('/v1/auth/register')
-      .send({ email: 'canary@example.com', password: 'a secret of somebody', displayName: 'Canary' });
+      .send({ email: 'canary@example.com', password: 'a secret password', displayName: 'Canary' });
     await admin
       .post('/v1/users/imports')
       .set('content-type', 'text/csv')
@@ -33,7 +33,7 @@ describe.each(backends)('the queue on %s', (backend) => {
     const text = await until(async () => {
       const found = await queueText(app);
       return jobs.every(({ id }) => found.includes(id)) && found;
-    }, 'every job to be handed over');
+    }, 'every job to be dispatched');
 
     expect(new Set(jobs.map(({ type }) => type))).toEqual(
       new Set(['mail-send', 'user-export', 'user-import', 'webhook-deliver']),

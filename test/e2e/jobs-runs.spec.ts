@@ -142,7 +142,7 @@ describe.each(backends)('a run on %s', (backend) => {
       late.push(
         completeWithMark(ctx).then(
           () => 'written',
-          () => 'refused',
+          () => 'rejected',
         ),
       );
     });
@@ -151,7 +151,7 @@ describe.each(backends)('a run on %s', (backend) => {
     await untilJob(app, job.id, 'completed');
     open();
 
-    expect(await until(() => late[0], 'the late run to write')).toBe('refused');
+    expect(await until(() => late[0], 'the late run to write')).toBe('rejected');
     expect(await marksOf(app, [job])).toEqual([1]);
   });
 
@@ -180,7 +180,7 @@ describe.each(backends)('a run on %s', (backend) => {
     const run = script(async () => void (runs += 1));
     const soon = new Date(Date.now() + 2_000);
     const job = await createJob(app, { ...asOwner(), type: scripted.type, input: run, availableAt: soon });
-    await until(async () => (await jobRow(app, job.id)).dispatchedAt, 'the job to be handed over');
+    await until(async () => (await jobRow(app, job.id)).dispatchedAt, 'the job to be dispatched');
 
     const answer = await owner.post(`/v1/jobs/${job.id}/cancel`);
     const next = await createJob(app, {

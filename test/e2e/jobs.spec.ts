@@ -95,8 +95,8 @@ describe('the limit of 100 unfinished jobs', () => {
 
     const answers = await Promise.all(times(30, () => busy.post('/v1/jobs', body)));
 
-    const refused = answers.filter(({ status }) => status === 409);
-    expect(refused.map(({ body: { code } }) => code)).toEqual(times(29, () => 'LIMIT_REACHED'));
+    const rejected = answers.filter(({ status }) => status === 409);
+    expect(rejected.map(({ body: { code } }) => code)).toEqual(times(29, () => 'LIMIT_REACHED'));
     expect(answers.filter(({ status }) => status === 202)).toHaveLength(1);
   });
 

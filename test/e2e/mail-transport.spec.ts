@@ -12,7 +12,7 @@ beforeAll(async () => {
 });
 
 beforeEach(() => {
-  smtp.mood = 'takes';
+  smtp.behavior = 'accept';
 });
 
 afterAll(() => smtp.down());
@@ -57,7 +57,7 @@ describe('the SMTP transport', () => {
   );
 
   it('keeps the email of the recipient out of errors', async () => {
-    smtp.mood = 'denies relay';
+    smtp.behavior = 'deny relay';
 
     const error = await send();
 

@@ -1,6 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { In } from 'typeorm';
 import { z } from 'zod';
+import type { Eml } from '../../scripts/demo/eml.ts';
 import { Job } from '../../src/jobs/job.entity.ts';
 import type { MailTemplate } from '../../src/mail/mail-template.ts';
 import { Mail } from '../../src/mail/mail.entity.ts';
@@ -10,7 +11,7 @@ import { enqueue, jobRow, untilJob } from '../factories/job.factory.ts';
 import { createUser } from '../factories/user.factory.ts';
 import { TestApp } from '../support/app.ts';
 import { backends } from '../support/queue-data.ts';
-import { header, SmtpServer } from '../support/smtp.ts';
+import { SmtpServer } from '../support/smtp.ts';
 import { storedText } from '../support/stored-text.ts';
 import { times, until } from '../support/until.ts';
 
@@ -33,7 +34,7 @@ describe.each(backends)('mail by SMTP, with the queue on %s', (backend) => {
   });
 
   afterEach(() => {
-    smtp.mood = 'takes';
+    smtp.behavior = 'accept';
   });
 
   afterAll(async () => {
@@ -71,11 +72,12 @@ describe.each(backends)('mail by SMTP, with the queue on %s', (backend) => {
 
     const message = await until(() => smtp.to(email)[0], 'the mail');
     const mail = await app.db.getRepository(Mail).findOneByOrFail({ recipient: email });
-    expect(header(message, 'Message-ID')).toBe(`<${mail.id}@localhost>`);
-    expect(header(message, 'X-Correlation-Id')).toBe('caused-by-7');
-    expect(header(message, 'Auto-Submitted')).toBe('auto-generated');
-    expect(message).toContain('Content-Type: text/plain');
-    expect(message).toContain('Content-Type: text/html');
+    expect(message.headers.get('message-id')).toBe(`<${mail.id}@localhost>`);
+    expect(message.headers.get('x-correlation-id')).toBe('caused-by-7');
+    expect(message.headers.get('auto-submitted')).toBe('auto-generated');
+    expect(message.headers.get('content-type')).toMatch(/^multipart\/alternative/);
+    expect(message.html).toContain('<p>Hello,</p>');
+    expect(message.text).toMatch(/^Hello,\r?\n/);
     await until(async () => (await app.db.getRepository(Mail).findOneBy({ id: mail.id }))?.sentAt, 'sentAt');
     expect(smtp.to(email)).toHaveLength(1);
   });
@@ -85,14 +87,14 @@ describe.each(backends)('mail by SMTP, with the queue on %s', (backend) => {
     await app.http().post('/v1/auth/forgot-password').send({ email: user.email });
     await app.http().post('/v1/auth/forgot-password').send({ email: user.email });
     const asked = await until(() => smtp.to(user.email)[0], 'the mail');
-    const [, token] = /[?&]token=([\w-]+)/.exec(asked) ?? [];
+    const [, token] = /[?&]token=([\w-]+)/.exec(asked.text) ?? [];
     const reset = { token, password: 'a different horse entirely' };
 
     const answers = await Promise.all(times(5, () => app.http().post('/v1/auth/reset-password').send(reset)));
 
     await until(() => smtp.to(user.email).length > 1, 'the notice');
     await until(async () => (await unfinishedJobs()) === 0, 'all that follows');
-    const subjects = smtp.to(user.email).map((message) => header(message, 'Subject'));
+    const subjects = smtp.to(user.email).map((message) => message.headers.get('subject'));
     expect(answers.filter(({ status }) => status === 204)).toHaveLength(1);
     expect(subjects).toEqual(['Choose a new password', 'Your password was changed']);
   });
@@ -112,24 +114,24 @@ describe.each(backends)('mail by SMTP, with the queue on %s', (backend) => {
   });
 
   it('keeps its Message-ID when the connection is lost after sending', async () => {
-    smtp.mood = 'hangs up';
+    smtp.behavior = 'disconnect';
     const { email, job } = await mailTo();
     await until(() => smtp.to(email).length > 0, 'the first try');
-    smtp.mood = 'takes';
+    smtp.behavior = 'accept';
 
     await untilJob(app, job.id, 'completed');
 
-    const ids = smtp.to(email).map((message) => header(message, 'Message-ID'));
+    const ids = smtp.to(email).map((message) => message.headers.get('message-id'));
     expect(ids.length).toBeGreaterThan(1);
     expect(new Set(ids).size).toBe(1);
   });
 
   it('contains the same link in each copy', async () => {
     const email = `copies-${backend}@example.com`;
-    smtp.mood = 'hangs up';
+    smtp.behavior = 'disconnect';
     await register(email);
     await until(() => smtp.to(email).length > 1, 'a second attempt');
-    smtp.mood = 'takes';
+    smtp.behavior = 'accept';
 
     await until(async () => (await unfinishedJobs()) === 0, 'the mail to be sent');
 
@@ -141,12 +143,12 @@ describe.each(backends)('mail by SMTP, with the queue on %s', (backend) => {
 
   it('is not sent again after its link was used', async () => {
     const email = `used-${backend}@example.com`;
-    smtp.mood = 'hangs up';
+    smtp.behavior = 'disconnect';
     await register(email);
     const [message] = await until(() => smtp.to(email).length > 0 && smtp.to(email), 'the first try');
-    await verify(tokenOf(message));
+    await verify(tokenOf(message!));
     const copies = smtp.to(email).length;
-    smtp.mood = 'takes';
+    smtp.behavior = 'accept';
 
     await until(async () => (await unfinishedJobs()) === 0, 'the job to finish');
 
@@ -155,10 +157,10 @@ describe.each(backends)('mail by SMTP, with the queue on %s', (backend) => {
   });
 
   it('is not sent after its link has expired', async () => {
-    smtp.mood = 'rejects';
+    smtp.behavior = 'reject recipient';
     const { email, mail, job } = await mailTo({ expiresAt: new Date(Date.now() + 3_600_000) });
     await untilJob(app, job.id, 'failed');
-    smtp.mood = 'takes';
+    smtp.behavior = 'accept';
     await app.db.query(`UPDATE mails SET expires_at = now() - interval '1 second' WHERE id = $1`, [mail.id]);
 
     const again = await enqueue(app, mailSend, { mailId: mail.id });
@@ -168,12 +170,12 @@ describe.each(backends)('mail by SMTP, with the queue on %s', (backend) => {
   });
 
   it('is stored encrypted until it is sent, and without content afterwards', async () => {
-    smtp.mood = 'hangs up';
+    smtp.behavior = 'disconnect';
     const { email, job, mail } = await mailTo();
     await until(() => smtp.to(email).length > 0, 'the first try');
     expect(mail.encryptedContent).toMatch(/^[0-9a-f]{8}\./);
     expect(await storedText(app.db)).not.toContain('A test mail');
-    smtp.mood = 'takes';
+    smtp.behavior = 'accept';
 
     await untilJob(app, job.id, 'completed');
 
@@ -181,10 +183,10 @@ describe.each(backends)('mail by SMTP, with the queue on %s', (backend) => {
   });
 
   it('is retried if the server rejects something other than the recipient', async () => {
-    smtp.mood = 'denies relay';
+    smtp.behavior = 'deny relay';
     const { email, job } = await mailTo();
     await until(async () => (await jobRow(app, job.id)).attempts > 0, 'the first run');
-    smtp.mood = 'takes';
+    smtp.behavior = 'accept';
 
     await untilJob(app, job.id, 'completed');
 
@@ -192,7 +194,7 @@ describe.each(backends)('mail by SMTP, with the queue on %s', (backend) => {
   });
 
   it('fails at once if the recipient does not exist', async () => {
-    smtp.mood = 'rejects';
+    smtp.behavior = 'reject recipient';
 
     const { job, mail } = await mailTo();
 
@@ -244,4 +246,4 @@ describe('mail from a worker with the smallest pool of connections', () => {
   });
 });
 
-const tokenOf = (message = ''): string | undefined => /[?&]token=([\w-]+)/.exec(message)?.[1];
+const tokenOf = ({ text }: Eml): string | undefined => /[?&]token=([\w-]+)/.exec(text)?.[1];

@@ -60,8 +60,8 @@ describe('the hourly purge', () => {
   });
 
   it('removes files without a job a day after they were stored, and keeps those of jobs', async () => {
-    const someone = await signedIn(app);
-    const { body } = await someone.post('/v1/jobs', { type: 'user-export' });
+    const user = await signedIn(app);
+    const { body } = await user.post('/v1/jobs', { type: 'user-export' });
     const ids = ['018f0000-0000-7000-8000-000000000001', '018f0000-0000-7000-8000-000000000002'];
     for (const id of ids) {
       await app.db.query(
@@ -79,9 +79,9 @@ describe('the hourly purge', () => {
 
   it('continues with the other tables if one cannot be purged', async () => {
     await app.db.query(
-      `CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'not now'; END $$`,
+      `CREATE FUNCTION reject() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'not now'; END $$`,
     );
-    await app.db.query(`CREATE TRIGGER refuse BEFORE DELETE ON sessions EXECUTE FUNCTION refuse()`);
+    await app.db.query(`CREATE TRIGGER reject BEFORE DELETE ON sessions EXECUTE FUNCTION reject()`);
     await app.db.query(
       `INSERT INTO job_files (id, name, media_type, created_at)
        VALUES (gen_random_uuid(), 'x', 'text/csv', now() - interval '2 days')`,
@@ -90,7 +90,7 @@ describe('the hourly purge', () => {
     const removed = await purge.purge();
 
     expect(removed).toEqual({ job_files: 1 });
-    await app.db.query(`DROP TRIGGER refuse ON sessions`);
+    await app.db.query(`DROP TRIGGER reject ON sessions`);
   });
 
   it('removes a backlog larger than one batch', async () => {

@@ -132,7 +132,7 @@ describe('admin.js grant', () => {
     await run('seed');
 
     const granted = await run('admin', {}, ['grant', 'USER@example.com']);
-    const unknown = await run('admin', {}, ['grant', 'nobody@example.com']);
+    const unknown = await run('admin', {}, ['grant', 'unknown@example.com']);
     const unclear = await run('admin', {}, []);
 
     expect([granted, unknown, unclear].map(({ exit }) => exit.code)).toEqual([0, 1, 1]);

@@ -14,7 +14,7 @@ beforeAll(async () => {
 afterAll(() => oauth.stop());
 
 const authorizationUrl = async (provider: 'google' | 'github' | 'apple', query = {}) =>
-  new URL(locationOf(await new Browser(app).begin(provider, query)));
+  new URL(locationOf(await new Browser(app).startSignIn(provider, query)));
 
 describe('GET /v1/auth/oauth', () => {
   it('lists the providers that have credentials', async () => {
@@ -105,7 +105,7 @@ describe('GET /v1/auth/oauth/{provider}', () => {
   it('stores neither the state nor the secret of the cookie', async () => {
     const browser = new Browser(app);
 
-    const url = new URL(locationOf(await browser.begin('github')));
+    const url = new URL(locationOf(await browser.startSignIn('github')));
 
     const rows = JSON.stringify(await app.db.query('SELECT * FROM oauth_attempts'));
     expect(rows).not.toContain(url.searchParams.get('state'));
@@ -123,7 +123,7 @@ describe('GET /v1/auth/oauth/{provider}', () => {
   it.each(['http://localhost:3000', 'http://localhost:3000/any/path?with=query#and-hash'])(
     'accepts the return URL %s',
     async (returnTo) => {
-      expect((await new Browser(app).begin('github', { returnTo })).status).toBe(302);
+      expect((await new Browser(app).startSignIn('github', { returnTo })).status).toBe(302);
     },
   );
 
@@ -138,7 +138,7 @@ describe('GET /v1/auth/oauth/{provider}', () => {
     'http://localhost:3001',
     'http://localhost:3000.evil.example',
     'http://localhost:3000@evil.example',
-    'http://somebody:secret@localhost:3000',
+    'http://user:secret@localhost:3000',
     'http://localhost:3000\\@evil.example',
     'http://evil.example#http://localhost:3000',
     '%2f%2fevil.example',
@@ -151,7 +151,7 @@ describe('GET /v1/auth/oauth/{provider}', () => {
     '/relative',
     '',
   ])('rejects the return URL %j', async (returnTo) => {
-    const answer = await new Browser(app).begin('github', { returnTo });
+    const answer = await new Browser(app).startSignIn('github', { returnTo });
 
     expect(answer).toMatchObject({ status: 422, body: { code: 'RETURN_TO_NOT_ALLOWED' } });
     expect(answer.headers).not.toHaveProperty('location');

@@ -27,7 +27,7 @@ const count = async (table: string): Promise<number> =>
 async function backFrom(provider: 'google' | 'github' | 'apple', browser = new Browser(app)) {
   const person = newPerson();
   oauth.person(provider, person);
-  const callback = await visit(locationOf(await browser.begin(provider)));
+  const callback = await visit(locationOf(await browser.startSignIn(provider)));
   return { person, browser, callback };
 }
 
@@ -37,7 +37,7 @@ describe.each(everyProvider)('the callback of %s', (provider) => {
   it('redirects to the frontend with a code and nothing else', async () => {
     const { browser, callback } = await backFrom(provider);
 
-    const answer = await browser.comeBack(callback);
+    const answer = await browser.sendCallback(callback);
 
     expect(locationOf(answer)).toMatch(/^http:\/\/localhost:3000\/\?code=[\w-]{43}$/);
     expect(answer.text).toBe('');
@@ -46,7 +46,7 @@ describe.each(everyProvider)('the callback of %s', (provider) => {
   it('works once', async () => {
     const { browser, callback } = await backFrom(provider);
 
-    const answers = await Promise.all(times(5, () => browser.comeBack(callback)));
+    const answers = await Promise.all(times(5, () => browser.sendCallback(callback)));
 
     expect(answers.filter(({ status }) => status === 302)).toHaveLength(1);
     expect(answers.filter(({ status }) => status === 400)).toHaveLength(4);
@@ -56,12 +56,12 @@ describe.each(everyProvider)('the callback of %s', (provider) => {
   it('rejects another browser, and still works in the browser that started', async () => {
     const { browser, callback } = await backFrom(provider);
     const other = new Browser(app);
-    await other.begin(provider);
+    await other.startSignIn(provider);
 
-    const answers = [await new Browser(app).comeBack(callback), await other.comeBack(callback)];
+    const answers = [await new Browser(app).sendCallback(callback), await other.sendCallback(callback)];
 
     for (const answer of answers) expect(answer).toMatchObject(stateInvalid);
-    expect((await browser.comeBack(callback)).status).toBe(302);
+    expect((await browser.sendCallback(callback)).status).toBe(302);
   });
 
   it('rejects a state that is missing, invented, changed, repeated or too long', async () => {
@@ -79,7 +79,7 @@ describe.each(everyProvider)('the callback of %s', (provider) => {
     for (const change of changes) {
       const fields = new URLSearchParams(callback.fields);
       change(fields);
-      expect(await browser.comeBack({ ...callback, fields })).toMatchObject(stateInvalid);
+      expect(await browser.sendCallback({ ...callback, fields })).toMatchObject(stateInvalid);
     }
   });
 
@@ -87,13 +87,13 @@ describe.each(everyProvider)('the callback of %s', (provider) => {
     const { browser, callback } = await backFrom(provider);
     await app.db.query(`UPDATE oauth_attempts SET expires_at = expires_at - interval '10 minutes'`);
 
-    expect(await browser.comeBack(callback)).toMatchObject(stateInvalid);
+    expect(await browser.sendCallback(callback)).toMatchObject(stateInvalid);
   });
 
   it('redirects with access_denied when consent was denied', async () => {
     oauth.providers.control.hostile(provider, 'deny');
 
-    const end = await new Browser(app).goThrough(provider, {
+    const end = await new Browser(app).completeSignIn(provider, {
       returnTo: 'http://localhost:3000/in?a=b&code=old',
     });
 
@@ -107,8 +107,8 @@ describe.each(everyProvider)('the callback of %s', (provider) => {
     second.callback.fields.set('code', 'made-up');
 
     const answers = [
-      await first.browser.comeBack(first.callback),
-      await second.browser.comeBack(second.callback),
+      await first.browser.sendCallback(first.callback),
+      await second.browser.sendCallback(second.callback),
     ];
 
     for (const answer of answers)
@@ -120,14 +120,18 @@ describe.each(everyProvider)('the callback of %s', (provider) => {
     callback.fields.set('error', '<script>alert(1)</script>');
     callback.fields.set('error_description', 'a secret of the provider');
 
-    expect(locationOf(await browser.comeBack(callback))).toBe('http://localhost:3000/?error=provider_error');
+    expect(locationOf(await browser.sendCallback(callback))).toBe(
+      'http://localhost:3000/?error=provider_error',
+    );
   });
 
   it('rejects a response from another issuer', async () => {
     const { browser, callback } = await backFrom(provider);
     callback.fields.set('iss', 'https://evil.example');
 
-    expect(locationOf(await browser.comeBack(callback))).toBe('http://localhost:3000/?error=provider_error');
+    expect(locationOf(await browser.sendCallback(callback))).toBe(
+      'http://localhost:3000/?error=provider_error',
+    );
   });
 
   it.each([
@@ -140,7 +144,7 @@ describe.each(everyProvider)('the callback of %s', (provider) => {
     oauth.providers.control.hostile(provider, mode);
     const sessions = await count('sessions');
 
-    const answer = await browser.comeBack(callback);
+    const answer = await browser.sendCallback(callback);
 
     expect(locationOf(answer)).toBe(`http://localhost:3000/?error=${error}`);
     expect(answer.text).toBe('');
@@ -152,7 +156,7 @@ describe.each(everyProvider)('the callback of %s', (provider) => {
     oauth.providers.control.hostile(provider, 'token-hang');
     const begun = performance.now();
 
-    const answer = await browser.comeBack(callback);
+    const answer = await browser.sendCallback(callback);
 
     expect(locationOf(answer)).toBe('http://localhost:3000/?error=provider_unavailable');
     expect(performance.now() - begun).toBeLessThan(6_000);
@@ -164,7 +168,7 @@ describe.each(['google', 'apple'] as const)('an id token of %s', (provider) => {
     const { person, browser, callback } = await backFrom(provider);
     oauth.providers.control.hostile(provider, mode);
 
-    const answer = await browser.comeBack(callback);
+    const answer = await browser.sendCallback(callback);
 
     expect(locationOf(answer)).toBe('http://localhost:3000/?error=provider_error');
     expect(await app.db.query('SELECT 1 FROM users WHERE email = $1', [person.email])).toEqual([]);
@@ -186,7 +190,9 @@ describe.each(['google', 'apple'] as const)('an id token of %s', (provider) => {
     const aud = 'aud' in claims ? { aud: [own, 'another-client'], azp: own } : {};
     oauth.providers.control.claims(provider, { ...claims, ...aud });
 
-    expect(locationOf(await browser.comeBack(callback))).toBe('http://localhost:3000/?error=provider_error');
+    expect(locationOf(await browser.sendCallback(callback))).toBe(
+      'http://localhost:3000/?error=provider_error',
+    );
   });
 });
 
@@ -198,7 +204,7 @@ describe('GitHub', () => {
     oauth.person('github', newPerson());
     oauth.providers.control.hostile('github', mode);
 
-    const end = await new Browser(app).goThrough('github');
+    const end = await new Browser(app).completeSignIn('github');
 
     expect(end.search).toBe(`?error=${error}`);
   });
@@ -207,10 +213,10 @@ describe('GitHub', () => {
 describe('the state of one provider', () => {
   it('is invalid at another', async () => {
     const { browser, callback } = await backFrom('github');
-    await browser.begin('google');
+    await browser.startSignIn('google');
     const url = new URL(callback.url.href.replace('github', 'google'));
 
-    expect(await browser.comeBack({ ...callback, url })).toMatchObject(stateInvalid);
+    expect(await browser.sendCallback({ ...callback, url })).toMatchObject(stateInvalid);
   });
 });
 
@@ -232,7 +238,7 @@ describe('POST /v1/auth/oauth/apple/callback', () => {
     const cookie = browser.cookies.get('__Host-oauth-apple')!;
     browser.cookies.set('__Host-oauth-apple', { ...cookie, sameSite: 'lax' });
 
-    expect(await browser.comeBack(callback)).toMatchObject(stateInvalid);
+    expect(await browser.sendCallback(callback)).toMatchObject(stateInvalid);
   });
 
   it('is the only route that accepts a form, with a small size limit', async () => {
@@ -257,8 +263,8 @@ describe('POST /v1/auth/oauth/apple/callback', () => {
     const github = await backFrom('github');
 
     const answers = [
-      await apple.browser.comeBack({ ...apple.callback, method: 'GET' }),
-      await github.browser.comeBack({ ...github.callback, method: 'POST' }),
+      await apple.browser.sendCallback({ ...apple.callback, method: 'GET' }),
+      await github.browser.sendCallback({ ...github.callback, method: 'POST' }),
     ];
 
     expect(answers.map(({ status }) => status)).toEqual([404, 404]);
@@ -269,10 +275,10 @@ describe('stored and logged data of a sign-in', () => {
   it.each(everyProvider)('contains no token, code or state of %s', async (provider) => {
     const log = captureLogs(app.api);
     const { browser, callback } = await backFrom(provider);
-    await browser.comeBack(callback);
+    await browser.sendCallback(callback);
     const failed = await backFrom(provider);
     oauth.providers.control.hostile(provider, 'token-500');
-    await failed.browser.comeBack(failed.callback);
+    await failed.browser.sendCallback(failed.callback);
 
     const text = log.text();
     for (const secret of [callback.fields.get('state')!, callback.fields.get('code')!]) {

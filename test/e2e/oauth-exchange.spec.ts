@@ -30,7 +30,7 @@ const tokenInvalid = { status: 400, body: { code: 'TOKEN_INVALID' } };
 async function withCode(provider: ProviderName = 'github') {
   oauth.person(provider, person);
   const browser = new Browser(app);
-  const code = (await browser.goThrough(provider)).searchParams.get('code')!;
+  const code = (await browser.completeSignIn(provider)).searchParams.get('code')!;
   return { browser, code };
 }
 
@@ -77,7 +77,7 @@ describe('POST /v1/auth/oauth/exchange', () => {
   it('revokes a code that another browser sends', async () => {
     const { browser, code } = await withCode();
     const other = new Browser(app);
-    await other.begin('github');
+    await other.startSignIn('github');
 
     const answers = [await other.exchange(code), await browser.exchange(code)];
 
@@ -138,11 +138,11 @@ describe('POST /v1/auth/oauth/exchange', () => {
   it('lets several tabs of a browser sign in in parallel', async () => {
     oauth.person('github', person);
     const browser = new Browser(app);
-    const begun = [await browser.begin('github'), await browser.begin('github')];
+    const begun = [await browser.startSignIn('github'), await browser.startSignIn('github')];
 
     const codes: (string | null)[] = [];
     for (const answer of begun) {
-      const end = new URL(locationOf(await browser.comeBack(await visit(locationOf(answer)))));
+      const end = new URL(locationOf(await browser.sendCallback(await visit(locationOf(answer)))));
       codes.push(end.searchParams.get('code'));
     }
 

@@ -46,7 +46,7 @@ describe.each(['google', 'apple'] as const)('the keys and metadata of %s', (prov
     return { jwks, discovery };
   };
   const signInMany = async (count: number) => {
-    const ends = await Promise.all(times(count, () => new Browser(app).goThrough(provider)));
+    const ends = await Promise.all(times(count, () => new Browser(app).completeSignIn(provider)));
     return [...new Set(ends.map((end) => end.searchParams.get('error')))];
   };
 
@@ -78,7 +78,7 @@ describe.each(['google', 'apple'] as const)('the keys and metadata of %s', (prov
     putClockForward(2 * 60 * MINUTE_MS);
     oauth.providers.control.hostile(provider, 'down');
 
-    const begun = await new Browser(app).begin(provider);
+    const begun = await new Browser(app).startSignIn(provider);
 
     expect(begun.status).toBe(302);
   });
@@ -87,10 +87,10 @@ describe.each(['google', 'apple'] as const)('the keys and metadata of %s', (prov
 describe('sign-in with Apple', () => {
   it('works seven months later, because its client secret is renewed', async () => {
     oauth.person('apple', newPerson());
-    await new Browser(app).goThrough('apple');
+    await new Browser(app).completeSignIn('apple');
 
     putClockForward(7 * MONTH_MS);
-    const end = await new Browser(app).goThrough('apple');
+    const end = await new Browser(app).completeSignIn('apple');
 
     expect(end.searchParams.has('code')).toBe(true);
   });

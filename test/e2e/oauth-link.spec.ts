@@ -69,11 +69,11 @@ describe('POST /v1/auth/oauth/{provider}/link', () => {
 
   it('also requires a recent session at the callback', async () => {
     const browser = new Browser(app);
-    const { body } = await browser.beginLink('google', user);
+    const { body } = await browser.startLink('google', user);
     const callback = await visit(body.data.authorizationUrl);
     await lateSession();
 
-    const response = await browser.comeBack(callback);
+    const response = await browser.sendCallback(callback);
 
     expect(response.headers['location']).toBe('http://localhost:3000/?error=recent_sign_in_required');
     expect(await identities(user)).toEqual([]);
@@ -92,16 +92,16 @@ describe('POST /v1/auth/oauth/{provider}/link', () => {
     const browser = new Browser(app);
     const allowed = { returnTo: 'http://localhost:3000/settings?tab=2' };
 
-    const begun = await browser.beginLink('github', user, allowed);
-    const answer = await browser.comeBack(await visit(begun.body.data.authorizationUrl));
-    const rejected = await browser.beginLink('github', user, { returnTo: 'https://evil.example' });
+    const begun = await browser.startLink('github', user, allowed);
+    const answer = await browser.sendCallback(await visit(begun.body.data.authorizationUrl));
+    const rejected = await browser.startLink('github', user, { returnTo: 'https://evil.example' });
 
     expect(answer.headers['location']).toBe('http://localhost:3000/settings?tab=2&linked=github');
     expect(rejected).toMatchObject({ status: 422, body: { code: 'RETURN_TO_NOT_ALLOWED' } });
   });
 
   it('requires a recent session', async () => {
-    const answer = await new Browser(app).beginLink('github', await lateSession());
+    const answer = await new Browser(app).startLink('github', await lateSession());
 
     expect(answer).toMatchObject({ status: 403, body: { code: 'RECENT_SIGN_IN_REQUIRED' } });
   });
@@ -150,11 +150,11 @@ describe('POST /v1/auth/oauth/{provider}/link', () => {
 
   it('cannot be completed in another user’s browser, which would link that user’s identity', async () => {
     const attacker = new Browser(app);
-    const begun = await attacker.beginLink('github', user);
+    const begun = await attacker.startLink('github', user);
     const victim = new Browser(app);
-    await victim.begin('github');
+    await victim.startSignIn('github');
 
-    const answer = await victim.comeBack(await visit(begun.body.data.authorizationUrl));
+    const answer = await victim.sendCallback(await visit(begun.body.data.authorizationUrl));
 
     expect(answer).toMatchObject({ status: 400, body: { code: 'OAUTH_STATE_INVALID' } });
     expect(await identities(user)).toEqual([]);
@@ -162,10 +162,10 @@ describe('POST /v1/auth/oauth/{provider}/link', () => {
 
   it('cannot be completed after the session that started it has ended', async () => {
     const browser = new Browser(app);
-    const begun = await browser.beginLink('github', user);
+    const begun = await browser.startLink('github', user);
     await user.post('/v1/auth/logout');
 
-    const answer = await browser.comeBack(await visit(begun.body.data.authorizationUrl));
+    const answer = await browser.sendCallback(await visit(begun.body.data.authorizationUrl));
 
     expect(answer).toMatchObject({ status: 400, body: { code: 'OAUTH_STATE_INVALID' } });
     expect(await app.db.query('SELECT 1 FROM identities WHERE user_id = $1', [user.user.id])).toEqual([]);

@@ -23,10 +23,10 @@ const relay = () => `${crypto.randomUUID()}@privaterelay.appleid.com`;
 /** Sends Apple's callback with a different `user` field. */
 async function backWithUser(user: string | undefined) {
   const browser = new Browser(app);
-  const callback = await visit(locationOf(await browser.begin('apple')));
+  const callback = await visit(locationOf(await browser.startSignIn('apple')));
   callback.fields.delete('user');
   if (user !== undefined) callback.fields.set('user', user);
-  const end = new URL(locationOf(await browser.comeBack(callback)));
+  const end = new URL(locationOf(await browser.sendCallback(callback)));
   const answer = await browser.exchange(end.searchParams.get('code'));
   const authorization = `Bearer ${answer.body.data.accessToken}`;
   return (await app.http().get('/v1/users/me').set({ authorization })).body.data;
@@ -45,8 +45,8 @@ describe('a required Google Workspace domain', () => {
   it('accepts its users, and requests the domain from Google', async () => {
     oauth.person('google', newPerson({ hostedDomain: 'example.com' }));
 
-    const url = new URL(locationOf(await new Browser(pinned).begin('google')));
-    const end = await new Browser(pinned).goThrough('google');
+    const url = new URL(locationOf(await new Browser(pinned).startSignIn('google')));
+    const end = await new Browser(pinned).completeSignIn('google');
 
     expect(url.searchParams.get('hd')).toBe('Example.com');
     expect(end.searchParams.has('code')).toBe(true);
@@ -57,7 +57,7 @@ describe('a required Google Workspace domain', () => {
     async (hostedDomain) => {
       oauth.person('google', newPerson(hostedDomain ? { hostedDomain } : {}));
 
-      expect((await new Browser(pinned).goThrough('google')).search).toBe('?error=access_denied');
+      expect((await new Browser(pinned).completeSignIn('google')).search).toBe('?error=access_denied');
     },
   );
 });
@@ -78,7 +78,7 @@ describe('GitHub', () => {
     const other = { email: newPerson().email, primary: false, verified: true };
     oauth.person('github', newPerson({ emailVerified: false, otherEmails: [other] }));
 
-    expect((await new Browser(app).goThrough('github')).search).toBe('?error=email_unverified');
+    expect((await new Browser(app).completeSignIn('github')).search).toBe('?error=email_unverified');
   });
 
   it('identifies a user by id, which stays after a rename', async () => {
@@ -101,7 +101,7 @@ describe('GitHub', () => {
     oauth.person('github', newPerson());
     oauth.providers.control.hostile('github', 'api-hang');
 
-    expect((await new Browser(app).goThrough('github')).search).toBe('?error=provider_unavailable');
+    expect((await new Browser(app).completeSignIn('github')).search).toBe('?error=provider_unavailable');
   });
 });
 
@@ -166,14 +166,14 @@ describe('Apple', () => {
     oauth.person('apple', newPerson());
     oauth.providers.control.claims('apple', { email_verified: value, is_private_email: false });
 
-    expect((await new Browser(app).goThrough('apple')).searchParams.has('code')).toBe(true);
+    expect((await new Browser(app).completeSignIn('apple')).searchParams.has('code')).toBe(true);
   });
 
   it.each([false, 'false', undefined])('does not verify an email with %j', async (value) => {
     oauth.person('apple', newPerson());
     oauth.providers.control.claims('apple', { email_verified: value });
 
-    expect((await new Browser(app).goThrough('apple')).search).toBe('?error=email_unverified');
+    expect((await new Browser(app).completeSignIn('apple')).search).toBe('?error=email_unverified');
   });
 
   it('may send a relay email, which is stored unchanged', async () => {
@@ -192,7 +192,7 @@ describe('Apple', () => {
       const { user } = await createUser(app, { email: relay(), emailVerifiedAt });
       oauth.person('apple', newPerson({ email: user.email }));
 
-      expect((await new Browser(app).goThrough('apple')).search).toBe('?error=account_exists');
+      expect((await new Browser(app).completeSignIn('apple')).search).toBe('?error=account_exists');
     },
   );
 
@@ -201,6 +201,6 @@ describe('Apple', () => {
     oauth.person('apple', newPerson({ email: user.email }));
     oauth.providers.control.claims('apple', { is_private_email: 'true' });
 
-    expect((await new Browser(app).goThrough('apple')).search).toBe('?error=account_exists');
+    expect((await new Browser(app).completeSignIn('apple')).search).toBe('?error=account_exists');
   });
 });

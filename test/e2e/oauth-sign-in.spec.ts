@@ -61,7 +61,7 @@ describe.each(everyProvider)('signing in with %s', (provider) => {
     await new Browser(app).signIn(provider);
 
     oauth.person(provider, newPerson({ email: person.email }));
-    const end = await new Browser(app).goThrough(provider);
+    const end = await new Browser(app).completeSignIn(provider);
 
     expect(end.search).toBe('?error=account_exists');
   });
@@ -72,7 +72,7 @@ describe.each(everyProvider)('signing in with %s', (provider) => {
 
     for (const email of [user.email, newPerson().email]) {
       oauth.person(provider, newPerson({ email, emailVerified: false }));
-      ends.push((await new Browser(app).goThrough(provider)).search);
+      ends.push((await new Browser(app).completeSignIn(provider)).search);
     }
 
     expect(ends).toEqual(['?error=email_unverified', '?error=email_unverified']);
@@ -80,7 +80,7 @@ describe.each(everyProvider)('signing in with %s', (provider) => {
 
   it('links to an account with the verified email, and notifies the owner', async () => {
     const { user } = await createUser(app);
-    const person = newPerson({ email: user.email.toUpperCase(), name: 'Somebody Else' });
+    const person = newPerson({ email: user.email.toUpperCase(), name: 'Another Name' });
     oauth.person(provider, person);
 
     const joined = await new Browser(app).signIn(provider);
@@ -97,9 +97,9 @@ describe.each(everyProvider)('signing in with %s', (provider) => {
     const { user } = await new Browser(app).signIn(provider);
     await app.db.query(`UPDATE users SET status = 'suspended' WHERE id = $1`, [user.id]);
 
-    const ends = [await new Browser(app).goThrough(provider)];
+    const ends = [await new Browser(app).completeSignIn(provider)];
     oauth.person(provider, newPerson({ email: person.email }));
-    ends.push(await new Browser(app).goThrough(provider));
+    ends.push(await new Browser(app).completeSignIn(provider));
 
     expect(ends.map((end) => end.search)).toEqual(['?error=access_denied', '?error=access_denied']);
   });
@@ -109,7 +109,7 @@ describe.each(everyProvider)('signing in with %s', (provider) => {
     oauth.person(provider, person);
     const { user } = await new Browser(app).signIn(provider);
     oauth.providers.control.hostile(provider, 'deny');
-    await new Browser(app).goThrough(provider);
+    await new Browser(app).completeSignIn(provider);
 
     const events = await app.db.query(
       `SELECT type, data FROM audit_events WHERE user_id = $1 ORDER BY created_at`,
@@ -144,10 +144,10 @@ describe('twenty parallel first sign-ins of one subject on two instances', () =>
     const person = newPerson();
     oauth.person(provider, person);
     // Load the metadata first, so that the requests compete in the database.
-    await new Browser(app).begin(provider, {}, other);
+    await new Browser(app).startSignIn(provider, {}, other);
 
     const ends = await Promise.all(
-      times(20, (index) => new Browser(app).goThrough(provider, {}, index % 2 ? other : undefined)),
+      times(20, (index) => new Browser(app).completeSignIn(provider, {}, index % 2 ? other : undefined)),
     );
 
     expect(ends.map((end) => end.searchParams.has('code'))).toEqual(times(20, () => true));
@@ -162,8 +162,8 @@ describe('twenty parallel first sign-ins of one subject on two instances', () =>
     for (const prefix of times(10, (index) => (index % 2 ? 'other-' : ''))) {
       oauth.person('github', { ...person, email: prefix + person.email });
       const browser = new Browser(app);
-      const callback = await visit(locationOf(await browser.begin('github')));
-      backs.push(() => browser.comeBack(callback));
+      const callback = await visit(locationOf(await browser.startSignIn('github')));
+      backs.push(() => browser.sendCallback(callback));
     }
 
     // Blocked until both emails have an account: one too many.
@@ -189,13 +189,13 @@ describe('Google', () => {
     oauth.person('google', newPerson());
     oauth.providers.control.claims('google', { email_verified: 'true' });
 
-    expect((await new Browser(app).goThrough('google')).searchParams.has('code')).toBe(true);
+    expect((await new Browser(app).completeSignIn('google')).searchParams.has('code')).toBe(true);
   });
 
   it.each([undefined, null, 1, 'yes', {}, 'false'])('does not verify an email with %j', async (value) => {
     oauth.person('google', newPerson());
     oauth.providers.control.claims('google', { email_verified: value });
 
-    expect((await new Browser(app).goThrough('google')).search).toBe('?error=email_unverified');
+    expect((await new Browser(app).completeSignIn('google')).search).toBe('?error=email_unverified');
   });
 });

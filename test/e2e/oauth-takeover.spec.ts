@@ -85,7 +85,7 @@ describe('the owner of an email that an attacker has registered', () => {
     oauth.person('github', newPerson());
     const browser = new Browser(app);
     await browser.link('github', attacker);
-    const end = await browser.goThrough('github');
+    const end = await browser.completeSignIn('github');
 
     await ownerComes(user.email);
 
@@ -109,11 +109,11 @@ describe('the owner of an email that an attacker has registered', () => {
     const { user, attacker } = await prepared();
     oauth.person('github', newPerson());
     const browser = new Browser(app);
-    const begun = await browser.beginLink('github', attacker);
+    const begun = await browser.startLink('github', attacker);
 
     await ownerComes(user.email);
 
-    const answer = await browser.comeBack(await visit(begun.body.data.authorizationUrl));
+    const answer = await browser.sendCallback(await visit(begun.body.data.authorizationUrl));
     expect(answer).toMatchObject({ status: 400, body: { code: 'OAUTH_STATE_INVALID' } });
   });
 
@@ -121,7 +121,7 @@ describe('the owner of an email that an attacker has registered', () => {
     const { user } = await prepared();
     oauth.person('google', newPerson({ email: user.email, emailVerified: false }));
 
-    const end = await new Browser(app).goThrough('google');
+    const end = await new Browser(app).completeSignIn('google');
 
     expect(end.search).toBe('?error=email_unverified');
     expect(await app.db.query('SELECT 1 FROM identities WHERE user_id = $1', [user.id])).toEqual([]);

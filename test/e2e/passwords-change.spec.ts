@@ -53,9 +53,9 @@ describe('POST /v1/auth/change-password', () => {
 
     await change(user);
 
-    const { subject, raw } = await app.mailbox.next(user.user.email);
+    const { subject, content } = await app.mailbox.next(user.user.email);
     expect(subject).toBe('Your password was changed');
-    expect(raw).not.toContain(NEW);
+    expect(content).not.toContain(NEW);
   });
 
   it('revokes links in earlier mails', async () => {

@@ -43,10 +43,10 @@ describe('POST /v1/auth/forgot-password', () => {
       .set('forwarded', 'host=evil.example')
       .set('origin', 'https://evil.example');
 
-    const { raw, subject } = await app.mailbox.next(user.email);
+    const { content, subject } = await app.mailbox.next(user.email);
     expect(subject).toBe('Choose a new password');
-    expect(raw).toContain(`${app.config.FRONTEND_URL}/reset-password?token=`);
-    expect(raw).not.toContain('evil.example');
+    expect(content).toContain(`${app.config.FRONTEND_URL}/reset-password?token=`);
+    expect(content).not.toContain('evil.example');
   });
 
   it('sends at most one mail per minute and five per hour, also for parallel requests', async () => {

@@ -67,7 +67,7 @@ async function callRoutes(): Promise<[path: string, status: number][]> {
     '/v1/users?status=suspended',
     '/v1/users?role=admin',
     '/v1/users?email=person-1999',
-    '/v1/users?email=nobody',
+    '/v1/users?email=unknown',
     '/v1/audit-events',
     '/v1/audit-events?type=sign-in-failed',
     `/v1/audit-events?userId=${of}`,

@@ -172,7 +172,7 @@ describe('the limits of two instances', () => {
             shared
               .http(index % 2 ? other : undefined)
               .post('/v1/auth/forgot-password')
-              .send({ email: 'nobody@example.com' }),
+              .send({ email: 'unknown@example.com' }),
           ),
         );
 
@@ -189,7 +189,7 @@ describe('the limits of two instances', () => {
     const redis = await startRedis();
     const alone = await TestApp.start({ settings: { RATE_LIMIT_FACTOR: '1', REDIS_URL: redis.url } });
     try {
-      const ask = () => alone.http().post('/v1/auth/forgot-password').send({ email: 'nobody@example.com' });
+      const ask = () => alone.http().post('/v1/auth/forgot-password').send({ email: 'unknown@example.com' });
       expect((await ask()).status).toBe(202);
       await redis.kill();
 

@@ -34,7 +34,7 @@ describeInChromium('the reference client', () => {
   });
 
   it('shows the error of the API', async () => {
-    await tab.fill('Sign in', { Email: 'nobody@example.com', Password: 'not the password' });
+    await tab.fill('Sign in', { Email: 'unknown@example.com', Password: 'not the password' });
 
     expect(await tab.shows('Email or password is wrong. Try again, or reset the password.')).toBe(true);
   });

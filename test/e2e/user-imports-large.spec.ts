@@ -11,7 +11,7 @@ import { countFiles } from '../support/imports.ts';
 import { until } from '../support/until.ts';
 
 const MIB = 1024 * 1024;
-const LINE = Buffer.from('someone@example.com,Somebody with a name\n');
+const LINE = Buffer.from('person@example.com,Person with a name\n');
 const PIECE = Buffer.concat(Array.from({ length: 6_000 }, () => LINE));
 
 setFlagsFromString('--expose-gc');

@@ -15,7 +15,7 @@ const HEALTHY = 9;
 const SLACK_MS = 5_000;
 const ENDPOINTS_MAX = 20;
 /** Generous: without limits per owner it took two minutes. */
-const STRANGERS_PATIENCE_MS = 20_000;
+const ATTACKERS_PATIENCE_MS = 20_000;
 
 /** The slots are in our tables, so one queue backend is enough. */
 const backend = backends.at(-1)!;
@@ -113,7 +113,7 @@ describe('webhook deliveries', () => {
 
     for (const round of [1, 2, 3]) {
       await rename(other, `Name ${round}`);
-      await receiver.next(path, round, STRANGERS_PATIENCE_MS);
+      await receiver.next(path, round, ATTACKERS_PATIENCE_MS);
     }
 
     expect(receiver.at(slow).length).toBeGreaterThan(0);

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { randomUUID } from 'node:crypto';
 import { backends } from '../support/queue-data.ts';
-import { header, SmtpServer } from '../support/smtp.ts';
+import { SmtpServer } from '../support/smtp.ts';
 import { System } from '../support/system.ts';
 import { times, until } from '../support/until.ts';
 import { recordOutcome } from './outcomes.ts';
@@ -58,7 +58,7 @@ describe.each(backends)('the mail server, with the queue on %s,', (backend) => {
 
   const taken = (requests: RequestLog): string[] =>
     smtp.messages
-      .map((message) => header(message, 'X-Correlation-Id') ?? '')
+      .map((message) => message.headers.get('x-correlation-id') ?? '')
       .filter((key) => requests.entries.some((entry) => entry.key === key));
 
   /** Moves the clock of each waiting mail forward to its due time. Resolves to the largest shift. */
@@ -102,16 +102,18 @@ describe.each(backends)('the mail server, with the queue on %s,', (backend) => {
   }, 120_000);
 
   it('can hang up after it received a mail: the retry is the same message', async () => {
-    smtp.mood = 'hangs up';
+    smtp.behavior = 'disconnect';
     const requests = await register(5);
     await until(() => new Set(taken(requests)).size === 5, 'every mail to have been there');
-    smtp.mood = 'takes';
+    smtp.behavior = 'accept';
     await until(async () => (await mails(`status <> 'completed'`)) === 0, 'every mail to go out', 30_000);
 
     const { lost } = requests.compare(taken(requests));
     const ids = smtp.messages
-      .filter((message) => requests.entries.some(({ key }) => message.includes(key)))
-      .map((message) => header(message, 'Message-ID'));
+      .filter((message) =>
+        requests.entries.some(({ key }) => message.headers.get('x-correlation-id') === key),
+      )
+      .map((message) => message.headers.get('message-id'));
     expect(lost).toBe(0);
     expect(new Set(ids).size).toBe(5);
     recordOutcome({
@@ -127,10 +129,10 @@ describe.each(backends)('the mail server, with the queue on %s,', (backend) => {
   }, 60_000);
 
   it('can stop responding: the attempt times out, and the next one succeeds', async () => {
-    smtp.mood = 'holds';
+    smtp.behavior = 'hold';
     const requests = await register(2);
     await until(() => smtp.held.length === 2, 'the mails to hang');
-    smtp.mood = 'takes';
+    smtp.behavior = 'accept';
     await until(async () => (await mails(`status <> 'completed'`)) === 0, 'every mail to go out', 40_000);
 
     const difference = requests.compare(taken(requests));

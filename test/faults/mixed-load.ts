@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { header, type SmtpServer } from '../support/smtp.ts';
+import type { SmtpServer } from '../support/smtp.ts';
 import type { System } from '../support/system.ts';
 import { until } from '../support/until.ts';
 import { type Comparison, RequestLog } from './request-log.ts';
@@ -126,7 +126,7 @@ export class MixedLoad {
 
   private mailed(): string[] {
     return this.smtp.messages
-      .map((message) => header(message, 'X-Correlation-Id') ?? '')
+      .map((message) => message.headers.get('x-correlation-id') ?? '')
       .filter((key) => key.startsWith(this.prefix));
   }
 

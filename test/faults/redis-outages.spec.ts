@@ -75,7 +75,11 @@ describeWithRedis('Redis', () => {
     expect(difference).toEqual(AS_ASKED);
     expect(system.running()).not.toContain(false);
     const p99 = load.p99(brokenAt, restoredAt);
-    return record(load, difference, `resumed after ${seconds(resumed)}; p99 of the API meanwhile ${p99} ms`);
+    return record(
+      load,
+      difference,
+      `resumed after ${seconds(resumed)}; p99 of the API during the outage ${p99} ms`,
+    );
   }
 
   const record = (load: MixedLoad, { lost, doubled }: typeof AS_ASKED, measured: string) => ({
@@ -169,14 +173,14 @@ describeWithRedis('Redis', () => {
   it('can lose all data while hundreds of jobs are unfinished', async () => {
     const imported = new ExpectedImport(LINES);
     const id = await system.import(imported.csv);
-    smtp.mood = 'holds';
+    smtp.behavior = 'hold';
     const load = new MixedLoad(system, smtp, 60);
     await until(async () => (await countInQueue(system, 'mail-send')) >= UNFINISHED, 'the backlog', 60_000);
 
     await withRedis(system, (redis) => redis.flushall());
     const forgottenAt = Date.now();
     await load.stop();
-    smtp.mood = 'takes';
+    smtp.behavior = 'accept';
     smtp.release();
     const difference = await load.differences(DISPATCHED_AGAIN_MS);
     const took = Date.now() - forgottenAt;

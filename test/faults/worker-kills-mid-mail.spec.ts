@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { randomUUID } from 'node:crypto';
 import type { Program } from '../support/program.ts';
 import { backends } from '../support/queue-data.ts';
-import { header, SmtpServer } from '../support/smtp.ts';
+import { SmtpServer } from '../support/smtp.ts';
 import { type JobRow, System } from '../support/system.ts';
 import { times, until } from '../support/until.ts';
 import { recordOutcome, seconds } from './outcomes.ts';
@@ -41,7 +41,7 @@ class Post {
 
   /** Registers users whose mails wait at the mail server. Returns the worker that holds most of them. */
   async hold(count: number): Promise<{ keys: string[]; worker: string }> {
-    this.smtp.mood = 'holds';
+    this.smtp.behavior = 'hold';
     const keys = times(count, () => randomUUID());
     await Promise.all(keys.map((key) => this.register(key)));
     await until(() => this.smtp.held.length >= count, 'the mails to be held');
@@ -70,7 +70,7 @@ class Post {
 
   /** The key of each mail that the mail server accepted. */
   get taken(): string[] {
-    return this.smtp.messages.map((message) => header(message, 'X-Correlation-Id') ?? '');
+    return this.smtp.messages.map((message) => message.headers.get('x-correlation-id') ?? '');
   }
 
   async stop(): Promise<void> {
@@ -100,7 +100,7 @@ describe('a worker killed while it sends a mail', () => {
   /** Resolves to the time from the kill to the end of the job. */
   async function round(post: Post): Promise<number> {
     const { keys, worker } = await post.hold(1);
-    post.smtp.mood = 'takes';
+    post.smtp.behavior = 'accept';
     await post.kill(worker);
     const killedAt = Date.now();
     const [job] = await Promise.all([post.jobOf(String(keys[0])), post.startWorker(worker)]);
@@ -139,7 +139,7 @@ describe('a worker killed while it sends a mail', () => {
       const before = post.taken.length;
       const { keys } = await post.hold(3);
       const resume = await pauseQueue(post.system);
-      post.smtp.mood = 'takes';
+      post.smtp.behavior = 'accept';
       post.smtp.release();
       await Promise.all(keys.map((key) => post.jobOf(key)));
       await Promise.all(NAMES.map((name) => post.kill(name)));
@@ -181,7 +181,7 @@ describe('a killed worker with production settings', () => {
     await Promise.all(
       posts.map(async (post, n) => {
         const { keys, worker } = await post.hold(6);
-        post.smtp.mood = 'takes';
+        post.smtp.behavior = 'accept';
         const interrupted = post.smtp.held.filter(({ client }) => client === worker).length;
         await post.kill(worker);
         const killedAt = Date.now();

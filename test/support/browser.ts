@@ -26,22 +26,22 @@ export class Browser {
   constructor(private readonly app: TestApp) {}
 
   /** Starts a sign-in. Resolves to the redirect to the provider. */
-  async begin(provider: ProviderName, query: object = {}, instance?: Program): Promise<Response> {
+  async startSignIn(provider: ProviderName, query: object = {}, instance?: Program): Promise<Response> {
     const request = this.app.http(instance).get(`/v1/auth/oauth/${provider}`).query(query);
     return this.send(request, 'own page');
   }
 
   /** Sends the callback of the provider. */
-  async comeBack({ method, url, fields }: Callback, instance?: Program): Promise<Response> {
+  async sendCallback({ method, url, fields }: Callback, instance?: Program): Promise<Response> {
     const http = this.app.http(instance);
     if (method === 'GET') return this.send(http.get(`${url.pathname}?${fields.toString()}`), 'foreign link');
     return this.send(http.post(url.pathname).type('form').send(fields.toString()), 'foreign form');
   }
 
   /** Signs in as the current person of the fake provider. Resolves to the final URL. */
-  async goThrough(provider: ProviderName, query: object = {}, instance?: Program): Promise<URL> {
-    const begun = await this.begin(provider, query, instance);
-    const answer = await this.comeBack(await visit(locationOf(begun)), instance);
+  async completeSignIn(provider: ProviderName, query: object = {}, instance?: Program): Promise<URL> {
+    const redirect = await this.startSignIn(provider, query, instance);
+    const answer = await this.sendCallback(await visit(locationOf(redirect)), instance);
     return new URL(locationOf(answer));
   }
 
@@ -51,7 +51,7 @@ export class Browser {
   }
 
   async signIn(provider: ProviderName): Promise<SignedIn> {
-    const end = await this.goThrough(provider);
+    const end = await this.completeSignIn(provider);
     const answer = await this.exchange(end.searchParams.get('code'));
     if (answer.status !== 200) throw new Error(`Signing in ended at ${end.href}: ${answer.text}`);
     const { accessToken, refreshToken } = (
@@ -63,13 +63,13 @@ export class Browser {
 
   /** Links a provider to the signed-in account. Resolves to the final URL. */
   async link(provider: ProviderName, person: SignedIn): Promise<URL> {
-    const begun = await this.beginLink(provider, person);
+    const begun = await this.startLink(provider, person);
     if (begun.status !== 200) throw new Error(`Linking failed: ${begun.text}`);
     const { authorizationUrl } = (begun.body as { data: { authorizationUrl: string } }).data;
-    return new URL(locationOf(await this.comeBack(await visit(authorizationUrl))));
+    return new URL(locationOf(await this.sendCallback(await visit(authorizationUrl))));
   }
 
-  beginLink(provider: ProviderName, person: SignedIn, body: object = {}): Promise<Response> {
+  startLink(provider: ProviderName, person: SignedIn, body: object = {}): Promise<Response> {
     return this.send(person.post(`/v1/auth/oauth/${provider}/link`, body), 'own page');
   }
 
@@ -78,11 +78,11 @@ export class Browser {
     if (sent.length > 0)
       request.set('cookie', sent.map(([name, { value }]) => `${name}=${value}`).join('; '));
     const answer = await request;
-    for (const line of [answer.headers['set-cookie'] ?? []].flat()) this.keep(line);
+    for (const line of [answer.headers['set-cookie'] ?? []].flat()) this.storeCookie(line);
     return answer;
   }
 
-  private keep(line: string): void {
+  private storeCookie(line: string): void {
     const [pair = '', ...attributes] = line.split('; ');
     const [name = '', value = ''] = pair.split('=');
     const sameSite = attributes

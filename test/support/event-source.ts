@@ -1,4 +1,5 @@
 import { get, type ClientRequest, type IncomingHttpHeaders, type IncomingMessage } from 'node:http';
+import { type SseBlock, SseParser } from '../../scripts/demo/sse.ts';
 import { until } from './until.ts';
 
 export interface ReceivedEvent {
@@ -20,7 +21,7 @@ export class EventSource {
   readonly comments: string[] = [];
   retryMs = 0;
   isClosed = false;
-  private rest = '';
+  private readonly parser = new SseParser();
 
   private constructor(
     private readonly request: ClientRequest,
@@ -31,7 +32,7 @@ export class EventSource {
     response.once('close', () => (this.isClosed = true));
     if (isStalled) return;
     response.setEncoding('utf8');
-    response.on('data', (text: string) => this.read(text));
+    response.on('data', (text: string) => this.parser.add(text).forEach((block) => this.store(block)));
   }
 
   /** Resolves with the headers. The stream sends everything that commits afterwards. */
@@ -82,23 +83,9 @@ export class EventSource {
     this.request.destroy();
   }
 
-  private read(text: string): void {
-    const blocks = (this.rest + text).split('\n\n');
-    this.rest = blocks.pop() ?? '';
-    for (const block of blocks) this.take(block);
-  }
-
-  private take(block: string): void {
-    const fields = Object.fromEntries(
-      block.split('\n').map((line) => {
-        const colon = line.indexOf(':');
-        return [line.slice(0, colon), line.slice(colon + 1).trimStart()];
-      }),
-    );
-    if ('' in fields) this.comments.push(fields['']);
-    if (fields['retry']) this.retryMs = Number(fields['retry']);
-    if (!fields['event']) return;
-    const { event, id } = fields;
-    this.events.push({ event, ...(id && { id }), data: JSON.parse(fields['data'] ?? 'null') });
+  private store({ event, id, data = null, retryMs, comment }: SseBlock): void {
+    if (comment !== undefined) this.comments.push(comment);
+    if (retryMs !== undefined) this.retryMs = retryMs;
+    if (event) this.events.push({ event, ...(id && { id }), data });
   }
 }

@@ -1,11 +1,12 @@
 import { once } from 'node:events';
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
+import { type Eml, parseEml } from '../../scripts/demo/eml.ts';
 
 /**
  * How the server handles the next mails: accepts them, rejects the recipient or relaying, disconnects after the
  * data, or does not respond to the recipient until `release`.
  */
-type Mood = 'takes' | 'rejects' | 'denies relay' | 'hangs up' | 'holds';
+type Behavior = 'accept' | 'reject recipient' | 'deny relay' | 'disconnect' | 'hold';
 
 interface Held {
   address: string;
@@ -16,11 +17,11 @@ interface Held {
 
 /** A mail server that stores its mails. A test can stop and restart it. */
 export class SmtpServer {
-  /** Every completely received message, with soft line breaks removed. */
-  readonly messages: string[] = [];
+  /** Every completely received message. */
+  readonly messages: Eml[] = [];
   /** The names that clients gave in EHLO. */
   readonly greetings: string[] = [];
-  mood: Mood = 'takes';
+  behavior: Behavior = 'accept';
   /** Held mails, whose senders wait. */
   held: Held[] = [];
   private server?: Server;
@@ -55,8 +56,8 @@ export class SmtpServer {
   }
 
   /** The messages to this recipient. */
-  to(address: string): string[] {
-    return this.messages.filter((message) => header(message, 'To') === address);
+  to(email: string): Eml[] {
+    return this.messages.filter(({ headers }) => headers.get('to') === email);
   }
 
   private serve(socket: Socket): void {
@@ -74,8 +75,8 @@ export class SmtpServer {
       if (!received.endsWith(end)) return;
       const complete = received.slice(0, -end.length);
       received = '';
-      if (isData) this.take(complete, socket);
-      else if (this.mood === 'holds' && /^RCPT/i.test(complete)) this.hold(complete, client, socket);
+      if (isData) this.receive(complete, socket);
+      else if (this.behavior === 'hold' && /^RCPT/i.test(complete)) this.hold(complete, client, socket);
       else socket.write(this.reply(complete));
       const greeting = /^(?:EHLO|HELO) (.*)$/i.exec(complete)?.[1];
       if (greeting) this.greetings.push(greeting);
@@ -85,8 +86,8 @@ export class SmtpServer {
   }
 
   private reply(command: string): string {
-    if (/^RCPT/i.test(command) && this.mood === 'rejects') return '550 5.1.1 no such user\r\n';
-    if (/^RCPT/i.test(command) && this.mood === 'denies relay') {
+    if (/^RCPT/i.test(command) && this.behavior === 'reject recipient') return '550 5.1.1 no such user\r\n';
+    if (/^RCPT/i.test(command) && this.behavior === 'deny relay') {
       return `554 5.7.1 ${command.slice('RCPT TO:'.length)} relay denied\r\n`;
     }
     if (/^STARTTLS/i.test(command)) return '502 no TLS here\r\n';
@@ -98,12 +99,9 @@ export class SmtpServer {
     socket.on('close', () => (this.held = this.held.filter((held) => held.socket !== socket)));
   }
 
-  private take(message: string, socket: Socket): void {
-    this.messages.push(message.replace(/=\r\n/g, '').replace(/=3D/g, '='));
-    if (this.mood === 'hangs up') socket.destroy();
+  private receive(message: string, socket: Socket): void {
+    this.messages.push(parseEml(Buffer.from(message)));
+    if (this.behavior === 'disconnect') socket.destroy();
     else socket.write('250 taken\r\n');
   }
 }
-
-export const header = (message: string, name: string): string | undefined =>
-  new RegExp(`^${name}: (.*)$`, 'mi').exec(message)?.[1]?.trim();

@@ -81,7 +81,7 @@ describe('parallel large bodies', () => {
   it('are rejected above the limit of one IP address, until one of its bodies is released', async () => {
     const [gone] = await sendAlmostAll(times(4, () => '192.0.2.1'));
 
-    const refused = await sendWhole('192.0.2.1');
+    const rejected = await sendWhole('192.0.2.1');
     const other = await sendWhole('192.0.2.2');
     gone?.socket.destroy();
     await until(
@@ -89,9 +89,9 @@ describe('parallel large bodies', () => {
       'a body to be taken again',
     );
 
-    expect(refused).toMatch(/^HTTP\/1\.1 503 /);
-    expect(refused).toMatch(/^connection: close/im);
-    expect(refused).toMatch(/^retry-after: \d+/im);
+    expect(rejected).toMatch(/^HTTP\/1\.1 503 /);
+    expect(rejected).toMatch(/^connection: close/im);
+    expect(rejected).toMatch(/^retry-after: \d+/im);
     expect(other).toMatch(/^HTTP\/1\.1 200 /);
   });
 

@@ -99,13 +99,13 @@ describe('the log', () => {
   });
 
   it('shows the cause of an error without its secrets', () => {
-    const cause = Object.assign(new Error('refused by postgres://app:canary@db/app'), {
+    const cause = Object.assign(new Error('rejected by postgres://app:canary@db/app'), {
       parameters: ['canary'],
     });
 
     const { text } = written((logger) => logger.error({ err: new Error('failed', { cause }) }, 'failed'));
 
-    expect(text).toContain('refused by postgres://***@db/app');
+    expect(text).toContain('rejected by postgres://***@db/app');
     expect(text).not.toContain('canary');
   });
 });

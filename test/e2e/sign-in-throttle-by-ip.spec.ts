@@ -33,9 +33,9 @@ describe('an anonymous caller who guesses passwords', () => {
     await failTimes(FAILURES_MAX, user.email);
 
     const owner = await signIn(user.email, PASSWORD, undefined, newSource());
-    const stranger = await signIn(user.email, PASSWORD);
+    const anonymous = await signIn(user.email, PASSWORD);
 
-    expect([owner.status, stranger.status]).toEqual([200, 429]);
+    expect([owner.status, anonymous.status]).toEqual([200, 429]);
   });
 
   it('does not stop a signed-in owner from changing the password', async () => {
@@ -59,8 +59,8 @@ describe('an anonymous caller who guesses passwords', () => {
   });
 
   it('gains nothing from the device cookie of another account', async () => {
-    const [{ user }, { user: stranger }] = [await createUser(app), await createUser(app)];
-    const cookie = await deviceCookie(stranger.email);
+    const [{ user }, { user: other }] = [await createUser(app), await createUser(app)];
+    const cookie = await deviceCookie(other.email);
     await failTimes(FAILURES_MAX, user.email);
 
     expect((await signIn(user.email, PASSWORD).set('cookie', cookie)).status).toBe(429);
