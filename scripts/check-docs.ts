@@ -1,29 +1,67 @@
-/** Checks that every link and every file path in the docs exists. */
+/** Checks that the links, file paths, names and commands in the docs exist. */
 import { existsSync, globSync, readFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 
 process.chdir(dirname(import.meta.dirname));
 
-/** Paths in code spans, such as `src/main.ts`. The guides also name files that the reader adds. */
-const CODE_SPAN = /`((?:src|test|scripts|migrations|docs|docker|bin)\/[\w./-]*)`/g;
+const CODE_SPAN = /(?<!`)`([^`\n]+)`(?!`)/g;
 const LINK = /\]\(([^)\s]+)\)/g;
 const FENCE = /^```[\s\S]*?^```/gm;
-const EXAMPLES = /bookmark|mail-purge|gitlab|acme/;
+/** For example `src/main.ts`, `test/e2e/` and `openapi.json`. */
+const PATH =
+  /^(?:src|test|scripts|migrations|docs|docker|bin)\/[\w.@/-]*$|^[\w-]+\.(?:ts|js|json|md|ya?ml|toml)$/;
+/** Names with capitals, for example `JobHandler`, `defineProblem()`, `@Endpoint` and `DATABASE_URL`. */
+const NAME = /^@?((?=\w*[A-Z])[A-Za-z]\w{3,})(?:\(.*\))?(?:=.*)?$/;
+/** `npm run check`, `bin/test` and `node dist/src/main.js`, also in code blocks. */
+const COMMAND = /\bnpm run ([\w-]+)|(?<![\w/.-])(bin\/\w+)|\bnode dist\/(src\/\w+)\.js/g;
+/** Files and names that the reader of a guide adds. */
+const EXAMPLES = /bookmark|mail-?purge|gitlab|acme/i;
+/** Names of other systems that no file of this project contains. */
+const FOREIGN = new Set(['NOWAIT', 'forwardRef']);
 
-const faults = globSync(['*.md', 'docs/**/*.md']).toSorted().flatMap(faultsIn);
+const scripts = (JSON.parse(readFileSync('package.json', 'utf8')) as { scripts: Record<string, string> })
+  .scripts;
+const sources = globSync([
+  '{src,test,scripts,migrations,docker,bin}/**/*.*',
+  '*.{js,json,yml,toml,example}',
+  '.*.{js,json}',
+  'bin/*',
+])
+  .filter((path) => !path.startsWith('package-lock') && /\.\w+$|^bin\//.test(path))
+  .map((path) => readFileSync(path, 'utf8'))
+  .join('\n');
+const knownNames = new Set(sources.match(/[A-Za-z_]\w+/g));
+const fileNames = new Set(
+  globSync('{src,test,scripts,migrations,docs,docker}/**/*.*').map((path) => basename(path)),
+);
+
+const faults = globSync(['*.md', 'docs/**/*.md'])
+  .filter((file) => file !== 'CHANGELOG.md')
+  .toSorted()
+  .flatMap(faultsIn);
 
 function faultsIn(file: string): string[] {
-  const text = readFileSync(file, 'utf8').replaceAll(FENCE, '');
-  const paths = [...text.matchAll(CODE_SPAN)]
-    .map(([, path = '']) => path)
-    .filter((path) => !EXAMPLES.test(path));
+  const whole = readFileSync(file, 'utf8');
+  const text = whole.replaceAll(FENCE, '');
+  const spans = [...text.matchAll(CODE_SPAN)]
+    .map(([, span = '']) => span)
+    .filter((span) => !EXAMPLES.test(span));
+  const paths = spans.filter((span) => PATH.test(span));
+  const names = spans.flatMap((span) => NAME.exec(span)?.[1] ?? []);
   const links = [...text.matchAll(LINK)]
     .map(([, link = '']) => link)
     .filter((link) => !/^[a-z]+:/.test(link));
   return [
-    ...paths.filter((path) => !existsSync(path)),
+    ...paths.filter((path) => !existsSync(path) && !fileNames.has(path)),
+    ...names.filter((name) => !knownNames.has(name) && !FOREIGN.has(name)),
+    ...[...whole.matchAll(COMMAND)].flatMap(missingCommand),
     ...links.filter((link) => !targetExists(file, link)),
   ].map((target) => `${file}: ${target} does not exist`);
+}
+
+function missingCommand([command, script, bin, program]: RegExpMatchArray): string[] {
+  const exists = script ? script in scripts : existsSync(bin ?? `${program}.ts`);
+  return exists ? [] : [command];
 }
 
 function targetExists(file: string, link: string): boolean {

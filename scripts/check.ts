@@ -14,7 +14,7 @@ const checks: Record<string, string[]> = {
   format: [bin('prettier'), '--check', '.', '--cache', '--cache-location', '.local/check/prettier.json'],
   imports: [bin('depcruise'), 'src', 'migrations', 'test', 'scripts', '--config', '.dependency-cruiser.js'],
   words: ['scripts/check-words.ts'],
-  links: ['scripts/check-docs.ts'],
+  docs: ['scripts/check-docs.ts'],
   parameters: ['scripts/check-parameters.ts'],
   migrations: ['scripts/check-migrations.ts'],
   // Generated from the built code, so this builds first.
