@@ -1,7 +1,11 @@
 import { JobHandler, type JobRunner } from '../jobs/job-handler.ts';
 import { EncryptionService } from '../platform/security/encryption.service.ts';
-import { type AccountLinkSend, accountLinkSend, ENCRYPTED_EMAIL_PLACE } from './account-link-send.job.ts';
-import { AccountLinksService } from './account-links.service.ts';
+import {
+  type AccountLinkSend,
+  accountLinkSend,
+  AccountLinksService,
+  ENCRYPTED_EMAIL_PLACE,
+} from './account-links.service.ts';
 
 @JobHandler(accountLinkSend)
 export class AccountLinkSendHandler implements JobRunner<AccountLinkSend> {

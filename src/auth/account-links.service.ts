@@ -1,13 +1,24 @@
 import { Injectable } from '@nestjs/common';
 import { DataSource, type EntityManager } from 'typeorm';
+import { z } from 'zod';
+import { defineJob } from '../jobs/job-definition.ts';
 import { JobsService } from '../jobs/jobs.service.ts';
 import { type MailLimit, MailService } from '../mail/mail.service.ts';
 import { EncryptionService } from '../platform/security/encryption.service.ts';
 import type { User } from '../users/user.entity.ts';
 import { UsersService } from '../users/users.service.ts';
-import { type AccountLinkSend, accountLinkSend, ENCRYPTED_EMAIL_PLACE } from './account-link-send.job.ts';
 import { resetPasswordMail, verifyEmailMail } from './auth.mails.ts';
 import { EmailTokensService, type RegistrationAttempt } from './email-tokens.service.ts';
+
+/** The email is encrypted, because it may belong to a person without an account. */
+export const accountLinkSend = defineJob({
+  type: 'account-link-send',
+  input: z.strictObject({ purpose: z.enum(['verify-email', 'reset-password']), encryptedEmail: z.string() }),
+});
+
+export type AccountLinkSend = z.output<typeof accountLinkSend.input>;
+
+export const ENCRYPTED_EMAIL_PLACE = 'account-link-send email';
 
 const LINK_LIMIT: MailLimit = { perMinute: 1, perHour: 5 };
 const NEW_LINK_LIMIT: MailLimit = { perMinute: 1, perHour: Number.MAX_SAFE_INTEGER };

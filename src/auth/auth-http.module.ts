@@ -4,7 +4,6 @@ import { AuthModule } from './auth.module.ts';
 import { EmailChangeController } from './email-change.controller.ts';
 import { KeysModule } from './keys/keys.module.ts';
 import { IdentitiesController } from './oauth/identities.controller.ts';
-import { OAuthExchangeController } from './oauth/oauth-exchange.controller.ts';
 import { OAuthController } from './oauth/oauth.controller.ts';
 import { OAuthModule } from './oauth/oauth.module.ts';
 import { PasswordsController } from './passwords/passwords.controller.ts';
@@ -21,7 +20,6 @@ import { SessionsModule } from './sessions/sessions.module.ts';
     PasswordsController,
     EmailChangeController,
     OAuthController,
-    OAuthExchangeController,
     IdentitiesController,
   ],
   providers: [AccessTokensService, RefreshTokenTransport],

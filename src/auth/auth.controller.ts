@@ -14,6 +14,7 @@ import {
   InvalidCredentialsError,
   TokenInvalidError,
 } from './auth.errors.ts';
+import { RefreshTokenInvalidError, RefreshTokenReusedError } from './auth.errors.ts';
 import {
   type Login,
   loginSchema,
@@ -33,7 +34,6 @@ import { RefreshTokenTransport } from './refresh-token-transport.service.ts';
 import { RegistrationService } from './registration.service.ts';
 import { clearRefreshCookie } from './sessions/refresh-cookie.ts';
 import { SessionRefreshService } from './sessions/session-refresh.service.ts';
-import { RefreshTokenInvalidError, RefreshTokenReusedError } from './sessions/sessions.errors.ts';
 
 @ApiTags('Authentication')
 @Controller({ path: 'auth', version: '1' })

@@ -7,8 +7,7 @@ import { PersonalDataModule } from '../platform/personal-data/personal-data.modu
 import { RetentionModule } from '../platform/retention/retention.module.ts';
 import { UsersModule } from '../users/users.module.ts';
 import { AccessRevocationService } from './access-revocation.service.ts';
-import { accountLinkSend } from './account-link-send.job.ts';
-import { AccountLinkRequests, AccountLinksService } from './account-links.service.ts';
+import { accountLinkSend, AccountLinkRequests, AccountLinksService } from './account-links.service.ts';
 import { authAuditEvents } from './auth.audit.ts';
 import { AuthService } from './auth.service.ts';
 import { EmailChangeService } from './email-change.service.ts';

@@ -1,12 +1,12 @@
 import { Injectable } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Config } from '../platform/config/config.ts';
+import { RefreshTokenInvalidError } from './auth.errors.ts';
 import type { SignInDevice } from './auth.service.ts';
 import { KnownDevices } from './passwords/known-devices.service.ts';
 import { AccessTokensService, type TokenPair } from './sessions/access-tokens.service.ts';
 import { peekRefreshCookie, readRefreshCookie, setRefreshCookie } from './sessions/refresh-cookie.ts';
 import { SessionRefreshService } from './sessions/session-refresh.service.ts';
-import { RefreshTokenInvalidError } from './sessions/sessions.errors.ts';
 import type { ActiveSession } from './sessions/sessions.service.ts';
 
 export type RefreshTokenIn = 'body' | 'cookie' | undefined;

@@ -37,11 +37,6 @@ export class UsersService {
     return this.users.findOneBy({ email });
   }
 
-  /** For transactions that change accounts and rows of other features. */
-  transaction<T>(work: (tx: EntityManager) => Promise<T>): Promise<T> {
-    return this.users.manager.transaction(work);
-  }
-
   findForUpdate(id: string, tx: EntityManager): Promise<User | null> {
     return tx.findOne(User, { where: { id, deletedAt: IsNull() }, lock: { mode: 'for_no_key_update' } });
   }
@@ -96,11 +91,11 @@ export class UsersService {
   }
 
   updateMe(id: string, changes: UpdateMe, expectedVersion: number | undefined): Promise<User> {
-    return this.transaction((tx) => this.change({ id, expectedVersion }, changes, tx));
+    return this.users.manager.transaction((tx) => this.change({ id, expectedVersion }, changes, tx));
   }
 
   async updateByAdmin(id: string, changes: UpdateUser, expectedVersion: number | undefined): Promise<User> {
-    return this.transaction(async (tx) => {
+    return this.users.manager.transaction(async (tx) => {
       const losesAdmin = changes.role === 'user' || changes.status === 'suspended';
       const before = losesAdmin ? await this.lockUnlessLastAdmin(id, tx) : await this.findForUpdate(id, tx);
       if (!before) throw new NotFoundError();

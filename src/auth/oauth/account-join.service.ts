@@ -13,12 +13,12 @@ import {
   ProviderFailedError,
 } from './oauth.errors.ts';
 import type { ProviderProfile } from './providers/provider.ts';
-import { StrangersAccessService } from './strangers-access.service.ts';
+import { UnverifiedOwnerService } from './unverified-owner.service.ts';
 
 const DISPLAY_NAME_MAX = 100;
 
 /** Two first sign-ins of one subject ran in parallel. A retry finds the account of the other one. */
-export class SubjectTakenMeanwhile extends Error {}
+export class SubjectTakenError extends Error {}
 
 /**
  * Finds or creates the account of a provider sign-in. Prevents account pre-hijacking (Sudhodanan and Paverd, USENIX
@@ -30,12 +30,12 @@ export class AccountJoinService {
   constructor(
     private readonly users: UsersService,
     private readonly identities: IdentitiesService,
-    private readonly strangersAccess: StrangersAccessService,
+    private readonly unverifiedOwner: UnverifiedOwnerService,
     private readonly alerts: SecurityAlertsService,
   ) {}
 
   /**
-   * Resolves with the user's row locked. Throws ACCESS_DENIED, EMAIL_UNVERIFIED or ACCOUNT_EXISTS; SubjectTakenMeanwhile if a retry will succeed.
+   * Resolves with the user's row locked. Throws ACCESS_DENIED, EMAIL_UNVERIFIED or ACCOUNT_EXISTS; SubjectTakenError if a retry will succeed.
    */
   async accountFor(provider: ProviderName, profile: ProviderProfile, tx: EntityManager): Promise<User> {
     const known = await this.identities.ownerForUpdate(provider, profile, tx);
@@ -46,17 +46,17 @@ export class AccountJoinService {
     const meanwhile = isNew ? null : await this.identities.ownerForUpdate(provider, profile, tx);
     if (meanwhile) return assertActive(meanwhile);
     const { displayName } = newUser;
-    if (!isNew) await this.open(user, { provider, isRelay: profile.isRelay, displayName }, tx);
+    if (!isNew) await this.prepareLink(user, { provider, isRelay: profile.isRelay, displayName }, tx);
     if (!user.emailVerifiedAt) {
       await this.users.change({ id: user.id }, { emailVerifiedAt: new Date() }, tx);
     }
-    if (!(await this.identities.add(user, provider, profile, tx))) throw new SubjectTakenMeanwhile();
+    if (!(await this.identities.add(user, provider, profile, tx))) throw new SubjectTakenError();
     if (!isNew) await this.alerts.send('identity-linked', user, tx);
     return user;
   }
 
   /** Prepares an existing account with this email for linking, or throws. */
-  private async open(
+  private async prepareLink(
     user: User,
     { provider, isRelay, displayName }: { provider: ProviderName; isRelay: boolean; displayName: string },
     tx: EntityManager,
@@ -66,7 +66,7 @@ export class AccountJoinService {
     if (isRelay) throw new AccountExistsError();
     if (!user.emailVerifiedAt) {
       await this.users.change({ id: user.id }, { passwordHash: null, displayName }, tx);
-      await this.strangersAccess.revoke(user.id, tx);
+      await this.unverifiedOwner.revokeAccess(user.id, tx);
       return;
     }
     // Another subject of this provider has or had the email: it may be another person.

@@ -37,7 +37,7 @@ export class AppleEventsService {
         return true;
       case 'email-disabled':
       case 'email-enabled':
-        await mute(event, tx);
+        await setEmailMuted(event, tx);
         return true;
       default:
         return false;
@@ -81,7 +81,7 @@ export class AppleEventsService {
 }
 
 /** Events may arrive in any order: the latest event applies. */
-async function mute(event: AppleEvent, tx: EntityManager): Promise<void> {
+async function setEmailMuted(event: AppleEvent, tx: EntityManager): Promise<void> {
   await tx.query(
     `UPDATE identities SET email_muted = $3, email_muted_changed_at = $4
      WHERE provider = $1 AND subject = $2 AND (email_muted_changed_at IS NULL OR email_muted_changed_at < $4)`,

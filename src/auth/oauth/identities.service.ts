@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { randomUUIDv7 } from 'node:crypto';
-import { type EntityManager, Not } from 'typeorm';
+import { DataSource, type EntityManager, Not } from 'typeorm';
 import { AuditService } from '../../audit/audit.service.ts';
 import { NotFoundError } from '../../platform/errors/platform.errors.ts';
 import { type Principal, requireRecentSignIn } from '../../platform/security/principal.ts';
@@ -18,6 +18,7 @@ import { ProvidersService } from './providers/providers.service.ts';
 @Injectable()
 export class IdentitiesService {
   constructor(
+    private readonly db: DataSource,
     private readonly users: UsersService,
     private readonly sessions: SessionsService,
     private readonly providers: ProvidersService,
@@ -26,9 +27,7 @@ export class IdentitiesService {
   ) {}
 
   list(userId: string): Promise<Identity[]> {
-    return this.users.transaction((tx) =>
-      tx.find(Identity, { where: { userId }, order: { createdAt: 'ASC' } }),
-    );
+    return this.db.manager.find(Identity, { where: { userId }, order: { createdAt: 'ASC' } });
   }
 
   /** Finds the owner of the identity and locks their row. Null if the identity is not linked. */
@@ -86,7 +85,7 @@ export class IdentitiesService {
 
   /** Links the identity if the session that asked for it is still active. Repeating it changes nothing. */
   async link(sessionId: string, provider: ProviderName, profile: ProviderProfile): Promise<void> {
-    await this.users.transaction(async (tx) => {
+    await this.db.transaction(async (tx) => {
       const owner = await this.sessions.findActive(sessionId, tx);
       const user = owner && (await this.users.findForUpdate(owner.userId, tx));
       // Checked again under the lock: a revocation of all sessions takes the same lock first.
@@ -104,7 +103,7 @@ export class IdentitiesService {
 
   /** Revokes the other sessions, because one of them may come from this provider. */
   async unlink(provider: ProviderName, { userId, sessionId }: Principal): Promise<void> {
-    await this.users.transaction(async (tx) => {
+    await this.db.transaction(async (tx) => {
       const user = await this.users.findForUpdate(userId, tx);
       const identity = user && (await tx.findOneBy(Identity, { userId, provider }));
       if (!identity) throw new NotFoundError();

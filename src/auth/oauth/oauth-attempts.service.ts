@@ -6,8 +6,8 @@ import { Config } from '../../platform/config/config.ts';
 import type { ProviderName } from './identity.entity.ts';
 import { OAuthAttempt } from './oauth-attempt.entity.ts';
 import { OAuthStateInvalidError } from './oauth.errors.ts';
-import { hashOf, newSecret } from './one-time-secret.ts';
 import type { AttemptSecrets } from './providers/provider.ts';
+import { hashOf, newSecret } from './sign-in-secrets.ts';
 
 const LIFE_SECONDS = 600;
 

@@ -14,7 +14,9 @@ import { Endpoint } from '../../platform/openapi/endpoint.decorator.ts';
 import { CurrentUser, Public } from '../../platform/security/access.decorators.ts';
 import { type Principal, requireRecentSignIn } from '../../platform/security/principal.ts';
 import { RateLimit } from '../../platform/security/rate-limit.decorator.ts';
-import { bindBrowser, browserSecret } from './browser-cookie.ts';
+import { TokenInvalidError } from '../auth.errors.ts';
+import { tokenPairSchema } from '../auth.schemas.ts';
+import { RefreshTokenTransport } from '../refresh-token-transport.service.ts';
 import type { ProviderName } from './identity.entity.ts';
 import {
   OAuthStateInvalidError,
@@ -24,20 +26,23 @@ import {
 } from './oauth.errors.ts';
 import {
   authorizationUrlSchema,
-  type BeginLink,
-  beginLinkSchema,
-  type BeginQuery,
-  beginQuerySchema,
+  type StartLink,
+  startLinkSchema,
+  type StartQuery,
+  startQuerySchema,
   callbackFormSchema,
   callbackQuerySchema,
+  type Exchange,
+  exchangeSchema,
   type OAuthCallback,
   providerNameSchema,
   providerSchema,
 } from './oauth.schemas.ts';
 import { OAuthService } from './oauth.service.ts';
-import { newSecret } from './one-time-secret.ts';
+import { ProviderSignInService } from './provider-sign-in.service.ts';
 import { ProvidersService } from './providers/providers.service.ts';
 import { returnWith } from './return-to.ts';
+import { bindBrowser, browserSecret, newSecret } from './sign-in-secrets.ts';
 
 const locationHeader = {
   location: { description: 'The URL that the browser opens next.', schema: { type: 'string' } },
@@ -62,6 +67,8 @@ export class OAuthController {
     private readonly config: Config,
     private readonly providers: ProvidersService,
     private readonly oauth: OAuthService,
+    private readonly signIns: ProviderSignInService,
+    private readonly tokens: RefreshTokenTransport,
   ) {}
 
   @Get()
@@ -85,13 +92,13 @@ export class OAuthController {
   @RateLimit('sign-in')
   async startProviderSignIn(
     @Param('provider', { schema: providerNameSchema }) name: ProviderName,
-    @Query({ schema: beginQuerySchema }) { returnTo }: BeginQuery,
+    @Query({ schema: startQuerySchema }) { returnTo }: StartQuery,
     @Res({ passthrough: true }) reply: FastifyReply,
   ) {
     const provider = this.providers.get(name);
     const browser = browserSecret(reply.request, name) ?? newSecret();
     await this.redirect(reply, async () => {
-      const url = await this.oauth.begin(provider, { browser, returnTo });
+      const url = await this.oauth.startAttempt(provider, { browser, returnTo });
       bindBrowser(reply, provider, browser);
       return url;
     });
@@ -107,7 +114,7 @@ export class OAuthController {
   })
   async startProviderLink(
     @Param('provider', { schema: providerNameSchema }) name: ProviderName,
-    @Body({ schema: beginLinkSchema }) { returnTo }: BeginLink,
+    @Body({ schema: startLinkSchema }) { returnTo }: StartLink,
     @CurrentUser() caller: Principal,
     @Res({ passthrough: true }) reply: FastifyReply,
   ) {
@@ -115,9 +122,29 @@ export class OAuthController {
     requireRecentSignIn(caller);
     const browser = browserSecret(reply.request, name) ?? newSecret();
     const linkSessionId = caller.sessionId;
-    const authorizationUrl = await this.oauth.begin(provider, { browser, returnTo, linkSessionId });
+    const authorizationUrl = await this.oauth.startAttempt(provider, { browser, returnTo, linkSessionId });
     bindBrowser(reply, provider, browser);
     return { data: { authorizationUrl } };
+  }
+
+  @Post('exchange')
+  @Endpoint({
+    summary: 'Exchange the code of a provider sign-in for tokens',
+    description:
+      'A code is valid for one minute and works once. Send the cookies of the browser that started the sign-in.',
+    status: 200,
+    returns: item(tokenPairSchema),
+    errors: [TokenInvalidError],
+  })
+  @Public()
+  async exchangeCode(
+    @Body({ schema: exchangeSchema }) { code, refreshTokenIn }: Exchange,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ) {
+    const { request } = reply;
+    const browserOf = (provider: Parameters<typeof browserSecret>[1]) => browserSecret(request, provider);
+    const session = await this.signIns.exchange(code, browserOf, this.tokens.deviceOf(request));
+    return { data: await this.tokens.deliverSignIn(session, refreshTokenIn, request, reply) };
   }
 
   @Get(':provider/callback')
@@ -128,7 +155,7 @@ export class OAuthController {
     @Query({ schema: callbackQuerySchema }) callback: OAuthCallback,
     @Res({ passthrough: true }) reply: FastifyReply,
   ) {
-    await this.redirect(reply, () => this.finish('GET', name, callback, reply.request));
+    await this.redirect(reply, () => this.finishAttempt('GET', name, callback, reply.request));
   }
 
   @Post(':provider/callback')
@@ -140,7 +167,7 @@ export class OAuthController {
     @Body({ schema: callbackFormSchema }) callback: OAuthCallback,
     @Res({ passthrough: true }) reply: FastifyReply,
   ) {
-    await this.redirect(reply, () => this.finish('POST', name, callback, reply.request));
+    await this.redirect(reply, () => this.finishAttempt('POST', name, callback, reply.request));
   }
 
   /** A person in a browser can't use a problem document, so an error leads to the frontend. Other clients get the document. */
@@ -152,15 +179,15 @@ export class OAuthController {
     void reply.header('location', location);
   }
 
-  private finish(
+  private finishAttempt(
     method: 'GET' | 'POST',
     name: ProviderName,
     callback: OAuthCallback,
     request: FastifyRequest,
   ) {
     const provider = this.providers.get(name);
-    if (provider.comesBackBy !== method) throw new NotFoundError();
-    return this.oauth.finish(provider, callback, browserSecret(request, name));
+    if (provider.callbackMethod !== method) throw new NotFoundError();
+    return this.oauth.finishAttempt(provider, callback, browserSecret(request, name));
   }
 }
 

@@ -16,11 +16,10 @@ import { LinkedIdentitiesReminder } from './linked-identities-reminder.service.t
 import { OAuthAttempt } from './oauth-attempt.entity.ts';
 import { OAuthAttemptsService } from './oauth-attempts.service.ts';
 import { OAuthCode } from './oauth-code.entity.ts';
-import { OAuthCodesService } from './oauth-codes.service.ts';
 import { OAuthService } from './oauth.service.ts';
 import { ProviderSignInService } from './provider-sign-in.service.ts';
 import { ProvidersService } from './providers/providers.service.ts';
-import { StrangersAccessService } from './strangers-access.service.ts';
+import { UnverifiedOwnerService } from './unverified-owner.service.ts';
 
 /** Signing in with Google, GitHub and Apple, and linking them to an account. */
 @Module({
@@ -56,10 +55,9 @@ import { StrangersAccessService } from './strangers-access.service.ts';
     ProvidersService,
     OAuthService,
     OAuthAttemptsService,
-    OAuthCodesService,
     ProviderSignInService,
     AccountJoinService,
-    StrangersAccessService,
+    UnverifiedOwnerService,
     IdentitiesService,
     LinkedIdentitiesReminder,
     AppleEventTokens,

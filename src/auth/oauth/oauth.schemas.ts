@@ -21,11 +21,11 @@ const returnToSchema = z
   .optional()
   .describe('URL to return to, on an allowed origin. Default: the frontend.');
 
-export const beginQuerySchema = z.strictObject({ returnTo: returnToSchema });
-export type BeginQuery = z.output<typeof beginQuerySchema>;
+export const startQuerySchema = z.strictObject({ returnTo: returnToSchema });
+export type StartQuery = z.output<typeof startQuerySchema>;
 
-export const beginLinkSchema = z.strictObject({ returnTo: returnToSchema }).meta({ id: 'BeginLink' });
-export type BeginLink = z.output<typeof beginLinkSchema>;
+export const startLinkSchema = z.strictObject({ returnTo: returnToSchema }).meta({ id: 'StartLink' });
+export type StartLink = z.output<typeof startLinkSchema>;
 
 export const authorizationUrlSchema = z
   .object({ authorizationUrl: z.string().describe('Send the browser here.') })

@@ -14,7 +14,7 @@ import { withinTimeLimit } from './providers/call-provider.ts';
 import type { Provider, ProviderProfile } from './providers/provider.ts';
 import { allowedReturnTo, returnWith } from './return-to.ts';
 
-export interface Beginning {
+export interface NewSignIn {
   /** The secret in the cookie of the browser that starts the sign-in. */
   browser: string;
   /** URL to return to. Default: the frontend. */
@@ -26,7 +26,7 @@ export interface Beginning {
 const RETRY_AFTER_SECONDS = 5;
 
 /** Error codes of providers. Any other code is PROVIDER_ERROR. */
-const REFUSALS: Record<string, new () => Error> = {
+const ERROR_OF_CODE: Record<string, new () => Error> = {
   access_denied: AccessDeniedError,
   // Apple’s code for access_denied.
   user_cancelled_authorize: AccessDeniedError,
@@ -45,7 +45,7 @@ export class OAuthService {
   ) {}
 
   /** Resolves to the authorization URL. Throws RETURN_TO_NOT_ALLOWED or PROVIDER_UNAVAILABLE. */
-  async begin(provider: Provider, { returnTo, ...rest }: Beginning): Promise<string> {
+  async startAttempt(provider: Provider, { returnTo, ...rest }: NewSignIn): Promise<string> {
     const { FRONTEND_URL, OAUTH_RETURN_TO_ALLOWLIST } = this.config;
     const allowed =
       returnTo === undefined ? FRONTEND_URL : allowedReturnTo(returnTo, OAUTH_RETURN_TO_ALLOWLIST);
@@ -58,11 +58,15 @@ export class OAuthService {
   }
 
   /** Resolves to `returnTo` with the outcome. Throws OAUTH_STATE_INVALID. */
-  async finish(provider: Provider, callback: OAuthCallback, browser: string | undefined): Promise<string> {
+  async finishAttempt(
+    provider: Provider,
+    callback: OAuthCallback,
+    browser: string | undefined,
+  ): Promise<string> {
     const attempt = await this.attempts.consume(provider.name, callback.state, browser);
     try {
       const profile = await profileFrom(provider, callback, attempt);
-      return await this.conclude(provider, profile, attempt, browser!);
+      return await this.completeAttempt(provider, profile, attempt, browser!);
     } catch (error) {
       const reason = browserErrorOf(error);
       if (reason === undefined) throw error;
@@ -71,7 +75,7 @@ export class OAuthService {
     }
   }
 
-  private async conclude(
+  private async completeAttempt(
     { name }: Provider,
     profile: ProviderProfile,
     { linkSessionId, returnTo }: ConsumedAttempt,
@@ -87,13 +91,13 @@ export class OAuthService {
 
 function profileFrom(
   provider: Provider,
-  { error, ...answer }: OAuthCallback,
+  { error, ...response }: OAuthCallback,
   { secrets }: ConsumedAttempt,
 ): Promise<ProviderProfile> {
   if (error !== undefined) {
-    const Refusal = Object.hasOwn(REFUSALS, error) ? REFUSALS[error]! : ProviderFailedError;
-    throw new Refusal();
+    const ErrorClass = Object.hasOwn(ERROR_OF_CODE, error) ? ERROR_OF_CODE[error]! : ProviderFailedError;
+    throw new ErrorClass();
   }
-  if (!answer.code) throw new ProviderFailedError();
-  return withinTimeLimit(provider.finish(answer, secrets));
+  if (!response.code) throw new ProviderFailedError();
+  return withinTimeLimit(provider.fetchProfile(response, secrets));
 }

@@ -4,9 +4,9 @@ import { AuditService } from '../../audit/audit.service.ts';
 import { Config } from '../../platform/config/config.ts';
 import { MacService } from '../../platform/security/mac.service.ts';
 import { refreshTokenReused } from '../auth.audit.ts';
+import { RefreshTokenInvalidError, RefreshTokenReusedError } from '../auth.errors.ts';
 import { isAuthentic, makeRefreshToken, readRefreshToken } from './refresh-token.ts';
 import { SecurityAlertsService } from './security-alerts.service.ts';
-import { RefreshTokenInvalidError, RefreshTokenReusedError } from './sessions.errors.ts';
 import { type ActiveSession, SessionsService } from './sessions.service.ts';
 
 interface RefreshRow {

@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import type { EntityManager } from 'typeorm';
+import { DataSource, type EntityManager } from 'typeorm';
 import { AuditService } from '../../audit/audit.service.ts';
 import { JobsService } from '../../jobs/jobs.service.ts';
 import { Config } from '../../platform/config/config.ts';
@@ -14,6 +14,7 @@ const ERASE_MARGIN_SECONDS = 120;
 @Injectable()
 export class AccountDeletionService {
   constructor(
+    private readonly db: DataSource,
     private readonly users: UsersService,
     private readonly jobs: JobsService,
     private readonly audit: AuditService,
@@ -26,7 +27,7 @@ export class AccountDeletionService {
    */
   async delete(caller: Principal): Promise<void> {
     requireRecentSignIn(caller);
-    await this.users.transaction((tx) => this.deleteWithin(caller.userId, tx));
+    await this.db.transaction((tx) => this.deleteWithin(caller.userId, tx));
   }
 
   /** For a deletion that the user requested at a provider. */

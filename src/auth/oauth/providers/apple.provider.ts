@@ -6,7 +6,7 @@ import {
   isTrue,
   profileOf,
   type Provider,
-  type ProviderAnswer,
+  type ProviderCallback,
   type ProviderProfile,
 } from './provider.ts';
 
@@ -31,7 +31,7 @@ const userFieldSchema = z.object({ name: z.object({ firstName: namePart, lastNam
 export class AppleProvider implements Provider {
   readonly name = 'apple';
   /** Apple requires a form post if the scope includes name or email. */
-  readonly comesBackBy = 'POST';
+  readonly callbackMethod = 'POST';
   private readonly oidc: OidcClient;
   private secret?: { jwt: Promise<string>; madeAt: number };
 
@@ -43,14 +43,14 @@ export class AppleProvider implements Provider {
     return this.oidc.authorizationUrl(secrets, { scope: 'openid name email', response_mode: 'form_post' });
   }
 
-  async finish(answer: ProviderAnswer, secrets: AttemptSecrets): Promise<ProviderProfile> {
-    const { sub, email, email_verified, is_private_email } = await this.oidc.claims(answer, secrets);
+  async fetchProfile(callback: ProviderCallback, secrets: AttemptSecrets): Promise<ProviderProfile> {
+    const { sub, email, email_verified, is_private_email } = await this.oidc.claims(callback, secrets);
     const profile = profileOf({
       subject: sub,
       // Never the email of the `user` field, which the browser could change.
       email,
       emailVerified: isTrue(email_verified),
-      displayName: nameFrom(answer.user),
+      displayName: nameFrom(callback.user),
     });
     const isRelay = isTrue(is_private_email) || (profile.email?.endsWith(RELAY_DOMAIN) ?? false);
     return { ...profile, isRelay };

@@ -16,7 +16,7 @@ import {
   callbackUrl,
   profileOf,
   type Provider,
-  type ProviderAnswer,
+  type ProviderCallback,
   type ProviderProfile,
 } from './provider.ts';
 
@@ -37,7 +37,7 @@ const emailsSchema = z.array(z.object({ email: z.string(), primary: z.boolean(),
 /** https://docs.github.com/en/apps/oauth-apps: OAuth 2 without OpenID. The REST API returns the user. */
 export class GithubProvider implements Provider {
   readonly name = 'github';
-  readonly comesBackBy = 'GET';
+  readonly callbackMethod = 'GET';
   private readonly config: Configuration;
 
   constructor(private readonly options: GithubOptions) {
@@ -62,8 +62,8 @@ export class GithubProvider implements Provider {
     }).href;
   }
 
-  async finish(answer: ProviderAnswer, secrets: AttemptSecrets): Promise<ProviderProfile> {
-    const accessToken = await this.accessToken(answer, secrets);
+  async fetchProfile(callback: ProviderCallback, secrets: AttemptSecrets): Promise<ProviderProfile> {
+    const accessToken = await this.accessToken(callback, secrets);
     const [user, emails] = await Promise.all([
       this.read('/user', userSchema, accessToken),
       this.read('/user/emails?per_page=100', emailsSchema, accessToken),
@@ -79,10 +79,10 @@ export class GithubProvider implements Provider {
     });
   }
 
-  private async accessToken(answer: ProviderAnswer, secrets: AttemptSecrets): Promise<string> {
+  private async accessToken(callback: ProviderCallback, secrets: AttemptSecrets): Promise<string> {
     const checks = { expectedState: secrets.state, pkceCodeVerifier: secrets.codeVerifier };
     // Errors come with status 200; the library finds no token in them and throws.
-    const tokens = await authorizationCodeGrant(this.config, callbackUrl(answer, secrets), checks).catch(
+    const tokens = await authorizationCodeGrant(this.config, callbackUrl(callback, secrets), checks).catch(
       (error: unknown) => {
         throw providerErrorOf(error);
       },

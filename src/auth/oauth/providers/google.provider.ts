@@ -5,7 +5,7 @@ import {
   isTrue,
   profileOf,
   type Provider,
-  type ProviderAnswer,
+  type ProviderCallback,
   type ProviderProfile,
 } from './provider.ts';
 
@@ -20,7 +20,7 @@ interface GoogleOptions {
 /** https://developers.google.com/identity/openid-connect/openid-connect */
 export class GoogleProvider implements Provider {
   readonly name = 'google';
-  readonly comesBackBy = 'GET';
+  readonly callbackMethod = 'GET';
   private readonly oidc: OidcClient;
 
   constructor(private readonly options: GoogleOptions) {
@@ -33,8 +33,8 @@ export class GoogleProvider implements Provider {
     return this.oidc.authorizationUrl(secrets, extra);
   }
 
-  async finish(answer: ProviderAnswer, secrets: AttemptSecrets): Promise<ProviderProfile> {
-    const { sub, email, email_verified, name, hd } = await this.oidc.claims(answer, secrets);
+  async fetchProfile(callback: ProviderCallback, secrets: AttemptSecrets): Promise<ProviderProfile> {
+    const { sub, email, email_verified, name, hd } = await this.oidc.claims(callback, secrets);
     const { hostedDomain } = this.options;
     // The parameter above only preselects the domain, and a user can remove it.
     if (hostedDomain && hd !== hostedDomain.toLowerCase()) throw new AccessDeniedError();

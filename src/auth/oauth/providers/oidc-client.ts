@@ -13,7 +13,7 @@ import {
 } from 'openid-client';
 import { ProviderFailedError } from '../oauth.errors.ts';
 import { callProvider, providerErrorOf } from './call-provider.ts';
-import { type AttemptSecrets, callbackUrl, type ProviderAnswer } from './provider.ts';
+import { type AttemptSecrets, callbackUrl, type ProviderCallback } from './provider.ts';
 
 const METADATA_FRESH_MS = 3_600_000;
 /** After a failed reload, the known metadata stay in use for this time. */
@@ -49,7 +49,7 @@ export class OidcClient {
   }
 
   /** Exchanges the code for id token claims, validated by OpenID Connect Core, 3.1.3.7. */
-  async claims(answer: ProviderAnswer, secrets: AttemptSecrets): Promise<IDToken> {
+  async claims(callback: ProviderCallback, secrets: AttemptSecrets): Promise<IDToken> {
     try {
       const config = await this.configuration();
       const checks = {
@@ -59,7 +59,7 @@ export class OidcClient {
         idTokenExpected: true,
       };
       const client_secret = await this.options.clientSecret();
-      const url = callbackUrl(answer, secrets);
+      const url = callbackUrl(callback, secrets);
       const tokens = await authorizationCodeGrant(config, url, checks, { client_secret });
       const claims = tokens.claims();
       if (!claims || !this.isForUsAlone(claims)) throw new ProviderFailedError();
@@ -120,11 +120,11 @@ export class OidcClient {
    */
   private async fetch(url: string, init: CustomFetchOptions): Promise<Response> {
     if (init.method !== 'GET') return callProvider(url, init);
-    let answer = this.pending.get(url);
-    if (!answer) {
-      answer = callProvider(url, init).finally(() => this.pending.delete(url));
-      this.pending.set(url, answer);
+    let callback = this.pending.get(url);
+    if (!callback) {
+      callback = callProvider(url, init).finally(() => this.pending.delete(url));
+      this.pending.set(url, callback);
     }
-    return (await answer).clone();
+    return (await callback).clone();
   }
 }

@@ -12,7 +12,7 @@ export interface AttemptSecrets {
 }
 
 /** The callback parameters. Untrusted, because the browser sends them. */
-export interface ProviderAnswer {
+export interface ProviderCallback {
   code?: string | undefined;
   iss?: string | undefined;
   /** Apple only, at the first sign-in: JSON with the name that the user chose. */
@@ -34,11 +34,11 @@ export interface ProviderProfile {
 export interface Provider {
   readonly name: ProviderName;
   /** HTTP method of the callback: GET for a redirect, POST for a form. */
-  readonly comesBackBy: 'GET' | 'POST';
+  readonly callbackMethod: 'GET' | 'POST';
   /** Resolves to the authorization URL. Throws PROVIDER_UNAVAILABLE. */
   authorizationUrl(secrets: AttemptSecrets): Promise<string>;
   /** Resolves to the user at the provider. Throws ACCESS_DENIED, PROVIDER_ERROR or PROVIDER_UNAVAILABLE. */
-  finish(answer: ProviderAnswer, secrets: AttemptSecrets): Promise<ProviderProfile>;
+  fetchProfile(callback: ProviderCallback, secrets: AttemptSecrets): Promise<ProviderProfile>;
 }
 
 const SUBJECT_MAX = 255;
@@ -68,7 +68,7 @@ export function profileOf({ subject, email, emailVerified, displayName }: RawPro
 export const isTrue = (claim: unknown): boolean => claim === true || claim === 'true';
 
 /** Builds the callback URL for the protocol library. */
-export function callbackUrl({ code, iss }: ProviderAnswer, { redirectUri, state }: AttemptSecrets): URL {
+export function callbackUrl({ code, iss }: ProviderCallback, { redirectUri, state }: AttemptSecrets): URL {
   const url = new URL(redirectUri);
   url.searchParams.set('state', state);
   if (code !== undefined) url.searchParams.set('code', code);

@@ -8,7 +8,7 @@ import { IdentitiesService } from './identities.service.ts';
 
 /** Revokes access that an unverified owner of the email may have left in the account. */
 @Injectable()
-export class StrangersAccessService {
+export class UnverifiedOwnerService {
   constructor(
     private readonly identities: IdentitiesService,
     private readonly tokens: EmailTokensService,
@@ -16,7 +16,7 @@ export class StrangersAccessService {
     private readonly audit: AuditService,
   ) {}
 
-  async revoke(userId: string, tx: EntityManager): Promise<void> {
+  async revokeAccess(userId: string, tx: EntityManager): Promise<void> {
     await this.identities.removeAllOf(userId, tx);
     await this.tokens.revokeAllOf(userId, tx);
     await this.audit.record({ type: emailVerified, userId, data: {} }, tx);

@@ -1,6 +1,13 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import { createHash, randomBytes } from 'node:crypto';
 import type { ProviderName } from './identity.entity.ts';
 import type { Provider } from './providers/provider.ts';
+
+/** 256 bits: states, nonces, one-time codes. */
+export const newSecret = (): string => randomBytes(32).toString('base64url');
+
+/** As it is stored. A slow hash is for guessable secrets (OWASP ASVS 5.0, 6.5.2). */
+export const hashOf = (secret: string): Buffer => createHash('sha256').update(secret).digest();
 
 const SECRET = /^[\w-]{43}$/;
 /** Ten minutes for the attempt, one for its code. */
@@ -18,13 +25,13 @@ export function browserSecret(request: FastifyRequest, provider: ProviderName): 
   return secret !== undefined && SECRET.test(secret) ? secret : undefined;
 }
 
-export function bindBrowser(reply: FastifyReply, { name, comesBackBy }: Provider, secret: string): void {
+export function bindBrowser(reply: FastifyReply, { name, callbackMethod }: Provider, secret: string): void {
   void reply.setCookie(nameFor(name), secret, {
     path: '/',
     httpOnly: true,
     secure: true,
     // Browsers send no Lax cookie with a form that another site posts.
-    sameSite: comesBackBy === 'POST' ? 'none' : 'lax',
+    sameSite: callbackMethod === 'POST' ? 'none' : 'lax',
     maxAge: LIFE_SECONDS,
   });
 }
