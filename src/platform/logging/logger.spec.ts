@@ -1,4 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
+import { StartupError } from '../config/config.ts';
 import { createLogger, scrub } from './logger.ts';
 import { NestLogger } from './nest-logger.ts';
 import { runInContext } from './request-context.ts';
@@ -131,6 +132,12 @@ describe('a logged text', () => {
 });
 
 describe('the log lines of Nest', () => {
+  it('omit a StartupError, which the program prints as one sentence', () => {
+    const { text } = written((logger) => new NestLogger(logger).error(new StartupError('Redis is too old')));
+
+    expect(text).toBe('');
+  });
+
   it('have the same format', () => {
     const { text, lines } = written((logger) => {
       const nest = new NestLogger(logger);
