@@ -1,8 +1,11 @@
 import { Body, Controller, Delete, Get, Headers, Param, Patch, Query, Res } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
-import { PreconditionFailedError } from '../platform/errors/platform.errors.ts';
-import { RecentSignInRequiredError } from '../platform/errors/platform.errors.ts';
+import {
+  NotFoundError,
+  PreconditionFailedError,
+  RecentSignInRequiredError,
+} from '../platform/errors/platform.errors.ts';
 import { expectedVersion, setEtag } from '../platform/http/etag.ts';
 import { item, page } from '../platform/http/schemas.ts';
 import { Endpoint } from '../platform/openapi/endpoint.decorator.ts';
@@ -32,7 +35,7 @@ export class UsersController {
   ) {}
 
   @Get('me')
-  @Endpoint({ summary: 'Get your profile', returns: item(userSchema) })
+  @Endpoint({ summary: 'Get your profile', returns: item(userSchema), errors: [NotFoundError] })
   async getMe(@CurrentUser() { userId }: Principal, @Res({ passthrough: true }) reply: FastifyReply) {
     const user = await this.users.get(userId);
     setEtag(reply, user.version);
@@ -43,7 +46,7 @@ export class UsersController {
   @Endpoint({
     summary: 'Update your profile',
     returns: item(userSchema),
-    errors: [PreconditionFailedError],
+    errors: [NotFoundError, PreconditionFailedError],
   })
   async updateMe(
     @Body({ schema: updateMeSchema }) body: UpdateMe,
@@ -61,7 +64,7 @@ export class UsersController {
     summary: 'Delete your account',
     description:
       'Revokes all sessions immediately. A job removes the remaining personal data. This can’t be undone.',
-    errors: [LastAdminError, RecentSignInRequiredError],
+    errors: [LastAdminError, NotFoundError, RecentSignInRequiredError],
   })
   async deleteMe(@CurrentUser() caller: Principal) {
     await this.deletion.delete(caller);

@@ -5,8 +5,8 @@ import { networkOf } from '../security/rate-limiter.service.ts';
 import type { BodyConfig } from './consumes.decorator.ts';
 
 const MEBIBYTE = 1024 * 1024;
-export const BODIES_MAX_BYTES = 64 * MEBIBYTE;
-export const BODIES_PER_NETWORK_MAX_BYTES = 16 * MEBIBYTE;
+export const BODIES_MAX_BYTES = 128 * MEBIBYTE;
+export const BODIES_PER_NETWORK_MAX_BYTES = 4 * MEBIBYTE;
 /** The memory of a chunk of one byte. */
 const CHUNK_MIN_BYTES = 256;
 const RETRY_AFTER_SECONDS = 5;
