@@ -4,6 +4,7 @@ const FEATURE = '^src/(?!platform/)([^/]+)/';
 const PUBLIC_FILES = [
   '\\.(module|service|guard|decorators?|schemas?|events|errors|jobs?)\\.ts$',
   '^src/jobs/job-(definition|handler)\\.ts$',
+  '^src/users/lock-users\\.ts$',
 ];
 const ENTITY = '\\.entity\\.ts$';
 const SPEC = '\\.spec\\.ts$';

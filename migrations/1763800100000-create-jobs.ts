@@ -8,13 +8,15 @@ export class CreateJobs1763800100000 implements MigrationInterface {
     await db.query(`
       CREATE TABLE job_files (
         id uuid NOT NULL,
+        job_id uuid,
         name text NOT NULL,
         media_type text NOT NULL,
         size integer NOT NULL DEFAULT 0,
         created_at timestamptz(3) NOT NULL DEFAULT now(),
         CONSTRAINT job_files_pkey PRIMARY KEY (id)
       )`);
-    await db.query(`CREATE INDEX job_files_created_at_idx ON job_files (created_at)`);
+    await db.query(`CREATE INDEX job_files_job_id_idx ON job_files (job_id)`);
+    await db.query(`CREATE INDEX job_files_unused_idx ON job_files (created_at) WHERE job_id IS NULL`);
     await db.query(`
       CREATE TABLE job_file_chunks (
         file_id uuid NOT NULL,
@@ -52,8 +54,6 @@ export class CreateJobs1763800100000 implements MigrationInterface {
         finished_at timestamptz(3),
         CONSTRAINT jobs_pkey PRIMARY KEY (id),
         CONSTRAINT jobs_user_id_fkey FOREIGN KEY (user_id) REFERENCES users (id) ON DELETE CASCADE,
-        CONSTRAINT jobs_input_file_id_fkey FOREIGN KEY (input_file_id) REFERENCES job_files (id),
-        CONSTRAINT jobs_result_file_id_fkey FOREIGN KEY (result_file_id) REFERENCES job_files (id),
         CONSTRAINT jobs_status_check CHECK (status IN ('queued', 'active', 'completed', 'failed', 'cancelled')),
         CONSTRAINT jobs_progress_check CHECK (progress BETWEEN 0 AND 100)
       )`);
@@ -72,18 +72,22 @@ export class CreateJobs1763800100000 implements MigrationInterface {
     await db.query(`CREATE INDEX jobs_status_idx ON jobs (status, created_at, id)`);
     await db.query(`CREATE INDEX jobs_type_idx ON jobs (type, created_at, id)`);
     await db.query(`CREATE INDEX jobs_type_status_idx ON jobs (type, status, created_at, id)`);
-    await db.query(`CREATE INDEX jobs_input_file_id_idx ON jobs (input_file_id)`);
-    await db.query(`CREATE INDEX jobs_result_file_id_idx ON jobs (result_file_id)`);
     await db.query(`CREATE INDEX jobs_finished_at_idx ON jobs (finished_at) WHERE finished_at IS NOT NULL`);
-    // For the sweep: few jobs are unfinished.
+    // For the sweep: jobs to dispatch for the first time, jobs to dispatch again, jobs whose worker may have died.
     await db.query(
-      `CREATE INDEX jobs_unfinished_idx ON jobs (available_at) WHERE status IN ('queued', 'active')`,
+      `CREATE INDEX jobs_undispatched_idx ON jobs (available_at) WHERE status = 'queued' AND dispatched_at IS NULL`,
     );
+    await db.query(`CREATE INDEX jobs_dispatched_idx ON jobs (dispatched_at) WHERE status = 'queued'`);
+    await db.query(`CREATE INDEX jobs_active_idx ON jobs (id) WHERE status = 'active'`);
+    // Deletes the files of a job with it.
+    await db.query(`
+      ALTER TABLE job_files ADD CONSTRAINT job_files_job_id_fkey
+        FOREIGN KEY (job_id) REFERENCES jobs (id) ON DELETE CASCADE`);
   }
 
   async down(db: QueryRunner): Promise<void> {
-    await db.query(`DROP TABLE jobs`);
     await db.query(`DROP TABLE job_file_chunks`);
     await db.query(`DROP TABLE job_files`);
+    await db.query(`DROP TABLE jobs`);
   }
 }

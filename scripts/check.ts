@@ -16,6 +16,7 @@ const checks: Record<string, string[]> = {
   words: ['scripts/check-words.ts'],
   docs: ['scripts/check-docs.ts'],
   parameters: ['scripts/check-parameters.ts'],
+  tables: ['scripts/check-tables.ts'],
   migrations: ['scripts/check-migrations.ts'],
   // Generated from the built code, so this builds first.
   'openapi.json': ['--run', 'openapi', '--', '--check'],

@@ -38,9 +38,8 @@ export class EmailTokensService implements OnModuleInit {
   ) {}
 
   onModuleInit(): void {
-    this.events.listen(async (events, tx) => {
-      for (const { type, userId } of events)
-        if (type === userDeleted.type) await tx.delete(EmailToken, { userId });
+    this.events.on(userDeleted, async ({ data }, tx) => {
+      await tx.delete(EmailToken, { userId: data.id });
     });
   }
 

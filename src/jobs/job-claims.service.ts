@@ -1,15 +1,15 @@
 import { Injectable } from '@nestjs/common';
 import type { Logger } from 'pino';
-import { DataSource } from 'typeorm';
+import { DataSource, type EntityManager } from 'typeorm';
 import { Config } from '../platform/config/config.ts';
+import { JobChanges } from './job-changes.service.ts';
 import type { JobDefinition } from './job-definition.ts';
-import { JobListeners } from './job-listeners.service.ts';
 import { JobRun } from './job-run.ts';
 import { Job } from './job.entity.ts';
 
 export interface Claim {
   job: Job;
-  /** What the run must hold to write. */
+  /** The run can write only while the row has this lease. */
   lease: string;
 }
 
@@ -19,17 +19,24 @@ export class JobClaims {
   constructor(
     private readonly db: DataSource,
     private readonly config: Config,
-    private readonly listeners: JobListeners,
+    private readonly changes: JobChanges,
   ) {}
 
   /**
-   * Takes the job for one run. A row that is active belongs to a live worker while its heart beats; one whose heart has
-   * stopped is taken over, which counts as a loss and not as an attempt. Null where there is nothing to be done:
-   * finished, cancelled, deleted, or in the hands of a worker that lives. Asked again with the same lease, after an
-   * answer that never came, it gives the same.
+   * Claims a queued job, or an active one whose worker has stopped its heartbeats: that counts as a stall and not as an
+   * attempt. Null if there is nothing to do: the job has finished, was deleted, or another worker runs it. `busy` if
+   * another job of the same user runs, of a type that runs one job per user. Safe to repeat with the same lease after
+   * a lost response.
    */
-  async claim(id: string, lease: string): Promise<Claim | null> {
-    const [rows] = await this.db.query<[{ id: string }[], number]>(
+  async claim(id: string, lease: string, { onePerUser }: JobDefinition): Promise<Claim | 'busy' | null> {
+    if (!onePerUser) return this.claimRow(id, lease, this.db.manager);
+    return this.db.transaction(async (tx) =>
+      (await isOwnerBusy(id, tx)) ? 'busy' : this.claimRow(id, lease, tx),
+    );
+  }
+
+  private async claimRow(id: string, lease: string, tx: EntityManager): Promise<Claim | null> {
+    const [rows] = await tx.query<[{ id: string }[], number]>(
       `UPDATE jobs SET
          stalls = stalls + (status = 'active' AND lease IS DISTINCT FROM $2)::int,
          attempts = attempts + (status = 'queued')::int,
@@ -41,14 +48,29 @@ export class JobClaims {
       [id, lease, this.config.JOB_LEASE_SECONDS / 2],
     );
     if (rows.length === 0) return null;
-    const job = await this.db.getRepository(Job).findOneByOrFail({ id });
-    this.listeners.publishChange(job);
+    const job = await tx.findOneByOrFail(Job, { id });
+    this.changes.publish(job);
     return { job, lease };
   }
 
   startRun({ job, lease }: Claim, { timeoutSeconds }: JobDefinition, logger: Logger): JobRun {
     const heartbeatMs = (this.config.JOB_LEASE_SECONDS * 1_000) / 5;
     const timeoutMs = timeoutSeconds * 1_000;
-    return new JobRun(this.db, job, logger, this.listeners, { lease, heartbeatMs, timeoutMs });
+    return new JobRun(this.db, job, logger, this.changes, { lease, heartbeatMs, timeoutMs });
   }
+}
+
+/** Takes a lock, because two workers that claim jobs of one user would not see each other's claim. */
+async function isOwnerBusy(id: string, tx: EntityManager): Promise<boolean> {
+  await tx.query(
+    `SELECT pg_advisory_xact_lock(hashtextextended('runs of ' || type || user_id, 0)) FROM jobs
+     WHERE id = $1 AND user_id IS NOT NULL`,
+    [id],
+  );
+  const running = await tx.query<unknown[]>(
+    `SELECT 1 FROM jobs job JOIN jobs other ON other.user_id = job.user_id AND other.type = job.type
+     WHERE job.id = $1 AND job.status = 'queued' AND other.status = 'active' LIMIT 1`,
+    [id],
+  );
+  return running.length > 0;
 }

@@ -3,20 +3,22 @@ import type { z } from 'zod';
 import { Registry } from '../platform/registry/registry.ts';
 
 export interface JobDefinition<Input = unknown> {
-  /** Kebab-case; the name of the queue too. */
+  /** In kebab case. Also the name of the queue. */
   readonly type: string;
-  /** Checked when the job is started and again when it runs, since an older release may have written it. */
+  /** Validated when the job starts and again when it runs, because another release may have written it. */
   readonly input: z.ZodType<Input>;
-  /** Runs before it stays failed. */
+  /** The job fails after this many failed runs. */
   readonly attempts: number;
-  /** Of one run, in seconds. */
+  /** Time limit of one run. */
   readonly timeoutSeconds: number;
-  /** Runs at a time in one worker process. */
+  /** Parallel runs in one worker process. */
   readonly concurrency: number;
-  /** Pause after the n-th failed run (from 1), in seconds, before jitter. */
+  /** Delay after the n-th failed run, counted from 1, in seconds, without jitter. */
   readonly backoffSeconds: (attempt: number) => number;
-  /** True where any signed-in user may start it by `POST /v1/jobs`. */
+  /** True if any user may start it with `POST /v1/jobs`. */
   readonly startableByUsers: boolean;
+  /** True if a user has at most one running job of this type, so that many jobs of one user don't delay the others. */
+  readonly onePerUser: boolean;
   /** How many jobs of an expensive type one user may start per day. Multiplied by RATE_LIMIT_FACTOR. */
   readonly perUserAndDay?: number;
 }
@@ -29,6 +31,7 @@ const DEFAULTS = {
   concurrency: 5,
   backoffSeconds: (attempt: number) => Math.min(2 ** (attempt - 1), MAX_BACKOFF_SECONDS),
   startableByUsers: false,
+  onePerUser: false,
 };
 
 const JITTER = 0.2;
@@ -46,6 +49,6 @@ export class JobTypes extends Registry<JobDefinition> {
   }
 }
 
-/** The pause after this failed run, spread by a fifth, so that what failed together doesn't come back together. */
+/** The delay after a failed run, with jitter of 20 %, so that jobs that failed together are not retried together. */
 export const pauseMs = ({ backoffSeconds }: Pick<JobDefinition, 'backoffSeconds'>, attempt: number): number =>
   backoffSeconds(attempt) * 1_000 * (1 - JITTER + 2 * JITTER * Math.random());

@@ -19,7 +19,7 @@ const SETTLE_SECONDS = 2;
 const RETRY_SECONDS = 30;
 /** Jobs that are due later stay in the jobs table only. */
 const LOOK_AHEAD_SECONDS = 60;
-/** Jobs per sweep. One statement claims them all, because each such statement sorts the backlog. */
+/** Jobs of each kind per sweep. */
 const SWEEP_MAX = 5_000;
 /** Jobs per call of the queue. */
 const DISPATCH_BATCH = 500;
@@ -67,28 +67,34 @@ export class JobDispatcher {
   }
 
   /**
-   * SKIP LOCKED lets the sweeps of several workers share the rows. Rows that were never dispatched come first, so that a
-   * long backlog doesn't delay a lost job. Job types that this release doesn't know are left to workers that do.
+   * Claims rows that were never dispatched, rows that were dispatched long ago, and active rows whose worker has died. Each
+   * part reads only rows that it returns, because a backlog has many others. SKIP LOCKED lets the sweeps of several
+   * workers share the rows. Job types that this release doesn't know are left to workers that do.
    */
   private async claimMissed(): Promise<DispatchableJob[]> {
     const [rows] = await this.db.query<[DispatchableJob[], number]>(
-      `UPDATE jobs SET dispatched_at = now()
-       WHERE id IN (
+      `WITH undispatched AS (
          SELECT id FROM jobs
-         WHERE type = ANY($5) AND (
-             (status = 'queued' AND available_at < now() + make_interval(secs => $1) AND created_at < now() - make_interval(secs => $2))
-             OR (status = 'active' AND heartbeat_at < now() - make_interval(secs => $3))
-           )
-           AND (dispatched_at IS NULL OR dispatched_at < now() - make_interval(secs => $4))
-         ORDER BY dispatched_at NULLS FIRST, available_at
-         LIMIT ${SWEEP_MAX}
-         FOR UPDATE SKIP LOCKED
+         WHERE status = 'queued' AND dispatched_at IS NULL AND type = ANY($5)
+           AND available_at < now() + make_interval(secs => $1) AND created_at < now() - make_interval(secs => $2)
+         ORDER BY available_at LIMIT ${SWEEP_MAX} FOR UPDATE SKIP LOCKED
+       ), lost AS (
+         SELECT id FROM jobs
+         WHERE status = 'queued' AND dispatched_at < now() - make_interval(secs => $4) AND type = ANY($5)
+         ORDER BY dispatched_at LIMIT ${SWEEP_MAX} FOR UPDATE SKIP LOCKED
+       ), stalled AS (
+         SELECT id FROM jobs
+         WHERE status = 'active' AND heartbeat_at < now() - make_interval(secs => $3) AND type = ANY($5)
+           AND (dispatched_at IS NULL OR dispatched_at < greatest(heartbeat_at, now() - make_interval(secs => $4)))
+         LIMIT ${SWEEP_MAX} FOR UPDATE SKIP LOCKED
        )
+       UPDATE jobs SET dispatched_at = greatest(now(), available_at)
+       WHERE id IN (SELECT id FROM undispatched UNION ALL SELECT id FROM lost UNION ALL SELECT id FROM stalled)
        RETURNING id, type, available_at AS "availableAt"`,
       [
         LOOK_AHEAD_SECONDS,
         SETTLE_SECONDS,
-        2 * this.config.JOB_LEASE_SECONDS,
+        this.config.JOB_LEASE_SECONDS / 2,
         this.retrySeconds(),
         this.types.keys(),
       ],

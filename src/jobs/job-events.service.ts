@@ -5,14 +5,14 @@ import { NotFoundError } from '../platform/errors/platform.errors.ts';
 import type { EventStream } from '../platform/http/event-stream.ts';
 import { EventStreams } from '../platform/http/event-streams.service.ts';
 import type { Principal } from '../platform/security/principal.ts';
-import { jobChannelOf } from './job-listeners.service.ts';
+import { jobChannelOf } from './job-changes.service.ts';
 import type { Job } from './job.entity.ts';
 import { jobSchema, jobView } from './jobs.schemas.ts';
 import { JobsService } from './jobs.service.ts';
 
 const POLL_MS = 3_000;
 
-/** One job as it goes on, to its end. States that follow each other quickly may be told as one. */
+/** Streams the changes of one job until it ends. Changes in quick succession may be sent as one. */
 @Injectable()
 export class JobEventsService {
   constructor(
@@ -22,7 +22,7 @@ export class JobEventsService {
   ) {}
 
   async open(id: string, caller: Principal, reply: FastifyReply): Promise<EventStream> {
-    // Refused before anything is sent, where the caller may not know of the job.
+    // Rejects before the stream starts if the caller may not see the job.
     await this.jobs.get(id, caller);
     const stream = this.streams.open('job', caller, reply);
     let lastSent = '';
@@ -30,7 +30,7 @@ export class JobEventsService {
       pollMs: POLL_MS,
       subscribe: (wake) => this.bus.subscribe(jobChannelOf(id), wake),
       poll: async () => {
-        const job = await this.jobs.get(id, caller).catch(nullWhereGone);
+        const job = await this.jobs.get(id, caller).catch(nullIfDeleted);
         if (!job) return stream.close('deleted');
         const data = jobSchema.parse(jobView(job));
         const state = JSON.stringify(data);
@@ -45,7 +45,7 @@ export class JobEventsService {
 
 const hasEnded = ({ status }: Job): boolean => status !== 'queued' && status !== 'active';
 
-function nullWhereGone(error: unknown): null {
+function nullIfDeleted(error: unknown): null {
   if (error instanceof NotFoundError) return null;
   throw error;
 }

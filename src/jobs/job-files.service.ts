@@ -2,14 +2,13 @@ import { Injectable } from '@nestjs/common';
 import { InjectRepository } from '@nestjs/typeorm';
 import { randomUUIDv7 } from 'node:crypto';
 import { DataSource, type EntityManager, type Repository } from 'typeorm';
-import { JobFile } from './job-file.entity.ts';
-import type { Job } from './job.entity.ts';
+import { type Job, JobFile } from './job.entity.ts';
 
 const CHUNK_BYTES = 256 * 1024;
 
 type NewFile = Pick<JobFile, 'name' | 'mediaType'>;
 
-/** Files that jobs read and make, kept in Postgres in chunks: any worker can read them, and none is held in memory. */
+/** Files that jobs read and create, stored in Postgres in chunks: any worker can read them, and none is held in memory. */
 @Injectable()
 export class JobFilesService {
   constructor(
@@ -22,8 +21,8 @@ export class JobFilesService {
   }
 
   /**
-   * Stores a stream. Each chunk is committed by itself, since no transaction may wait for a client; what a broken
-   * upload leaves behind is removed here, or after a crash by the clean-up of old files.
+   * Stores a stream. Each chunk has its own transaction, because no transaction may wait for a client. Removes the file
+   * after a broken upload. After a crash the purge does, because the file has no job.
    */
   async store({ name, mediaType }: NewFile, bytes: AsyncIterable<Buffer>): Promise<JobFile> {
     const file = await this.create({ name, mediaType }, this.db.manager);
@@ -37,12 +36,12 @@ export class JobFilesService {
   }
 
   async create({ name, mediaType }: NewFile, tx: EntityManager): Promise<JobFile> {
-    const file = tx.create(JobFile, { id: randomUUIDv7(), name, mediaType, size: 0 });
+    const file = { id: randomUUIDv7(), name, mediaType, size: 0 };
     await tx.insert(JobFile, file);
-    return file;
+    return tx.create(JobFile, file);
   }
 
-  /** Of a file that no job uses. Never fails: what can't be removed now falls to the clean-up of old files. */
+  /** For a file without a job. Never fails: the purge removes what is left. */
   async remove(id: string): Promise<void> {
     await this.files.delete({ id }).catch(() => undefined);
   }
@@ -66,7 +65,7 @@ export class JobFilesService {
     );
   }
 
-  /** One writer a file: the position is counted, not locked. */
+  /** A file has one writer, so the position is counted without a lock. */
   async append(id: string, data: Buffer, tx: EntityManager): Promise<void> {
     if (data.length === 0) return;
     await tx.query(
@@ -78,8 +77,8 @@ export class JobFilesService {
   }
 
   /**
-   * One chunk in memory at a time, however large the file. Throws where it has gone before its end: whoever was promised
-   * so many bytes would wait for the rest.
+   * Keeps one chunk in memory. Throws if the file is deleted in between, because a client that was promised more bytes
+   * would wait for them.
    */
   async *read({ id, size }: Pick<JobFile, 'id' | 'size'>): AsyncGenerator<Buffer> {
     for (let position = 0, bytesRead = 0; bytesRead < size; position += 1) {

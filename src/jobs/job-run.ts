@@ -1,28 +1,82 @@
+import { Logger as NestLogger } from '@nestjs/common';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import type { DataSource, EntityManager } from 'typeorm';
-import type { Checkpoint, JobContext, JobOutcome } from './job-handler.ts';
-import type { JobListeners } from './job-listeners.service.ts';
-import { JobCancelledError, JobTimeoutError, LeaseLostError } from './job-outcomes.ts';
-import type { Job } from './job.entity.ts';
-import { retryUntilDatabaseAnswers } from './retry-until-database-answers.ts';
+import { isDatabaseUnavailable, isStatementTimeout } from '../platform/database/postgres-errors.ts';
+import { lockUsers } from '../users/lock-users.ts';
+import type { JobChanges } from './job-changes.service.ts';
+import { type Checkpoint, type JobContext, type JobOutcome, UnrecoverableJobError } from './job-handler.ts';
+import { type Job, JobFile } from './job.entity.ts';
 
 const PROGRESS_INTERVAL_MS = 1_000;
+const DATABASE_RETRY_MS = 500;
 
-/** One run of a job: the only way its handler writes to the ledger, and only while it holds the lease. */
+const databaseLogger = new NestLogger('Jobs');
+
+/** Another run has taken over the job, or the job was deleted. This run must not write any more. */
+export class LeaseLostError extends Error {}
+export class JobCancelledError extends Error {}
+export class JobTimeoutError extends Error {}
+export class WorkerStoppingError extends Error {}
+/** Retried, because a newer release may have written the input, and one of its workers may take the next run. */
+export class InputInvalidError extends Error {}
+
+/** What the owner of the job sees. Never the message of a library. */
+export function publicError(error: unknown): { code: string; message: string } {
+  if (error instanceof UnrecoverableJobError) return { code: error.code, message: error.message };
+  if (error instanceof InputInvalidError) {
+    return { code: 'INPUT_INVALID', message: 'The input of the job is not valid.' };
+  }
+  if (error instanceof JobTimeoutError) return { code: 'TIMED_OUT', message: 'The job took too long.' };
+  return { code: 'INTERNAL', message: 'The job failed because of an internal error.' };
+}
+
+/** Retries while Postgres is down, until `signal` aborts. For writes that must not be lost. */
+export async function retryUntilDatabaseAnswers<T>(work: () => Promise<T>, signal: AbortSignal): Promise<T> {
+  for (let isFirst = true; ; isFirst = false) {
+    try {
+      return await work();
+    } catch (error) {
+      const isDown = isDatabaseUnavailable(error) && !isStatementTimeout(error);
+      if (signal.aborted || !isDown) throw error;
+      if (isFirst)
+        databaseLogger.warn({ msg: 'Postgres does not answer: a job run waits for it', err: error });
+      await sleep(DATABASE_RETRY_MS, undefined, { signal }).catch(() => undefined);
+    }
+  }
+}
+
+/** Rejects when the signal aborts, even if the work ignores it. What the work still writes needs the lease. */
+export async function untilAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  work.catch(() => undefined);
+  signal.throwIfAborted();
+  let onAbort: () => void = () => undefined;
+  const aborted = new Promise<never>((_, reject) => {
+    onAbort = () => reject(signal.reason as Error);
+    signal.addEventListener('abort', onAbort, { once: true });
+  });
+  try {
+    return await Promise.race([work, aborted]);
+  } finally {
+    signal.removeEventListener('abort', onAbort);
+  }
+}
+
+/** One run of a job. Its handler writes to the jobs table only through it, and only while it holds the lease. */
 export class JobRun implements JobContext {
   private readonly abort = new AbortController();
   private readonly lease: string;
   private readonly heartbeat: NodeJS.Timeout;
   private readonly timeout: NodeJS.Timeout;
   private progressWrittenAt = 0;
-  /** True once the handler has ended the job itself. */
+  /** True after `complete()`. */
   isComplete = false;
 
   constructor(
     private readonly db: DataSource,
     readonly job: Job,
     readonly logger: Logger,
-    private readonly listeners: JobListeners,
+    private readonly changes: JobChanges,
     { lease, heartbeatMs, timeoutMs }: { lease: string; heartbeatMs: number; timeoutMs: number },
   ) {
     this.lease = lease;
@@ -51,18 +105,19 @@ export class JobRun implements JobContext {
       this.lease,
       Math.max(0, Math.min(99, Math.floor(percent))),
     ]);
-    this.listeners.publishChange(this.job);
+    this.changes.publish(this.job);
   }
 
   transaction<T>(work: (tx: EntityManager) => Promise<T>): Promise<T> {
     return this.db.transaction(async (tx) => {
-      // Locks the row until the commit, so that whoever takes the job over waits for what is being written here.
+      // Locks the row until the commit, so that another run can't take over the job before.
       await this.write(tx, `heartbeat_at = now()`);
       return work(tx);
     });
   }
 
   async checkpoint({ result, resultFileId, ...state }: Checkpoint, tx: EntityManager): Promise<void> {
+    if (resultFileId) await this.attach(resultFileId, tx);
     await this.write(
       tx,
       `checkpoint = $3, result = coalesce($4::jsonb, result), result_file_id = coalesce($5, result_file_id)`,
@@ -75,48 +130,47 @@ export class JobRun implements JobContext {
     work?: (tx: EntityManager) => Promise<JobOutcome | void>,
   ): Promise<void> {
     const end = async (tx: EntityManager) => {
+      await this.write(tx, `heartbeat_at = now()`);
       const { result, resultFileId } = { ...outcome, ...(await work?.(tx)) };
-      await this.write(
-        tx,
-        `status = 'completed', progress = 100, result = $3, result_file_id = $4, finished_at = now(), lease = NULL,
-         error_code = NULL, error_message = NULL`,
+      if (resultFileId) await this.attach(resultFileId, tx);
+      await this.end(
+        `status = 'completed', progress = 100, result = $3, result_file_id = $4, error_code = NULL, error_message = NULL`,
         [result ? JSON.stringify(result) : null, resultFileId ?? null],
+        tx,
       );
-      await this.listeners.emitOutcome({ ...this.ownership(), status: 'completed' }, tx);
     };
-    // What was done outside, such as a mail, would be done again by another run: no time limit ends the wait.
+    // Another run would repeat effects outside of Postgres, such as a sent mail, so no time limit ends the wait.
     clearTimeout(this.timeout);
-    await retryUntilDatabaseAnswers(() => this.transaction(end), this.signal);
+    await retryUntilDatabaseAnswers(() => this.lockingOwner(end), this.signal);
     this.isComplete = true;
-    this.listeners.publishChange(this.job);
+    this.changes.publish(this.job);
   }
 
-  /** Ends the job for good; what the last checkpoint said of its result stays. */
+  /** Ends the job. The result of the last checkpoint stays. */
   async finish(
     status: 'failed' | 'cancelled',
     error: { code: string; message: string } | null,
   ): Promise<void> {
-    await this.db.transaction(async (tx) => {
-      await this.write(
-        tx,
-        `status = $3, error_code = $4, error_message = $5, finished_at = now(), lease = NULL`,
+    await this.lockingOwner((tx) =>
+      this.end(
+        `status = $3, error_code = $4, error_message = $5`,
         [status, error?.code ?? null, error?.message ?? null],
-      );
-      await this.listeners.emitOutcome({ ...this.ownership(), status, ...(error && { error }) }, tx);
-    });
-    this.listeners.publishChange(this.job);
+        tx,
+      ),
+    );
+    this.changes.publish(this.job);
   }
 
   /**
-   * Back into the queue, to be run at or after the given time. A run that was only interrupted counts for nothing. Losses
-   * before it count no more, since it takes many in a row to tell of a job that kills its workers. A job that was
-   * cancelled too late for this run to hear of it ends here, not after the pause. Resolves to the time given, unless so.
+   * Returns the job to the queue, to run at or after the given time. An interrupted run doesn't count as an attempt. Resets
+   * the stalls, because only stalls in a row end a job. Cancels the job instead if that was requested. Resolves to the
+   * time of the next run, if there is one.
    */
   async requeue(availableAt: Date, wasInterrupted: boolean): Promise<Date | undefined> {
     const isQueued = await this.writeIf(
       'cancel_requested_at IS NULL',
       this.db.manager,
-      `status = 'queued', lease = NULL, available_at = $3, dispatched_at = now(), stalls = 0,
+      `status = 'queued', lease = NULL, available_at = $3, dispatched_at = greatest($3, now()), stalls = 0,
        attempts = attempts - $4::int`,
       [availableAt, wasInterrupted ? 1 : 0],
     );
@@ -124,13 +178,32 @@ export class JobRun implements JobContext {
       await this.finish('cancelled', null);
       return undefined;
     }
-    this.listeners.publishChange(this.job);
+    this.changes.publish(this.job);
     return availableAt;
   }
 
-  private ownership(): Pick<Job, 'id' | 'type' | 'userId'> {
-    const { id, type, userId } = this.job;
-    return { id, type, userId };
+  /** A transaction that ends the job. Its listeners may change the owner's row, which is locked before the job. */
+  private lockingOwner(work: (tx: EntityManager) => Promise<void>): Promise<void> {
+    return this.db.transaction(async (tx) => {
+      if (this.job.userId) await lockUsers([this.job.userId], tx);
+      await work(tx);
+    });
+  }
+
+  /** Deletes the file with the job. */
+  private async attach(fileId: string, tx: EntityManager): Promise<void> {
+    await tx.update(JobFile, { id: fileId }, { jobId: this.job.id });
+  }
+
+  private async end(assignments: string, values: unknown[], tx: EntityManager): Promise<void> {
+    const [[ended]] = await tx.query<[Partial<Job>[], number]>(
+      `UPDATE jobs SET ${assignments}, finished_at = now(), lease = NULL
+       WHERE id = $1 AND lease = $2 AND status = 'active'
+       RETURNING status, progress, error_code AS "errorCode", error_message AS "errorMessage", finished_at AS "finishedAt"`,
+      [this.job.id, this.lease, ...values],
+    );
+    if (!ended) throw new LeaseLostError();
+    await this.changes.emitEnds([{ ...this.job, ...ended }], tx);
   }
 
   private async write(tx: EntityManager, assignments: string, values: unknown[] = []): Promise<void> {
@@ -150,7 +223,7 @@ export class JobRun implements JobContext {
     return affected > 0;
   }
 
-  /** Says that this worker lives, and hears whether the job was cancelled or taken over. */
+  /** Renews the lease, and finds out whether the job was cancelled or taken over. */
   private async beat(): Promise<void> {
     try {
       const [rows] = await this.db.query<[{ cancelled: boolean }[], number]>(
@@ -161,8 +234,8 @@ export class JobRun implements JobContext {
       if (rows.length === 0 && !this.isComplete) this.stop(new LeaseLostError());
       if (rows[0]?.cancelled) this.stop(new JobCancelledError());
     } catch (error) {
-      // The database is away: the run may go on, since nothing it does counts without the lease.
-      this.logger.warn({ err: error }, 'A heartbeat failed');
+      // The run may continue while Postgres is down: it can write nothing without the lease.
+      this.logger.warn({ err: error }, 'Heartbeat failed');
     }
   }
 }

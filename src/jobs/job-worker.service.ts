@@ -6,67 +6,72 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { Config } from '../platform/config/config.ts';
 import { AppLogger } from '../platform/logging/logging.module.ts';
 import { runInContext } from '../platform/logging/request-context.ts';
+import { IntervalTask } from '../platform/process/interval-task.ts';
 import { QueueBackend } from '../platform/queue/queue-backend.ts';
 import { type Claim, JobClaims } from './job-claims.service.ts';
-import { type JobDefinition, pauseMs } from './job-definition.ts';
+import { type JobDefinition, JobTypes, pauseMs } from './job-definition.ts';
+import { JobDispatcher } from './job-dispatcher.service.ts';
 import { JOB_HANDLER, RescheduleJob, UnrecoverableJobError, type JobRunner } from './job-handler.ts';
 import {
   InputInvalidError,
   JobCancelledError,
+  type JobRun,
   LeaseLostError,
   publicError,
+  retryUntilDatabaseAnswers,
+  untilAborted,
   WorkerStoppingError,
-} from './job-outcomes.ts';
-import type { JobRun } from './job-run.ts';
+} from './job-run.ts';
 import type { Job } from './job.entity.ts';
-import { retryUntilDatabaseAnswers } from './retry-until-database-answers.ts';
-import { untilAborted } from './until-aborted.ts';
 
 const STALLS_MAX = 5;
-/** Of the shutdown deadline: runs that ignore their signal for longer are taken over by another worker. */
+/** Part of the shutdown deadline for runs to stop after their signal. Another worker takes over those that don't. */
 const STOP_GRACE_SECONDS = 3;
-/** What a queue may take to let go of a worker that does nothing. */
+/** How long to wait for BullMQ to close an idle worker. */
 const CLOSE_PATIENCE_MS = 2_000;
 const IDLE_CHECK_MS = 100;
-/** What the queue tolerates before it gives a job up itself; the ledger counts stalls, and gives up first. */
-const QUEUE_STALLS_MAX = 1_000;
+/** When a job is claimed again whose owner has another running job of the same type. */
+const BUSY_RETRY_MS = 2_000;
 
 interface Handler {
   definition: JobDefinition;
   runner: JobRunner<unknown>;
 }
 
-/** Runs the handlers listed in worker.module.ts: one queue worker a job type, so that no type waits for another. */
+/** Runs the handlers of all worker modules. Each job type has its own queue worker, so that no type waits for another. */
 @Injectable()
 export class JobWorkerService implements OnApplicationBootstrap, OnModuleDestroy {
   private readonly workers: Worker[] = [];
   private readonly running = new Set<JobRun>();
   private readonly stopping = new AbortController();
+  private readonly sweep: IntervalTask;
 
   constructor(
-    private readonly runs: JobClaims,
+    private readonly claims: JobClaims,
+    private readonly types: JobTypes,
     private readonly queues: QueueBackend,
     private readonly config: Config,
     private readonly logger: AppLogger,
     private readonly discovery: DiscoveryService,
-  ) {}
-
-  onApplicationBootstrap(): void {
-    const lease = this.config.JOB_LEASE_SECONDS * 1_000;
-    for (const handler of this.handlers()) {
-      const { type, concurrency } = handler.definition;
-      const tuning = {
-        concurrency,
-        lockDuration: lease,
-        stalledInterval: lease / 2,
-        maxStalledCount: QUEUE_STALLS_MAX,
-      };
-      this.workers.push(this.queues.worker(type, (job, token) => this.process(handler, job, token), tuning));
-    }
+    dispatcher: JobDispatcher,
+  ) {
+    // A timer in each worker, because a schedule in the queue would be lost with the data of the queue.
+    this.sweep = new IntervalTask('JobSweep', () => dispatcher.sweep(), config.SWEEP_SECONDS * 1_000);
   }
 
-  /** Before anything that handlers use is closed: stops taking jobs, lets the running ones end, hands back the rest. */
+  onApplicationBootstrap(): void {
+    for (const handler of this.handlers()) {
+      const { type, concurrency } = handler.definition;
+      if (!this.types.find(type)) throw new Error(`The job type ${type} is not registered`);
+      const process = (job: QueueJob, token?: string) => this.process(handler, job, token);
+      this.workers.push(this.queues.worker(type, process, concurrency));
+    }
+    this.sweep.start();
+  }
+
+  /** Stops claiming jobs, waits for the running ones, and returns the rest to the queue. */
   async onModuleDestroy(): Promise<void> {
+    const swept = this.sweep.stop();
     const patience = Math.max(0, this.config.SHUTDOWN_DEADLINE_SECONDS - STOP_GRACE_SECONDS) * 1_000;
     const interrupt = setTimeout(() => {
       this.stopping.abort();
@@ -77,9 +82,10 @@ export class JobWorkerService implements OnApplicationBootstrap, OnModuleDestroy
     await Promise.race([closed, this.untilIdle(settled.signal)]);
     settled.abort();
     clearTimeout(interrupt);
+    await swept;
   }
 
-  /** A queue that is down keeps its workers from closing; but once no run is left there is nothing to wait for. */
+  /** A queue that is down keeps its workers from closing. Without a run there is nothing to wait for. */
   private async untilIdle(signal: AbortSignal): Promise<void> {
     for (let idleSince = Date.now(); !signal.aborted && Date.now() - idleSince < CLOSE_PATIENCE_MS;) {
       await pause(IDLE_CHECK_MS, undefined, { signal }).catch(() => undefined);
@@ -90,8 +96,9 @@ export class JobWorkerService implements OnApplicationBootstrap, OnModuleDestroy
   private async process(handler: Handler, queueJob: QueueJob, token?: string): Promise<void> {
     const id = String(queueJob.id);
     const lease = randomUUID();
-    const claim = await retryUntilDatabaseAnswers(() => this.runs.claim(id, lease), this.stopping.signal);
+    const claim = await this.write(() => this.claims.claim(id, lease, handler.definition));
     if (!claim) return;
+    if (claim === 'busy') return delay(queueJob, new Date(Date.now() + BUSY_RETRY_MS), token);
     const { job } = claim;
     const context = {
       correlationId: job.correlationId,
@@ -99,22 +106,20 @@ export class JobWorkerService implements OnApplicationBootstrap, OnModuleDestroy
       ...(job.traceparent && { traceparent: job.traceparent }),
     };
     const retryAt = await runInContext(context, () => this.runOnce(handler, claim));
-    if (!retryAt) return;
-    await queueJob.moveToDelayed(retryAt.getTime(), token);
-    throw new DelayedError();
+    if (retryAt) await delay(queueJob, retryAt, token);
   }
 
-  /** Resolves to when the job is to be run again, if it is. */
+  /** Resolves to the time of the next run, if there is one. */
   private async runOnce({ definition, runner }: Handler, claim: Claim): Promise<Date | undefined> {
     const { job } = claim;
     const logger = this.logger.child({ jobType: job.type, attempt: job.attempts });
-    const run = this.runs.startRun(claim, definition, logger);
+    const run = this.claims.startRun(claim, definition, logger);
     this.running.add(run);
     const startedAt = Date.now();
     try {
-      // Taken just before the interrupt, which has told the runs that there were.
+      // Claimed just before the interrupt, which stopped only the runs that existed then.
       if (this.stopping.signal.aborted) throw new WorkerStoppingError();
-      refuseHopeless(job);
+      assertRunnable(job);
       const input = parseInput(definition, job);
       const result = await untilAborted(runner.run(input, run), run.signal);
       if (!run.isComplete) await run.complete(result ? { result } : {});
@@ -128,11 +133,11 @@ export class JobWorkerService implements OnApplicationBootstrap, OnModuleDestroy
     }
   }
 
-  /** Writes into the ledger what a run that didn't complete means for the job. */
+  /** Writes the outcome of a run that did not complete. Resolves to the time of the next run, if there is one. */
   private async settle(run: JobRun, definition: JobDefinition, error: unknown): Promise<Date | undefined> {
     const { job, logger } = run;
     if (run.isComplete || error instanceof LeaseLostError) {
-      logger.warn({ err: error }, 'This run no longer holds the job');
+      logger.warn({ err: error }, 'This run has lost its lease');
       return undefined;
     }
     if (error instanceof JobCancelledError) {
@@ -148,7 +153,7 @@ export class JobWorkerService implements OnApplicationBootstrap, OnModuleDestroy
     const isFinal = error instanceof UnrecoverableJobError || job.attempts >= definition.attempts;
     logger[isFinal ? 'error' : 'warn'](
       { err: error },
-      isFinal ? 'Job failed' : 'A run failed; the job is tried again',
+      isFinal ? 'Job failed' : 'Job run failed and will be retried',
     );
     if (isFinal) {
       await this.write(() => run.finish('failed', publicError(error)));
@@ -158,7 +163,7 @@ export class JobWorkerService implements OnApplicationBootstrap, OnModuleDestroy
     return this.write(() => run.requeue(retryAt, false));
   }
 
-  /** A run that failed because Postgres is away must not be taken for lost: its end is written once it is back. */
+  /** Waits while Postgres is down, so that a finished run isn't taken for a stalled one. */
   private write<T>(work: () => Promise<T>): Promise<T> {
     return retryUntilDatabaseAnswers(work, this.stopping.signal);
   }
@@ -172,12 +177,18 @@ export class JobWorkerService implements OnApplicationBootstrap, OnModuleDestroy
   }
 }
 
-function refuseHopeless(job: Job): void {
+/** BullMQ keeps the entry and returns it at that time. It expects the error. */
+async function delay(queueJob: QueueJob, until: Date, token: string | undefined): Promise<never> {
+  await queueJob.moveToDelayed(until.getTime(), token);
+  throw new DelayedError();
+}
+
+function assertRunnable(job: Job): void {
   if (job.cancelRequestedAt) throw new JobCancelledError();
   if (job.stalls >= STALLS_MAX) {
     throw new UnrecoverableJobError(
       'WORKER_STALLED',
-      `The worker was lost ${STALLS_MAX} times while this job ran.`,
+      `The worker stopped responding ${STALLS_MAX} times while this job ran.`,
     );
   }
 }

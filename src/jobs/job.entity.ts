@@ -9,7 +9,6 @@ import {
   PrimaryColumn,
 } from 'typeorm';
 import { User } from '../users/user.entity.ts';
-import { JobFile } from './job-file.entity.ts';
 
 export const jobStatuses = ['queued', 'active', 'completed', 'failed', 'cancelled'] as const;
 export type JobStatus = (typeof jobStatuses)[number];
@@ -40,10 +39,10 @@ export const INITIAL_JOB_STATE = {
 @Index('jobs_status_idx', ['status', 'createdAt', 'id'])
 @Index('jobs_type_idx', ['type', 'createdAt', 'id'])
 @Index('jobs_type_status_idx', ['type', 'status', 'createdAt', 'id'])
-@Index('jobs_input_file_id_idx', ['inputFileId'])
-@Index('jobs_result_file_id_idx', ['resultFileId'])
 @Index('jobs_finished_at_idx', ['finishedAt'], { where: 'finished_at IS NOT NULL' })
-@Index('jobs_unfinished_idx', ['availableAt'], { where: `status IN ('queued', 'active')` })
+@Index('jobs_undispatched_idx', ['availableAt'], { where: `status = 'queued' AND dispatched_at IS NULL` })
+@Index('jobs_dispatched_idx', ['dispatchedAt'], { where: `status = 'queued'` })
+@Index('jobs_active_idx', ['id'], { where: `status = 'active'` })
 export class Job {
   @PrimaryColumn('uuid')
   id!: string;
@@ -68,19 +67,11 @@ export class Job {
   @Column('uuid', { nullable: true })
   inputFileId!: string | null;
 
-  @ManyToOne(() => JobFile, { nullable: true })
-  @JoinColumn({ name: 'input_file_id', foreignKeyConstraintName: 'jobs_input_file_id_fkey' })
-  inputFile?: JobFile | null;
-
   @Column('jsonb', { nullable: true })
   result!: unknown;
 
   @Column('uuid', { nullable: true })
   resultFileId!: string | null;
-
-  @ManyToOne(() => JobFile, { nullable: true })
-  @JoinColumn({ name: 'result_file_id', foreignKeyConstraintName: 'jobs_result_file_id_fkey' })
-  resultFile?: JobFile | null;
 
   /** Progress that the handler commits together with its work. The next run continues from here. */
   @Column('jsonb', { nullable: true })
@@ -108,6 +99,7 @@ export class Job {
   @Column({ type: 'timestamptz', precision: 3, default: () => 'now()' })
   availableAt!: Date;
 
+  /** When the queue got the job, or will make it available. Null: the sweep dispatches it. */
   @Column({ type: 'timestamptz', precision: 3, nullable: true })
   dispatchedAt!: Date | null;
 
@@ -134,4 +126,34 @@ export class Job {
 
   @Column({ type: 'timestamptz', precision: 3, nullable: true })
   finishedAt!: Date | null;
+}
+
+/** A file that a job reads or creates. Its bytes are rows of `job_file_chunks`, read and written as streams. */
+@Entity('job_files')
+@Index('job_files_job_id_idx', ['jobId'])
+@Index('job_files_unused_idx', ['createdAt'], { where: 'job_id IS NULL' })
+export class JobFile {
+  @PrimaryColumn('uuid')
+  id!: string;
+
+  /** The job that uses the file and is deleted with it. Null until there is one. */
+  @Column('uuid', { nullable: true })
+  jobId!: string | null;
+
+  @ManyToOne(() => Job, { onDelete: 'CASCADE', nullable: true })
+  @JoinColumn({ name: 'job_id', foreignKeyConstraintName: 'job_files_job_id_fkey' })
+  job?: Job | null;
+
+  @Column('text')
+  name!: string;
+
+  @Column('text')
+  mediaType!: string;
+
+  /** In bytes. */
+  @Column('integer', { default: 0 })
+  size!: number;
+
+  @CreateDateColumn({ type: 'timestamptz', precision: 3 })
+  createdAt!: Date;
 }

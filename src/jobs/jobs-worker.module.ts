@@ -1,10 +1,9 @@
 import { Module } from '@nestjs/common';
 import { DiscoveryModule } from '@nestjs/core';
 import { JobClaims } from './job-claims.service.ts';
-import { JobSweepService } from './job-sweep.service.ts';
 import { JobWorkerService } from './job-worker.service.ts';
 import { JobsModule } from './jobs.module.ts';
 
 /** Runs the job handlers of all features. */
-@Module({ imports: [JobsModule, DiscoveryModule], providers: [JobClaims, JobWorkerService, JobSweepService] })
+@Module({ imports: [JobsModule, DiscoveryModule], providers: [JobClaims, JobWorkerService] })
 export class JobsWorkerModule {}

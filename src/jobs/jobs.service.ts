@@ -1,24 +1,27 @@
-import { Injectable } from '@nestjs/common';
+import { Injectable, type OnModuleInit } from '@nestjs/common';
 import { InjectRepository } from '@nestjs/typeorm';
 import { randomUUID, randomUUIDv7 } from 'node:crypto';
 import { DataSource, type EntityManager, In, MoreThan, type Repository } from 'typeorm';
 import type { QueryDeepPartialEntity } from 'typeorm/query-builder/QueryPartialEntity.js';
 import { Config } from '../platform/config/config.ts';
-import { AfterCommit } from '../platform/database/after-commit.ts';
 import { insertAll } from '../platform/database/insert-all.ts';
 import {
   LimitReachedError,
   NotFoundError,
+  UnauthenticatedError,
   ValidationFailedError,
 } from '../platform/errors/platform.errors.ts';
+import { DomainEvents } from '../platform/events/domain-events.ts';
 import { fieldFailures } from '../platform/http/validation.pipe.ts';
 import { currentContext } from '../platform/logging/request-context.ts';
 import { Paginator } from '../platform/pagination/paginator.ts';
 import type { Principal } from '../platform/security/principal.ts';
+import { lockUsers } from '../users/lock-users.ts';
+import { userDeleted, userSuspended } from '../users/users.events.ts';
+import { JobChanges } from './job-changes.service.ts';
 import { type JobDefinition, JobTypes } from './job-definition.ts';
 import { JobDispatcher } from './job-dispatcher.service.ts';
-import { JobListeners } from './job-listeners.service.ts';
-import { INITIAL_JOB_STATE, Job } from './job.entity.ts';
+import { INITIAL_JOB_STATE, Job, JobFile } from './job.entity.ts';
 import { JobNotCancellableError, JobNotRetryableError } from './jobs.errors.ts';
 import type { JobsQuery, StartJob } from './jobs.schemas.ts';
 
@@ -26,31 +29,33 @@ const UNFINISHED_PER_USER_MAX = 100;
 const DAY_MS = 86_400_000;
 
 interface Ownership {
-  /** Who may watch it; left out for the system's own work. */
+  /** The user who may watch it. Left out for system jobs. */
   userId?: string;
   inputFileId?: string;
-  /** Not to be run before this. */
+  /** The job doesn't run before this time. */
   availableAt?: Date;
 }
 
-/** The ledger of background work: what must happen, what became of it. */
+/** Starts, lists, cancels and retries jobs. */
 @Injectable()
-export class JobsService {
-  private readonly changes: AfterCommit<Job>;
-
+export class JobsService implements OnModuleInit {
   constructor(
     @InjectRepository(Job) private readonly jobs: Repository<Job>,
     private readonly db: DataSource,
     private readonly dispatcher: JobDispatcher,
-    private readonly listeners: JobListeners,
+    private readonly changes: JobChanges,
     private readonly types: JobTypes,
     private readonly paginator: Paginator,
+    private readonly events: DomainEvents,
     private readonly config: Config,
-  ) {
-    this.changes = new AfterCommit(db, (changed) => changed.forEach((job) => listeners.publishChange(job)));
+  ) {}
+
+  onModuleInit(): void {
+    this.events.on(userSuspended, ({ data }, tx) => this.cancelAllOf(data.id, tx));
+    this.events.on(userDeleted, ({ data }, tx) => this.cancelAllOf(data.id, tx));
   }
 
-  /** Starts work in the transaction of the change that causes it: it happens if that commits, and never otherwise. */
+  /** Starts a job in the transaction of its cause. It runs only if that transaction commits. */
   async enqueue<Input>(
     definition: JobDefinition<Input>,
     input: Input,
@@ -61,7 +66,7 @@ export class JobsService {
     return job!;
   }
 
-  /** The same for many at once, in few statements; the jobs are in the order of their inputs. */
+  /** Starts many jobs with few statements. Returns them in the order of their inputs. */
   async enqueueAll<Input>(
     definition: JobDefinition<Input>,
     inputs: Input[],
@@ -84,11 +89,13 @@ export class JobsService {
       }),
     );
     await insertAll(Job, jobs as QueryDeepPartialEntity<Job>[], tx);
+    if (ownership.inputFileId)
+      await tx.update(JobFile, { id: ownership.inputFileId }, { jobId: jobs[0]!.id });
     for (const job of jobs) this.dispatcher.dispatchAfterCommit(tx, job);
     return jobs;
   }
 
-  /** Starts one of the types that any user may start, named by the client. */
+  /** Starts a job of a type that users may start. */
   startForUser({ type, input }: StartJob, userId: string, manager = this.db.manager): Promise<Job> {
     const definition = this.types.find(type);
     if (!definition?.startableByUsers) {
@@ -109,19 +116,22 @@ export class JobsService {
     return startable.map(({ type }) => type).join(', ');
   }
 
-  /** The same for work that a user asks for: refused while too much of theirs is unfinished. */
+  /** Starts a job for a user, within the limits of the user. */
   async enqueueForUser<Input>(
     definition: JobDefinition<Input>,
     input: Input,
     ownership: Ownership & { userId: string },
     tx: EntityManager,
   ): Promise<Job> {
+    const [user] = await lockUsers([ownership.userId], tx);
+    // Suspended while the request was running: its jobs are already cancelled.
+    if (user?.status !== 'active') throw new UnauthenticatedError();
     const job = await this.enqueue(definition, input, ownership, tx);
     await this.assertWithinLimits({ type: definition.type, userId: ownership.userId }, tx);
     return job;
   }
 
-  /** Own jobs; an administrator sees everybody's and the system's. */
+  /** A user sees their own jobs. An administrator sees all jobs. */
   async get(id: string, caller: Principal, manager = this.db.manager): Promise<Job> {
     const job = await manager.findOneBy(Job, { id, ...ownedBy(caller) });
     if (!job) throw new NotFoundError();
@@ -143,35 +153,24 @@ export class JobsService {
     });
   }
 
-  /** A queued job ends at once; a running one is told to stop, and ends within seconds. */
+  /** Cancels a queued job at once. A running job stops within seconds. */
   async cancel(id: string, caller: Principal): Promise<Job> {
     await this.get(id, caller);
     await this.db.transaction(async (tx) => {
-      // One statement, since a run may begin or fail at any moment between two.
-      const [[cancelled]] = await tx.query<[Pick<Job, 'type' | 'userId' | 'status'>[], number]>(
-        `UPDATE jobs SET
-           status = CASE status WHEN 'queued' THEN 'cancelled' ELSE status END,
-           finished_at = CASE status WHEN 'queued' THEN now() END,
-           cancel_requested_at = now()
-         WHERE id = $1 AND status IN ('queued', 'active')
-         RETURNING type, user_id AS "userId", status`,
-        [id],
-      );
+      const cancelled = await this.cancelWhere('id = $1', id, tx);
       if (!cancelled) throw new JobNotCancellableError();
-      const { type, userId, status } = cancelled;
-      if (status === 'cancelled') await this.listeners.emitOutcome({ id, type, userId, status }, tx);
     });
     const job = await this.get(id, caller);
-    this.listeners.publishChange(job);
-    // Not awaited: a queue that is away must not keep the answer.
+    // Not awaited: a response must not wait for the queue.
     if (job.status === 'cancelled') void this.dispatcher.removeFromQueue(job);
     return job;
   }
 
-  /** Starts a failed or cancelled job anew; it goes on where it had got to. */
+  /** Retries a failed or cancelled job. It continues from its last checkpoint. */
   async retry(id: string, caller: Principal, manager = this.db.manager): Promise<Job> {
     const { userId, type } = await this.get(id, caller, manager);
     return manager.transaction(async (tx) => {
+      if (userId) await lockUsers([userId], tx);
       const { affected } = await tx.update(
         Job,
         { id, status: In(['failed', 'cancelled']) },
@@ -182,18 +181,42 @@ export class JobsService {
       if (userId === caller.userId) await this.assertWithinLimits({ type, userId }, tx);
       const job = await tx.findOneByOrFail(Job, { id });
       this.dispatcher.dispatchAfterCommit(tx, { ...job, isRetry: true });
-      this.changes.add(tx, job);
+      this.changes.publishAfterCommit(tx, [job]);
       return job;
     });
   }
 
-  /** Call it after the job was inserted, in the same transaction: it counts the new job, too. */
+  /** The parsed input of a job, for its owner that reacts to an event of the job. */
+  async inputOf<Input>({ input }: JobDefinition<Input>, id: string, tx: EntityManager): Promise<Input> {
+    return input.parse((await tx.findOneByOrFail(Job, { id })).input);
+  }
+
+  private async cancelAllOf(userId: string, tx: EntityManager): Promise<void> {
+    await this.cancelWhere('user_id = $1', userId, tx);
+  }
+
+  /** One statement, because a run may start or fail between two. Resolves to whether there was anything to cancel. */
+  private async cancelWhere(condition: string, value: string, tx: EntityManager): Promise<boolean> {
+    const [rows] = await tx.query<[Pick<Job, 'id' | 'userId' | 'status'>[], number]>(
+      `UPDATE jobs SET
+         status = CASE status WHEN 'queued' THEN 'cancelled' ELSE status END,
+         finished_at = CASE status WHEN 'queued' THEN now() END,
+         cancel_requested_at = now()
+       WHERE ${condition} AND status IN ('queued', 'active')
+       RETURNING id, user_id AS "userId", status`,
+      [value],
+    );
+    const cancelled = rows.filter(({ status }) => status === 'cancelled').map(({ id }) => id);
+    await this.changes.emitEnds(cancelled.length > 0 ? await tx.findBy(Job, { id: In(cancelled) }) : [], tx);
+    this.changes.publishAfterCommit(tx, rows);
+    return rows.length > 0;
+  }
+
+  /** Call it after the change, in the same transaction, which has locked the user: parallel requests run one at a time. */
   private async assertWithinLimits(
     { type, userId }: { type: string; userId: string },
     tx: EntityManager,
   ): Promise<void> {
-    // Without a lock, two parallel requests of one user would not see each other's job.
-    await tx.query(`SELECT pg_advisory_xact_lock(hashtextextended('jobs of ' || $1, 0))`, [userId]);
     const unfinished = { userId, status: In(['queued', 'active']) };
     if ((await tx.countBy(Job, unfinished)) > UNFINISHED_PER_USER_MAX) throw new LimitReachedError();
     const { perUserAndDay } = this.types.find(type) ?? {};

@@ -1,6 +1,7 @@
 import { InjectRepository } from '@nestjs/typeorm';
-import { type EntityManager, Repository } from 'typeorm';
+import { Repository } from 'typeorm';
 import type { z } from 'zod';
+import { IdentitiesService } from '../auth/oauth/identities.service.ts';
 import { type JobContext, UnrecoverableJobError, JobHandler, type JobRunner } from '../jobs/job-handler.ts';
 import { EncryptionService } from '../platform/security/encryption.service.ts';
 import type { RenderedMail } from './mail-template.ts';
@@ -12,13 +13,15 @@ import { MailTransport, RecipientRejectedError } from './mail.transport.ts';
 export class MailSendHandler implements JobRunner<z.output<typeof mailSend.input>> {
   constructor(
     @InjectRepository(Mail) private readonly mails: Repository<Mail>,
+    private readonly identities: IdentitiesService,
     private readonly encryption: EncryptionService,
     private readonly transport: MailTransport,
   ) {}
 
   async run({ mailId }: z.output<typeof mailSend.input>, ctx: JobContext): Promise<void> {
     const mail = await this.findSendable(mailId);
-    if (!mail?.encryptedContent || (await isMuted(mail, this.mails.manager))) return;
+    if (!mail?.encryptedContent) return;
+    if (await this.identities.isEmailMuted(mail.userId, mail.recipient)) return;
     const content = this.encryption.decrypt(encryptedContentPlace(mail.id), mail.encryptedContent);
     await this.transport
       .send({
@@ -48,13 +51,4 @@ function failIfRecipientRejected(error: Error): never {
   if (error instanceof RecipientRejectedError)
     throw new UnrecoverableJobError('RECIPIENT_REJECTED', error.message);
   throw error;
-}
-
-/** A relay email whose owner has disabled forwarding at the provider. */
-async function isMuted({ userId, recipient }: Mail, db: EntityManager): Promise<boolean> {
-  const identities = await db.query<unknown[]>(
-    `SELECT 1 FROM identities WHERE user_id = $1 AND email = $2 AND email_muted`,
-    [userId, recipient],
-  );
-  return identities.length > 0;
 }

@@ -1,54 +1,46 @@
 import { Injectable, Module, type OnModuleInit } from '@nestjs/common';
-import type { EntityManager } from 'typeorm';
 import { z } from 'zod';
-import { type EndedJob, JobListeners } from '../jobs/job-listeners.service.ts';
-import { JobsModule } from '../jobs/jobs.module.ts';
+import { jobCompleted, jobFailed } from '../jobs/jobs.events.ts';
+import { DomainEvents } from '../platform/events/domain-events.ts';
 import type { NotificationType } from './notification-types.ts';
 import { NotificationsModule } from './notifications.module.ts';
 import { NotificationsService } from './notifications.service.ts';
 
-export const jobCompleted = {
+export const jobCompletedType = {
   name: 'job-completed',
   data: z.object({ jobId: z.string(), jobType: z.string() }),
 } satisfies NotificationType;
 
-export const jobFailed = {
+export const jobFailedType = {
   name: 'job-failed',
-  data: jobCompleted.data.extend({ errorCode: z.string().optional() }),
+  data: jobCompletedType.data.extend({ errorCode: z.string().optional() }),
 } satisfies NotificationType;
 
-/** Notifies the user who started a job when it completes or fails. */
+/** Notifies the user who started a job when it completes or fails. System jobs have no user. */
 @Injectable()
 export class JobNotifications implements OnModuleInit {
   constructor(
-    private readonly listeners: JobListeners,
+    private readonly events: DomainEvents,
     private readonly notifications: NotificationsService,
   ) {}
 
   onModuleInit(): void {
-    this.listeners.onEnded((job, tx) => this.notifyOwner(job, tx));
-  }
-
-  private async notifyOwner({ id, type, userId, status, error }: EndedJob, tx: EntityManager): Promise<void> {
-    // System jobs have no owner. A user who cancels a job needs no notification of it.
-    if (!userId || status === 'cancelled') return;
-    const data = { jobId: id, jobType: type };
-    if (status === 'completed') {
-      const text = { title: 'Job completed', body: `The job “${type}” has completed.` };
-      await this.notifications.notify(jobCompleted, { userId, ...text, data }, tx);
-    } else {
-      const text = { title: 'Job failed', body: `The job “${type}” has failed: ${error?.message ?? ''}` };
-      await this.notifications.notify(
-        jobFailed,
-        { userId, ...text, data: { ...data, errorCode: error?.code } },
-        tx,
-      );
-    }
+    this.events.on(jobCompleted, async ({ userId, data: { id: jobId, type: jobType } }, tx) => {
+      if (!userId) return;
+      const text = { title: 'Job completed', body: `The job “${jobType}” has completed.` };
+      await this.notifications.notify(jobCompletedType, { userId, ...text, data: { jobId, jobType } }, tx);
+    });
+    this.events.on(jobFailed, async ({ userId, data: { id: jobId, type: jobType, error } }, tx) => {
+      if (!userId) return;
+      const text = { title: 'Job failed', body: `The job “${jobType}” has failed: ${error?.message ?? ''}` };
+      const data = { jobId, jobType, errorCode: error?.code };
+      await this.notifications.notify(jobFailedType, { userId, ...text, data }, tx);
+    });
   }
 }
 
 @Module({
-  imports: [JobsModule, NotificationsModule.forFeature([jobCompleted, jobFailed])],
+  imports: [NotificationsModule.forFeature([jobCompletedType, jobFailedType])],
   providers: [JobNotifications],
 })
 export class JobNotificationsModule {}

@@ -7,6 +7,7 @@ import { MessageBus } from '../platform/bus/message-bus.ts';
 import { NotFoundError } from '../platform/errors/platform.errors.ts';
 import { Paginator } from '../platform/pagination/paginator.ts';
 import type { Principal } from '../platform/security/principal.ts';
+import { lockUsers } from '../users/lock-users.ts';
 import { type NotificationType, NotificationTypes } from './notification-types.ts';
 import { Notification } from './notification.entity.ts';
 import type { NotificationsQuery } from './notifications.schemas.ts';
@@ -46,7 +47,8 @@ export class NotificationsService {
   ): Promise<void> {
     if (!this.types.find(type.name)) throw new Error(`The notification type ${type.name} is not registered`);
     const validData = type.data.parse(data);
-    if (!(await lockUser(userId, tx))) return;
+    const [user] = await lockUsers([userId], tx);
+    if (!user) return;
     const id = randomUUIDv7();
     await tx.query(
       `WITH notification AS (
@@ -117,7 +119,7 @@ export class NotificationsService {
   /** Marks one notification as read, or all when the id is null. */
   private setRead(userId: string, id: string | null): Promise<void> {
     return this.db.transaction(async (tx) => {
-      await lockUser(userId, tx);
+      await lockUsers([userId], tx);
       await tx.query(
         `WITH read AS (
            UPDATE notifications SET read_at = now()
@@ -137,13 +139,4 @@ export class NotificationsService {
     );
     return user?.unreadCount ?? 0;
   }
-}
-
-/** False for a deleted user. NO KEY, so that other transactions may still insert rows that refer to the user. */
-async function lockUser(userId: string, tx: EntityManager): Promise<boolean> {
-  const rows = await tx.query<unknown[]>(
-    `SELECT FROM users WHERE id = $1 AND deleted_at IS NULL FOR NO KEY UPDATE`,
-    [userId],
-  );
-  return rows.length > 0;
 }

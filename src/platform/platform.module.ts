@@ -1,6 +1,7 @@
 import { Global, Module } from '@nestjs/common';
 import { MessageBus } from './bus/message-bus.ts';
 import { Paginator } from './pagination/paginator.ts';
+import { PersonalDataModule } from './personal-data/personal-data.module.ts';
 import { QueueBackend } from './queue/queue-backend.ts';
 import { RedisConnections } from './redis/redis-connections.ts';
 import { RetentionModule } from './retention/retention.module.ts';
@@ -22,6 +23,13 @@ const SERVICES = [
 @Global()
 @Module({
   imports: [
+    PersonalDataModule.forFeature([
+      {
+        table: 'idempotency_keys',
+        exported: { exempt: 'Responses of the last day, which may contain secrets.' },
+        erased: 'cascade',
+      },
+    ]),
     RetentionModule.forFeature([
       { table: 'rate_limits', expired: `expire < (extract(epoch FROM now()) - 3600) * 1000` },
       { table: 'idempotency_keys', expired: `created_at < now() - interval '1 day'` },

@@ -16,6 +16,7 @@ export const userExport = defineJob({
   startableByUsers: true,
   timeoutSeconds: 300,
   // An export reads every table of the user.
+  onePerUser: true,
   perUserAndDay: 5,
 });
 

@@ -164,7 +164,6 @@ export class UsersService {
       { ...anonymous, version: () => 'version + 1' },
     );
     if (!affected) throw new NotFoundError();
-    await tx.query('DELETE FROM identities WHERE user_id = $1', [id]);
     await this.events.emit(userDeleted, { userId: id, data: { id } }, tx);
   }
 

@@ -80,7 +80,7 @@ describe.each(backends)('a run on %s', (backend) => {
     expect(answer.body.data).toMatchObject({
       status: 'failed',
       attempts: 3,
-      error: { code: 'INTERNAL', message: 'The job failed on our side.' },
+      error: { code: 'INTERNAL', message: 'The job failed because of an internal error.' },
     });
     expect(answer.text).not.toContain('hunter2');
   });

@@ -69,7 +69,7 @@ describe('the hourly purge', () => {
         [id],
       );
     }
-    await app.db.query('UPDATE jobs SET input_file_id = $2 WHERE id = $1', [body.data.id, ids[0]]);
+    await app.db.query('UPDATE job_files SET job_id = $1 WHERE id = $2', [body.data.id, ids[0]]);
 
     await purge.purge();
 

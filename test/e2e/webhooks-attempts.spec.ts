@@ -263,6 +263,6 @@ describe('a delivery', () => {
 
     const ended = await untilDelivery(app, endpoint, ({ status }) => status === 'failed');
     expect(ended).toMatchObject({ attempts: 1, nextAttemptAt: null });
-    expect(ended.lastError).toContain('worker was lost');
+    expect(ended.lastError).toContain('worker stopped responding');
   });
 });

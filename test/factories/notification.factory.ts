@@ -1,5 +1,5 @@
 import type { EntityManager } from 'typeorm';
-import { jobCompleted } from '../../src/notifications/job-notifications.module.ts';
+import { jobCompletedType } from '../../src/notifications/job-notifications.module.ts';
 import { type NewNotification, NotificationsService } from '../../src/notifications/notifications.service.ts';
 import type { TestApp } from '../support/app.ts';
 
@@ -7,7 +7,7 @@ import type { TestApp } from '../support/app.ts';
 export function notify(
   app: TestApp,
   userId: string,
-  { tx, ...overrides }: Partial<NewNotification<typeof jobCompleted.data>> & { tx?: EntityManager } = {},
+  { tx, ...overrides }: Partial<NewNotification<typeof jobCompletedType.data>> & { tx?: EntityManager } = {},
 ): Promise<void> {
   const notification = {
     userId,
@@ -17,7 +17,7 @@ export function notify(
     ...overrides,
   };
   const create = (manager: EntityManager) =>
-    app.api.get(NotificationsService).notify(jobCompleted, notification, manager);
+    app.api.get(NotificationsService).notify(jobCompletedType, notification, manager);
   return tx ? create(tx) : app.db.transaction(create);
 }
 

@@ -14,6 +14,13 @@ const quickRetry = { attempts: 3, concurrency: 20, backoffSeconds: () => 0.05, s
 
 export const scripted = defineJob({ type: 'test-scripted', input, ...quickRetry });
 export const scriptedShort = defineJob({ type: 'test-short', input, ...quickRetry, timeoutSeconds: 0.3 });
+export const scriptedOnePerUser = defineJob({
+  type: 'test-one-per-user',
+  input,
+  ...quickRetry,
+  concurrency: 2,
+  onePerUser: true,
+});
 /** The retry delay is long, so that a second run within a test is not a fast retry. */
 export const scriptedPatient = defineJob({
   type: 'test-patient',
@@ -36,11 +43,18 @@ class ScriptedRunner implements JobRunner<z.output<typeof input>> {
 class ScriptedHandler extends ScriptedRunner {}
 @JobHandler(scriptedShort)
 class ScriptedShortHandler extends ScriptedRunner {}
+@JobHandler(scriptedOnePerUser)
+class ScriptedOnePerUserHandler extends ScriptedRunner {}
 @JobHandler(scriptedPatient)
 class ScriptedPatientHandler extends ScriptedRunner {}
 
 /** For `TestApp.start({ handlers })`. */
-export const scriptedHandlers = [ScriptedHandler, ScriptedShortHandler, ScriptedPatientHandler];
+export const scriptedHandlers = [
+  ScriptedHandler,
+  ScriptedShortHandler,
+  ScriptedOnePerUserHandler,
+  ScriptedPatientHandler,
+];
 
 /** The input of a job that runs the function. */
 export function script(run: Script): z.output<typeof input> {

@@ -1,10 +1,12 @@
-import { Injectable } from '@nestjs/common';
+import { Injectable, type OnModuleInit } from '@nestjs/common';
 import { randomUUIDv7 } from 'node:crypto';
 import { DataSource, type EntityManager, Not } from 'typeorm';
 import { AuditService } from '../../audit/audit.service.ts';
 import { NotFoundError } from '../../platform/errors/platform.errors.ts';
+import { DomainEvents } from '../../platform/events/domain-events.ts';
 import { type Principal, requireRecentSignIn } from '../../platform/security/principal.ts';
 import type { User } from '../../users/user.entity.ts';
+import { userDeleted } from '../../users/users.events.ts';
 import { UsersService } from '../../users/users.service.ts';
 import { identityLinked, identityUnlinked } from '../auth.audit.ts';
 import { SecurityAlertsService } from '../sessions/security-alerts.service.ts';
@@ -16,7 +18,7 @@ import { ProvidersService } from './providers/providers.service.ts';
 
 /** Links provider identities to accounts. Every change locks the user’s row. */
 @Injectable()
-export class IdentitiesService {
+export class IdentitiesService implements OnModuleInit {
   constructor(
     private readonly db: DataSource,
     private readonly users: UsersService,
@@ -24,7 +26,19 @@ export class IdentitiesService {
     private readonly providers: ProvidersService,
     private readonly audit: AuditService,
     private readonly alerts: SecurityAlertsService,
+    private readonly events: DomainEvents,
   ) {}
+
+  onModuleInit(): void {
+    this.events.on(userDeleted, async ({ data }, tx) => {
+      await tx.delete(Identity, { userId: data.id });
+    });
+  }
+
+  /** Whether the owner of a relay email has disabled forwarding at the provider. */
+  isEmailMuted(userId: string, email: string): Promise<boolean> {
+    return this.users.transaction((tx) => tx.existsBy(Identity, { userId, email, emailMuted: true }));
+  }
 
   list(userId: string): Promise<Identity[]> {
     return this.db.manager.find(Identity, { where: { userId }, order: { createdAt: 'ASC' } });

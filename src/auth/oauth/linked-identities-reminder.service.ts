@@ -36,9 +36,7 @@ export class LinkedIdentitiesReminder implements OnModuleInit {
   ) {}
 
   onModuleInit(): void {
-    this.events.listen(async (events, tx) => {
-      for (const { type, userId } of events) if (type === userAccessReset.type) await this.remind(userId, tx);
-    });
+    this.events.on(userAccessReset, ({ data }, tx) => this.remind(data.id, tx));
   }
 
   private async remind(userId: string, tx: EntityManager): Promise<void> {

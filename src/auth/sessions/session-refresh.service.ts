@@ -3,6 +3,7 @@ import { DataSource } from 'typeorm';
 import { AuditService } from '../../audit/audit.service.ts';
 import { Config } from '../../platform/config/config.ts';
 import { MacService } from '../../platform/security/mac.service.ts';
+import { lockUsers } from '../../users/lock-users.ts';
 import { refreshTokenReused } from '../auth.audit.ts';
 import { RefreshTokenInvalidError, RefreshTokenReusedError } from '../auth.errors.ts';
 import { isAuthentic, makeRefreshToken, readRefreshToken } from './refresh-token.ts';
@@ -81,7 +82,7 @@ export class SessionRefreshService {
   private async handleRefreshTokenReuse({ id, userId, email }: RefreshRow): Promise<void> {
     await this.db.transaction(async (tx) => {
       // The user's row is locked before the session's, as in every other transaction, so that none deadlock.
-      await tx.query(`SELECT FROM users WHERE id = $1 FOR NO KEY UPDATE`, [userId]);
+      await lockUsers([userId], tx);
       if (!(await this.sessions.revokeSession(id, 'reuse', tx))) return;
       await this.audit.record({ type: refreshTokenReused, userId, data: { sessionId: id } }, tx);
       await this.alerts.send('refresh-token-reused', { id: userId, email }, tx);

@@ -16,20 +16,20 @@ export interface EventDefinition<Schema extends z.ZodType = z.ZodType> {
   readonly outlivesUser?: boolean;
 }
 
-/** Something that has happened to a user or to a resource of the user. */
-export interface DomainEvent {
+/** A change that other features react to. */
+export interface DomainEvent<Data = unknown> {
   readonly id: string;
   readonly type: string;
-  /** The user whom the event is about. */
-  readonly userId: string;
+  /** The user whose account or data changed. Null if there is none, as for a job that the system started. */
+  readonly userId: string | null;
   readonly at: Date;
   /** Validated by the schema of the definition. */
-  readonly data: unknown;
+  readonly data: Data;
   readonly outlivesUser: boolean;
 }
 
 interface Occurrence<Schema extends z.ZodType> {
-  userId: string;
+  userId: string | null;
   data: z.input<Schema>;
 }
 
@@ -53,8 +53,8 @@ export const defineEvent = <Schema extends z.ZodType>(
 ): EventDefinition<Schema> => definition;
 
 /**
- * Lets a feature react to changes in another feature that does not know it. Listeners run in the transaction of the
- * change: their writes commit or roll back with it, and a listener that throws rolls it back.
+ * How a feature reacts to a change in another feature. Listeners run in the transaction of the change: what they write
+ * commits with it, and a listener that throws rolls it back.
  */
 @Injectable()
 export class DomainEvents {
@@ -62,6 +62,18 @@ export class DomainEvents {
 
   constructor(private readonly types: EventTypes) {}
 
+  /** Calls the listener for each event of one type. */
+  on<Schema extends z.ZodType>(
+    { type }: EventDefinition<Schema>,
+    listener: (event: DomainEvent<z.output<Schema>>, tx: EntityManager) => Promise<void>,
+  ): void {
+    this.listen(async (events, tx) => {
+      const wanted = events.filter((event) => event.type === type) as DomainEvent<z.output<Schema>>[];
+      for (const event of wanted) await listener(event, tx);
+    });
+  }
+
+  /** Calls the listener for the events of all types. */
   listen(listener: Listener): void {
     this.listeners.push(listener);
   }

@@ -6,7 +6,6 @@ import {
   type JobsOptions,
   type Processor,
   Queue,
-  type WorkerOptions,
 } from 'bullmq';
 import pg from 'pg';
 import { Config } from '../config/config.ts';
@@ -17,19 +16,13 @@ import { QueueWorker } from './queue-worker.ts';
 /** The PostgreSQL schema of the queue. BullMQ's default, because it accepts no other name together with a pool. */
 export const QUEUE_SCHEMA = DEFAULT_SCHEMA;
 
-export type WorkerTuning = Pick<
-  WorkerOptions,
-  'concurrency' | 'lockDuration' | 'stalledInterval' | 'maxStalledCount'
->;
-
-/** The queue holds only the ids of jobs that are still to run. The jobs table keeps their history. */
-const JOB_OPTIONS: JobsOptions = {
-  removeOnComplete: true,
-  removeOnFail: true,
-  // The jobs table counts attempts. These are for a worker that could not even write to it.
-  attempts: 1_000_000,
-  backoff: { type: 'fixed', delay: 3_000 },
-};
+/**
+ * The queue holds only the ids of jobs that are still to run. The jobs table keeps their history, and decides about leases,
+ * attempts and delays: BullMQ drops an entry that fails, and the sweep adds it again.
+ */
+const JOB_OPTIONS: JobsOptions = { removeOnComplete: true, removeOnFail: true };
+/** BullMQ keeps the entry of a dead worker locked for this time. Short, because the lease protects the job. */
+const ENTRY_LOCK_MS = 5_000;
 
 /** BullMQ waits 15 s after each lost connection by default, which would dominate the time of a restart. */
 const FETCH_RETRY_MS = 2_000;
@@ -75,11 +68,17 @@ export class QueueBackend implements OnApplicationBootstrap, OnApplicationShutdo
     return queue;
   }
 
-  worker(name: string, processor: Processor, tuning: WorkerTuning): QueueWorker {
+  worker(name: string, processor: Processor, concurrency: number): QueueWorker {
     const worker = new QueueWorker(
       name,
       processor,
-      { ...tuning, connection: this.pool ?? this.redis.forWorkers, runRetryDelay: FETCH_RETRY_MS },
+      {
+        concurrency,
+        lockDuration: ENTRY_LOCK_MS,
+        stalledInterval: ENTRY_LOCK_MS / 2,
+        connection: this.pool ?? this.redis.forWorkers,
+        runRetryDelay: FETCH_RETRY_MS,
+      },
       this.factory,
     );
     worker.on('error', (error) => this.warn(error));

@@ -32,8 +32,6 @@ export class AccountDeletionService {
 
   /** For a deletion that the user requested at a provider. */
   async deleteWithin(userId: string, tx: EntityManager): Promise<void> {
-    // Jobs before the account: finishing a job takes the locks in the same order.
-    await stopJobsOf(userId, tx);
     await this.users.lockUnlessLastAdmin(userId, tx);
     await this.users.anonymise(userId, tx);
     await this.audit.record({ type: accountDeleted, userId, data: {} }, tx);
@@ -42,15 +40,4 @@ export class AccountDeletionService {
     );
     await this.jobs.enqueue(userErase, { userId }, { availableAt }, tx);
   }
-}
-
-async function stopJobsOf(userId: string, tx: EntityManager): Promise<void> {
-  await tx.query(
-    `UPDATE jobs SET
-       status = CASE status WHEN 'queued' THEN 'cancelled' ELSE status END,
-       finished_at = CASE status WHEN 'queued' THEN now() ELSE finished_at END,
-       cancel_requested_at = now()
-     WHERE user_id = $1 AND status IN ('queued', 'active')`,
-    [userId],
-  );
 }

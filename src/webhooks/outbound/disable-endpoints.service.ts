@@ -1,10 +1,8 @@
 import { Injectable, type OnModuleInit } from '@nestjs/common';
-import { type EntityManager, In } from 'typeorm';
-import { type DomainEvent, DomainEvents } from '../../platform/events/domain-events.ts';
+import type { EntityManager } from 'typeorm';
+import { DomainEvents } from '../../platform/events/domain-events.ts';
 import { userAccessReset, userSuspended } from '../../users/users.events.ts';
 import { WebhookEndpoint } from './webhook-endpoint.entity.ts';
-
-const CAUSES = new Set([userAccessReset.type, userSuspended.type]);
 
 /**
  * Disables the endpoints of an account that was recovered by a password reset, or suspended: somebody else may have created
@@ -15,16 +13,15 @@ export class DisableEndpointsService implements OnModuleInit {
   constructor(private readonly events: DomainEvents) {}
 
   onModuleInit(): void {
-    this.events.listen((events, tx) => this.disable(events, tx));
+    this.events.on(userAccessReset, ({ data }, tx) => disableAll(data.id, tx));
+    this.events.on(userSuspended, ({ data }, tx) => disableAll(data.id, tx));
   }
+}
 
-  private async disable(events: DomainEvent[], tx: EntityManager): Promise<void> {
-    const userIds = events.filter(({ type }) => CAUSES.has(type)).map(({ userId }) => userId);
-    if (userIds.length === 0) return;
-    await tx.update(
-      WebhookEndpoint,
-      { userId: In(userIds), enabled: true },
-      { enabled: false, disabledReason: 'access-reset', version: () => 'version + 1' },
-    );
-  }
+async function disableAll(userId: string, tx: EntityManager): Promise<void> {
+  await tx.update(
+    WebhookEndpoint,
+    { userId, enabled: true },
+    { enabled: false, disabledReason: 'access-reset', version: () => 'version + 1' },
+  );
 }

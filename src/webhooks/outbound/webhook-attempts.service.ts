@@ -1,7 +1,11 @@
 import { Injectable, type OnModuleInit } from '@nestjs/common';
 import { randomUUIDv7 } from 'node:crypto';
 import { type EntityManager, In } from 'typeorm';
-import { type EndedJob, JobListeners } from '../../jobs/job-listeners.service.ts';
+import type { z } from 'zod';
+import { jobCancelled, jobFailed } from '../../jobs/jobs.events.ts';
+import { JobsService } from '../../jobs/jobs.service.ts';
+import { type DomainEvent, DomainEvents } from '../../platform/events/domain-events.ts';
+import { lockUsers } from '../../users/lock-users.ts';
 import { WebhookAttempt } from './webhook-attempt.entity.ts';
 import { webhookDeliver } from './webhook-deliver.job.ts';
 import { type DeliveryStatus, WebhookDelivery } from './webhook-delivery.entity.ts';
@@ -31,11 +35,25 @@ const OVER: Beginning = { kind: 'over' };
 export class WebhookAttemptsService implements OnModuleInit {
   constructor(
     private readonly health: WebhookEndpointHealth,
-    private readonly jobs: JobListeners,
+    private readonly events: DomainEvents,
+    private readonly jobs: JobsService,
   ) {}
 
   onModuleInit(): void {
-    this.jobs.onEnded((job, tx) => failWithJob(job, tx));
+    this.events.on(jobFailed, (event, tx) => this.failWithJob(event, tx));
+    this.events.on(jobCancelled, (event, tx) => this.failWithJob(event, tx));
+  }
+
+  /** A job that fails without an attempt, because its worker stalled too often, delivers nothing any more. */
+  private async failWithJob(
+    { data: { id: jobId, type, error } }: DomainEvent<z.output<typeof jobFailed.data>>,
+    tx: EntityManager,
+  ): Promise<void> {
+    if (type !== webhookDeliver.type) return;
+    const { deliveryId } = await this.jobs.inputOf(webhookDeliver, jobId, tx);
+    const lastError = error?.message ?? 'The delivery was cancelled.';
+    const changes = { status: 'failed', lastError, nextAttemptAt: null, sendingUntil: null } as const;
+    await tx.update(WebhookDelivery, { id: deliveryId, jobId, status: 'pending' }, changes);
   }
 
   /** Whether this job may send now. */
@@ -129,12 +147,11 @@ async function lock(
 
 /** Before the endpoint, as whoever deletes the account does: a notice may be about to be written for its owner. */
 async function lockOwner(deliveryId: string, tx: EntityManager): Promise<void> {
-  await tx.query(
-    `SELECT 1 FROM users WHERE id = (
-       SELECT user_id FROM webhook_endpoints WHERE id = (SELECT endpoint_id FROM webhook_deliveries WHERE id = $1)
-     ) FOR NO KEY UPDATE`,
-    [deliveryId],
-  );
+  const delivery = await tx.findOne(WebhookDelivery, {
+    where: { id: deliveryId },
+    relations: { endpoint: true },
+  });
+  if (delivery?.endpoint) await lockUsers([delivery.endpoint.userId], tx);
 }
 
 async function ownerRefusal(
@@ -159,16 +176,6 @@ async function fail(
     WebhookDelivery,
     { id },
     { ...changes, status: 'failed', nextAttemptAt: null, sendingUntil: null },
-  );
-}
-
-/** A job that has ended by itself (its worker was lost time and again, or the database) delivers nothing any more. */
-async function failWithJob({ id, type, status, error }: EndedJob, tx: EntityManager): Promise<void> {
-  if (type !== webhookDeliver.type || status === 'completed') return;
-  await tx.query(
-    `UPDATE webhook_deliveries SET status = 'failed', last_error = $2, next_attempt_at = NULL, sending_until = NULL
-     WHERE id = (SELECT (input ->> 'deliveryId')::uuid FROM jobs WHERE id = $1) AND job_id = $1 AND status = 'pending'`,
-    [id, error?.message ?? 'The delivery was cancelled.'],
   );
 }
 

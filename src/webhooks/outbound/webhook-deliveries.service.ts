@@ -9,6 +9,7 @@ import { ConflictError, LimitReachedError, NotFoundError } from '../../platform/
 import type { DomainEvent } from '../../platform/events/domain-events.ts';
 import { Paginator } from '../../platform/pagination/paginator.ts';
 import type { Principal } from '../../platform/security/principal.ts';
+import { lockUsers } from '../../users/lock-users.ts';
 import { WebhookAttempt } from './webhook-attempt.entity.ts';
 import { webhookDeliver } from './webhook-deliver.job.ts';
 import { WebhookDelivery } from './webhook-delivery.entity.ts';
@@ -85,7 +86,7 @@ export class WebhookDeliveriesService {
     const { id: endpointId, userId } = endpoint;
     const event = { id: randomUUIDv7(), type: ping.type, userId, at: new Date(), data, outlivesUser: false };
     return manager.transaction(async (tx) => {
-      await lockUser(userId, tx);
+      await lockUsers([userId], tx);
       const [id] = await this.add([{ event, endpointId }], tx);
       return tx.findOneByOrFail(WebhookDelivery, { id });
     });
@@ -94,7 +95,7 @@ export class WebhookDeliveriesService {
   /** Sends it once more under the same id, with all attempts before it. */
   redeliver(id: string, { userId }: Principal, manager = this.deliveries.manager): Promise<WebhookDelivery> {
     return manager.transaction(async (tx) => {
-      await lockUser(userId, tx);
+      await lockUsers([userId], tx);
       const delivery = await tx.findOne(WebhookDelivery, {
         where: { id, endpoint: { userId } },
         relations: { endpoint: true },
@@ -144,10 +145,6 @@ export class WebhookDeliveriesService {
     return this.jobs.enqueueAll(webhookDeliver, inputs, {}, tx);
   }
 }
-
-/** Before the endpoint and its deliveries: see docs/decisions/0033-lock-order-and-retries.md. */
-const lockUser = (id: string, tx: EntityManager) =>
-  tx.query(`SELECT FROM users WHERE id = $1 FOR NO KEY UPDATE`, [id]);
 
 function refuseDisabled({ enabled }: WebhookEndpoint): void {
   if (!enabled) throw new ConflictError({ detail: 'The endpoint is switched off.' });

@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { MailService } from '../../mail/mail.service.ts';
 import type { NotificationType } from '../../notifications/notification-types.ts';
 import { NotificationsService } from '../../notifications/notifications.service.ts';
+import { lockUsers } from '../../users/lock-users.ts';
 import { type DisabledReason, WebhookEndpoint } from './webhook-endpoint.entity.ts';
 import type { WebhookAnswer } from './webhook-sender.ts';
 import { endpointDisabledMail } from './webhooks.mails.ts';
@@ -59,7 +60,7 @@ export class WebhookEndpointHealth {
       { userId, ...NOTICES[reason], data: { endpointId: id, reason } },
       tx,
     );
-    const [owner] = await tx.query<{ email: string }[]>(`SELECT email FROM users WHERE id = $1`, [userId]);
+    const [owner] = await lockUsers([userId], tx);
     if (owner) {
       const to = { id: userId, email: owner.email };
       await this.mail.send({ template: endpointDisabledMail, to, data: {} }, tx);

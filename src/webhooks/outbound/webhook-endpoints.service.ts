@@ -13,6 +13,7 @@ import {
 import { EventTypes } from '../../platform/events/domain-events.ts';
 import { Paginator } from '../../platform/pagination/paginator.ts';
 import type { Principal } from '../../platform/security/principal.ts';
+import { lockUsers } from '../../users/lock-users.ts';
 import { WebhookEndpoint } from './webhook-endpoint.entity.ts';
 import type {
   CreateWebhookEndpoint,
@@ -103,7 +104,7 @@ export class WebhookEndpointsService {
   async delete(id: string, { userId }: Principal): Promise<void> {
     await this.endpoints.manager.transaction(async (tx) => {
       // The user's row before the endpoint: see docs/decisions/0033-lock-order-and-retries.md.
-      await tx.query(`SELECT FROM users WHERE id = $1 FOR NO KEY UPDATE`, [userId]);
+      await lockUsers([userId], tx);
       const { affected } = await tx.delete(WebhookEndpoint, { id, userId });
       if (!affected) throw new NotFoundError();
       await this.record(endpointDeleted, { id, userId }, tx);

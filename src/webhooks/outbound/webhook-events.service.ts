@@ -1,9 +1,15 @@
 import { Injectable, type OnModuleInit } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
-import { type DomainEvent, DomainEvents } from '../../platform/events/domain-events.ts';
+import { type DomainEvent, DomainEvents, EventTypes } from '../../platform/events/domain-events.ts';
+import { lockUsers } from '../../users/lock-users.ts';
 import { userDeleted } from '../../users/users.events.ts';
 import { WebhookDeliveriesService } from './webhook-deliveries.service.ts';
 import { WebhookEndpoint } from './webhook-endpoint.entity.ts';
+
+type UserEvent = DomainEvent & { userId: string };
+
+/** Events of system jobs have no user, and are not delivered. */
+const isOfUser = (event: DomainEvent): event is UserEvent => event.userId !== null;
 
 interface Subscriber {
   id: string;
@@ -18,17 +24,21 @@ export class WebhookEventsService implements OnModuleInit {
   constructor(
     private readonly events: DomainEvents,
     private readonly deliveries: WebhookDeliveriesService,
+    private readonly types: EventTypes,
   ) {}
 
   onModuleInit(): void {
     this.events.listen((events, tx) => this.deliver(events, tx));
   }
 
-  private async deliver(events: DomainEvent[], tx: EntityManager): Promise<void> {
+  private async deliver(all: DomainEvent[], tx: EntityManager): Promise<void> {
+    const events = all.filter(isOfUser).filter(({ type }) => this.types.isPublic(type));
+    if (events.length === 0) return;
     // The users before their endpoints: see docs/decisions/0033-lock-order-and-retries.md.
-    await tx.query(`SELECT FROM users WHERE id = ANY($1) ORDER BY id FOR NO KEY UPDATE`, [
-      [...new Set(events.map(({ userId }) => userId))],
-    ]);
+    await lockUsers(
+      events.map(({ userId }) => userId),
+      tx,
+    );
     const subscribers = await findSubscribers(events, tx);
     const addressed = events.flatMap((event) =>
       subscribers
@@ -49,7 +59,7 @@ export class WebhookEventsService implements OnModuleInit {
  * Locked against being deleted before the commit, since a delivery that is refused for want of its endpoint would take
  * the change with it. An administrator who is none any more hears of themselves alone, one who is suspended of nothing.
  */
-function findSubscribers(events: DomainEvent[], tx: EntityManager): Promise<Subscriber[]> {
+function findSubscribers(events: UserEvent[], tx: EntityManager): Promise<Subscriber[]> {
   return tx.query<Subscriber[]>(
     `SELECT endpoint.id, endpoint.user_id AS "userId", endpoint.event_types AS "eventTypes",
        endpoint.scope = 'all' AND owner.role = 'admin' AS "hearsAll"

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { untilAborted } from './until-aborted.ts';
+import { untilAborted } from './job-run.ts';
 
 describe('untilAborted', () => {
   const forever = () => new Promise<never>(() => undefined);
