@@ -115,7 +115,10 @@ describe('a fractional RATE_LIMIT_FACTOR', () => {
     const wrong = await signIn(user.email, 'a wrong password', instance);
     const statuses = await failTimes(3, user.email, instance);
 
-    expect(wrong.headers).toMatchObject({ 'ratelimit-limit': '15', 'ratelimit-remaining': '14' });
+    expect(wrong.headers).toMatchObject({
+      'ratelimit-policy': '"sign-in";q=15;w=60',
+      ratelimit: expect.stringMatching(/^"sign-in";r=14;t=\d+$/),
+    });
     expect([wrong.status, ...statuses]).toEqual([401, 401, 401, 429]);
   });
 });

@@ -124,7 +124,7 @@ export class ProblemFilter implements ExceptionFilter {
 }
 
 const isAlreadyCounted = (request: FastifyRequest, reply: FastifyReply): boolean =>
-  isExemptFromRateLimits(request.url) || reply.hasHeader('ratelimit-limit');
+  isExemptFromRateLimits(request.url) || reply.hasHeader('ratelimit');
 
 /** Names an error only if the request has a token (RFC 6750, section 3). */
 function challenge(request: FastifyRequest): string {

@@ -75,11 +75,16 @@ export class RateLimiter {
   }
 }
 
-function setHeaders(state: RateLimiterRes, { points }: RateLimiterAbstract, reply: FastifyReply): void {
+/** draft-ietf-httpapi-ratelimit-headers-11: quota and window in seconds; remaining requests and seconds until more. */
+function setHeaders(
+  { remainingPoints, msBeforeNext }: RateLimiterRes,
+  { keyPrefix: name, points, duration }: RateLimiterAbstract,
+  reply: FastifyReply,
+): void {
+  const seconds = Math.ceil(msBeforeNext / 1_000);
   void reply
-    .header('ratelimit-limit', String(points))
-    .header('ratelimit-remaining', String(Math.max(0, state.remainingPoints)))
-    .header('ratelimit-reset', String(Math.ceil(state.msBeforeNext / 1_000)));
+    .header('ratelimit-policy', `"${name}";q=${points};w=${duration}`)
+    .header('ratelimit', `"${name}";r=${Math.max(0, remainingPoints)};t=${seconds}`);
 }
 
 /** An IPv4 address, or the /64 network of an IPv6 address, which one customer usually has. */
