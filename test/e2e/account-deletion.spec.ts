@@ -7,7 +7,7 @@ import { userErase } from '../../src/users/users.jobs.ts';
 import { createJob, enqueue, jobRow } from '../factories/job.factory.ts';
 import { createUser } from '../factories/user.factory.ts';
 import { TestApp } from '../support/app.ts';
-import { login, SignedIn, signedIn } from '../support/client.ts';
+import { login, SignedIn, signedIn, visitor } from '../support/client.ts';
 import { storedText } from '../support/stored-text.ts';
 import { times, until } from '../support/until.ts';
 
@@ -32,7 +32,7 @@ describe('DELETE /v1/users/me', () => {
     expect(answer).toMatchObject({ status: 204, text: '' });
     expect((await user.get('/v1/users/me')).status).toBe(401);
     expect((await refresh(user)).status).toBe(401);
-    expect(await signIn(user.user.email)).toMatchObject({
+    expect(await visitor(app).signIn(user.user.email)).toMatchObject({
       status: 401,
       body: { code: 'INVALID_CREDENTIALS' },
     });
@@ -60,7 +60,7 @@ describe('DELETE /v1/users/me', () => {
     await user.post('/v1/users/me/email', { newEmail, password: PASSWORD });
     await app.mailbox.next(newEmail);
     await user.post('/v1/jobs', { type: 'user-export', input: {} });
-    await signIn(user.user.email, 'a wrong password');
+    await visitor(app).signIn(user.user.email, 'a wrong password');
     expect(await storedText(app.db)).toContain(user.user.email);
 
     await user.delete('/v1/users/me');
@@ -94,7 +94,7 @@ describe('DELETE /v1/users/me', () => {
     const { accessToken } = await login(app, email, 'another password');
 
     expect(decodeJwt(accessToken).sub).not.toBe(user.user.id);
-    expect((await signIn(email)).status).toBe(401);
+    expect((await visitor(app).signIn(email)).status).toBe(401);
     expect((await user.get('/v1/users/me')).status).toBe(401);
     expect((await refresh(user)).status).toBe(401);
   });
@@ -268,9 +268,6 @@ describe('the last administrator', () => {
     }
   });
 });
-
-const signIn = (email: string, password = PASSWORD) =>
-  app.http().post('/v1/auth/login').send({ email, password });
 
 const refresh = ({ refreshToken }: SignedIn) => app.http().post('/v1/auth/refresh').send({ refreshToken });
 

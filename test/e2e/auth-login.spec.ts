@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { createUser } from '../factories/user.factory.ts';
 import { TestApp } from '../support/app.ts';
+import { visitor } from '../support/client.ts';
 import { times } from '../support/until.ts';
 
 const PASSWORD = 'correct horse battery';
@@ -17,7 +18,7 @@ describe('POST /v1/auth/login', () => {
   it('returns a token pair and nothing else', async () => {
     const { user } = await createUser(app);
 
-    const answer = await login(user.email);
+    const answer = await visitor(app).signIn(user.email);
 
     expect(answer).toMatchObject({ status: 200, headers: { 'cache-control': 'no-store' } });
     expect(answer.body).toEqual({
@@ -34,7 +35,7 @@ describe('POST /v1/auth/login', () => {
   it('accepts the email in any case', async () => {
     const { user } = await createUser(app);
 
-    const answer = await login(user.email.toUpperCase());
+    const answer = await visitor(app).signIn(user.email.toUpperCase());
 
     expect(answer.status).toBe(200);
   });
@@ -45,9 +46,9 @@ describe('POST /v1/auth/login', () => {
     await app.db.query('UPDATE users SET password_hash = NULL WHERE id = $1', [imported.id]);
 
     const answers = await Promise.all([
-      login(user.email, 'not the password'),
-      login('unknown@example.com'),
-      login(imported.email),
+      visitor(app).signIn(user.email, 'not the password'),
+      visitor(app).signIn('unknown@example.com'),
+      visitor(app).signIn(imported.email),
     ]);
 
     for (const { status, headers, body } of answers) {
@@ -66,8 +67,8 @@ describe('POST /v1/auth/login', () => {
     const took = { unknown: [] as number[], wrong: [] as number[] };
 
     for (const round of times(12, (index) => index)) {
-      took.unknown.push(await timeOf(() => login(`unknown-${round}@example.com`)));
-      took.wrong.push(await timeOf(() => login(email, `wrong password ${round}`)));
+      took.unknown.push(await timeOf(() => visitor(app).signIn(`unknown-${round}@example.com`)));
+      took.wrong.push(await timeOf(() => visitor(app).signIn(email, `wrong password ${round}`)));
     }
 
     // Without the password hash, the response would take a tenth of the time.
@@ -82,7 +83,10 @@ describe('POST /v1/auth/login', () => {
   ] as const)('reports an account as %s only with the right password', async (_name, state, code) => {
     const { user } = await createUser(app, state);
 
-    const [right, wrong] = await Promise.all([login(user.email), login(user.email, 'not the password')]);
+    const [right, wrong] = await Promise.all([
+      visitor(app).signIn(user.email),
+      visitor(app).signIn(user.email, 'not the password'),
+    ]);
 
     expect(right).toMatchObject({ status: 403, body: { code } });
     expect(wrong).toMatchObject({ status: 401, body: { code: 'INVALID_CREDENTIALS' } });
@@ -92,7 +96,13 @@ describe('POST /v1/auth/login', () => {
   it('starts a new session each time and stores its source', async () => {
     const { user } = await createUser(app);
 
-    await Promise.all(times(2, () => login(user.email).set('user-agent', `Agent ${'x'.repeat(1_000)}`)));
+    await Promise.all(
+      times(2, () =>
+        visitor(app)
+          .signIn(user.email)
+          .set('user-agent', `Agent ${'x'.repeat(1_000)}`),
+      ),
+    );
 
     const sessions = await sessionsOf(user.id);
     expect(new Set(sessions.map(({ id }) => id)).size).toBe(2);
@@ -108,7 +118,10 @@ describe('POST /v1/auth/login', () => {
   it('ignores X-Forwarded-For from an untrusted source', async () => {
     const { user } = await createUser(app);
 
-    await login(user.email).set('x-forwarded-for', '203.0.113.7').set('forwarded', 'for=203.0.113.7');
+    await visitor(app)
+      .signIn(user.email)
+      .set('x-forwarded-for', '203.0.113.7')
+      .set('forwarded', 'for=203.0.113.7');
 
     const [session] = await sessionsOf(user.id);
     expect(session.ip_address).toMatch(/127\.0\.0\.1$/);
@@ -117,14 +130,11 @@ describe('POST /v1/auth/login', () => {
   it('works with an expired access token in the request', async () => {
     const { user } = await createUser(app);
 
-    const answer = await login(user.email).set('authorization', 'Bearer expired');
+    const answer = await visitor(app).signIn(user.email).set('authorization', 'Bearer expired');
 
     expect(answer.status).toBe(200);
   });
 });
-
-const login = (email: string, password = PASSWORD) =>
-  app.http().post('/v1/auth/login').send({ email, password });
 
 const sessionsOf = (userId: string) =>
   app.db.query<any[]>('SELECT * FROM sessions WHERE user_id = $1', [userId]);

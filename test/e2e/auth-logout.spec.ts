@@ -23,16 +23,16 @@ describe('POST /v1/auth/logout', () => {
     const rejected = await user.get('/v1/users/me');
     expect(rejected).toMatchObject({ status: 401, body: { code: 'UNAUTHENTICATED' } });
     expect(rejected.headers['www-authenticate']).toBe('Bearer error="invalid_token"');
-    expect(await refresh(user.refreshToken)).toMatchObject({
+    expect(await visitor(app).refresh(user.refreshToken)).toMatchObject({
       status: 401,
       body: { code: 'REFRESH_TOKEN_INVALID' },
     });
-    expect((await refresh(elsewhere.refreshToken)).status).toBe(200);
+    expect((await visitor(app).refresh(elsewhere.refreshToken)).status).toBe(200);
   });
 
   it('rejects all access tokens of the session, also those from earlier refreshes', async () => {
     const user = await signedIn(app);
-    const { body } = await refresh(user.refreshToken);
+    const { body } = await visitor(app).refresh(user.refreshToken);
 
     await user.post('/v1/auth/logout');
 
@@ -68,7 +68,11 @@ describe('POST /v1/auth/logout', () => {
 
     const races = await Promise.all(
       users.map((user) =>
-        Promise.all([refresh(user.refreshToken), user.post('/v1/auth/logout'), refresh(user.refreshToken)]),
+        Promise.all([
+          visitor(app).refresh(user.refreshToken),
+          user.post('/v1/auth/logout'),
+          visitor(app).refresh(user.refreshToken),
+        ]),
       ),
     );
 
@@ -76,13 +80,11 @@ describe('POST /v1/auth/logout', () => {
     const won = races.flatMap(([first, , second]) => [first, second]).filter(({ status }) => status === 200);
     for (const { body } of won) {
       expect((await bearer(body.data.accessToken)).status).toBe(401);
-      expect((await refresh(body.data.refreshToken)).status).toBe(401);
+      expect((await visitor(app).refresh(body.data.refreshToken)).status).toBe(401);
     }
     expect(await liveSessionsOf(users)).toEqual([]);
   });
 });
-
-const refresh = (refreshToken: string) => visitor(app).refresh(refreshToken);
 
 const bearer = (token: string) => app.http().get('/v1/users/me').set('authorization', `Bearer ${token}`);
 

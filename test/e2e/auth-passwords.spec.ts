@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { randomInt, randomUUID } from 'node:crypto';
 import { TestApp } from '../support/app.ts';
+import { visitor } from '../support/client.ts';
 import { times } from '../support/until.ts';
 
 const LETTERS = 'abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789$%&/()=?';
@@ -61,7 +62,7 @@ describe('a new password', () => {
     await register('un mot de passe tre\u0300s long', email);
     await confirm(email);
 
-    const answer = await login(email, 'un mot de passe tr\u00e8s long');
+    const answer = await visitor(app).signIn(email, 'un mot de passe tr\u00e8s long');
 
     expect(answer.status).toBe(200);
   });
@@ -73,9 +74,9 @@ describe('a new password', () => {
     await confirm(email);
 
     const answers = await Promise.all([
-      login(email, `${beginning}2`),
-      login(email, `${beginning}1 `),
-      login(email, `${beginning}1`),
+      visitor(app).signIn(email, `${beginning}2`),
+      visitor(app).signIn(email, `${beginning}1 `),
+      visitor(app).signIn(email, `${beginning}1`),
     ]);
 
     expect(answers.map(({ status }) => status)).toEqual([401, 401, 200]);
@@ -89,9 +90,6 @@ function picked(count: number, from: string[]): string {
 
 const register = (password: unknown, email = `${randomUUID()}@example.com`) =>
   app.http().post('/v1/auth/register').send({ email, password, displayName: 'New' });
-
-const login = (email: string, password: string) =>
-  app.http().post('/v1/auth/login').send({ email, password });
 
 const confirm = (email: string) =>
   app.db.query('UPDATE users SET email_verified_at = now() WHERE email = $1', [email]);

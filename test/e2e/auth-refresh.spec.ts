@@ -3,7 +3,7 @@ import { decodeJwt } from 'jose';
 import { makeRefreshToken } from '../../src/auth/sessions/refresh-token.ts';
 import { MacService } from '../../src/platform/security/mac.service.ts';
 import { TestApp } from '../support/app.ts';
-import { login as signInAgain, type SignedIn, signedIn } from '../support/client.ts';
+import { login as signInAgain, type SignedIn, signedIn, visitor } from '../support/client.ts';
 import { captureLogs } from '../support/logs.ts';
 import { storedText } from '../support/stored-text.ts';
 import { times } from '../support/until.ts';
@@ -20,7 +20,7 @@ describe('POST /v1/auth/refresh', () => {
   it('returns a new token pair for the same session', async () => {
     const user = await signedIn(app);
 
-    const answer = await refresh(user.refreshToken);
+    const answer = await visitor(app).refresh(user.refreshToken);
 
     expect(answer).toMatchObject({ status: 200, headers: { 'cache-control': 'no-store' } });
     const { accessToken, refreshToken, ...others } = answer.body.data;
@@ -29,33 +29,33 @@ describe('POST /v1/auth/refresh', () => {
     const [before, after] = [decodeJwt(user.accessToken), decodeJwt(accessToken)];
     expect(after).toMatchObject({ sub: before.sub, sid: before['sid'], auth_time: before['auth_time'] });
     expect(after.jti).not.toBe(before.jti);
-    expect((await refresh(refreshToken)).status).toBe(200);
+    expect((await visitor(app).refresh(refreshToken)).status).toBe(200);
   });
 
   it('returns the same new token to parallel refreshes of one token', async () => {
     const { refreshToken, accessToken } = await signedIn(app);
 
-    const answers = await Promise.all(times(50, () => refresh(refreshToken)));
+    const answers = await Promise.all(times(50, () => visitor(app).refresh(refreshToken)));
 
     expect(answers.map((answer) => answer.status)).toEqual(times(50, () => 200));
     const successors = new Set(answers.map((answer) => answer.body.data.refreshToken));
     expect(successors.size).toBe(1);
     expect(await sessionOf(accessToken)).toMatchObject({ rotation_counter: 1, revoked_at: null });
-    expect((await refresh([...successors][0])).status).toBe(200);
+    expect((await visitor(app).refresh([...successors][0])).status).toBe(200);
   });
 
   it('returns the same new token again within the grace period', async () => {
     const { refreshToken } = await signedIn(app);
-    const lost = await refresh(refreshToken);
+    const lost = await visitor(app).refresh(refreshToken);
 
-    const retried = await refresh(refreshToken);
+    const retried = await visitor(app).refresh(refreshToken);
 
     expect(retried.body.data.refreshToken).toBe(lost.body.data.refreshToken);
   });
 
   it('stores no refresh token and nothing that is enough to create one', async () => {
     const { refreshToken } = await signedIn(app);
-    const { body } = await refresh(refreshToken);
+    const { body } = await visitor(app).refresh(refreshToken);
 
     const stored = await storedText(app.db);
 
@@ -72,30 +72,30 @@ describe('a reused refresh token', () => {
   it('revokes only its session after the grace period', async () => {
     const user = await signedIn(app);
     const elsewhere = await signInAgain(app, user.user.email, 'correct horse battery');
-    const { body: successor } = await refresh(user.refreshToken);
+    const { body: successor } = await visitor(app).refresh(user.refreshToken);
     await age(user, 'rotated_at', '11 seconds');
 
-    const reused = await refresh(user.refreshToken);
+    const reused = await visitor(app).refresh(user.refreshToken);
 
     expect(reused).toMatchObject({ status: 401, body: { code: 'REFRESH_TOKEN_REUSED' } });
     expect(await sessionOf(user.accessToken)).toMatchObject({ revoked_reason: 'reuse' });
     const { accessToken, refreshToken } = successor.data;
-    expect(await refresh(refreshToken)).toMatchObject({
+    expect(await visitor(app).refresh(refreshToken)).toMatchObject({
       status: 401,
       body: { code: 'REFRESH_TOKEN_INVALID' },
     });
     expect((await me(user.accessToken)).status).toBe(401);
     expect((await me(accessToken)).status).toBe(401);
     expect((await me(elsewhere.accessToken)).status).toBe(200);
-    expect((await refresh(elsewhere.refreshToken)).status).toBe(200);
+    expect((await visitor(app).refresh(elsewhere.refreshToken)).status).toBe(200);
   });
 
   it('revokes the session within the grace period too if it is older than the previous token', async () => {
     const user = await signedIn(app);
-    const first = await refresh(user.refreshToken);
-    await refresh(first.body.data.refreshToken);
+    const first = await visitor(app).refresh(user.refreshToken);
+    await visitor(app).refresh(first.body.data.refreshToken);
 
-    const answer = await refresh(user.refreshToken);
+    const answer = await visitor(app).refresh(user.refreshToken);
 
     expect(answer).toMatchObject({ status: 401, body: { code: 'REFRESH_TOKEN_REUSED' } });
     expect(await sessionOf(user.accessToken)).toMatchObject({ revoked_reason: 'reuse' });
@@ -103,11 +103,11 @@ describe('a reused refresh token', () => {
 
   it('is logged with its session id, without the token', async () => {
     const user = await signedIn(app);
-    await refresh(user.refreshToken);
+    await visitor(app).refresh(user.refreshToken);
     await age(user, 'rotated_at', '11 seconds');
     const log = captureLogs(app.api);
 
-    await refresh(user.refreshToken);
+    await visitor(app).refresh(user.refreshToken);
 
     const warnings = log.lines().filter(({ level }) => level === 'warn');
     expect(warnings).toHaveLength(1);
@@ -130,7 +130,7 @@ describe('a session', () => {
     const user = await signedIn(app);
     await age(user, column, by);
 
-    const answer = await refresh(user.refreshToken);
+    const answer = await visitor(app).refresh(user.refreshToken);
 
     expect(answer).toMatchObject({ status: 401, body: { code: 'REFRESH_TOKEN_INVALID' } });
     expect(answer.headers['www-authenticate']).toBe('Bearer');
@@ -145,7 +145,7 @@ describe('a session', () => {
     await age(user, column, by);
     const before = await sessionOf(user.accessToken);
 
-    const answer = await refresh(user.refreshToken);
+    const answer = await visitor(app).refresh(user.refreshToken);
 
     expect(answer.status).toBe(200);
     const after = await sessionOf(user.accessToken);
@@ -157,7 +157,7 @@ describe('a session', () => {
     const user = await signedIn(app);
     await app.db.query(`UPDATE users SET status = 'suspended' WHERE id = $1`, [user.user.id]);
 
-    const answer = await refresh(user.refreshToken);
+    const answer = await visitor(app).refresh(user.refreshToken);
 
     expect(answer).toMatchObject({ status: 401, body: { code: 'REFRESH_TOKEN_INVALID' } });
     expect(await sessionOf(user.accessToken)).toMatchObject({ rotation_counter: 0 });
@@ -182,10 +182,11 @@ describe('a forged refresh token', () => {
     const [user, other] = await Promise.all([signedIn(app), signedIn(app)]);
     const bytes = [user, other].map(({ refreshToken }) => Buffer.from(refreshToken, 'base64url'));
 
-    const answer = await refresh(forge(bytes[0]!, bytes[1]!).toString('base64url'));
+    const answer = await visitor(app).refresh(forge(bytes[0]!, bytes[1]!).toString('base64url'));
 
     expect(answer).toMatchObject({ status: 401, body: { code: 'REFRESH_TOKEN_INVALID' } });
-    for (const { refreshToken } of [user, other]) expect((await refresh(refreshToken)).status).toBe(200);
+    for (const { refreshToken } of [user, other])
+      expect((await visitor(app).refresh(refreshToken)).status).toBe(200);
   });
 
   it.each([
@@ -197,7 +198,7 @@ describe('a forged refresh token', () => {
     const { refreshToken } = await signedIn(app);
     const spelled = spell(refreshToken);
 
-    const answer = await refresh(spelled);
+    const answer = await visitor(app).refresh(spelled);
 
     // Some tokens are identical in both base64 alphabets.
     expect(answer.status).toBe(spelled === refreshToken ? 200 : 401);
@@ -208,10 +209,10 @@ describe('a forged refresh token', () => {
     const { id: sessionId, salt } = await sessionOf(user.accessToken);
     const early = makeRefreshToken({ sessionId, counter: 1 }, salt, app.api.get(MacService));
 
-    const answer = await refresh(early);
+    const answer = await visitor(app).refresh(early);
 
     expect(answer).toMatchObject({ status: 401, body: { code: 'REFRESH_TOKEN_INVALID' } });
-    expect((await refresh(user.refreshToken)).status).toBe(200);
+    expect((await visitor(app).refresh(user.refreshToken)).status).toBe(200);
   });
 
   it('needs both the salt in the database and the secret', async () => {
@@ -220,8 +221,10 @@ describe('a forged refresh token', () => {
     const otherSecret = new MacService({ SECRET_KEYS: [Buffer.alloc(32, 1).toString('base64')] } as never);
 
     const answers = await Promise.all([
-      refresh(makeRefreshToken({ sessionId, counter: 0 }, salt, otherSecret)),
-      refresh(makeRefreshToken({ sessionId, counter: 0 }, Buffer.alloc(32), app.api.get(MacService))),
+      visitor(app).refresh(makeRefreshToken({ sessionId, counter: 0 }, salt, otherSecret)),
+      visitor(app).refresh(
+        makeRefreshToken({ sessionId, counter: 0 }, Buffer.alloc(32), app.api.get(MacService)),
+      ),
     ]);
 
     expect(answers.map(({ status }) => status)).toEqual([401, 401]);
@@ -231,13 +234,11 @@ describe('a forged refresh token', () => {
   it('is rejected if it is signed for another purpose', async () => {
     const { accessToken } = await signedIn(app);
 
-    const answer = await refresh(accessToken.slice(0, 200));
+    const answer = await visitor(app).refresh(accessToken.slice(0, 200));
 
     expect(answer).toMatchObject({ status: 401, body: { code: 'REFRESH_TOKEN_INVALID' } });
   });
 });
-
-const refresh = (refreshToken: unknown) => app.http().post('/v1/auth/refresh').send({ refreshToken });
 
 const me = (accessToken: string) =>
   app.http().get('/v1/users/me').set('authorization', `Bearer ${accessToken}`);

@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { untilJobsFinished } from '../factories/job.factory.ts';
 import { createUser } from '../factories/user.factory.ts';
 import { TestApp } from '../support/app.ts';
+import { visitor } from '../support/client.ts';
 import { storedText } from '../support/stored-text.ts';
 import { times } from '../support/until.ts';
 
@@ -22,9 +23,11 @@ afterAll(() => app.stop());
 describe('POST /v1/auth/register', () => {
   it('responds the same for a new, an unverified and a verified email', async () => {
     const [waiting, { user: taken }] = [newEmail(), await createUser(app)];
-    await register(waiting);
+    await visitor(app).register(waiting);
 
-    const answers = await Promise.all([newEmail(), waiting, taken.email].map((email) => register(email)));
+    const answers = await Promise.all(
+      [newEmail(), waiting, taken.email].map((email) => visitor(app).register(email)),
+    );
 
     for (const answer of answers) {
       expect(answer).toMatchObject({ status: 202, body: { data: { status: 'accepted' } } });
@@ -37,7 +40,7 @@ describe('POST /v1/auth/register', () => {
     const email = newEmail();
 
     const answers = await Promise.all(
-      times(50, (index) => register(index % 2 ? email : email.toUpperCase())),
+      times(50, (index) => visitor(app).register(index % 2 ? email : email.toUpperCase())),
     );
 
     expect(new Set(answers.map((answer) => answer.status))).toEqual(new Set([202]));
@@ -50,7 +53,7 @@ describe('POST /v1/auth/register', () => {
     const emails = [newEmail(), newEmail()];
     const password = `seen nowhere ${randomUUID()}`;
 
-    await Promise.all(emails.map((email) => register(email, { password })));
+    await Promise.all(emails.map((email) => visitor(app).register(email, { password })));
 
     const rows = await app.db.query('SELECT password_hash FROM users WHERE email = ANY($1)', [emails]);
     const hashes = rows.map((row: { password_hash: string }) => row.password_hash);
@@ -77,7 +80,7 @@ describe('POST /v1/auth/register', () => {
   it('sends no text that the caller chose', async () => {
     const email = newEmail();
 
-    await register(email, { displayName: 'You won! Claim at https://evil.example' });
+    await visitor(app).register(email, { displayName: 'You won! Claim at https://evil.example' });
 
     const { content } = await app.mailbox.next(email);
     expect(content).not.toContain('You won');
@@ -86,7 +89,7 @@ describe('POST /v1/auth/register', () => {
 
   it('stores tokens only as hashes', async () => {
     const email = newEmail();
-    await register(email);
+    await visitor(app).register(email);
 
     const token = await app.mailbox.token(email);
 
@@ -102,25 +105,25 @@ describe('registering an email again', () => {
   it('sends at most one mail per minute and five per hour', async () => {
     const email = newEmail();
 
-    await register(email);
-    await register(email);
+    await visitor(app).register(email);
+    await visitor(app).register(email);
     expect(await mailsTo(email)).toHaveLength(1);
 
     for (const mails of [2, 3, 4, 5, 5]) {
       await ageMails(email, '61 seconds');
-      await register(email);
+      await visitor(app).register(email);
       expect(await mailsTo(email)).toHaveLength(mails);
     }
     await ageMails(email, '1 hour');
-    await register(email);
+    await visitor(app).register(email);
     expect(await mailsTo(email)).toHaveLength(6);
   });
 
   it('shares the mail limit with resending the verification mail', async () => {
     const email = newEmail();
-    await register(email);
+    await visitor(app).register(email);
 
-    await resend(email);
+    await visitor(app).resendVerification(email);
     await untilJobsFinished(app);
 
     expect(await mailsTo(email)).toHaveLength(1);
@@ -128,27 +131,27 @@ describe('registering an email again', () => {
 
   it('changes nothing if it sends no mail', async () => {
     const email = newEmail();
-    await register(email, { password: 'what the owner chose' });
+    await visitor(app).register(email, { password: 'what the owner chose' });
     const token = await app.mailbox.token(email);
-    await register(email, { password: 'what an attacker chose' });
+    await visitor(app).register(email, { password: 'what an attacker chose' });
 
-    expect((await verify(token, 'what an attacker chose')).status).toBe(401);
-    expect((await verify(token, 'what the owner chose')).status).toBe(200);
+    expect((await visitor(app).verifyEmail(token, 'what an attacker chose')).status).toBe(401);
+    expect((await visitor(app).verifyEmail(token, 'what the owner chose')).status).toBe(200);
   });
 
   it('notifies the owner of a verified email, at most once per hour, and changes nothing', async () => {
     const { user } = await createUser(app);
 
-    await Promise.all(times(5, () => register(user.email, { displayName: 'Attacker' })));
+    await Promise.all(times(5, () => visitor(app).register(user.email, { displayName: 'Attacker' })));
 
     const { subject, content } = await app.mailbox.next(user.email);
     expect(subject).toBe('You already have an account');
     expect(content).not.toContain('token=');
     await ageMails(user.email, '61 seconds');
-    await register(user.email);
+    await visitor(app).register(user.email);
     expect(await mailsTo(user.email)).toEqual(['already-registered']);
     await ageMails(user.email, '1 hour');
-    await register(user.email);
+    await visitor(app).register(user.email);
     expect(await mailsTo(user.email)).toHaveLength(2);
     const [row] = await app.db.query('SELECT * FROM users WHERE id = $1', [user.id]);
     expect(row).toMatchObject({ password_hash: user.passwordHash, display_name: 'Test User', version: 1 });
@@ -160,7 +163,7 @@ describe('registering the email of an imported account', () => {
     const { user } = await createUser(app, { emailVerifiedAt: null, role: 'admin' });
     await app.db.query('UPDATE users SET password_hash = NULL WHERE id = $1', [user.id]);
 
-    await register(user.email, { password: 'what an attacker chose' });
+    await visitor(app).register(user.email, { password: 'what an attacker chose' });
 
     const { content } = await app.mailbox.next(user.email);
     expect(content).toContain('/reset-password?token=');
@@ -175,17 +178,6 @@ describe('registering the email of an imported account', () => {
 });
 
 const newEmail = () => `new-${randomUUID()}@example.com`;
-
-const register = (email: string, changes: { password?: string; displayName?: string } = {}) =>
-  app
-    .http()
-    .post('/v1/auth/register')
-    .send({ email, password: PASSWORD, displayName: 'New', ...changes });
-
-const verify = (token: string, password = PASSWORD) =>
-  app.http().post('/v1/auth/verify-email').send({ token, password });
-
-const resend = (email: string) => app.http().post('/v1/auth/verify-email/resend').send({ email });
 
 /** The templates of all mails to this email. */
 async function mailsTo(email: string): Promise<string[]> {

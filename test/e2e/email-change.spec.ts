@@ -3,7 +3,7 @@ import { decodeJwt } from 'jose';
 import { randomUUID } from 'node:crypto';
 import { createUser } from '../factories/user.factory.ts';
 import { TestApp } from '../support/app.ts';
-import { login, SignedIn, signedIn } from '../support/client.ts';
+import { login, SignedIn, signedIn, visitor } from '../support/client.ts';
 import { storedText } from '../support/stored-text.ts';
 import { times, until } from '../support/until.ts';
 
@@ -26,8 +26,8 @@ describe('POST /v1/users/me/email', () => {
 
     expect([answer.status, answer.body]).toEqual([202, { data: { status: 'accepted' } }]);
     await app.mailbox.next(newEmail);
-    expect((await signIn(newEmail)).status).toBe(401);
-    expect((await signIn(user.user.email)).status).toBe(200);
+    expect((await visitor(app).signIn(newEmail)).status).toBe(401);
+    expect((await visitor(app).signIn(user.user.email)).status).toBe(200);
     expect((await user.get('/v1/users/me')).body.data.email).toBe(user.user.email);
   });
 
@@ -120,8 +120,8 @@ describe('POST /v1/auth/confirm-email-change', () => {
     const answer = await confirm(await tokenFor(user, newEmail));
 
     expect(answer).toMatchObject({ status: 204, text: '' });
-    expect((await signIn(oldEmail)).status).toBe(401);
-    expect((await signIn(newEmail)).status).toBe(200);
+    expect((await visitor(app).signIn(oldEmail)).status).toBe(401);
+    expect((await visitor(app).signIn(newEmail)).status).toBe(200);
     const notice = await app.mailbox.next(oldEmail);
     expect(notice.subject).toBe('Your email was changed');
     expect(notice.content).not.toContain(newEmail);
@@ -163,7 +163,7 @@ describe('POST /v1/auth/confirm-email-change', () => {
     const response = await confirm(await tokenFor(user, newEmail));
 
     expect(response.status).toBe(204);
-    expect((await signIn(newEmail)).status).toBe(200);
+    expect((await visitor(app).signIn(newEmail)).status).toBe(200);
     expect(await app.db.query('SELECT 1 FROM users WHERE id = $1', [squatter.id])).toEqual([]);
   });
 
@@ -214,7 +214,7 @@ describe('POST /v1/auth/confirm-email-change', () => {
     const answer = await confirm(token);
 
     expect(answer).toMatchObject({ status: 400, body: { code: 'TOKEN_INVALID' } });
-    expect((await signIn(user.user.email, reset.password)).status).toBe(200);
+    expect((await visitor(app).signIn(user.user.email, reset.password)).status).toBe(200);
   });
 
   it('revokes reset links that were sent to the old email', async () => {
@@ -242,7 +242,7 @@ describe('POST /v1/auth/confirm-email-change', () => {
     expect(answers[1 - winner]).toMatchObject({ status: 409, body: { code: 'EMAIL_TAKEN' } });
     const { accessToken } = await login(app, newEmail, PASSWORD);
     expect(decodeJwt(accessToken).sub).toBe(users[winner]?.user.id);
-    expect((await signIn(users[1 - winner]!.user.email)).status).toBe(200);
+    expect((await visitor(app).signIn(users[1 - winner]!.user.email)).status).toBe(200);
   });
 });
 
@@ -252,9 +252,6 @@ const ask = (user: SignedIn, newEmail: string) =>
   user.post('/v1/users/me/email', { newEmail, password: PASSWORD });
 
 const confirm = (token: string) => app.http().post('/v1/auth/confirm-email-change').send({ token });
-
-const signIn = (email: string, password = PASSWORD) =>
-  app.http().post('/v1/auth/login').send({ email, password });
 
 async function tokenFor(user: SignedIn, newEmail: string): Promise<string> {
   await ask(user, newEmail);

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { hash } from '@node-rs/argon2';
 import { randomUUID } from 'node:crypto';
 import { TestApp } from '../support/app.ts';
-import { login, SignedIn, signedIn } from '../support/client.ts';
+import { login, SignedIn, signedIn, visitor } from '../support/client.ts';
 import type { Program } from '../support/program.ts';
 import { times, until } from '../support/until.ts';
 
@@ -34,9 +34,9 @@ describe('POST /v1/auth/change-password', () => {
       'the other instance to reject the token',
       1_500,
     );
-    expect((await refresh(elsewhere.refreshToken)).status).toBe(401);
+    expect((await visitor(app).refresh(elsewhere.refreshToken)).status).toBe(401);
     expect((await here.get('/v1/users/me', other)).status).toBe(200);
-    expect((await refresh(here.refreshToken)).status).toBe(200);
+    expect((await visitor(app).refresh(here.refreshToken)).status).toBe(200);
   });
 
   it('replaces the old password', async () => {
@@ -44,8 +44,8 @@ describe('POST /v1/auth/change-password', () => {
 
     await change(user);
 
-    expect((await signIn(user.user.email, OLD)).status).toBe(401);
-    expect((await signIn(user.user.email, NEW)).status).toBe(200);
+    expect((await visitor(app).signIn(user.user.email, OLD)).status).toBe(401);
+    expect((await visitor(app).signIn(user.user.email, NEW)).status).toBe(200);
   });
 
   it('notifies the owner', async () => {
@@ -70,7 +70,7 @@ describe('POST /v1/auth/change-password', () => {
       .post('/v1/auth/reset-password')
       .send({ token, password: 'of who has the mail' });
     expect(reset).toMatchObject({ status: 400, body: { code: 'TOKEN_INVALID' } });
-    expect((await signIn(user.user.email, NEW)).status).toBe(200);
+    expect((await visitor(app).signIn(user.user.email, NEW)).status).toBe(200);
   });
 
   it('requires the current password', async () => {
@@ -80,7 +80,7 @@ describe('POST /v1/auth/change-password', () => {
 
     expect(answer).toMatchObject({ status: 403, body: { code: 'WRONG_PASSWORD' } });
     expect(answer.headers['www-authenticate']).toBeUndefined();
-    expect((await signIn(user.user.email, OLD)).status).toBe(200);
+    expect((await visitor(app).signIn(user.user.email, OLD)).status).toBe(200);
   });
 
   it('lets only one of two parallel changes succeed', async () => {
@@ -90,7 +90,9 @@ describe('POST /v1/auth/change-password', () => {
 
     const winner = answers.findIndex(({ status }) => status === 204);
     expect(answers[1 - winner]).toMatchObject({ status: 403, body: { code: 'WRONG_PASSWORD' } });
-    const tries = await Promise.all(times(2, (index) => signIn(user.user.email, `${NEW} ${index}`)));
+    const tries = await Promise.all(
+      times(2, (index) => visitor(app).signIn(user.user.email, `${NEW} ${index}`)),
+    );
     expect(tries.map(({ status }) => status)).toEqual(winner === 0 ? [200, 401] : [401, 200]);
   });
 
@@ -102,7 +104,7 @@ describe('POST /v1/auth/change-password', () => {
     const answer = await change(user);
 
     expect(answer.status).toBe(204);
-    expect((await signIn(user.user.email, NEW)).status).toBe(200);
+    expect((await visitor(app).signIn(user.user.email, NEW)).status).toBe(200);
   });
 
   it.each([
@@ -146,11 +148,6 @@ describe('POST /v1/auth/change-password', () => {
 
 const change = (user: SignedIn, body: object = {}) =>
   user.post('/v1/auth/change-password', { currentPassword: OLD, newPassword: NEW, ...body });
-
-const refresh = (refreshToken: string) => app.http().post('/v1/auth/refresh').send({ refreshToken });
-
-const signIn = (email: string, password: string) =>
-  app.http().post('/v1/auth/login').send({ email, password });
 
 async function signedInAgain({ user }: SignedIn): Promise<SignedIn> {
   const { accessToken, refreshToken } = await login(app, user.email, OLD);

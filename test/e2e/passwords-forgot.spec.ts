@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { untilJobsFinished } from '../factories/job.factory.ts';
 import { createUser } from '../factories/user.factory.ts';
 import { TestApp } from '../support/app.ts';
+import { visitor } from '../support/client.ts';
 import { times } from '../support/until.ts';
 
 const NEW = 'a new one, and long';
@@ -24,7 +25,9 @@ describe('POST /v1/auth/forgot-password', () => {
     ]);
 
     const answers = await Promise.all(
-      [`${randomUUID()}@example.com`, ...known.map(({ user }) => user.email)].map(forgot),
+      [`${randomUUID()}@example.com`, ...known.map(({ user }) => user.email)].map((email) =>
+        visitor(app).forgotPassword(email),
+      ),
     );
 
     expect(answers.map(({ status, text }) => `${status} ${text}`)).toEqual(
@@ -37,7 +40,8 @@ describe('POST /v1/auth/forgot-password', () => {
   it('builds the link from FRONTEND_URL, not from request headers', async () => {
     const { user } = await createUser(app);
 
-    await forgot(user.email)
+    await visitor(app)
+      .forgotPassword(user.email)
       .set('host', 'evil.example')
       .set('x-forwarded-host', 'evil.example')
       .set('forwarded', 'host=evil.example')
@@ -52,18 +56,18 @@ describe('POST /v1/auth/forgot-password', () => {
   it('sends at most one mail per minute and five per hour, also for parallel requests', async () => {
     const { user } = await createUser(app);
 
-    await Promise.all(times(10, () => forgot(user.email)));
+    await Promise.all(times(10, () => visitor(app).forgotPassword(user.email)));
     await untilJobsFinished(app);
     expect(await resetMails(user.id)).toBe(1);
 
     for (const mails of [2, 3, 4, 5, 5]) {
       await ageMails(user.id, '61 seconds');
-      await forgot(user.email);
+      await visitor(app).forgotPassword(user.email);
       await untilJobsFinished(app);
       expect(await resetMails(user.id)).toBe(mails);
     }
     await ageMails(user.id, '1 hour');
-    await forgot(user.email);
+    await visitor(app).forgotPassword(user.email);
     await untilJobsFinished(app);
     expect(await resetMails(user.id)).toBe(6);
   });
@@ -76,7 +80,7 @@ describe('POST /v1/auth/forgot-password', () => {
     const second = await tokenFor(user.email, 2);
 
     expect(second).toBe(first);
-    expect((await reset(first)).status).toBe(204);
+    expect((await visitor(app).resetPassword(first, NEW)).status).toBe(204);
   });
 
   it('sends a new link even if anonymous callers used up the hourly mail limit', async () => {
@@ -90,15 +94,15 @@ describe('POST /v1/auth/forgot-password', () => {
       [user.id],
     );
 
-    expect((await reset(await tokenFor(user.email, 6))).status).toBe(204);
+    expect((await visitor(app).resetPassword(await tokenFor(user.email, 6), NEW)).status).toBe(204);
   });
 
   it('does the same work during the request for a known and an unknown email', async () => {
     const { user } = await createUser(app);
     await app.db.query('DELETE FROM jobs');
 
-    await forgot(user.email);
-    await forgot(`${randomUUID()}@example.com`);
+    await visitor(app).forgotPassword(user.email);
+    await visitor(app).forgotPassword(`${randomUUID()}@example.com`);
 
     const jobs = await app.db.query(`SELECT input FROM jobs WHERE type = 'account-link-send'`);
     expect(jobs).toHaveLength(2);
@@ -106,13 +110,8 @@ describe('POST /v1/auth/forgot-password', () => {
   });
 });
 
-const forgot = (email: string) => app.http().post('/v1/auth/forgot-password').send({ email });
-
-const reset = (token: string, password = NEW) =>
-  app.http().post('/v1/auth/reset-password').send({ token, password });
-
 async function tokenFor(email: string, count = 1): Promise<string> {
-  await forgot(email);
+  await visitor(app).forgotPassword(email);
   return app.mailbox.token(email, count);
 }
 

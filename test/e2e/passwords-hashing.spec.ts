@@ -4,6 +4,7 @@ import { execFileSync } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { createUser } from '../factories/user.factory.ts';
 import { TestApp } from '../support/app.ts';
+import { visitor } from '../support/client.ts';
 import type { Program } from '../support/program.ts';
 import { times, until } from '../support/until.ts';
 
@@ -40,9 +41,9 @@ describe('the hash of a password', () => {
   ])('of %s is renewed at the next sign-in, once', async (_name, parameters) => {
     const email = await userWith(await hash(PASSWORD, parameters));
 
-    expect((await signIn(email)).status).toBe(200);
+    expect((await visitor(app).signIn(email)).status).toBe(200);
     const renewed = await hashOf(email);
-    expect((await signIn(email)).status).toBe(200);
+    expect((await visitor(app).signIn(email)).status).toBe(200);
 
     expect(renewed).toMatch(CURRENT);
     expect(await hashOf(email)).toBe(renewed);
@@ -52,7 +53,7 @@ describe('the hash of a password', () => {
     const weak = await hash(PASSWORD, { memoryCost: 8_192, timeCost: 2, parallelism: 1 });
     const email = await userWith(weak);
 
-    expect((await signIn(email, 'a wrong password')).status).toBe(401);
+    expect((await visitor(app).signIn(email, 'a wrong password')).status).toBe(401);
 
     expect(await hashOf(email)).toBe(weak);
   });
@@ -60,7 +61,7 @@ describe('the hash of a password', () => {
   it('is renewed by parallel sign-ins, which all succeed', async () => {
     const email = await userWith(await hash(PASSWORD, { memoryCost: 8, timeCost: 1, parallelism: 1 }));
 
-    const answers = await Promise.all(times(8, () => signIn(email)));
+    const answers = await Promise.all(times(8, () => visitor(app).signIn(email)));
 
     expect(answers.map(({ status }) => status)).toEqual(times(8, () => 200));
     expect(await hashOf(email)).toMatch(CURRENT);
@@ -111,9 +112,6 @@ describe('three hundred parallel sign-ins', () => {
     expect((await signInAt(emails[0]!)).status).toBe(401);
   });
 });
-
-const signIn = (email: string, password = PASSWORD) =>
-  app.http().post('/v1/auth/login').send({ email, password });
 
 const signInAt = (email: string) =>
   app.http(instance).post('/v1/auth/login').send({ email, password: PASSWORD });

@@ -4,7 +4,7 @@ import { PasswordHasher } from '../../src/auth/passwords/password-hasher.service
 import { createUser } from '../factories/user.factory.ts';
 import { createEndpoint } from '../factories/webhook.factory.ts';
 import { TestApp } from '../support/app.ts';
-import { login, signedIn } from '../support/client.ts';
+import { login, signedIn, visitor } from '../support/client.ts';
 import { times, until } from '../support/until.ts';
 
 const NEW = 'a new one, and long';
@@ -24,21 +24,21 @@ describe('POST /v1/auth/reset-password', () => {
     const elsewhere = await login(app, email, 'correct horse battery');
     const token = await tokenFor(email);
 
-    const answer = await reset(token);
+    const answer = await visitor(app).resetPassword(token, NEW);
 
     expect(answer).toMatchObject({ status: 204, text: '' });
     expect(answer.headers['set-cookie']).toBeUndefined();
     expect((await sessions.get('/v1/users/me')).status).toBe(401);
     for (const { refreshToken } of [sessions, elsewhere])
-      expect((await refresh(refreshToken)).status).toBe(401);
-    expect((await signIn(email, 'correct horse battery')).status).toBe(401);
-    expect((await signIn(email, NEW)).status).toBe(200);
+      expect((await visitor(app).refresh(refreshToken)).status).toBe(401);
+    expect((await visitor(app).signIn(email, 'correct horse battery')).status).toBe(401);
+    expect((await visitor(app).signIn(email, NEW)).status).toBe(200);
   });
 
   it('notifies the owner', async () => {
     const { user } = await createUser(app);
 
-    await reset(await tokenFor(user.email));
+    await visitor(app).resetPassword(await tokenFor(user.email), NEW);
 
     const { subject, content } = await app.mailbox.next(user.email, 2);
     expect(subject).toBe('Your password was changed');
@@ -63,7 +63,7 @@ describe('POST /v1/auth/reset-password', () => {
     const winners = times(20, (index) => index).filter((index) => answers[index]?.status === 204);
     expect(winners).toHaveLength(1);
     expect(answers.filter(({ body }) => body.code === 'TOKEN_INVALID')).toHaveLength(19);
-    expect((await signIn(user.email, `${NEW} ${winners[0]}`)).status).toBe(200);
+    expect((await visitor(app).signIn(user.email, `${NEW} ${winners[0]}`)).status).toBe(200);
   });
 
   it('revokes all other links of the account', async () => {
@@ -77,7 +77,11 @@ describe('POST /v1/auth/reset-password', () => {
     );
     const newer = await tokenFor(user.email, 2);
 
-    const responses = [await reset(newer), await reset(newer), await reset(older)];
+    const responses = [
+      await visitor(app).resetPassword(newer, NEW),
+      await visitor(app).resetPassword(newer, NEW),
+      await visitor(app).resetPassword(older, NEW),
+    ];
 
     expect(newer).not.toBe(older);
     expect(responses.map(({ status }) => status)).toEqual([204, 400, 400]);
@@ -87,7 +91,7 @@ describe('POST /v1/auth/reset-password', () => {
     const user = await signedIn(app);
     await createEndpoint(user, 'https://receiver.example.com/');
 
-    await reset(await tokenFor(user.user.email));
+    await visitor(app).resetPassword(await tokenFor(user.user.email), NEW);
 
     const endpoints = await app.db.query(
       'SELECT enabled, disabled_reason FROM webhook_endpoints WHERE user_id = $1',
@@ -103,7 +107,7 @@ describe('POST /v1/auth/reset-password', () => {
       [user.id, randomUUID()],
     );
 
-    await reset(await tokenFor(user.email));
+    await visitor(app).resetPassword(await tokenFor(user.email), NEW);
 
     const mails = await until(async () => {
       const received = await app.mailbox.to(user.email);
@@ -117,7 +121,7 @@ describe('POST /v1/auth/reset-password', () => {
     const hasher = app.api.get(PasswordHasher);
     const hash = jest.spyOn(hasher, 'hash');
 
-    await reset('x'.repeat(43));
+    await visitor(app).resetPassword('x'.repeat(43), NEW);
 
     expect(hash).not.toHaveBeenCalled();
     hash.mockRestore();
@@ -133,10 +137,10 @@ describe('POST /v1/auth/reset-password', () => {
     const token = await tokenFor(user.email);
     await app.db.query(`UPDATE email_tokens SET ${change} WHERE user_id = $1`, [user.id]);
 
-    const answer = await reset(token);
+    const answer = await visitor(app).resetPassword(token, NEW);
 
     expect(answer).toMatchObject({ status: 400, body: { code: 'TOKEN_INVALID' } });
-    expect((await signIn(user.email, NEW)).status).toBe(401);
+    expect((await visitor(app).signIn(user.email, NEW)).status).toBe(401);
   });
 
   it('rejects other kinds of tokens', async () => {
@@ -144,7 +148,7 @@ describe('POST /v1/auth/reset-password', () => {
 
     const answers = await Promise.all(
       [user.refreshToken, user.accessToken.slice(0, 200), randomUUID(), '%00', 'x'].map((token) =>
-        reset(token),
+        visitor(app).resetPassword(token, NEW),
       ),
     );
 
@@ -168,8 +172,8 @@ describe('POST /v1/auth/reset-password', () => {
     await createUser(app, { email });
     const token = await tokenFor(email);
 
-    const common = await reset(token, 'password1234');
-    const own = await reset(token, `I am ${email.split('@')[0]}!`);
+    const common = await visitor(app).resetPassword(token, 'password1234');
+    const own = await visitor(app).resetPassword(token, `I am ${email.split('@')[0]}!`);
 
     expect(common).toMatchObject({
       status: 422,
@@ -179,43 +183,48 @@ describe('POST /v1/auth/reset-password', () => {
       status: 422,
       body: { details: [{ path: 'password', code: 'CONTAINS_EMAIL' }] },
     });
-    expect((await reset(token)).status).toBe(204);
+    expect((await visitor(app).resetPassword(token, NEW)).status).toBe(204);
   });
 
   it('verifies the email, because the token was sent there', async () => {
     const { user } = await createUser(app, { emailVerifiedAt: null });
 
-    await reset(await tokenFor(user.email));
+    await visitor(app).resetPassword(await tokenFor(user.email), NEW);
 
-    expect((await signIn(user.email, NEW)).status).toBe(200);
+    expect((await visitor(app).signIn(user.email, NEW)).status).toBe(200);
   });
 
   it('sets a password for an account that has none', async () => {
     const { user } = await createUser(app);
     await app.db.query('UPDATE users SET password_hash = NULL WHERE id = $1', [user.id]);
 
-    await reset(await tokenFor(user.email));
+    await visitor(app).resetPassword(await tokenFor(user.email), NEW);
 
-    expect((await signIn(user.email, NEW)).status).toBe(200);
+    expect((await visitor(app).signIn(user.email, NEW)).status).toBe(200);
   });
 
   it('does not let a suspended user sign in', async () => {
     const { user } = await createUser(app, { status: 'suspended' });
 
-    await reset(await tokenFor(user.email));
+    await visitor(app).resetPassword(await tokenFor(user.email), NEW);
 
-    expect(await signIn(user.email, NEW)).toMatchObject({ status: 403, body: { code: 'ACCOUNT_SUSPENDED' } });
+    expect(await visitor(app).signIn(user.email, NEW)).toMatchObject({
+      status: 403,
+      body: { code: 'ACCOUNT_SUSPENDED' },
+    });
   });
 });
 
 describe('a sign-in with the old password', () => {
   it('starts no session if the password is reset at the same time', async () => {
     const { user, password } = await createUser(app);
-    await signIn(user.email, password);
+    await visitor(app).signIn(user.email, password);
     const reset = app.db.createQueryRunner();
     await reset.startTransaction();
     await reset.query(`UPDATE users SET password_hash = 'another' WHERE id = $1`, [user.id]);
-    const answer = signIn(user.email, password).then((response) => response);
+    const answer = visitor(app)
+      .signIn(user.email, password)
+      .then((response) => response);
 
     await Promise.race([answer, until(() => isWaitingForLock(), 'the sign-in to wait for the reset')]);
     await reset.commitTransaction();
@@ -225,18 +234,8 @@ describe('a sign-in with the old password', () => {
   });
 });
 
-const forgot = (email: string) => app.http().post('/v1/auth/forgot-password').send({ email });
-
-const reset = (token: string, password = NEW) =>
-  app.http().post('/v1/auth/reset-password').send({ token, password });
-
-const refresh = (refreshToken: string) => app.http().post('/v1/auth/refresh').send({ refreshToken });
-
-const signIn = (email: string, password: string) =>
-  app.http().post('/v1/auth/login').send({ email, password });
-
 async function tokenFor(email: string, count = 1): Promise<string> {
-  await forgot(email);
+  await visitor(app).forgotPassword(email);
   return app.mailbox.token(email, count);
 }
 

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { TestApp } from '../support/app.ts';
-import { login, type SignedIn, signedIn } from '../support/client.ts';
+import { login, type SignedIn, signedIn, visitor } from '../support/client.ts';
 import type { Program } from '../support/program.ts';
 import { times, until } from '../support/until.ts';
 
@@ -40,11 +40,10 @@ describe('a session revoked on one of five instances', () => {
 
   it('because of token reuse, is rejected on each within a second', async () => {
     const user = await signedIn(app);
-    const refresh = (refreshToken: string) => app.http().post('/v1/auth/refresh').send({ refreshToken });
-    const { body } = await refresh(user.refreshToken);
-    await refresh(body.data.refreshToken);
+    const { body } = await visitor(app).refresh(user.refreshToken);
+    await visitor(app).refresh(body.data.refreshToken);
 
-    expect((await refresh(user.refreshToken)).body.code).toBe('REFRESH_TOKEN_REUSED');
+    expect((await visitor(app).refresh(user.refreshToken)).body.code).toBe('REFRESH_TOKEN_REUSED');
 
     await untilRefusedEverywhere(user);
   });

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { decodeJwt } from 'jose';
 import { randomUUID } from 'node:crypto';
 import { TestApp } from '../support/app.ts';
-import { login, SignedIn, signedIn } from '../support/client.ts';
+import { login, SignedIn, signedIn, visitor } from '../support/client.ts';
 import { times } from '../support/until.ts';
 
 const PASSWORD = 'correct horse battery';
@@ -20,7 +20,7 @@ describe('GET /v1/auth/sessions', () => {
   it('lists the sessions of the account, most recently used first', async () => {
     const phone = await signedIn(app);
     const laptop = await signedInAgain(phone, 'Laptop/1.0');
-    await refresh(phone.refreshToken);
+    await visitor(app).refresh(phone.refreshToken);
 
     const { status, body } = await laptop.get('/v1/auth/sessions');
 
@@ -82,7 +82,7 @@ describe('DELETE /v1/auth/sessions/{id}', () => {
 
     expect(answers.map(({ status, text }) => [status, text])).toEqual(times(2, () => [204, '']));
     expect((await other.get('/v1/users/me')).status).toBe(401);
-    expect((await refresh(other.refreshToken)).body.code).toBe('REFRESH_TOKEN_INVALID');
+    expect((await visitor(app).refresh(other.refreshToken)).body.code).toBe('REFRESH_TOKEN_INVALID');
     expect((await user.get('/v1/users/me')).status).toBe(200);
   });
 
@@ -117,7 +117,7 @@ describe('DELETE /v1/auth/sessions/{id}', () => {
       times(4, () => [404, 'NOT_FOUND']),
     );
     expect((await otherUser.get('/v1/users/me')).status).toBe(200);
-    expect((await refresh(otherUser.refreshToken)).status).toBe(200);
+    expect((await visitor(app).refresh(otherUser.refreshToken)).status).toBe(200);
   });
 });
 
@@ -131,7 +131,7 @@ describe('POST /v1/auth/logout-all', () => {
     expect(answer).toMatchObject({ status: 204, text: '' });
     for (const session of [user, other]) {
       expect((await session.get('/v1/users/me')).status).toBe(401);
-      expect((await refresh(session.refreshToken)).status).toBe(401);
+      expect((await visitor(app).refresh(session.refreshToken)).status).toBe(401);
     }
     expect((await otherUser.get('/v1/users/me')).status).toBe(200);
   });
@@ -142,11 +142,11 @@ describe('the limit of twenty sessions', () => {
     const first = await signedIn(app);
     const others: SignedIn[] = [];
     for (const _ of times(CAP - 1, () => 0)) others.push(await signedInAgain(first));
-    expect((await refresh(first.refreshToken)).status).toBe(200);
+    expect((await visitor(app).refresh(first.refreshToken)).status).toBe(200);
 
     const last = await signedInAgain(first);
 
-    expect((await refresh(first.refreshToken)).status).toBe(401);
+    expect((await visitor(app).refresh(first.refreshToken)).status).toBe(401);
     const { body } = await last.get('/v1/auth/sessions');
     expect(idsIn(body).toSorted()).toEqual([...others, last].map(sid).toSorted());
   });
@@ -164,8 +164,6 @@ describe('the limit of twenty sessions', () => {
     expect(live).toBe(CAP);
   });
 });
-
-const refresh = (refreshToken: string) => app.http().post('/v1/auth/refresh').send({ refreshToken });
 
 const end = (user: SignedIn, id: string) => user.delete(`/v1/auth/sessions/${id}`);
 

@@ -42,7 +42,10 @@ export async function signedIn(app: TestApp, overrides: Partial<NewTestUser> = {
   return new SignedIn(app, user, accessToken, refreshToken);
 }
 
-/** A client without a session, for the routes that create and refresh one. */
+/** The password of `register`. */
+export const NEW_PASSWORD = 'a long enough password';
+
+/** A client without a session, for the routes of anonymous callers. */
 export function visitor(app: TestApp, instance?: Program) {
   const post = (path: string, body: object): Test => app.http(instance).post(path).send(body);
   return {
@@ -50,6 +53,14 @@ export function visitor(app: TestApp, instance?: Program) {
     post,
     signIn: (email: string, password = DEFAULT_PASSWORD): Test => post('/v1/auth/login', { email, password }),
     refresh: (refreshToken: unknown): Test => post('/v1/auth/refresh', { refreshToken }),
+    register: (email: string, fields: { password?: unknown; displayName?: string } = {}): Test =>
+      post('/v1/auth/register', { email, password: NEW_PASSWORD, displayName: 'New', ...fields }),
+    verifyEmail: (token: string | undefined, password = NEW_PASSWORD): Test =>
+      post('/v1/auth/verify-email', { token, password }),
+    resendVerification: (email: string): Test => post('/v1/auth/verify-email/resend', { email }),
+    forgotPassword: (email: string): Test => post('/v1/auth/forgot-password', { email }),
+    resetPassword: (token: string, password: string): Test =>
+      post('/v1/auth/reset-password', { token, password }),
   };
 }
 
