@@ -37,7 +37,7 @@ export class IdentitiesService implements OnModuleInit {
 
   /** Whether the owner of a relay email has disabled forwarding at the provider. */
   isEmailMuted(userId: string, email: string): Promise<boolean> {
-    return this.users.transaction((tx) => tx.existsBy(Identity, { userId, email, emailMuted: true }));
+    return this.db.manager.existsBy(Identity, { userId, email, emailMuted: true });
   }
 
   list(userId: string): Promise<Identity[]> {
