@@ -42,6 +42,7 @@ const TAGS = {
 
 interface Operation {
   operationId: string;
+  tags?: string[];
   parameters?: { in: string; [property: string]: unknown }[];
   requestBody?: { content: Record<string, object> };
   responses: Record<string, { headers?: object; description?: string }>;
@@ -72,11 +73,15 @@ export function createDocument(app: INestApplication): OpenAPIObject {
   // Routes declare only the schemas of their success responses.
   Object.assign(document.components!.schemas!, convert(problemSchema, { schemaType: 'output' }).components);
   const endpoints = findEndpoints(modules);
+  /** Tags of features that are not part of the reference. */
+  const otherTags = new Set<string>();
   for (const [path, operations] of Object.entries(document.paths)) {
     for (const operation of Object.values(operations as Record<string, Operation>)) {
       describeOperation(operation, path, endpoints.get(operation.operationId));
+      for (const name of operation.tags ?? []) if (!(name in TAGS)) otherTags.add(name);
     }
   }
+  document.tags!.push(...[...otherTags].map((name) => ({ name })));
   describeEvents(document, readRegistry(modules, EventTypes).all(), (schema) =>
     convert(schema, { schemaType: 'output' }),
   );
