@@ -37,11 +37,7 @@ export class IdentitiesService implements OnModuleInit {
 
   /** Whether the owner of a relay email has disabled forwarding at the provider. */
   isEmailMuted(userId: string, email: string): Promise<boolean> {
-<<<<<<< Updated upstream
     return this.db.manager.existsBy(Identity, { userId, email, emailMuted: true });
-=======
-    return this.db.transaction((tx) => tx.existsBy(Identity, { userId, email, emailMuted: true }));
->>>>>>> Stashed changes
   }
 
   list(userId: string): Promise<Identity[]> {
