@@ -7,7 +7,7 @@
 import { createPrivateKey, createPublicKey, generateKeyPairSync } from 'node:crypto';
 import { mkdirSync, readFileSync, renameSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { keyFiles, thumbprint } from '../src/auth/keys/key-files.ts';
+import { listKeyFiles, thumbprint } from '../src/auth/keys/key-files.ts';
 
 const USAGE = `Usage: npm run keys -- <command> [--force]
   make      adds a key as "next": published, but not yet used
@@ -24,7 +24,8 @@ const TOKEN_SECONDS = 900 + 60;
 const folder = process.env.JWT_KEYS_DIR || '.local/keys';
 const isForced = process.argv.includes('--force');
 
-const namesOf = (state: string): string[] => keyFiles(folder).filter((name) => name.startsWith(`${state}-`));
+const namesOf = (state: string): string[] =>
+  listKeyFiles(folder).filter((name) => name.startsWith(`${state}-`));
 
 /** Seconds since the key changed its state, which sets the modification time of the file. */
 const ageOf = (name: string): number => (Date.now() - statSync(join(folder, name)).mtimeMs) / 1_000;
@@ -34,7 +35,7 @@ function make(): void {
   const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 3072 });
   const kid = thumbprint(createPublicKey(privateKey).export({ format: 'jwk' }));
   // The first key is active at once, because no client has cached the JWKS yet.
-  const state = keyFiles(folder).length === 0 ? 'active' : 'next';
+  const state = listKeyFiles(folder).length === 0 ? 'active' : 'next';
   const name = `${state}-${kid}.pem`;
   const draft = join(folder, `.${name}`);
   writeFileSync(draft, privateKey.export({ type: 'pkcs8', format: 'pem' }), { mode: 0o600 });
@@ -66,7 +67,7 @@ function retire(): void {
 }
 
 function list(): void {
-  for (const name of keyFiles(folder).toSorted()) {
+  for (const name of listKeyFiles(folder).toSorted()) {
     const key = createPrivateKey(readFileSync(join(folder, name), 'utf8'));
     const [state] = name.split('-');
     const kid = thumbprint(createPublicKey(key).export({ format: 'jwk' }));

@@ -2,6 +2,8 @@ import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import { AuditService } from '../audit/audit.service.ts';
 import type { Recipient } from '../mail/mail.service.ts';
+import { DomainEvents } from '../platform/events/domain-events.ts';
+import { userAccessReset } from '../users/users.events.ts';
 import { emailChanged, passwordChanged, passwordReset } from './auth.audit.ts';
 import { EmailTokensService } from './email-tokens.service.ts';
 import { SecurityAlertsService } from './sessions/security-alerts.service.ts';
@@ -10,14 +12,13 @@ import { SessionsService } from './sessions/sessions.service.ts';
 /** Events after which earlier sign-ins lose access. */
 export type AccessEvent = 'password-changed' | 'password-reset' | 'email-changed';
 
-/** A reset and a change of the password send the same alert. */
+/** Reset and change of the password send the same alert. */
 const ALERT_OF = {
   'password-changed': 'password-changed',
   'password-reset': 'password-changed',
   'email-changed': 'email-changed',
 } as const;
 
-/** One audit event for each. */
 const AUDIT_OF = {
   'password-changed': passwordChanged,
   'password-reset': passwordReset,
@@ -32,15 +33,19 @@ export class AccessRevocationService {
     private readonly tokens: EmailTokensService,
     private readonly audit: AuditService,
     private readonly alerts: SecurityAlertsService,
+    private readonly events: DomainEvents,
   ) {}
 
-  /** Revokes all of it, except for one session where that is given, and alerts the user at the given email. */
+  /** Keeps the session `keepSessionId`. Alerts the user at the given email, which may be the old one. */
   async revokeAll(
     user: Recipient,
     event: AccessEvent,
     tx: EntityManager,
     keepSessionId?: string,
   ): Promise<void> {
+    if (event === 'password-reset') {
+      await this.events.emit(userAccessReset, { userId: user.id, data: { id: user.id } }, tx);
+    }
     await this.alerts.send(ALERT_OF[event], user, tx);
     await this.tokens.revokeAllOf(user.id, tx);
     await this.audit.record({ type: AUDIT_OF[event], userId: user.id, data: {} }, tx);

@@ -4,7 +4,7 @@ import {
   type AccountLinkSend,
   accountLinkSend,
   AccountLinksService,
-  ENCRYPTED_EMAIL_PLACE,
+  EMAIL_ENCRYPTION_CONTEXT,
 } from './account-links.service.ts';
 
 @JobHandler(accountLinkSend)
@@ -15,6 +15,6 @@ export class AccountLinkSendHandler implements JobRunner<AccountLinkSend> {
   ) {}
 
   async run({ purpose, encryptedEmail }: AccountLinkSend): Promise<void> {
-    await this.links.sendTo(this.encryption.decrypt(ENCRYPTED_EMAIL_PLACE, encryptedEmail), purpose);
+    await this.links.sendLinkTo(this.encryption.decrypt(EMAIL_ENCRYPTION_CONTEXT, encryptedEmail), purpose);
   }
 }

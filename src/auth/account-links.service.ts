@@ -18,7 +18,7 @@ export const accountLinkSend = defineJob({
 
 export type AccountLinkSend = z.output<typeof accountLinkSend.input>;
 
-export const ENCRYPTED_EMAIL_PLACE = 'account-link-send email';
+export const EMAIL_ENCRYPTION_CONTEXT = 'account-link-send email';
 
 const LINK_LIMIT: MailLimit = { perMinute: 1, perHour: 5 };
 const NEW_LINK_LIMIT: MailLimit = { perMinute: 1, perHour: Number.MAX_SAFE_INTEGER };
@@ -55,7 +55,7 @@ export class AccountLinksService {
   }
 
   /** For an email that an anonymous caller entered: does nothing if it has no account that needs the link. */
-  async sendTo(email: string, purpose: AccountLinkSend['purpose']): Promise<void> {
+  async sendLinkTo(email: string, purpose: AccountLinkSend['purpose']): Promise<void> {
     await this.db.transaction(async (tx) => {
       const user = await this.users.findByEmailForUpdate(email, tx);
       if (!user) return;
@@ -78,8 +78,8 @@ export class AccountLinkRequests {
     private readonly encryption: EncryptionService,
   ) {}
 
-  async request(purpose: AccountLinkSend['purpose'], email: string): Promise<void> {
-    const encryptedEmail = this.encryption.encrypt(ENCRYPTED_EMAIL_PLACE, email);
+  async requestLink(purpose: AccountLinkSend['purpose'], email: string): Promise<void> {
+    const encryptedEmail = this.encryption.encrypt(EMAIL_ENCRYPTION_CONTEXT, email);
     await this.db.transaction((tx) =>
       this.jobs.enqueue(accountLinkSend, { purpose, encryptedEmail }, {}, tx),
     );

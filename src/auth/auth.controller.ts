@@ -12,9 +12,10 @@ import {
   AccountSuspendedError,
   EmailNotVerifiedError,
   InvalidCredentialsError,
+  RefreshTokenInvalidError,
+  RefreshTokenReusedError,
   TokenInvalidError,
 } from './auth.errors.ts';
-import { RefreshTokenInvalidError, RefreshTokenReusedError } from './auth.errors.ts';
 import {
   type Login,
   loginSchema,
@@ -32,7 +33,6 @@ import { AuthService } from './auth.service.ts';
 import { EmailVerificationService } from './email-verification.service.ts';
 import { RefreshTokenTransport } from './refresh-token-transport.service.ts';
 import { RegistrationService } from './registration.service.ts';
-import { clearRefreshCookie } from './sessions/refresh-cookie.ts';
 import { SessionRefreshService } from './sessions/session-refresh.service.ts';
 
 @ApiTags('Authentication')
@@ -80,7 +80,7 @@ export class AuthController {
     @Res({ passthrough: true }) reply: FastifyReply,
   ) {
     const session = await this.verification.verify(body, this.tokens.deviceOf(request));
-    return { data: await this.tokens.deliverSignIn(session, body.refreshTokenIn, request, reply) };
+    return { data: await this.tokens.completeSignIn(session, body.refreshTokenIn, request, reply) };
   }
 
   @Post('verify-email/resend')
@@ -93,7 +93,7 @@ export class AuthController {
   @Public()
   @RateLimit('mail')
   async resendVerificationEmail(@Body({ schema: resendVerificationSchema }) { email }: ResendVerification) {
-    await this.links.request('verify-email', email);
+    await this.links.requestLink('verify-email', email);
     return accepted;
   }
 
@@ -112,7 +112,7 @@ export class AuthController {
     @Res({ passthrough: true }) reply: FastifyReply,
   ) {
     const session = await this.auth.login(body, this.tokens.deviceOf(request));
-    return { data: await this.tokens.deliverSignIn(session, body.refreshTokenIn, request, reply) };
+    return { data: await this.tokens.completeSignIn(session, body.refreshTokenIn, request, reply) };
   }
 
   @Post('refresh')
@@ -131,22 +131,26 @@ export class AuthController {
     @Req() request: FastifyRequest,
     @Res({ passthrough: true }) reply: FastifyReply,
   ) {
-    const { token, into } = this.tokens.readRefreshToken(request, body.refreshToken, body.refreshTokenIn);
+    const { token, refreshTokenIn } = this.tokens.readRefreshToken(
+      request,
+      body.refreshToken,
+      body.refreshTokenIn,
+    );
     const session = await this.refreshes.rotateRefreshToken(token);
-    return { data: await this.tokens.deliver(session, into, reply) };
+    return { data: await this.tokens.sendTokens(session, refreshTokenIn, reply) };
   }
 
   @Post('logout')
   @Endpoint({ summary: 'Sign out' })
   async logout(@CurrentUser() caller: Principal, @Res({ passthrough: true }) reply: FastifyReply) {
     await this.auth.logout(caller);
-    clearRefreshCookie(reply);
+    this.tokens.clearCookie(reply);
   }
 
   @Post('logout-all')
   @Endpoint({ summary: 'Sign out on all devices' })
   async logoutAll(@CurrentUser() caller: Principal, @Res({ passthrough: true }) reply: FastifyReply) {
     await this.auth.logoutAll(caller);
-    clearRefreshCookie(reply);
+    this.tokens.clearCookie(reply);
   }
 }

@@ -12,6 +12,18 @@ export class InvalidCredentialsError extends defineProblem(
   'Invalid credentials',
   'Email or password is wrong. Try again, or reset the password.',
 ) {}
+export class RefreshTokenInvalidError extends defineProblem(
+  401,
+  'REFRESH_TOKEN_INVALID',
+  'Refresh token invalid',
+  'The refresh token is invalid, or its session has ended. Sign in again.',
+) {}
+export class RefreshTokenReusedError extends defineProblem(
+  401,
+  'REFRESH_TOKEN_REUSED',
+  'Refresh token reused',
+  'The refresh token was used before, so its session was revoked. Sign in again.',
+) {}
 export class EmailNotVerifiedError extends defineProblem(
   403,
   'EMAIL_NOT_VERIFIED',
@@ -35,16 +47,4 @@ export class EmailTakenError extends defineProblem(
   'EMAIL_TAKEN',
   'Email taken',
   'Another account uses this email. Choose another one.',
-) {}
-export class RefreshTokenInvalidError extends defineProblem(
-  401,
-  'REFRESH_TOKEN_INVALID',
-  'Refresh token invalid',
-  'The refresh token is invalid, or its session has ended. Sign in again.',
-) {}
-export class RefreshTokenReusedError extends defineProblem(
-  401,
-  'REFRESH_TOKEN_REUSED',
-  'Refresh token reused',
-  'The refresh token was used before, so its session was revoked. Sign in again.',
 ) {}

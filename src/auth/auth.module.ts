@@ -16,10 +16,8 @@ import { EmailTokensService } from './email-tokens.service.ts';
 import { EmailVerificationService } from './email-verification.service.ts';
 import { CredentialsService } from './passwords/credentials.service.ts';
 import { KnownDevices } from './passwords/known-devices.service.ts';
-import { NewPasswordService } from './passwords/new-password.service.ts';
-import { PasswordChangeService } from './passwords/password-change.service.ts';
 import { PasswordHasher } from './passwords/password-hasher.service.ts';
-import { PasswordResetService } from './passwords/password-reset.service.ts';
+import { PasswordsService } from './passwords/passwords.service.ts';
 import { SignInThrottle } from './passwords/sign-in-throttle.service.ts';
 import { RegistrationService } from './registration.service.ts';
 import { SessionsModule } from './sessions/sessions.module.ts';
@@ -57,9 +55,7 @@ import { SessionsModule } from './sessions/sessions.module.ts';
     PasswordHasher,
     SignInThrottle,
     CredentialsService,
-    NewPasswordService,
-    PasswordChangeService,
-    PasswordResetService,
+    PasswordsService,
   ],
   exports: [
     AuthService,
@@ -70,8 +66,7 @@ import { SessionsModule } from './sessions/sessions.module.ts';
     AccountLinkRequests,
     KnownDevices,
     EmailTokensService,
-    PasswordChangeService,
-    PasswordResetService,
+    PasswordsService,
   ],
 })
 export class AuthModule {}

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { emailSchema, tokenSchema } from '../platform/http/schemas.ts';
 import { displayNameSchema } from '../users/users.schemas.ts';
-import { newPasswordSchema, passwordSchema, checkWithoutEmail } from './passwords/password.schema.ts';
+import { newPasswordSchema, passwordSchema, checkWithoutEmail } from './passwords/passwords.schemas.ts';
 
 export const registerSchema = z
   .strictObject({ email: emailSchema, password: newPasswordSchema, displayName: displayNameSchema })

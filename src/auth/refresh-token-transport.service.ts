@@ -1,17 +1,23 @@
 import { Injectable } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Config } from '../platform/config/config.ts';
+import { ForbiddenError } from '../platform/errors/platform.errors.ts';
 import { RefreshTokenInvalidError } from './auth.errors.ts';
 import type { SignInDevice } from './auth.service.ts';
 import { KnownDevices } from './passwords/known-devices.service.ts';
 import { AccessTokensService, type TokenPair } from './sessions/access-tokens.service.ts';
-import { peekRefreshCookie, readRefreshCookie, setRefreshCookie } from './sessions/refresh-cookie.ts';
 import { SessionRefreshService } from './sessions/session-refresh.service.ts';
 import type { ActiveSession } from './sessions/sessions.service.ts';
 
 export type RefreshTokenIn = 'body' | 'cookie' | undefined;
 
-/** Sends the refresh token in the body or in a cookie, and reads it from there. */
+/** With this prefix, browsers require Secure, Path=/ and no Domain. So another host can’t set this cookie. */
+const COOKIE = '__Host-refresh';
+/** Scripts can’t read the cookie, and browsers don’t send it with cross-site requests. */
+const COOKIE_OPTIONS = { path: '/', httpOnly: true, secure: true, sameSite: 'strict' } as const;
+const DAY_SECONDS = 86_400;
+
+/** Sends the refresh token in the response body or in a cookie, and reads it from the request. */
 @Injectable()
 export class RefreshTokenTransport {
   constructor(
@@ -21,36 +27,42 @@ export class RefreshTokenTransport {
     private readonly devices: KnownDevices,
   ) {}
 
-  /** The end of every sign-in. A session that the browser already has ends (OWASP ASVS 5.0, 7.2.4). */
-  async deliverSignIn(
+  /** The last step of every sign-in. Revokes the session that the browser already has (OWASP ASVS 5.0, 7.2.4). */
+  async completeSignIn(
     session: ActiveSession,
     refreshTokenIn: RefreshTokenIn,
     request: FastifyRequest,
     reply: FastifyReply,
   ): Promise<Partial<TokenPair>> {
     await this.revokeCurrentSession(request);
-    const tokens = await this.deliver(session, refreshTokenIn, reply);
+    const tokens = await this.sendTokens(session, refreshTokenIn, reply);
     if (refreshTokenIn === 'cookie') this.devices.remember(request, reply, session.userId);
     return tokens;
   }
 
-  async deliver(
+  /** Sets the cookie if the client uses one, and returns the response body. */
+  async sendTokens(
     session: ActiveSession,
     refreshTokenIn: RefreshTokenIn,
     reply: FastifyReply,
   ): Promise<Partial<TokenPair>> {
-    const { refreshToken, ...rest } = await this.accessTokens.pair(session);
+    const { refreshToken, ...rest } = await this.accessTokens.createTokenPair(session);
     if (refreshTokenIn !== 'cookie') return { ...rest, refreshToken };
-    setRefreshCookie(reply, refreshToken, this.config);
+    const maxAge = this.config.SESSION_IDLE_DAYS * DAY_SECONDS;
+    void reply.setCookie(COOKIE, refreshToken, { ...COOKIE_OPTIONS, maxAge });
     return rest;
   }
 
-  /** The refresh token of a request, and where the next one is sent: one from the cookie stays in the cookie. */
-  readRefreshToken(request: FastifyRequest, given: string | undefined, into: RefreshTokenIn) {
-    if (given !== undefined) return { token: given, into };
-    const token = readRefreshCookie(request, this.config);
+  /** A token from the cookie is replaced in the cookie, whatever the body asks for. */
+  readRefreshToken(request: FastifyRequest, bodyToken: string | undefined, refreshTokenIn: RefreshTokenIn) {
+    if (bodyToken !== undefined) return { token: bodyToken, refreshTokenIn };
+    const token = this.readCookie(request);
     if (token === undefined) throw new RefreshTokenInvalidError();
-    return { token, into: 'cookie' as const };
+    return { token, refreshTokenIn: 'cookie' as const };
+  }
+
+  clearCookie(reply: FastifyReply): void {
+    void reply.clearCookie(COOKIE, COOKIE_OPTIONS);
   }
 
   deviceOf(request: FastifyRequest): SignInDevice {
@@ -61,8 +73,23 @@ export class RefreshTokenTransport {
     };
   }
 
+  /** Accepts the cookie only from allowed origins, to prevent cross-site request forgery. */
+  private readCookie(request: FastifyRequest): string | undefined {
+    const token = request.cookies[COOKIE];
+    if (token === undefined) return undefined;
+    const allowed = [new URL(this.config.PUBLIC_URL).origin, ...this.config.CORS_ORIGINS];
+    const { origin, 'sec-fetch-site': site } = request.headers;
+    // Browsers never send a strict cookie cross-site, so such a request is not from a browser page (OWASP ASVS 5.0, 3.5.1).
+    if (!origin || !allowed.includes(origin) || site === 'cross-site') {
+      throw new ForbiddenError({
+        detail: 'A refresh with the cookie needs an Origin header from an allowed origin (CORS_ORIGINS).',
+      });
+    }
+    return token;
+  }
+
   private async revokeCurrentSession(request: FastifyRequest): Promise<void> {
-    const token = peekRefreshCookie(request);
+    const token = request.cookies[COOKIE];
     if (token !== undefined) await this.refreshes.revokeReplacedSession(token);
   }
 }

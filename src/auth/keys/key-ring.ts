@@ -3,8 +3,14 @@ import { createHash, createPrivateKey, createPublicKey, type JsonWebKey, type Ke
 import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { Config, ConfigError } from '../../platform/config/config.ts';
-import { isDevelopmentKey, makeDevelopmentKey } from './development-key.ts';
-import { KEY_FILE, keyFiles, type KeyState, thumbprint } from './key-files.ts';
+import {
+  createDevelopmentKey,
+  isDevelopmentKey,
+  KEY_FILE,
+  type KeyState,
+  listKeyFiles,
+  thumbprint,
+} from './key-files.ts';
 
 export interface RingKey {
   /** RFC 7638 thumbprint. */
@@ -87,7 +93,7 @@ export class KeyRing implements OnApplicationBootstrap, OnApplicationShutdown {
 /** Changes whenever a key file is added, removed, renamed or written. */
 function digestOfFolder(folder: string): string {
   const hash = createHash('sha256');
-  for (const name of keyFiles(folder).toSorted()) {
+  for (const name of listKeyFiles(folder).toSorted()) {
     hash.update(`${name}\n`).update(readIfPresent(join(folder, name)));
   }
   return hash.digest('base64url');
@@ -130,8 +136,8 @@ function keysFromSetting(json: string, faults: string[]): NamedPem[] {
 
 function keysFromFolder(config: Config, faults: string[]): NamedPem[] {
   const folder = config.JWT_KEYS_DIR;
-  if (config.NODE_ENV !== 'production') makeDevelopmentKey(folder);
-  return keyFiles(folder).flatMap((name): NamedPem[] => {
+  if (config.NODE_ENV !== 'production') createDevelopmentKey(folder);
+  return listKeyFiles(folder).flatMap((name): NamedPem[] => {
     const path = join(folder, name);
     if (statSync(path).mode & WORLD_READABLE) {
       faults.push(`JWT_KEYS_DIR: ${name} can be read by everyone; run chmod 600 on it`);

@@ -45,7 +45,7 @@ export class IdentitiesService implements OnModuleInit {
   }
 
   /** Finds the owner of the identity and locks their row. Null if the identity is not linked. */
-  async ownerForUpdate(
+  async findOwnerForUpdate(
     provider: ProviderName,
     profile: ProviderProfile,
     tx: EntityManager,
@@ -144,5 +144,5 @@ export class IdentitiesService implements OnModuleInit {
   }
 }
 
-/** Kept with the identity to be shown; an address that nobody vouches for would only look as if it meant something. */
+/** The email is shown to the user, so an email that the provider has not verified is not stored. */
 const verifiedEmail = ({ email, emailVerified }: ProviderProfile) => (emailVerified ? email : null);

@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { randomUUIDv7 } from 'node:crypto';
+import { createHash, randomBytes, randomUUIDv7 } from 'node:crypto';
 import { randomPKCECodeVerifier } from 'openid-client';
 import { DataSource } from 'typeorm';
 import { Config } from '../../platform/config/config.ts';
@@ -7,9 +7,14 @@ import type { ProviderName } from './identity.entity.ts';
 import { OAuthAttempt } from './oauth-attempt.entity.ts';
 import { OAuthStateInvalidError } from './oauth.errors.ts';
 import type { AttemptSecrets } from './providers/provider.ts';
-import { hashOf, newSecret } from './sign-in-secrets.ts';
 
 const LIFE_SECONDS = 600;
+
+/** Creates a state, a nonce or a one-time code of 256 bits. */
+export const createSecret = (): string => randomBytes(32).toString('base64url');
+
+/** A fast hash is enough, because the secret can't be guessed (OWASP ASVS 5.0, 6.5.2). */
+export const hashSecret = (secret: string): Buffer => createHash('sha256').update(secret).digest();
 
 export interface NewAttempt {
   provider: ProviderName;
@@ -26,7 +31,7 @@ export interface ConsumedAttempt {
   secrets: AttemptSecrets;
 }
 
-/** Sign-ins that a browser has started at a provider. The secrets are kept here; `state` only identifies them. */
+/** Stores the secrets of each sign-in that a browser has started at a provider. `state` identifies the sign-in. */
 @Injectable()
 export class OAuthAttemptsService {
   constructor(
@@ -34,23 +39,21 @@ export class OAuthAttemptsService {
     private readonly config: Config,
   ) {}
 
-  /** Creates the secrets of one attempt. Nothing is stored before `save`. */
-  prepare(provider: ProviderName): AttemptSecrets {
+  createSecrets(provider: ProviderName): AttemptSecrets {
     return {
-      state: newSecret(),
-      nonce: newSecret(),
+      state: createSecret(),
+      nonce: createSecret(),
       codeVerifier: randomPKCECodeVerifier(),
       redirectUri: this.redirectUri(provider),
     };
   }
 
-  /** Attempts that are never finished are purged when they have expired. */
   async save({ browser, linkSessionId, ...rest }: NewAttempt, secrets: AttemptSecrets) {
     await this.db.manager.insert(OAuthAttempt, {
       id: randomUUIDv7(),
       ...rest,
-      stateHash: hashOf(secrets.state),
-      browserHash: hashOf(browser),
+      stateHash: hashSecret(secrets.state),
+      browserHash: hashSecret(browser),
       nonce: secrets.nonce,
       codeVerifier: secrets.codeVerifier,
       linkSessionId: linkSessionId ?? null,
@@ -58,20 +61,23 @@ export class OAuthAttemptsService {
     });
   }
 
-  /** OAUTH_STATE_INVALID for an attempt that is unknown, consumed, expired, for another provider or of another browser. */
+  /**
+   * Throws OAUTH_STATE_INVALID if the attempt is unknown, consumed or expired, or belongs to another provider or
+   * browser.
+   */
   async consume(
     provider: ProviderName,
     state: string | undefined,
     browser: string | undefined,
   ): Promise<ConsumedAttempt> {
     if (!state || !browser) throw new OAuthStateInvalidError();
-    // Atomic: of two parallel callbacks one finds the row.
+    // One statement, so that only one of two parallel callbacks gets the row.
     const [rows] = await this.db.query<[OAuthAttempt[], number]>(
       `DELETE FROM oauth_attempts
        WHERE state_hash = $1 AND provider = $2 AND browser_hash = $3 AND expires_at > now()
        RETURNING nonce, code_verifier AS "codeVerifier", return_to AS "returnTo",
                  link_session_id AS "linkSessionId"`,
-      [hashOf(state), provider, hashOf(browser)],
+      [hashSecret(state), provider, hashSecret(browser)],
     );
     if (!rows[0]) throw new OAuthStateInvalidError();
     const { nonce, codeVerifier, returnTo, linkSessionId } = rows[0];
@@ -79,7 +85,7 @@ export class OAuthAttemptsService {
     return { returnTo, linkSessionId, secrets };
   }
 
-  /** One per provider, so that the response of one can't be used as that of another (RFC 9700, section 4.4.2). */
+  /** Each provider has its own callback URL, which prevents mix-up attacks (RFC 9700, section 4.4.2). */
   private redirectUri(provider: ProviderName): string {
     return `${this.config.PUBLIC_URL}/v1/auth/oauth/${provider}/callback`;
   }

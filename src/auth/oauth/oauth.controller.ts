@@ -1,4 +1,4 @@
-import { Body, Controller, Get, Param, Post, Query, Res } from '@nestjs/common';
+import { Body, Controller, Get, Param, Post, Query, Req, Res } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Config } from '../../platform/config/config.ts';
@@ -18,6 +18,8 @@ import { TokenInvalidError } from '../auth.errors.ts';
 import { tokenPairSchema } from '../auth.schemas.ts';
 import { RefreshTokenTransport } from '../refresh-token-transport.service.ts';
 import type { ProviderName } from './identity.entity.ts';
+import { createSecret } from './oauth-attempts.service.ts';
+import { OAuthSignInService } from './oauth-sign-in.service.ts';
 import {
   OAuthStateInvalidError,
   ProviderUnavailableError,
@@ -38,11 +40,13 @@ import {
   providerNameSchema,
   providerSchema,
 } from './oauth.schemas.ts';
-import { OAuthService } from './oauth.service.ts';
-import { ProviderSignInService } from './provider-sign-in.service.ts';
+import { addOutcome, OAuthService } from './oauth.service.ts';
+import type { Provider } from './providers/provider.ts';
 import { ProvidersService } from './providers/providers.service.ts';
-import { returnWith } from './return-to.ts';
-import { bindBrowser, browserSecret, newSecret } from './sign-in-secrets.ts';
+
+const BROWSER_SECRET = /^[\w-]{43}$/;
+/** Ten minutes for the attempt, one for its code. */
+const BROWSER_COOKIE_SECONDS = 11 * 60;
 
 const locationHeader = {
   location: { description: 'The URL that the browser opens next.', schema: { type: 'string' } },
@@ -67,7 +71,7 @@ export class OAuthController {
     private readonly config: Config,
     private readonly providers: ProvidersService,
     private readonly oauth: OAuthService,
-    private readonly signIns: ProviderSignInService,
+    private readonly signIns: OAuthSignInService,
     private readonly tokens: RefreshTokenTransport,
   ) {}
 
@@ -96,10 +100,10 @@ export class OAuthController {
     @Res({ passthrough: true }) reply: FastifyReply,
   ) {
     const provider = this.providers.get(name);
-    const browser = browserSecret(reply.request, name) ?? newSecret();
+    const browser = readBrowserSecret(reply.request, name) ?? createSecret();
     await this.redirect(reply, async () => {
-      const url = await this.oauth.startAttempt(provider, { browser, returnTo });
-      bindBrowser(reply, provider, browser);
+      const url = await this.oauth.startSignIn(provider, { browser, returnTo });
+      setBrowserCookie(reply, provider, browser);
       return url;
     });
   }
@@ -120,11 +124,34 @@ export class OAuthController {
   ) {
     const provider = this.providers.get(name);
     requireRecentSignIn(caller);
-    const browser = browserSecret(reply.request, name) ?? newSecret();
+    const browser = readBrowserSecret(reply.request, name) ?? createSecret();
     const linkSessionId = caller.sessionId;
-    const authorizationUrl = await this.oauth.startAttempt(provider, { browser, returnTo, linkSessionId });
-    bindBrowser(reply, provider, browser);
+    const authorizationUrl = await this.oauth.startSignIn(provider, { browser, returnTo, linkSessionId });
+    setBrowserCookie(reply, provider, browser);
     return { data: { authorizationUrl } };
+  }
+
+  @Get(':provider/callback')
+  @Endpoint(callbackEndpoint)
+  @Public()
+  async handleProviderCallback(
+    @Param('provider', { schema: providerNameSchema }) name: ProviderName,
+    @Query({ schema: callbackQuerySchema }) callback: OAuthCallback,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ) {
+    await this.redirect(reply, () => this.handleCallback('GET', name, callback, reply.request));
+  }
+
+  @Post(':provider/callback')
+  @Endpoint({ ...callbackEndpoint, summary: 'Handle the form callback of a provider (Apple)' })
+  @Public()
+  @Consumes(FORM)
+  async handleProviderFormCallback(
+    @Param('provider', { schema: providerNameSchema }) name: ProviderName,
+    @Body({ schema: callbackFormSchema }) callback: OAuthCallback,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ) {
+    await this.redirect(reply, () => this.handleCallback('POST', name, callback, reply.request));
   }
 
   @Post('exchange')
@@ -139,47 +166,24 @@ export class OAuthController {
   @Public()
   async exchangeCode(
     @Body({ schema: exchangeSchema }) { code, refreshTokenIn }: Exchange,
+    @Req() request: FastifyRequest,
     @Res({ passthrough: true }) reply: FastifyReply,
   ) {
-    const { request } = reply;
-    const browserOf = (provider: Parameters<typeof browserSecret>[1]) => browserSecret(request, provider);
-    const session = await this.signIns.exchange(code, browserOf, this.tokens.deviceOf(request));
-    return { data: await this.tokens.deliverSignIn(session, refreshTokenIn, request, reply) };
+    const getBrowserSecret = (provider: ProviderName) => readBrowserSecret(request, provider);
+    const session = await this.signIns.exchangeCode(code, getBrowserSecret, this.tokens.deviceOf(request));
+    return { data: await this.tokens.completeSignIn(session, refreshTokenIn, request, reply) };
   }
 
-  @Get(':provider/callback')
-  @Endpoint(callbackEndpoint)
-  @Public()
-  async handleProviderCallback(
-    @Param('provider', { schema: providerNameSchema }) name: ProviderName,
-    @Query({ schema: callbackQuerySchema }) callback: OAuthCallback,
-    @Res({ passthrough: true }) reply: FastifyReply,
-  ) {
-    await this.redirect(reply, () => this.finishAttempt('GET', name, callback, reply.request));
-  }
-
-  @Post(':provider/callback')
-  @Endpoint({ ...callbackEndpoint, summary: 'Handle the form callback of a provider (Apple)' })
-  @Public()
-  @Consumes(FORM)
-  async handleProviderFormCallback(
-    @Param('provider', { schema: providerNameSchema }) name: ProviderName,
-    @Body({ schema: callbackFormSchema }) callback: OAuthCallback,
-    @Res({ passthrough: true }) reply: FastifyReply,
-  ) {
-    await this.redirect(reply, () => this.finishAttempt('POST', name, callback, reply.request));
-  }
-
-  /** A person in a browser can't use a problem document, so an error leads to the frontend. Other clients get the document. */
+  /** Redirects a browser to the frontend after an error, because a user can't read a problem document. */
   private async redirect(reply: FastifyReply, findLocation: () => Promise<string>): Promise<void> {
     const location = await findLocation().catch((error: unknown) => {
       if (!(error instanceof AppError) || !isNavigation(reply.request)) throw error;
-      return returnWith(this.config.FRONTEND_URL, 'error', error.problem.code.toLowerCase());
+      return addOutcome(this.config.FRONTEND_URL, 'error', error.problem.code.toLowerCase());
     });
     void reply.header('location', location);
   }
 
-  private finishAttempt(
+  private handleCallback(
     method: 'GET' | 'POST',
     name: ProviderName,
     callback: OAuthCallback,
@@ -187,9 +191,32 @@ export class OAuthController {
   ) {
     const provider = this.providers.get(name);
     if (provider.callbackMethod !== method) throw new NotFoundError();
-    return this.oauth.finishAttempt(provider, callback, browserSecret(request, name));
+    return this.oauth.handleCallback(provider, callback, readBrowserSecret(request, name));
   }
 }
 
 /** Browsers send this header with every navigation, and scripts can't set it (W3C Fetch Metadata). */
 const isNavigation = ({ headers }: FastifyRequest): boolean => headers['sec-fetch-mode'] === 'navigate';
+
+/** The prefix makes browsers require Secure, Path=/ and no Domain, so that no sibling host can set this cookie. */
+const browserCookieName = (provider: ProviderName) => `__Host-oauth-${provider}`;
+
+/**
+ * Identifies the browser that started a sign-in. Prevents an attacker from finishing their own sign-in or link in the
+ * browser of another user (RFC 9700, section 4.7). Sign-ins in several tabs share it.
+ */
+function readBrowserSecret(request: FastifyRequest, provider: ProviderName): string | undefined {
+  const secret = request.cookies[browserCookieName(provider)];
+  return secret !== undefined && BROWSER_SECRET.test(secret) ? secret : undefined;
+}
+
+function setBrowserCookie(reply: FastifyReply, { name, callbackMethod }: Provider, secret: string): void {
+  void reply.setCookie(browserCookieName(name), secret, {
+    path: '/',
+    httpOnly: true,
+    secure: true,
+    // Browsers send no Lax cookie with a form that another site posts.
+    sameSite: callbackMethod === 'POST' ? 'none' : 'lax',
+    maxAge: BROWSER_COOKIE_SECONDS,
+  });
+}

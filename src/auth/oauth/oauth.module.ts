@@ -7,19 +7,17 @@ import { RetentionModule } from '../../platform/retention/retention.module.ts';
 import { UsersModule } from '../../users/users.module.ts';
 import { AuthModule } from '../auth.module.ts';
 import { SessionsModule } from '../sessions/sessions.module.ts';
-import { AccountJoinService } from './account-join.service.ts';
-import { AppleEventTokens } from './apple-event-tokens.service.ts';
-import { AppleEventsService } from './apple-events.service.ts';
+import { AppleEventsService, AppleEventVerifier } from './apple-events.service.ts';
 import { IdentitiesService } from './identities.service.ts';
 import { Identity } from './identity.entity.ts';
 import { LinkedIdentitiesReminder } from './linked-identities-reminder.service.ts';
 import { OAuthAttempt } from './oauth-attempt.entity.ts';
 import { OAuthAttemptsService } from './oauth-attempts.service.ts';
 import { OAuthCode } from './oauth-code.entity.ts';
+import { OAuthSignInService } from './oauth-sign-in.service.ts';
 import { OAuthService } from './oauth.service.ts';
-import { ProviderSignInService } from './provider-sign-in.service.ts';
+import { ProviderAccountsService } from './provider-accounts.service.ts';
 import { ProvidersService } from './providers/providers.service.ts';
-import { UnverifiedOwnerService } from './unverified-owner.service.ts';
 
 /** Signing in with Google, GitHub and Apple, and linking them to an account. */
 @Module({
@@ -55,20 +53,19 @@ import { UnverifiedOwnerService } from './unverified-owner.service.ts';
     ProvidersService,
     OAuthService,
     OAuthAttemptsService,
-    ProviderSignInService,
-    AccountJoinService,
-    UnverifiedOwnerService,
+    OAuthSignInService,
+    ProviderAccountsService,
     IdentitiesService,
     LinkedIdentitiesReminder,
-    AppleEventTokens,
+    AppleEventVerifier,
     AppleEventsService,
   ],
   exports: [
-    AppleEventTokens,
+    AppleEventVerifier,
     AppleEventsService,
     IdentitiesService,
     OAuthService,
-    ProviderSignInService,
+    OAuthSignInService,
     ProvidersService,
   ],
 })

@@ -7,8 +7,6 @@ import type { Principal } from '../../platform/security/principal.ts';
 import { RateLimit } from '../../platform/security/rate-limit.decorator.ts';
 import { AccountLinkRequests } from '../account-links.service.ts';
 import { TokenInvalidError, WrongPasswordError } from '../auth.errors.ts';
-import { PasswordChangeService } from './password-change.service.ts';
-import { PasswordResetService } from './password-reset.service.ts';
 import {
   type ChangePassword,
   changePasswordSchema,
@@ -17,14 +15,14 @@ import {
   type ResetPassword,
   resetPasswordSchema,
 } from './passwords.schemas.ts';
+import { PasswordsService } from './passwords.service.ts';
 
 @ApiTags('Authentication')
 @Controller({ path: 'auth', version: '1' })
 export class PasswordsController {
   constructor(
     private readonly links: AccountLinkRequests,
-    private readonly resets: PasswordResetService,
-    private readonly changes: PasswordChangeService,
+    private readonly passwords: PasswordsService,
   ) {}
 
   @Post('forgot-password')
@@ -37,7 +35,7 @@ export class PasswordsController {
   @Public()
   @RateLimit('mail')
   async forgotPassword(@Body({ schema: forgotPasswordSchema }) { email }: ForgotPassword) {
-    await this.links.request('reset-password', email);
+    await this.links.requestLink('reset-password', email);
     return accepted;
   }
 
@@ -49,7 +47,7 @@ export class PasswordsController {
   })
   @Public()
   async resetPassword(@Body({ schema: resetPasswordSchema }) body: ResetPassword) {
-    await this.resets.reset(body);
+    await this.passwords.resetPassword(body);
   }
 
   @Post('change-password')
@@ -62,6 +60,6 @@ export class PasswordsController {
     @Body({ schema: changePasswordSchema }) body: ChangePassword,
     @CurrentUser() caller: Principal,
   ) {
-    await this.changes.change(body, caller);
+    await this.passwords.changePassword(body, caller);
   }
 }

@@ -36,7 +36,7 @@ export class AccessTokensService {
     private readonly config: Config,
   ) {}
 
-  async pair(session: ActiveSession): Promise<TokenPair> {
+  async createTokenPair(session: ActiveSession): Promise<TokenPair> {
     const accessToken = await this.sign(session);
     const { ACCESS_TOKEN_SECONDS: expiresIn } = this.config;
     return { accessToken, refreshToken: session.refreshToken, tokenType: 'Bearer', expiresIn };

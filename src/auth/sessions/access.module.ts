@@ -26,10 +26,10 @@ export class AccessModule implements OnModuleInit, OnApplicationShutdown {
   onModuleInit(): Promise<void> {
     this.streams.closeWhen(({ sessionId }) => this.revocations.has(sessionId));
     this.revocations.onRevoked(() => this.streams.closeRevoked());
-    return this.revocations.follow();
+    return this.revocations.startPolling();
   }
 
   onApplicationShutdown(): Promise<void> {
-    return this.revocations.stop();
+    return this.revocations.stopPolling();
   }
 }

@@ -44,13 +44,13 @@ export class SessionRefreshService {
    */
   async rotateRefreshToken(token: string): Promise<ActiveSession> {
     const { row, counter } = await this.findByToken(token);
-    if (counter !== row.counter) return this.answerOldToken(row, counter);
+    if (counter !== row.counter) return this.handleOldToken(row, counter);
     if (row.isActive && (await this.rotate(row.id, counter))) return this.sessionWith(row, counter + 1);
     // A parallel request has rotated this token. It was current when this request came, so this is no reuse.
     const now = await this.findRow(row.id);
     if (!now) throw new RefreshTokenInvalidError();
     if (now.isActive && now.counter === counter + 1) return this.sessionWith(now, now.counter);
-    return this.answerOldToken(now, counter);
+    return this.handleOldToken(now, counter);
   }
 
   /** Revokes the session of the token that a browser brings to a new sign-in. An old token is reuse here too. */
@@ -71,7 +71,7 @@ export class SessionRefreshService {
   }
 
   /** For a token that is not the current one: a retry within the grace, or reuse. */
-  private async answerOldToken(row: RefreshRow, counter: number): Promise<ActiveSession> {
+  private async handleOldToken(row: RefreshRow, counter: number): Promise<ActiveSession> {
     if (!row.isActive || counter >= row.counter) throw new RefreshTokenInvalidError();
     if (!isReuse(row, counter)) return this.sessionWith(row, row.counter);
     await this.handleRefreshTokenReuse(row);

@@ -42,12 +42,12 @@ export class SessionRevocations {
   }
 
   /** Resolves once the list is complete. From then on polling keeps it current. */
-  async follow(): Promise<void> {
+  async startPolling(): Promise<void> {
     await this.load();
     this.schedule();
   }
 
-  async stop(): Promise<void> {
+  async stopPolling(): Promise<void> {
     this.isStopped = true;
     clearTimeout(this.timer);
     await this.polling;

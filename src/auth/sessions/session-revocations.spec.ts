@@ -32,14 +32,14 @@ describe('the list of revoked sessions', () => {
       ['a'],
     ]);
     const revocations = revocationsOn(db);
-    await revocations.follow();
+    await revocations.startPolling();
 
     await jest.advanceTimersByTimeAsync(2_000);
 
     expect(parameters[0]).toEqual(['now', 750]);
     expect(parameters.slice(1).map(([since]) => since)).toEqual(parameters.slice(1).map(() => READ_AT));
     expect(revocations.has('a')).toBe(true);
-    await revocations.stop();
+    await revocations.stopPolling();
     jest.useRealTimers();
   });
 
@@ -49,7 +49,7 @@ describe('the list of revoked sessions', () => {
     const replies = [[], lost];
     const { db } = databaseWith(replies);
     const revocations = revocationsOn(db);
-    await revocations.follow();
+    await revocations.startPolling();
 
     await jest.advanceTimersByTimeAsync(29_000);
     expect(revocations.isStale).toBe(false);
@@ -59,20 +59,20 @@ describe('the list of revoked sessions', () => {
     replies[0] = [];
     await jest.advanceTimersByTimeAsync(1_000);
     expect(revocations.isStale).toBe(false);
-    await revocations.stop();
+    await revocations.stopPolling();
     jest.useRealTimers();
   });
 
   it('keeps a session when the wall clock of the process jumps forward', async () => {
     const { db } = databaseWith([['a'], []]);
     const revocations = revocationsOn(db);
-    await revocations.follow();
+    await revocations.startPolling();
     const clock = jest.spyOn(Date, 'now').mockReturnValue(Date.now() + 3_600_000);
 
     await new Promise((resolve) => setTimeout(resolve, 900));
 
     expect(revocations.has('a')).toBe(true);
     clock.mockRestore();
-    await revocations.stop();
+    await revocations.stopPolling();
   });
 });

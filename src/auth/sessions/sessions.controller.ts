@@ -1,11 +1,23 @@
 import { Controller, Delete, Get, Param } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
-import { list } from '../../platform/http/schemas.ts';
+import { z } from 'zod';
+import { idSchema, list, timestampSchema } from '../../platform/http/schemas.ts';
 import { Endpoint } from '../../platform/openapi/endpoint.decorator.ts';
 import { CurrentUser } from '../../platform/security/access.decorators.ts';
 import type { Principal } from '../../platform/security/principal.ts';
-import { sessionIdSchema, sessionSchema } from './sessions.schemas.ts';
 import { SessionsService } from './sessions.service.ts';
+
+const sessionSchema = z
+  .object({
+    id: z.string(),
+    userAgent: z.string().nullable(),
+    ipAddress: z.string().nullable(),
+    createdAt: timestampSchema,
+    lastUsedAt: timestampSchema,
+    expiresAt: timestampSchema,
+    current: z.boolean().describe('True for the session of this request.'),
+  })
+  .meta({ id: 'Session' });
 
 @ApiTags('Authentication')
 @Controller({ path: 'auth/sessions', version: '1' })
@@ -28,10 +40,7 @@ export class SessionsController {
     summary: 'Revoke a session',
     description: 'Signs out one of your own sessions. Repeating the request succeeds.',
   })
-  async revokeSession(
-    @Param('id', { schema: sessionIdSchema }) id: string,
-    @CurrentUser() caller: Principal,
-  ) {
+  async revokeSession(@Param('id', { schema: idSchema }) id: string, @CurrentUser() caller: Principal) {
     await this.sessions.revokeOwnSession(id, caller);
   }
 }

@@ -5,7 +5,6 @@ import { MailModule } from '../../mail/mail.module.ts';
 import { NotificationsModule } from '../../notifications/notifications.module.ts';
 import { PersonalDataModule } from '../../platform/personal-data/personal-data.module.ts';
 import { RetentionModule } from '../../platform/retention/retention.module.ts';
-import { RevokeOnUserChanges } from './revoke-on-user-changes.service.ts';
 import { SecurityAlertsService, securityAlertTypes } from './security-alerts.service.ts';
 import { SessionRefreshService } from './session-refresh.service.ts';
 import { SessionRevocations } from './session-revocations.service.ts';
@@ -32,13 +31,7 @@ import { SessionsService } from './sessions.service.ts';
     MailModule,
     NotificationsModule.forFeature(securityAlertTypes),
   ],
-  providers: [
-    SessionsService,
-    SessionRefreshService,
-    SessionRevocations,
-    SecurityAlertsService,
-    RevokeOnUserChanges,
-  ],
+  providers: [SessionsService, SessionRefreshService, SessionRevocations, SecurityAlertsService],
   exports: [SessionsService, SessionRefreshService, SessionRevocations, SecurityAlertsService],
 })
 export class SessionsModule {}

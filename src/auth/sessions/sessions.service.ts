@@ -1,11 +1,13 @@
-import { Injectable } from '@nestjs/common';
+import { Injectable, type OnModuleInit } from '@nestjs/common';
 import { randomBytes, randomUUIDv7 } from 'node:crypto';
 import { DataSource, type EntityManager, IsNull, type Repository } from 'typeorm';
 import { AuditService } from '../../audit/audit.service.ts';
 import { Config } from '../../platform/config/config.ts';
 import { NotFoundError } from '../../platform/errors/platform.errors.ts';
+import { DomainEvents } from '../../platform/events/domain-events.ts';
 import { MacService } from '../../platform/security/mac.service.ts';
 import type { Principal } from '../../platform/security/principal.ts';
+import { userDeleted, userRoleChanged, userSuspended } from '../../users/users.events.ts';
 import { sessionEnded } from '../auth.audit.ts';
 import { makeRefreshToken } from './refresh-token.ts';
 import { SessionRevocations } from './session-revocations.service.ts';
@@ -32,14 +34,25 @@ const SESSIONS_PER_USER_MAX = 20;
 
 /** Creates, lists and revokes sessions. All times are taken from the database, so that instances can't disagree. */
 @Injectable()
-export class SessionsService {
+export class SessionsService implements OnModuleInit {
   constructor(
     private readonly db: DataSource,
     private readonly macs: MacService,
     private readonly revocations: SessionRevocations,
     private readonly config: Config,
     private readonly audit: AuditService,
+    private readonly events: DomainEvents,
   ) {}
+
+  /** A role change, a suspension or a deletion of the user revokes all sessions in the same transaction. */
+  onModuleInit(): void {
+    const revoke = (reason: RevokedReason) => (event: { data: { id: string } }, tx: EntityManager) =>
+      this.revokeAllSessions(event.data.id, reason, tx);
+    // Access tokens contain the role, so a token with the old role must not stay valid.
+    this.events.on(userRoleChanged, revoke('role-changed'));
+    this.events.on(userSuspended, revoke('suspended'));
+    this.events.on(userDeleted, revoke('deleted'));
+  }
 
   private get sessions(): Repository<Session> {
     return this.db.getRepository(Session);

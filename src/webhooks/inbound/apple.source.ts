@@ -1,7 +1,10 @@
 import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
-import { AppleEventTokens, appleEventSchema } from '../../auth/oauth/apple-event-tokens.service.ts';
-import { AppleEventsService } from '../../auth/oauth/apple-events.service.ts';
+import {
+  AppleEventsService,
+  AppleEventVerifier,
+  appleEventSchema,
+} from '../../auth/oauth/apple-events.service.ts';
 import {
   type InboundEvent,
   type InboundRequest,
@@ -19,24 +22,24 @@ export class AppleSource implements WebhookSource {
   readonly name = 'apple';
 
   constructor(
-    private readonly tokens: AppleEventTokens,
+    private readonly verifier: AppleEventVerifier,
     private readonly events: AppleEventsService,
   ) {}
 
   get isConfigured(): boolean {
-    return this.tokens.isConfigured;
+    return this.verifier.isConfigured;
   }
 
   async verify({ body }: InboundRequest): Promise<InboundEvent | null> {
     const token = tokenIn(body);
-    const signed = token === null ? null : await this.tokens.verify(token);
+    const signed = token === null ? null : await this.verifier.verify(token);
     return signed && { id: signed.id, type: typeOf(signed.events), payload: signed.events };
   }
 
   async handle({ payload }: InboundEvent, tx: EntityManager): Promise<Outcome> {
     const event = appleEventSchema.safeParse(jsonIn(payload));
     if (!event.success) return 'invalid';
-    return (await this.events.apply(event.data, tx)) ? 'handled' : 'ignored';
+    return (await this.events.applyEvent(event.data, tx)) ? 'handled' : 'ignored';
   }
 }
 

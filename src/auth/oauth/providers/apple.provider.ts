@@ -36,7 +36,7 @@ export class AppleProvider implements Provider {
   private secret?: { jwt: Promise<string>; madeAt: number };
 
   constructor(private readonly options: AppleOptions) {
-    this.oidc = new OidcClient({ ...options, clientSecret: () => this.clientSecret() });
+    this.oidc = new OidcClient({ ...options, clientSecret: () => this.getClientSecret() });
   }
 
   authorizationUrl(secrets: AttemptSecrets): Promise<string> {
@@ -44,27 +44,27 @@ export class AppleProvider implements Provider {
   }
 
   async fetchProfile(callback: ProviderCallback, secrets: AttemptSecrets): Promise<ProviderProfile> {
-    const { sub, email, email_verified, is_private_email } = await this.oidc.claims(callback, secrets);
+    const { sub, email, email_verified, is_private_email } = await this.oidc.getClaims(callback, secrets);
     const profile = profileOf({
       subject: sub,
       // Never the email of the `user` field, which the browser could change.
       email,
       emailVerified: isTrue(email_verified),
-      displayName: nameFrom(callback.user),
+      displayName: displayNameFrom(callback.user),
     });
     const isRelay = isTrue(is_private_email) || (profile.email?.endsWith(RELAY_DOMAIN) ?? false);
     return { ...profile, isRelay };
   }
 
   /** Apple has no permanent secret: the client signs a JWT that is valid for at most six months. */
-  private clientSecret(): Promise<string> {
+  private getClientSecret(): Promise<string> {
     if (!this.secret || Date.now() - this.secret.madeAt > SECRET_REUSED_MS) {
-      this.secret = { jwt: this.makeSecret(), madeAt: Date.now() };
+      this.secret = { jwt: this.createClientSecret(), madeAt: Date.now() };
     }
     return this.secret.jwt;
   }
 
-  private async makeSecret(): Promise<string> {
+  private async createClientSecret(): Promise<string> {
     const { issuer, clientId, teamId, keyId, privateKey } = this.options;
     return new SignJWT()
       .setProtectedHeader({ alg: 'ES256', kid: keyId })
@@ -78,7 +78,7 @@ export class AppleProvider implements Provider {
 }
 
 /** Sent only at the first sign-in, by the browser. Untrusted: only a suggestion for the display name. */
-function nameFrom(user: string | undefined): string | null {
+function displayNameFrom(user: string | undefined): string | null {
   try {
     const { name } = userFieldSchema.parse(JSON.parse(user ?? ''));
     return [name.firstName, name.lastName].filter(Boolean).join(' ') || null;

@@ -17,8 +17,8 @@ export async function callProvider(url: string, init: RequestInit): Promise<Resp
     const signal = AbortSignal.timeout(PROVIDER_TIMEOUT_MS);
     const response = await fetch(url, { ...init, redirect: 'manual', signal });
     const { status, headers } = response;
-    if (status >= 500 || status === 429) throw await refused(response, new ProviderUnavailableError());
-    if (status >= 300 && status < 400) throw await refused(response, new ProviderFailedError());
+    if (status >= 500 || status === 429) throw await discardBody(response, new ProviderUnavailableError());
+    if (status >= 300 && status < 400) throw await discardBody(response, new ProviderFailedError());
     const body = await readBounded(response);
     return new Response(body.length > 0 ? body : null, { status, headers });
   } catch (error) {
@@ -40,7 +40,7 @@ async function readBounded(response: Response): Promise<Buffer<ArrayBuffer>> {
   return Buffer.concat(chunks);
 }
 
-async function refused(response: Response, error: AppError): Promise<AppError> {
+async function discardBody(response: Response, error: AppError): Promise<AppError> {
   await response.body?.cancel();
   return error;
 }

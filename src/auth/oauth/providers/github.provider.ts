@@ -63,10 +63,10 @@ export class GithubProvider implements Provider {
   }
 
   async fetchProfile(callback: ProviderCallback, secrets: AttemptSecrets): Promise<ProviderProfile> {
-    const accessToken = await this.accessToken(callback, secrets);
+    const accessToken = await this.requestAccessToken(callback, secrets);
     const [user, emails] = await Promise.all([
-      this.read('/user', userSchema, accessToken),
-      this.read('/user/emails?per_page=100', emailsSchema, accessToken),
+      this.fetchJson('/user', userSchema, accessToken),
+      this.fetchJson('/user/emails?per_page=100', emailsSchema, accessToken),
     ]);
     const own = emails.find(({ primary, verified }) => primary && verified);
     return profileOf({
@@ -79,7 +79,7 @@ export class GithubProvider implements Provider {
     });
   }
 
-  private async accessToken(callback: ProviderCallback, secrets: AttemptSecrets): Promise<string> {
+  private async requestAccessToken(callback: ProviderCallback, secrets: AttemptSecrets): Promise<string> {
     const checks = { expectedState: secrets.state, pkceCodeVerifier: secrets.codeVerifier };
     // Errors come with status 200; the library finds no token in them and throws.
     const tokens = await authorizationCodeGrant(this.config, callbackUrl(callback, secrets), checks).catch(
@@ -92,7 +92,7 @@ export class GithubProvider implements Provider {
     return tokens.access_token;
   }
 
-  private async read<T>(path: string, schema: z.ZodType<T>, accessToken: string): Promise<T> {
+  private async fetchJson<T>(path: string, schema: z.ZodType<T>, accessToken: string): Promise<T> {
     const response = await callProvider(this.options.apiUrl + path, {
       headers: {
         accept: 'application/vnd.github+json',

@@ -34,7 +34,7 @@ export class GoogleProvider implements Provider {
   }
 
   async fetchProfile(callback: ProviderCallback, secrets: AttemptSecrets): Promise<ProviderProfile> {
-    const { sub, email, email_verified, name, hd } = await this.oidc.claims(callback, secrets);
+    const { sub, email, email_verified, name, hd } = await this.oidc.getClaims(callback, secrets);
     const { hostedDomain } = this.options;
     // The parameter above only preselects the domain, and a user can remove it.
     if (hostedDomain && hd !== hostedDomain.toLowerCase()) throw new AccessDeniedError();

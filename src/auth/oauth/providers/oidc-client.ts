@@ -49,7 +49,7 @@ export class OidcClient {
   }
 
   /** Exchanges the code for id token claims, validated by OpenID Connect Core, 3.1.3.7. */
-  async claims(callback: ProviderCallback, secrets: AttemptSecrets): Promise<IDToken> {
+  async getClaims(callback: ProviderCallback, secrets: AttemptSecrets): Promise<IDToken> {
     try {
       const config = await this.configuration();
       const checks = {
@@ -62,7 +62,7 @@ export class OidcClient {
       const url = callbackUrl(callback, secrets);
       const tokens = await authorizationCodeGrant(config, url, checks, { client_secret });
       const claims = tokens.claims();
-      if (!claims || !this.isForUsAlone(claims)) throw new ProviderFailedError();
+      if (!claims || !this.isForThisClient(claims)) throw new ProviderFailedError();
       return claims;
     } catch (error) {
       throw providerErrorOf(error);
@@ -70,7 +70,7 @@ export class OidcClient {
   }
 
   /** Stricter than the library, which accepts several audiences, any authorized party and any `iat`. */
-  private isForUsAlone({ aud, azp, iat }: IDToken): boolean {
+  private isForThisClient({ aud, azp, iat }: IDToken): boolean {
     const { clientId } = this.options;
     const audiences = [aud].flat();
     if (audiences.length !== 1 || audiences[0] !== clientId) return false;
@@ -101,14 +101,14 @@ export class OidcClient {
             enableNonRepudiationChecks,
             ...(issuer.startsWith('http:') ? [allowInsecureRequests] : []),
           ],
-          [customFetch]: (url: string, init: CustomFetchOptions) => this.fetch(url, init),
+          [customFetch]: (url: string, init: CustomFetchOptions) => this.fetchShared(url, init),
         },
       );
       this.known = { config, freshUntil: Date.now() + METADATA_FRESH_MS };
       return config;
     } catch (error) {
-      const refusal = providerErrorOf(error);
-      if (!this.known) throw refusal;
+      const providerError = providerErrorOf(error);
+      if (!this.known) throw providerError;
       this.known.freshUntil = Date.now() + METADATA_RETRY_MS;
       return this.known.config;
     }
@@ -118,13 +118,13 @@ export class OidcClient {
    * Parallel requests share one fetch of metadata and keys. The library caches keys for five minutes and looks up an
    * unknown key at most once a minute, so tokens with false key ids can’t cause more fetches.
    */
-  private async fetch(url: string, init: CustomFetchOptions): Promise<Response> {
+  private async fetchShared(url: string, init: CustomFetchOptions): Promise<Response> {
     if (init.method !== 'GET') return callProvider(url, init);
-    let callback = this.pending.get(url);
-    if (!callback) {
-      callback = callProvider(url, init).finally(() => this.pending.delete(url));
-      this.pending.set(url, callback);
+    let response = this.pending.get(url);
+    if (!response) {
+      response = callProvider(url, init).finally(() => this.pending.delete(url));
+      this.pending.set(url, response);
     }
-    return (await callback).clone();
+    return (await response).clone();
   }
 }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { containsEmail } from './password.schema.ts';
+import { containsEmail } from './passwords.schemas.ts';
 
 describe('containsEmail', () => {
   it.each([
