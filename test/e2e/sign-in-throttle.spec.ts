@@ -247,6 +247,8 @@ const retryAfter = ({ headers }: { headers: Record<string, string> }): number =>
 const withoutIds = ({ status, body }: { status: number; body: Record<string, unknown> }) => ({
   status,
   ...body,
+  // A second may pass between two requests.
+  detail: String(body['detail']).replace(/\d+ seconds/, 'N seconds'),
   correlationId: '',
 });
 

@@ -1,13 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { createHmac, randomUUID, randomUUIDv7 } from 'node:crypto';
+import { createHmac, randomUUID } from 'node:crypto';
 import { Webhook } from 'standardwebhooks';
-import { Identity } from '../../src/auth/oauth/identity.entity.ts';
-import { User } from '../../src/users/user.entity.ts';
 import { InboundWebhook } from '../../src/webhooks/inbound/inbound-webhook.entity.ts';
 import { TestApp } from '../support/app.ts';
-import { type SignedIn, signedIn } from '../support/client.ts';
 import { captureLogs } from '../support/logs.ts';
-import { type Providers, startProviders } from '../support/providers/providers.ts';
 import { backends } from '../support/queue-data.ts';
 import { times, until } from '../support/until.ts';
 
@@ -181,118 +177,17 @@ describe.each(backends)('POST /v1/webhooks/{source} on %s', (backend) => {
     ).toBe(413);
   });
 
+  it('tells the sender of a form to use application/json', async () => {
+    const response = await app.http().post('/v1/webhooks/github').type('form').send('payload={}');
+
+    expect(response.status).toBe(415);
+    expect(response.body.detail).toContain('Set the content type to application/json.');
+  });
+
   it('responds 404 before it reads the body if a source is not configured', async () => {
     for (const source of ['apple', 'gitlab', '__proto__']) {
       expect((await app.http().post(`/v1/webhooks/${source}`).type('text/plain').send('x')).status).toBe(404);
     }
-  });
-});
-
-describe('POST /v1/webhooks/apple', () => {
-  let app: TestApp;
-  let providers: Providers;
-
-  beforeAll(async () => {
-    providers = await startProviders();
-    app = await TestApp.start({ worker: true, settings: providers.settings });
-  });
-
-  afterAll(async () => {
-    await app.stop();
-    await providers.stop();
-  });
-
-  async function withApple(): Promise<{ owner: SignedIn; sub: string }> {
-    const owner = await signedIn(app);
-    const sub = randomUUID();
-    const { id: userId, email } = owner.user;
-    await app.db
-      .getRepository(Identity)
-      .insert({ id: randomUUIDv7(), userId, provider: 'apple', subject: sub, email });
-    return { owner, sub };
-  }
-
-  const tell = async (type: string, sub: string, claims: Record<string, unknown> = {}) => {
-    const jti = randomUUID();
-    const payload = await providers.signAppleEvent({ type, sub }, { jti, ...claims });
-    const { status } = await app.http().post('/v1/webhooks/apple').send({ payload });
-    return { status, jti };
-  };
-
-  const eventsAt = (type: string, sub: string, at: number) => ({
-    events: JSON.stringify({ type, sub, event_time: at }),
-  });
-
-  it('unlinks and signs out a user who withdraws consent', async () => {
-    const { owner, sub } = await withApple();
-
-    const { status } = await tell('consent-revoked', sub);
-
-    expect(status).toBe(202);
-    await until(async () => (await owner.get('/v1/users/me')).status === 401, 'the session to end');
-    expect(await app.db.getRepository(Identity).existsBy({ subject: sub })).toBe(false);
-    expect((await app.mailbox.next(owner.user.email)).subject).toContain('unlinked');
-  });
-
-  it('deletes the account of a user who deletes their Apple account', async () => {
-    const { owner, sub } = await withApple();
-
-    await tell('account-delete', sub);
-
-    await until(async () => (await owner.get('/v1/users/me')).status === 401, 'the session to end');
-    const user = await app.db.getRepository(User).findOneByOrFail({ id: owner.user.id });
-    expect(user.deletedAt).not.toBeNull();
-    expect(user.email).not.toBe(owner.user.email);
-  });
-
-  it('sends no mail to a muted email, whatever the order of the events', async () => {
-    const { owner, sub } = await withApple();
-    const now = Date.now();
-
-    const muted = await tell('email-disabled', sub, eventsAt('email-disabled', sub, now));
-    await processed(app, muted.jti);
-    const late = await tell('email-enabled', sub, eventsAt('email-enabled', sub, now - 60_000));
-    await processed(app, late.jti);
-    await app.http().post('/v1/auth/forgot-password').send({ email: owner.user.email });
-
-    await until(async () => {
-      const [job] = await app.db.query(
-        `SELECT jobs.status FROM jobs JOIN mails ON mails.id = (jobs.input ->> 'mailId')::uuid WHERE mails.user_id = $1`,
-        [owner.user.id],
-      );
-      return job?.status === 'completed';
-    }, 'the job of the mail');
-    expect(await app.mailbox.to(owner.user.email)).toEqual([]);
-  });
-
-  it('rejects a body much larger than an event before parsing it', async () => {
-    const { sub } = await withApple();
-    const payload = await providers.signAppleEvent({ type: 'consent-revoked', sub }, { jti: randomUUID() });
-
-    const answer = await app
-      .http()
-      .post('/v1/webhooks/apple')
-      .send({ payload, filler: 'x'.repeat(70_000) });
-
-    expect(answer.status).toBe(401);
-    expect(await app.db.getRepository(Identity).existsBy({ subject: sub })).toBe(true);
-  });
-
-  it('rejects an event for another app, an old one, and one with an unknown key', async () => {
-    const { sub } = await withApple();
-    const minutesAgo = Math.floor(Date.now() / 1_000) - 400;
-
-    const forged = `${Buffer.from('{"alg":"none"}').toString('base64url')}.e30.`;
-    const answers = [
-      await tell('consent-revoked', sub, { aud: 'another.app' }),
-      await tell('consent-revoked', sub, { iss: 'https://example.com' }),
-      await tell('consent-revoked', sub, { iat: minutesAgo }),
-      { status: (await app.http().post('/v1/webhooks/apple').send({ payload: forged })).status },
-      { status: (await app.http().post('/v1/webhooks/apple').send({ payload: 7 })).status },
-    ];
-
-    expect(answers.map(({ status }) => status)).toEqual([401, 401, 401, 401, 401]);
-    expect(await app.db.getRepository(Identity).existsBy({ subject: sub })).toBe(true);
   });
 });
 

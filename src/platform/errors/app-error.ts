@@ -44,8 +44,8 @@ export type AppErrorClass = (new (extras?: ProblemExtras) => AppError) & { reado
  * Creates the base of an error class: `class EmailTakenError extends defineProblem(409, 'EMAIL_TAKEN', 'Email taken', '…') {}`.
  * `title` is short and fixed. `detail` says what is wrong and what to do next; a throw may pass a more specific one.
  */
-export function defineProblem(status: number, code: string, title: string, detail?: string): AppErrorClass {
-  const problem: Problem = { code, status, title, detail: detail ?? title };
+export function defineProblem(status: number, code: string, title: string, detail: string): AppErrorClass {
+  const problem: Problem = { code, status, title, detail };
   return class extends AppError {
     static readonly problem = problem;
     override readonly name = code;

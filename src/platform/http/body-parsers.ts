@@ -38,7 +38,11 @@ export function addBodyParsers(fastify: FastifyInstance): void {
 }
 
 function rejectUnlessConsumed(mediaType: string, { routeOptions }: FastifyRequest): void {
-  if ((routeOptions.config as BodyConfig).consumes !== mediaType) throw new UnsupportedMediaTypeError();
+  const { consumes = 'application/json' } = routeOptions.config as BodyConfig;
+  if (consumes === mediaType) return;
+  throw new UnsupportedMediaTypeError({
+    detail: `This route does not accept ${mediaType}. Set the content type to ${consumes}.`,
+  });
 }
 
 /** A repeated field becomes an array. */

@@ -1,8 +1,9 @@
 import { defineProblem } from '../../platform/errors/app-error.ts';
 
-/** Says no more than that: which part was wrong would help whoever forges it. */
+/** The detail doesn't say which part is wrong, because that would help an attacker to forge a signature. */
 export class WebhookSignatureInvalidError extends defineProblem(
   401,
   'WEBHOOK_SIGNATURE_INVALID',
-  'The signature is missing, wrong, or too old.',
+  'Webhook signature invalid',
+  'The signature is missing, wrong or too old. Check the secret and the clock of the sender, and sign the body again.',
 ) {}
