@@ -2,7 +2,7 @@
 const FEATURE = '^src/(?!platform/)([^/]+)/';
 /** What a feature shows to the others; types may always cross. */
 const PUBLIC_FILES = [
-  '\\.(module|service|guard|decorators?|schemas?|events|errors|jobs?)\\.ts$',
+  '\\.(module|service|guard|decorators?|schemas?|graphql|events|errors|jobs?)\\.ts$',
   '^src/jobs/job-(definition|handler)\\.ts$',
   '^src/users/lock-users\\.ts$',
 ];
@@ -32,6 +32,7 @@ const PLATFORM_LAYERS = [
   'health',
   'http',
   'pagination',
+  'graphql',
   'process',
   'retention',
 ];
@@ -114,7 +115,7 @@ export default {
       severity: 'error',
       from: { path: '^src/worker\\.ts$' },
       to: {
-        path: '^src/(?!platform/).*(\\.controller|-http\\.module)\\.ts$|^src/auth/keys/',
+        path: '^src/(?!platform/).*(\\.(controller|resolver|graphql)|-http\\.module)\\.ts$|^src/(auth/keys|platform/graphql)/',
         reachable: true,
       },
     },

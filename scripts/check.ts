@@ -19,7 +19,8 @@ const checks: Record<string, string[]> = {
   tables: ['scripts/check-tables.ts'],
   migrations: ['scripts/check-migrations.ts'],
   // Generated from the built code, so this builds first.
-  'openapi.json': ['--run', 'openapi', '--', '--check'],
+  'API documents': ['--run', 'check-api-documents'],
+  'trusted-documents.json': ['--run', 'graphql-documents', '--', '--check'],
   '.env.example': ['scripts/env-example.ts', '--check'],
 };
 

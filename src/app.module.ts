@@ -9,6 +9,7 @@ import { ConfigModule } from './platform/config/config.module.ts';
 import { Config } from './platform/config/config.ts';
 import { DatabaseModule } from './platform/database/database.module.ts';
 import { EventsModule } from './platform/events/events.module.ts';
+import { GraphqlModule } from './platform/graphql/graphql.module.ts';
 import { HealthModule } from './platform/health/health.module.ts';
 import { HttpModule } from './platform/http/http.module.ts';
 import { LoggingModule } from './platform/logging/logging.module.ts';
@@ -40,6 +41,8 @@ import { WebhooksHttpModule } from './webhooks/webhooks-http.module.ts';
 })
 export class AppModule {
   static with(config: Config): DynamicModule {
-    return { module: AppModule, imports: [ConfigModule.with(config)] };
+    const imports: DynamicModule['imports'] = [ConfigModule.with(config)];
+    if (config.GRAPHQL) imports.push(GraphqlModule);
+    return { module: AppModule, imports };
   }
 }

@@ -3,6 +3,7 @@ import * as account from './account.ts';
 import { ApiClient } from './client.ts';
 import { type ImportFile, makeImportFile } from './csv.ts';
 import { EventStream } from './events.ts';
+import * as graphql from './graphql.ts';
 import * as userImport from './import.ts';
 import * as live from './live.ts';
 import { Mailbox } from './mail.ts';
@@ -80,7 +81,7 @@ async function useProviders(
   );
 }
 
-/** An export, observed in three ways: its event stream, a notification and a webhook. */
+/** An export, observed by its event stream, a notification (in REST and GraphQL) and a webhook. */
 async function followExport({ api, terminal, runId }: Demo, { email, session }: Visitor): Promise<void> {
   const visitor = api.as(session);
   const subscription = await terminal.step('Register a webhook', async (on) =>
@@ -92,8 +93,13 @@ async function followExport({ api, terminal, runId }: Demo, { email, session }: 
   const stream = await terminal.step('Listen to notifications', () =>
     EventStream.open(visitor, '/v1/notifications/stream'),
   );
+  const graphqlStream = await terminal.step('Subscribe with GraphQL', () =>
+    graphql.Subscription.open(api, session.accessToken),
+  );
   const job = await terminal.step('Export the user data', (on) => live.exportData(visitor, on));
   await terminal.step('Receive the notification', (on) => live.receiveNotification(stream, job, on));
+  await terminal.step('Receive it with GraphQL', (on) => graphqlStream.receiveJob(job, on));
+  await terminal.step('Query it with GraphQL', (on) => graphql.queryNotifications(visitor, email, on));
   await terminal.step('Download the export', (on) => live.downloadExport(visitor, job, email, on));
   if (!subscription) return;
   await terminal.step('Receive the webhook', (on) => webhooks.receiveJob(subscription, job.id, on));

@@ -8,6 +8,7 @@ import { Job } from './job.entity.ts';
 import { jobResultDownloaded, jobsRedriven } from './jobs.audit.ts';
 import { JobsController } from './jobs.controller.ts';
 import { JobsModule } from './jobs.module.ts';
+import { JobsResolver } from './jobs.resolver.ts';
 
 @Module({
   imports: [
@@ -16,6 +17,6 @@ import { JobsModule } from './jobs.module.ts';
     JobsModule,
   ],
   controllers: [JobsController],
-  providers: [JobEventsService, JobRedriveService, JobResultsService],
+  providers: [JobsResolver, JobEventsService, JobRedriveService, JobResultsService],
 })
 export class JobsHttpModule {}

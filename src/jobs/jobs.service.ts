@@ -138,6 +138,11 @@ export class JobsService implements OnModuleInit {
     return job;
   }
 
+  /** Those of the ids that the caller may see. */
+  findMany(ids: string[], caller: Principal): Promise<Job[]> {
+    return this.jobs.findBy({ id: In(ids), ...ownedBy(caller) });
+  }
+
   list(query: JobsQuery, caller: Principal) {
     const { type, status, ...page } = query;
     const rows = this.jobs.createQueryBuilder('job').where({

@@ -67,18 +67,24 @@ export class NotificationsService {
     this.bus.publishAfterCommit(tx, channelOf(userId), { id });
   }
 
-  async list({ unread, ...page }: NotificationsQuery, { userId }: Principal) {
+  async list({ unread, ...request }: NotificationsQuery, { userId }: Principal) {
     const rows = this.notifications.createQueryBuilder('notification').where({
       userId,
       ...(unread !== undefined && { readAt: unread ? IsNull() : Not(IsNull()) }),
     });
-    const { data, meta } = await this.paginator.page(rows, {
+    const { meta, ...page } = await this.paginator.page(rows, {
       list: 'notifications',
-      page,
+      page: request,
       filters: { userId, unread },
       sorts: { createdAt: 'createdAt' },
     });
-    return { data, meta: { ...meta, unreadCount: await this.countUnread(userId) } };
+    return { ...page, meta: { ...meta, unreadCount: await this.countUnread(userId) } };
+  }
+
+  async get(id: string, { userId }: Principal): Promise<Notification> {
+    const notification = await this.notifications.findOneBy({ id, userId });
+    if (!notification) throw new NotFoundError();
+    return notification;
   }
 
   /** A notification that is already read keeps its time. */

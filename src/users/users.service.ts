@@ -33,6 +33,10 @@ export class UsersService {
     return tx.findOneBy(User, { id, deletedAt: IsNull() });
   }
 
+  findMany(ids: string[]): Promise<User[]> {
+    return this.users.findBy({ id: In(ids), deletedAt: IsNull() });
+  }
+
   findByEmail(email: string): Promise<User | null> {
     return this.users.findOneBy({ email });
   }

@@ -38,6 +38,7 @@ describe('the demo', () => {
       expect(stdout).toMatch(/All \d+ steps passed/);
       expect(stdout).toMatch(/Receive a ping .*signature verified/);
       expect(stdout).toMatch(/Receive the notification .*“Job completed”/);
+      expect(stdout).toMatch(/Receive it with GraphQL .*“Job completed”/);
       expect(stdout).toMatch(/Receive the webhook .*a modified body is rejected/);
     },
     LIMIT_MS,

@@ -7,8 +7,9 @@ import {
   UnauthenticatedError,
   UnavailableError,
 } from '../../platform/errors/platform.errors.ts';
+import type { GraphqlContext } from '../../platform/graphql/graphql-context.ts';
 import { contextOf } from '../../platform/http/request-hooks.ts';
-import { IS_PUBLIC, ROLES } from '../../platform/security/access.decorators.ts';
+import { callerOf, IS_PUBLIC, isGraphql, ROLES } from '../../platform/security/access.decorators.ts';
 import type { Principal } from '../../platform/security/principal.ts';
 import {
   isExemptFromRateLimits,
@@ -32,6 +33,7 @@ export class AccessGuard extends AuthGuard('jwt') {
   }
 
   override async canActivate(context: ExecutionContext): Promise<boolean> {
+    if (isGraphql(context)) return this.checkField(context);
     const isPublic = this.metadata(IS_PUBLIC, context) === true;
     const http = context.switchToHttp();
     const request = http.getRequest<Request>();
@@ -39,9 +41,7 @@ export class AccessGuard extends AuthGuard('jwt') {
     // Before the rejection, so that requests with invalid tokens are counted too, by IP address.
     await this.limit(context, request, http.getResponse());
     if (rejection) throw rejection;
-    const roles = this.metadata(ROLES, context) as string[] | undefined;
-    if (roles && !roles.some((role) => request.user?.roles.includes(role))) throw new ForbiddenError();
-    return true;
+    return this.checkRoles(context);
   }
 
   /** Hides the reasons that Passport gives, so that a client can't probe them. */
@@ -50,14 +50,27 @@ export class AccessGuard extends AuthGuard('jwt') {
     return user;
   }
 
-  private async authenticate(context: ExecutionContext, request: Request): Promise<unknown> {
-    // Fail closed: a session may have been revoked since this instance last reached Postgres.
-    if (this.revocations.isStale) {
-      return new UnavailableError({
-        detail: 'The server can’t check sessions now. Try again in a few seconds.',
-        headers: { 'retry-after': '5' },
-      });
+  /** A root field of a GraphQL operation. Its route or its WebSocket has authenticated the caller. */
+  private async checkField(context: ExecutionContext): Promise<boolean> {
+    const operation = context.getArgByIndex<GraphqlContext>(2);
+    if (!callerOf(context)) throw new UnauthenticatedError();
+    // Each field counts like a request, or one request could do the work of many. The route has counted the first one.
+    if (operation.freeRootFields > 0) operation.freeRootFields -= 1;
+    else {
+      const { caller, ip, response } = operation;
+      await this.limiter.count('default', { userId: caller.userId, ip }, response);
     }
+    return this.checkRoles(context);
+  }
+
+  private checkRoles(context: ExecutionContext): boolean {
+    const roles = this.metadata(ROLES, context) as string[] | undefined;
+    if (roles && !roles.some((role) => callerOf(context)?.roles.includes(role))) throw new ForbiddenError();
+    return true;
+  }
+
+  private async authenticate(context: ExecutionContext, request: Request): Promise<unknown> {
+    if (this.revocations.isStale) return staleSessions();
     try {
       await super.canActivate(context);
     } catch (error) {
@@ -78,3 +91,10 @@ export class AccessGuard extends AuthGuard('jwt') {
     return this.reflector.getAllAndOverride<unknown>(key, [context.getHandler(), context.getClass()]);
   }
 }
+
+/** Fail closed: a session may have been revoked since this instance last reached Postgres. */
+export const staleSessions = () =>
+  new UnavailableError({
+    detail: 'The server can’t check sessions now. Try again in a few seconds.',
+    headers: { 'retry-after': '5' },
+  });

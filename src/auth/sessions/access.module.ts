@@ -1,20 +1,28 @@
-import { Module, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
+import { Global, Module, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
 import { APP_GUARD } from '@nestjs/core';
 import { PassportModule } from '@nestjs/passport';
 import { EventStreams } from '../../platform/http/event-streams.service.ts';
+import { TokenVerifier } from '../../platform/security/token-verifier.ts';
 import { JwksController } from '../keys/jwks.controller.ts';
 import { KeysModule } from '../keys/keys.module.ts';
 import { AccessGuard } from './access.guard.ts';
 import { JwtStrategy } from './jwt.strategy.ts';
+import { PassportTokenVerifier } from './passport-token-verifier.ts';
 import { SessionRevocations } from './session-revocations.service.ts';
 import { SessionsController } from './sessions.controller.ts';
 import { SessionsModule } from './sessions.module.ts';
 
-/** Authentication of requests. Only the API imports it. */
+/** Authentication of requests. Only the API imports it. Global, so that the platform gets the TokenVerifier. */
+@Global()
 @Module({
   imports: [SessionsModule, KeysModule, PassportModule],
   controllers: [JwksController, SessionsController],
-  providers: [JwtStrategy, { provide: APP_GUARD, useClass: AccessGuard }],
+  providers: [
+    JwtStrategy,
+    { provide: APP_GUARD, useClass: AccessGuard },
+    { provide: TokenVerifier, useClass: PassportTokenVerifier },
+  ],
+  exports: [TokenVerifier],
 })
 export class AccessModule implements OnModuleInit, OnApplicationShutdown {
   constructor(

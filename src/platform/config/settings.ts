@@ -70,6 +70,13 @@ export const settingsSchema = z.object({
     'Trusted proxies, for X-Forwarded-For: the number of proxies in front of the API, or their CIDR ranges, separated by commas. Empty: none.',
   ),
   API_DOCS: optional(flag).describe('Serves /docs and /openapi.json. Default: on, in production off.'),
+  GRAPHQL: withDefault(flag, true).describe('Serves the GraphQL API at /graphql.'),
+  GRAPHQL_TRUSTED_DOCUMENTS: withDefault(z.enum(['off', 'audit', 'enforce']), 'off').describe(
+    'Which GraphQL documents run. off: all. audit: all, and unregistered ones are logged. enforce: only registered ones.',
+  ),
+  GRAPHQL_DOCUMENTS_FILE: optional(z.string()).describe(
+    'The registered GraphQL documents, written by npm run graphql-documents. Default: the file in the build.',
+  ),
   REFERENCE_CLIENT: optional(flag).describe(
     'Serves the reference browser client at /reference-client/. Default: on, in production off.',
   ),

@@ -1,6 +1,6 @@
 import type { AppError } from './app-error.ts';
 
-interface Occurrence {
+export interface Occurrence {
   publicUrl: string;
   /** The requested URL. Its query is omitted, because it may contain secrets. */
   url: string;

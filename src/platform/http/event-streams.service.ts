@@ -18,10 +18,16 @@ const STREAM_HEADERS = {
   'x-accel-buffering': 'no',
 };
 
+/** A stream, or another connection that stays open. */
+export interface LiveConnection {
+  readonly signal: AbortSignal;
+  close(reason: string): void;
+}
+
 interface OpenStream {
   kind: string;
   caller: Principal;
-  stream: EventStream;
+  stream: LiveConnection;
 }
 
 /** The open streams of this instance. Each closes with its caller's session or access token, or when the instance drains. */
@@ -54,6 +60,12 @@ export class EventStreams implements OnModuleDestroy {
   open(kind: string, caller: Principal, reply: FastifyReply): EventStream {
     void reply.headers(STREAM_HEADERS);
     const stream = new EventStream(reply.raw, this.config.STREAM_HEARTBEAT_SECONDS * 1_000);
+    this.track(kind, caller, stream);
+    return stream;
+  }
+
+  /** Closes the connection like a stream, at once if its caller is no longer signed in. */
+  track(kind: string, caller: Principal, stream: LiveConnection): void {
     const entry = { kind, caller, stream };
     this.openStreams.add(entry);
     const lifeMs = Math.max(0, caller.expiresAt.getTime() - Date.now());
@@ -66,7 +78,6 @@ export class EventStreams implements OnModuleDestroy {
     // Either may have changed since the guard ran.
     if (this.isDraining) stream.close('server-draining');
     if (this.isRevoked(caller)) stream.close('session-ended');
-    return stream;
   }
 
   /** Runs before the HTTP server closes, because the server waits for open responses. */

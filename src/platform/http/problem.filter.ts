@@ -24,7 +24,8 @@ import {
   UnsupportedMediaTypeError,
   UriTooLongError,
 } from '../errors/platform.errors.ts';
-import { PROBLEM_MEDIA_TYPE, problemBody } from '../errors/problem-body.ts';
+import { type Occurrence, PROBLEM_MEDIA_TYPE, problemBody } from '../errors/problem-body.ts';
+import { isGraphql } from '../security/access.decorators.ts';
 import { isExemptFromRateLimits } from '../security/rate-limit.decorator.ts';
 import { RateLimiter } from '../security/rate-limiter.service.ts';
 import { RouteMethods } from './route-methods.ts';
@@ -48,21 +49,26 @@ const BY_STATUS: Record<number, AppErrorClass> = {
 @Catch()
 @Injectable()
 export class ProblemFilter implements ExceptionFilter {
-  private readonly logger = new Logger('ProblemFilter');
-
   constructor(
     private readonly config: Config,
     private readonly routes: RouteMethods,
     private readonly limiter: RateLimiter,
   ) {}
 
-  catch(exception: unknown, host: ArgumentsHost): void {
+  catch(exception: unknown, host: ArgumentsHost): unknown {
+    // GraphQL reports errors next to data: its own formatter translates and logs them.
+    if (isGraphql(host)) return exception instanceof Error ? exception : new Error(String(exception));
+    this.respond(exception, host);
+    return undefined;
+  }
+
+  private respond(exception: unknown, host: ArgumentsHost): void {
     const http = host.switchToHttp();
     const request = http.getRequest<FastifyRequest>();
     const reply = http.getResponse<FastifyReply>();
-    const error = this.translate(exception, request);
-    if (exception instanceof UnavailableError) this.logger.warn(error.problem.title);
-    else if (error.problem.status >= 500) this.logger.error({ msg: error.problem.title, err: exception });
+    const isMissing = statusOf(exception) === 404 && !(exception instanceof AppError);
+    const error = isMissing ? this.notFoundOrWrongMethod(request) : toAppError(exception);
+    logError(error, exception);
     if (reply.raw.headersSent) {
       // The response has started, so the client can only notice the error by a closed connection.
       reply.raw.destroy();
@@ -80,20 +86,6 @@ export class ProblemFilter implements ExceptionFilter {
     );
   }
 
-  private translate(exception: unknown, request: FastifyRequest): AppError {
-    if (exception instanceof AppError) return exception;
-    if (isDatabaseUnavailable(exception)) return unavailable();
-    if (isIntegrityViolation(exception)) {
-      this.logger.warn({ msg: 'A constraint rejected a row, and no service handled it', err: exception });
-      return new ConflictError();
-    }
-    const status = statusOf(exception);
-    if (status === 404) return this.notFoundOrWrongMethod(request);
-    if (status === 503) return unavailable();
-    if (status === undefined || status >= 500) return new InternalError();
-    return new (BY_STATUS[status] ?? MalformedRequestError)();
-  }
-
   private notFoundOrWrongMethod(request: FastifyRequest): AppError {
     const methods = request.is404 ? this.routes.methodsOf(request.url) : [];
     if (methods.length === 0) return new NotFoundError();
@@ -103,6 +95,8 @@ export class ProblemFilter implements ExceptionFilter {
   private send(error: AppError, request: FastifyRequest, reply: FastifyReply): void {
     const { code, status } = error.problem;
     const { headers } = error.extras;
+    const format =
+      (request.routeOptions.config as ErrorFormatConfig | undefined)?.errorFormat ?? PROBLEM_FORMAT;
     if (status === 401 && !headers?.['www-authenticate'] && !code.startsWith('WEBHOOK_')) {
       void reply.header('www-authenticate', challenge(request));
     }
@@ -112,15 +106,49 @@ export class ProblemFilter implements ExceptionFilter {
       .code(status)
       .headers(headers ?? {})
       .header('cache-control', 'no-store')
-      .type(PROBLEM_MEDIA_TYPE)
+      .type(format.mediaType)
       .send(
-        problemBody(error, {
+        format.body(error, {
           publicUrl: this.config.PUBLIC_URL,
           url: request.url,
           correlationId: request.id,
         }),
       );
   }
+}
+
+/** The body of an error response. A route has problem+json unless its config names another format. */
+export interface ErrorFormat {
+  mediaType: string;
+  body(error: AppError, occurrence: Occurrence): string;
+}
+
+export interface ErrorFormatConfig {
+  errorFormat?: ErrorFormat;
+}
+
+const PROBLEM_FORMAT: ErrorFormat = { mediaType: PROBLEM_MEDIA_TYPE, body: problemBody };
+
+const logger = new Logger('Errors');
+
+/** The error that a client gets for an exception: nothing of an unexpected one but INTERNAL. */
+export function toAppError(exception: unknown): AppError {
+  if (exception instanceof AppError) return exception;
+  if (isDatabaseUnavailable(exception)) return unavailable();
+  if (isIntegrityViolation(exception)) {
+    logger.warn({ msg: 'A constraint rejected a row, and no service handled it', err: exception });
+    return new ConflictError();
+  }
+  const status = statusOf(exception);
+  if (status === 503) return unavailable();
+  if (status === undefined || status >= 500) return new InternalError();
+  return new (BY_STATUS[status] ?? MalformedRequestError)();
+}
+
+/** Logs what is our fault, with the cause that the client doesn't get. */
+export function logError({ problem }: AppError, exception: unknown): void {
+  if (exception instanceof UnavailableError) logger.warn(problem.title);
+  else if (problem.status >= 500) logger.error({ msg: problem.title, err: exception });
 }
 
 const isAlreadyCounted = (request: FastifyRequest, reply: FastifyReply): boolean =>

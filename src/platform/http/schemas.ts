@@ -83,6 +83,8 @@ export const page = <T extends z.ZodType>(schema: T, moreMeta: z.ZodRawShape = {
 export interface Page<T> {
   data: T[];
   meta: { limit: number; nextCursor: string | null };
+  /** The cursor of the page that starts after this row. */
+  cursorOf(row: T): string;
 }
 
 const CURSOR_MAX = 500;

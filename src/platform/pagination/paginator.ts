@@ -43,7 +43,8 @@ export class Paginator {
     const found = await rows.getMany();
     const data = found.slice(0, limit);
     const last = found.length > limit ? data.at(-1) : undefined;
-    return { data, meta: { limit, nextCursor: last ? this.encode(last, property, listing) : null } };
+    const cursorOf = (row: T) => this.encode(row, property, listing);
+    return { data, meta: { limit, nextCursor: last ? cursorOf(last) : null }, cursorOf };
   }
 
   private encode(row: ObjectLiteral, property: string, listing: Listing): string {

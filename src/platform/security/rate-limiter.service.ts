@@ -59,16 +59,17 @@ export class RateLimiter {
   async count(
     name: RateLimitName,
     caller: { userId?: string | undefined; ip: string },
-    reply: FastifyReply,
+    reply?: FastifyReply,
   ): Promise<void> {
     const { by } = LIMITS[name];
     const key = by === 'caller' && caller.userId ? `user:${caller.userId}` : `ip:${networkOf(caller.ip)}`;
     const limiter = this.limiters.get(name)!;
     try {
-      setHeaders(await limiter.consume(key), limiter, reply);
+      const state = await limiter.consume(key);
+      if (reply) setHeaders(state, limiter, reply);
     } catch (state) {
       if (!(state instanceof RateLimiterRes)) throw state;
-      setHeaders(state, limiter, reply);
+      if (reply) setHeaders(state, limiter, reply);
       const seconds = Math.max(1, Math.ceil(state.msBeforeNext / 1_000));
       throw new RateLimitedError({ headers: { 'retry-after': String(seconds) } });
     }

@@ -1,0 +1,41 @@
+import { ArgsType, Field, GraphQLISODateTime, ID, Int, ObjectType } from '@nestjs/graphql';
+import { connectionOf, PageArgs } from '../platform/graphql/connections.ts';
+import { JsonScalar } from '../platform/graphql/scalars.ts';
+
+@ObjectType('Notification', { description: 'A message to you.' })
+export class NotificationObject {
+  @Field(() => ID)
+  id!: string;
+
+  @Field(() => String, {
+    description: 'For example `job-completed`. Show the title and body of a type that you don’t know.',
+  })
+  type!: string;
+
+  @Field(() => String)
+  title!: string;
+
+  @Field(() => String)
+  body!: string;
+
+  @Field(() => JsonScalar, { description: 'Ids of the resources it is about. The keys depend on the type.' })
+  data!: Record<string, unknown>;
+
+  @Field(() => GraphQLISODateTime, { nullable: true })
+  readAt!: Date | null;
+
+  @Field(() => GraphQLISODateTime)
+  createdAt!: Date;
+}
+
+@ObjectType()
+export class NotificationConnection extends connectionOf(NotificationObject, 'Notification') {
+  @Field(() => Int, { description: 'Your unread notifications on all pages.' })
+  unreadCount!: number;
+}
+
+@ArgsType()
+export class NotificationsArgs extends PageArgs {
+  @Field(() => Boolean, { nullable: true })
+  unread?: boolean | null;
+}

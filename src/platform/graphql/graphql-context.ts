@@ -1,0 +1,46 @@
+import DataLoader from 'dataloader';
+import type { FastifyReply } from 'fastify';
+import type { Principal } from '../security/principal.ts';
+
+interface Identified {
+  id: string;
+}
+
+/** Loads the rows of nested fields: one statement for all rows that one level of an operation needs. */
+export class Loaders {
+  private readonly loaders = new Map<string, DataLoader<string, unknown>>();
+
+  /** Without `cache`, rows are read again for each event of a subscription. */
+  constructor(private readonly options: { cache: boolean }) {}
+
+  /** The row with this id, or null. `find` must return only rows that the caller may see. */
+  load<Row extends Identified>(
+    name: string,
+    id: string,
+    find: (ids: string[]) => Promise<Row[]>,
+  ): Promise<Row | null> {
+    let loader = this.loaders.get(name);
+    if (!loader) {
+      loader = new DataLoader(async (ids) => inOrder(ids, await find([...ids])), this.options);
+      this.loaders.set(name, loader);
+    }
+    return loader.load(id) as Promise<Row | null>;
+  }
+}
+
+function inOrder<Row extends Identified>(ids: readonly string[], rows: Row[]): (Row | null)[] {
+  const byId = new Map(rows.map((row) => [row.id, row]));
+  return ids.map((id) => byId.get(id) ?? null);
+}
+
+/** What the resolvers of one operation share. */
+export interface GraphqlContext {
+  readonly caller: Principal;
+  readonly ip: string;
+  readonly correlationId: string;
+  readonly loaders: Loaders;
+  /** Absent on a WebSocket. */
+  readonly response?: FastifyReply;
+  /** Root fields that have not been counted in a rate limit. The request itself counts as the first. */
+  freeRootFields: number;
+}

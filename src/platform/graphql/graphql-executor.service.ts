@@ -1,0 +1,121 @@
+import { Injectable } from '@nestjs/common';
+import { HttpAdapterHost } from '@nestjs/core';
+import { GraphQLSchemaHost } from '@nestjs/graphql';
+import type { FastifyInstance } from 'fastify';
+import {
+  type DocumentNode,
+  type ExecutionArgs,
+  type ExecutionResult,
+  getOperationAST,
+  type GraphQLError,
+  type GraphQLSchema,
+  OperationTypeNode,
+  validate,
+} from 'graphql';
+import { z } from 'zod';
+import { Config } from '../config/config.ts';
+import { ValidationFailedError } from '../errors/platform.errors.ts';
+import { fieldFailures } from '../http/validation.pipe.ts';
+import { assertWithinLimits, parseDocument } from './document-limits.ts';
+import { executionErrors } from './error-format.ts';
+import type { GraphqlContext } from './graphql-context.ts';
+import { validationRules } from './graphql-options.ts';
+import { GraphqlBatchError, GraphqlInvalidError } from './graphql.errors.ts';
+import { TrustedDocuments } from './trusted-documents.ts';
+
+/** A request of the GraphQL over HTTP specification, and the payload of `subscribe` on a WebSocket. */
+const requestSchema = z
+  .strictObject({
+    query: z.string().optional(),
+    documentId: z.string().max(100).optional(),
+    operationName: z.string().max(200).nullish(),
+    variables: z.record(z.string(), z.unknown()).nullish(),
+    extensions: z.record(z.string(), z.unknown()).nullish(),
+  })
+  .refine(({ query, documentId }) => query !== undefined || documentId !== undefined, {
+    path: ['query'],
+    error: 'Send a query or a documentId.',
+    params: { code: 'REQUIRED' },
+  });
+
+interface PreparedRequest {
+  text: string;
+  document: DocumentNode;
+  variables: Record<string, unknown>;
+  operationName: string | undefined;
+}
+
+interface MercuriusValidationError extends Error {
+  code: 'MER_ERR_GQL_VALIDATION';
+  errors: GraphQLError[];
+}
+
+/** Checks and runs operations. Every limit is checked before any resolver runs. */
+@Injectable()
+export class GraphqlExecutor {
+  constructor(
+    private readonly config: Config,
+    private readonly schemaHost: GraphQLSchemaHost,
+    private readonly trusted: TrustedDocuments,
+    private readonly adapterHost: HttpAdapterHost,
+  ) {}
+
+  /** Runs a query or mutation. Throws when the request is rejected; errors of fields are in the result. */
+  async execute(body: unknown, context: GraphqlContext): Promise<ExecutionResult> {
+    const { text, document, variables, operationName } = this.prepare(body);
+    if (getOperationAST(document, operationName)?.operation === OperationTypeNode.SUBSCRIPTION) {
+      throw GraphqlInvalidError.because([
+        { message: 'Subscriptions run over a WebSocket with graphql-transport-ws.' },
+      ]);
+    }
+    const fastify: FastifyInstance = this.adapterHost.httpAdapter.getInstance();
+    try {
+      return await fastify.graphql(text, context as never, variables, operationName);
+    } catch (error) {
+      if (isValidationError(error)) throw GraphqlInvalidError.because(error.errors);
+      throw error;
+    }
+  }
+
+  /** Checks a subscription and returns what graphql-js needs to run it. */
+  prepareSubscription(payload: unknown, contextValue: GraphqlContext): ExecutionArgs {
+    const { document, variables: variableValues, operationName } = this.prepare(payload);
+    const errors = validate(this.schema, document, validationRules(this.config), {
+      hideSuggestions: this.config.NODE_ENV === 'production',
+    });
+    if (errors.length > 0) throw GraphqlInvalidError.because(errors);
+    if (getOperationAST(document, operationName)?.operation !== OperationTypeNode.SUBSCRIPTION) {
+      throw GraphqlInvalidError.because([
+        { message: 'A WebSocket runs subscriptions only. Send others to POST /graphql.' },
+      ]);
+    }
+    return { schema: this.schema, document, variableValues, operationName, contextValue };
+  }
+
+  private get schema(): GraphQLSchema {
+    return this.schemaHost.schema;
+  }
+
+  private prepare(body: unknown): PreparedRequest {
+    if (Array.isArray(body)) throw new GraphqlBatchError();
+    const parsed = requestSchema.safeParse(body);
+    if (!parsed.success)
+      throw new ValidationFailedError({ details: fieldFailures(parsed.error.issues, body) });
+    const { operationName } = parsed.data;
+    const variables = parsed.data.variables ?? {};
+    const text = this.trusted.resolve(parsed.data);
+    // Mercurius alone would take a serialized AST of any size for a document.
+    const document = parseDocument(text);
+    assertWithinLimits(document, this.schema, variables);
+    return { text, document, variables, operationName: operationName ?? undefined };
+  }
+}
+
+const isValidationError = (error: unknown): error is MercuriusValidationError =>
+  (error as Partial<MercuriusValidationError>).code === 'MER_ERR_GQL_VALIDATION';
+
+/** For Mercurius: the result with errors of ours. The status stays 200, because the operation ran. */
+export function formatExecution(execution: ExecutionResult, { correlationId }: GraphqlContext) {
+  const errors = executionErrors(execution.errors ?? [], correlationId);
+  return { statusCode: 200, response: { data: execution.data ?? null, errors } };
+}

@@ -1,0 +1,23 @@
+import { Context, Parent, ResolveField, Resolver } from '@nestjs/graphql';
+import type { Job } from '../jobs/job.entity.ts';
+import { JobObject } from '../jobs/jobs.graphql.ts';
+import type { GraphqlContext } from '../platform/graphql/graphql-context.ts';
+import { UserObject } from './users.graphql.ts';
+import { userView } from './users.schemas.ts';
+import { UsersService } from './users.service.ts';
+
+/** Here, because jobs know nothing of users. */
+@Resolver(() => JobObject)
+export class JobOwnerResolver {
+  constructor(private readonly users: UsersService) {}
+
+  @ResolveField(() => UserObject, {
+    nullable: true,
+    description: 'The user who started it. Null for jobs of the system.',
+  })
+  async owner(@Parent() { userId }: Job, @Context() { loaders }: GraphqlContext) {
+    // Only the owner and administrators can see a job, and both may see the owner.
+    const owner = userId && (await loaders.load('users', userId, (ids) => this.users.findMany(ids)));
+    return owner ? userView(owner) : null;
+  }
+}

@@ -1,0 +1,60 @@
+import { Field, GraphQLISODateTime, ID, InputType, ObjectType, registerEnumType } from '@nestjs/graphql';
+import { ArgsType } from '@nestjs/graphql';
+import { connectionOf, PageArgs } from '../platform/graphql/connections.ts';
+import { type UserRole, userRoles, type UserStatus, userStatuses } from './user.entity.ts';
+
+const enumOf = <Value extends string>(values: readonly Value[]) =>
+  Object.fromEntries(values.map((value) => [value, value]));
+
+const UserRoleEnum = enumOf(userRoles);
+const UserStatusEnum = enumOf(userStatuses);
+registerEnumType(UserRoleEnum, { name: 'UserRole' });
+registerEnumType(UserStatusEnum, { name: 'UserStatus' });
+
+@ObjectType('User', { description: 'An account.' })
+export class UserObject {
+  @Field(() => ID)
+  id!: string;
+
+  @Field(() => String)
+  email!: string;
+
+  @Field(() => String)
+  displayName!: string;
+
+  @Field(() => UserRoleEnum)
+  role!: UserRole;
+
+  @Field(() => UserStatusEnum)
+  status!: UserStatus;
+
+  @Field(() => Boolean)
+  emailVerified!: boolean;
+
+  @Field(() => GraphQLISODateTime)
+  createdAt!: Date;
+
+  @Field(() => GraphQLISODateTime)
+  updatedAt!: Date;
+}
+
+@ObjectType()
+export class UserConnection extends connectionOf(UserObject, 'User') {}
+
+@ArgsType()
+export class UsersArgs extends PageArgs {
+  @Field(() => UserStatusEnum, { nullable: true })
+  status?: UserStatus | null;
+
+  @Field(() => UserRoleEnum, { nullable: true })
+  role?: UserRole | null;
+
+  @Field(() => String, { nullable: true, description: 'Only emails that start with this text.' })
+  email?: string | null;
+}
+
+@InputType()
+export class UpdateMeInput {
+  @Field(() => String, { nullable: true })
+  displayName?: string | null;
+}
