@@ -12,7 +12,7 @@ const TYPES: Record<string, string> = {
   '.css': 'text/css; charset=utf-8',
   '.js': 'text/javascript; charset=utf-8',
 };
-/** Its own files and nothing else, no inline code, and no way to make markup out of text. */
+/** Only files of this origin, no inline code, and no HTML from strings. */
 const POLICY = [
   "default-src 'none'",
   "script-src 'self'",
@@ -25,12 +25,12 @@ const POLICY = [
   "require-trusted-types-for 'script'",
 ].join(';');
 
-/** Where the links in mails lead when there is no other frontend. */
+/** The paths of links in mails, for an API without another frontend. */
 const MAILED_LINKS = ['/verify-email', '/reset-password', '/confirm-email-change'];
 
 /**
- * A page that shows how a frontend signs in: `static/api.js` is the part to copy. It uses the API like any other client
- * and knows nothing that others don't; it is off in production unless REFERENCE_CLIENT asks for it.
+ * A browser client that shows how a frontend signs in. `static/api.js` is the part to copy. It uses only the public API. Off
+ * in production, unless REFERENCE_CLIENT is set.
  */
 @Module({})
 export class ReferenceClientModule implements OnModuleInit {
@@ -50,7 +50,7 @@ export class ReferenceClientModule implements OnModuleInit {
     fastify.get(PATH.slice(0, -1), (_request, reply) => reply.redirect(PATH));
   }
 
-  /** Without a controller: it is no part of the API, and of its description. */
+  /** Registers routes without a controller, because the client is not part of the API and its OpenAPI document. */
   private serve(path: string, name: string): void {
     const content = readFileSync(join(DIR, name));
     const fastify: FastifyInstance = this.adapterHost.httpAdapter.getInstance();

@@ -22,7 +22,7 @@ describeInChromium('the jobs of the reference client', () => {
   it('can be cancelled', async () => {
     await client.signInWithPassword(tab);
     await tab.click('Export my data');
-    expect(await tab.shows('Waiting for its turn.')).toBe(true);
+    expect(await tab.shows('Queued.')).toBe(true);
 
     await tab.click('Cancel');
 
@@ -41,7 +41,7 @@ describeInChromium('the jobs of the reference client', () => {
 
       await tab.click('Export my data');
 
-      expect(await tab.shows('Done.')).toBe(true);
+      expect(await tab.shows('Completed.')).toBe(true);
       expect(await tab.page.getByRole('progressbar', { name: 'Progress' }).getAttribute('value')).toBe('100');
       const { name, content } = await tab.download();
       expect(name).toBe('my-data.zip');
@@ -62,7 +62,7 @@ describeInChromium('the jobs of the reference client', () => {
 
       await tab.click('Import users');
 
-      expect(await tab.shows('Done. 1 failed, 2000 imported')).toBe(true);
+      expect(await tab.shows('Completed. 1 failed, 2000 imported')).toBe(true);
       const seen = await tab.progressSeen();
       expect(seen).toEqual(seen.toSorted((a, b) => a - b));
       expect(seen.at(-1)).toBe(100);

@@ -4,7 +4,7 @@ import { link, listProviders, nameOf } from './providers.js';
 
 /** Resolves to the user, or to undefined if `signal` aborted because the session changed. */
 export async function showAccount(signal) {
-  // All at once: where the access token has run out, they refresh it once together.
+  // In parallel. If the access token has expired, the requests share one refresh.
   const [user, sessions, identities, providers] = await Promise.all([
     request('GET', '/v1/users/me'),
     request('GET', '/v1/auth/sessions'),

@@ -8,7 +8,7 @@
  * - A reload therefore starts without an access token, and gets one by refreshing.
  */
 
-/** Origin of the API; empty for the page's own. It must be on the same site, otherwise browsers don't send the cookie. */
+/** Origin of the API. Empty: the origin of the page. Browsers send the cookie only if both are on the same site. */
 const API = '';
 
 let accessToken;
@@ -98,7 +98,7 @@ export async function verifyEmail(token, password) {
   await startSession('/v1/auth/verify-email', { token, password });
 }
 
-/** Completes a sign-in with a provider: `code` has come with the redirect. */
+/** Completes a sign-in with a provider. `code` comes from the query of the redirect. */
 export async function exchange(code) {
   await startSession('/v1/auth/oauth/exchange', { code });
 }
@@ -121,8 +121,8 @@ export async function signOut() {
 }
 
 /**
- * Parallel calls share one refresh. Tabs that refresh at the same moment all get the same successor, because the server
- * has a grace period of some seconds.
+ * Parallel calls share one refresh. Tabs that refresh at the same time get the same new token, because the server has a
+ * grace period of some seconds.
  */
 function refresh() {
   refreshing ??= fetchAccessToken().finally(() => (refreshing = undefined));
@@ -160,7 +160,7 @@ async function send(path, options = {}, token) {
   throw new ApiError(response.status, { title: response.statusText, ...(await contentOf(response)) });
 }
 
-/** Empty if the response has no JSON, such as a 204. */
+/** Empty if the response has no JSON, for example a 204. */
 const contentOf = (response) => response.json().catch(() => ({}));
 
 /** The user id in a token, for comparison only. A page can't and need not verify it. */

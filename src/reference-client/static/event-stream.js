@@ -1,6 +1,6 @@
 /**
- * Server-Sent Events (WHATWG HTML, section 9.2) in a response, as this API writes them. The browser's own EventSource
- * can't send an Authorization header. A heartbeat comes out too, as a block without an event.
+ * Reads the Server-Sent Events (WHATWG HTML, section 9.2) of a response, because the browser's EventSource can't send an
+ * Authorization header. A heartbeat is a block without an event.
  */
 export async function* blocksOf(response) {
   const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
@@ -9,7 +9,7 @@ export async function* blocksOf(response) {
     for (;;) {
       const { value, done } = await reader.read();
       if (done) return;
-      // A block may come in pieces, and several at once.
+      // A chunk may contain a part of a block, or several blocks.
       const blocks = (text + value).split('\n\n');
       text = blocks.pop();
       yield* blocks.map(parse);

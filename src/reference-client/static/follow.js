@@ -1,25 +1,25 @@
 import { fetchSignedIn, renewSession } from './api.js';
 import { blocksOf } from './event-stream.js';
 
-/** Until the server has said how long. */
+/** The default, if the server has sent no retry time. */
 const RETRY_MS = 3_000;
 const RETRY_MAX_MS = 30_000;
-/** The server shows at least once a minute that it lives; a connection that died silently shows nothing. */
+/** The server sends a heartbeat at least once a minute, so a longer silence means that the connection is broken. */
 const SILENCE_MAX_MS = 90_000;
 
-/** The ends of a stream after which there is more to come. Any other is final. */
+/** Reasons after which the client reconnects. All others are final. */
 const renewing = new Set(['token-expired', 'session-ended']);
 const interruptions = new Set(['server-draining', undefined]);
 
 /**
- * Keeps a stream of events open until `signal` aborts, through restarts of the server and new access tokens, and goes on
- * where it was. Resolves to the reason when the server ends it; rejects when the server rejects it.
+ * Keeps an event stream open until `signal` aborts. Reconnects after restarts of the server and with new access tokens, and
+ * resumes after the last event. Resolves to the final reason of the server. Rejects if the server rejects the request.
  *
  * - `received(event, data)` is called with each event.
- * - `begin()`, optional, loads what there was before and resolves to the id of the newest, or nothing where there is
- *   none. It is called while the stream is open, so no event is missed; an event can arrive twice.
+ * - `begin()`, optional, loads earlier items and resolves to the id of the newest, if any. It is called while the stream is
+ *   open, so no event is missed. An event can arrive twice.
  *
- * A hidden tab keeps no connection: a browser has six for all tabs together, unless the server has HTTP/2.
+ * A hidden tab closes its connection, because with HTTP/1.1 a browser opens only six for all tabs.
  */
 export async function follow(path, { begin, received }, signal) {
   const place = { lastEventId: undefined, retryMs: RETRY_MS, failures: 0 };
@@ -28,14 +28,14 @@ export async function follow(path, { begin, received }, signal) {
     const reason = await listen(path, { place, begin, received }, signal).catch(failureIn(place, signal));
     if (signal.aborted) return undefined;
     if (!renewing.has(reason) && !interruptions.has(reason)) return reason;
-    // The server takes a token some seconds longer than it lives, so coming back with it would only end again.
+    // The server accepts a token some seconds after its expiry, so a reconnect with it would end again at once.
     if (renewing.has(reason)) await renewSession().catch(failureIn(place, signal));
     const isRenewed = renewing.has(reason) && place.failures === 0;
     if (!isRenewed && !document.hidden && !signal.aborted) await pause(waitingTime(place), signal);
   }
 }
 
-/** Resolves to why the stream has ended; to undefined where it broke off. */
+/** Resolves to the reason of the end, or to undefined if the connection broke. */
 async function listen(path, { place, begin, received }, signal) {
   const connection = new AbortController();
   let silence;
@@ -61,7 +61,7 @@ async function listen(path, { place, begin, received }, signal) {
     }
   } finally {
     clearTimeout(silence);
-    // Also takes away the listener.
+    // Also removes the listener.
     connection.abort();
   }
   return undefined;
@@ -73,7 +73,7 @@ const failureIn = (place, signal) => (error) => {
   if (error.status < 500 && error.status !== 429 && !signal.aborted) throw error;
 };
 
-/** Longer each time, and not the same for all, or a server that comes back is overrun. */
+/** Exponential and random, so that a restarted server does not get all clients at the same time. */
 function waitingTime({ retryMs, failures }) {
   return Math.min(RETRY_MAX_MS, retryMs * 2 ** Math.max(0, failures - 1)) * (0.75 + Math.random() / 2);
 }
@@ -82,7 +82,7 @@ function pause(ms, signal) {
   return new Promise((resolve) => {
     const done = () => {
       clearTimeout(timer);
-      // A signal may last as long as the page.
+      // The signal may exist as long as the page.
       signal.removeEventListener('abort', done);
       resolve();
     };

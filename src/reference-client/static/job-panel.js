@@ -3,20 +3,20 @@ import { button, element } from './elements.js';
 import { follow } from './follow.js';
 
 const WORDS = {
-  queued: 'Waiting for its turn.',
-  active: 'Under way.',
-  completed: 'Done.',
+  queued: 'Queued.',
+  active: 'Running.',
+  completed: 'Completed.',
   cancelled: 'Cancelled.',
-  deleted: 'It is gone.',
-  'too-many-streams': 'No longer live: it is watched in too many places.',
+  deleted: 'The job was deleted.',
+  'too-many-streams': 'Live updates ended: too many open pages.',
 };
 
-/** A job from its start to its end, with its result to download as `fileName`. */
+/** Shows the progress of a job, and a link to download its result as `fileName`. */
 export class JobPanel {
   #job;
   #fileName;
   #bar = element('progress', { max: 100 });
-  /** Read out by screen readers when it changes. */
+  /** Screen readers announce its changes. */
   #state = element('p', { role: 'status' });
   #cancel = button('Cancel', () => request('POST', `/v1/jobs/${this.#job.id}/cancel`));
   #actions = element('p', {}, this.#cancel);
@@ -46,11 +46,11 @@ export class JobPanel {
   }
 
   #say(text) {
-    // Said once, not at every per cent.
+    // Announced once, not at every per cent.
     if (this.#state.textContent !== text) this.#state.textContent = text;
   }
 
-  /** A link can't carry the access token, so the file is fetched first and then handed to the browser. */
+  /** A link can't send the access token, so the file is fetched first and then passed to the browser. */
   async #download() {
     const response = await fetchSignedIn(`/v1/jobs/${this.#job.id}/result`);
     const href = URL.createObjectURL(await response.blob());

@@ -2,7 +2,7 @@ import { fetchSignedIn, request } from './api.js';
 import { button, element, form } from './elements.js';
 import { JobPanel } from './job-panel.js';
 
-/** A person's own data, as a file that a job makes. */
+/** Starts the export of the user's data. */
 export function exportPanel(signal) {
   const place = jobPlace(signal);
   const start = button('Export my data', async () => {
@@ -12,7 +12,7 @@ export function exportPanel(signal) {
   return element('section', {}, element('h2', {}, 'Your data'), start, place.node);
 }
 
-/** For administrators: accounts from a file, which is sent as it is. */
+/** For administrators: imports users from a file, which is uploaded unchanged. */
 export function importPanel(signal) {
   const place = jobPlace(signal);
   const file = { label: 'CSV file (email, displayName, role)', name: 'file', type: 'file', accept: '.csv' };
@@ -25,7 +25,7 @@ export function importPanel(signal) {
   return element('section', {}, upload, place.node);
 }
 
-/** Room for one job at a time. One that gives way to another goes on unseen. */
+/** Shows one job at a time. A job that is replaced keeps running. */
 function jobPlace(signal) {
   const node = element('div');
   let current = new AbortController();

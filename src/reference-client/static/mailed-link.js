@@ -3,12 +3,12 @@ import { element, form, say, show } from './elements.js';
 import { pageUrl } from './providers.js';
 import { newPassword, password } from './sign-in.js';
 
-/** The pages that links in mails open, by path. Each needs a click, because programs that scan mails open links too. */
+/** The pages of links in mails, by path. Each needs a click, because mail scanners open links too. */
 const pages = {
   '/verify-email': {
     title: 'Verify email',
     inputs: [password],
-    // Signs in, so the page of the account follows.
+    // This signs in, so the account page is shown next.
     submit: (token, values) => verifyEmail(token, values.password),
   },
   '/reset-password': {
@@ -23,7 +23,7 @@ const pages = {
   },
 };
 
-/** Shows the page if the URL is such a link. */
+/** Shows the page if the URL is a link of a mail. */
 export function showMailedLink(url) {
   const page = pages[url.pathname];
   const token = url.searchParams.get('token');

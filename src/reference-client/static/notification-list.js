@@ -1,12 +1,12 @@
 import { button, element } from './elements.js';
 
-/** The notifications that are shown, each once, whether it came with a page, with the stream or with both. */
+/** The visible notifications. One that arrives with a page and with the stream is shown once. */
 export class NotificationList {
   node = element('ul', { id: 'notifications' });
   #lines = new Map();
   #markRead;
 
-  /** `markRead(id)` is what its button does. */
+  /** `markRead(id)` is called by the button. */
   constructor(markRead) {
     this.#markRead = markRead;
   }
@@ -15,7 +15,7 @@ export class NotificationList {
     return this.#lines.has(id);
   }
 
-  /** A page, newest first, below what there is. */
+  /** Adds a page, newest first, below the others. */
   append(notifications) {
     const added = notifications.filter((notification) => !this.has(notification));
     this.node.append(...added.map((notification) => this.#line(notification)));
@@ -25,12 +25,12 @@ export class NotificationList {
     this.node.prepend(this.#line(notification));
   }
 
-  /** One, or all where no id is given. */
+  /** One notification, or all without an id. */
   showRead(id) {
     const lines = id ? [this.#lines.get(id)].filter(Boolean) : [...this.#lines.values()];
     for (const line of lines) {
       const read = line.querySelector('button');
-      // Who works with the keyboard goes on from here, and not from the top of the page.
+      // Keyboard users continue here instead of at the top of the page.
       if (read === document.activeElement) line.focus();
       read?.remove();
       line.classList.remove('unread');

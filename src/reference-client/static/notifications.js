@@ -6,17 +6,17 @@ import { NotificationList } from './notification-list.js';
 const PATH = '/v1/notifications';
 const PAGE = `${PATH}?limit=10`;
 
-/** The user's notifications: the newest, older ones on demand, and new ones until `signal` aborts. */
+/** Shows the newest notifications, older ones on demand, and new ones until `signal` aborts. */
 export class NotificationsPanel {
   #title = element('h2', { id: 'notifications-title' }, 'Notifications');
-  /** Read out by screen readers when it changes; the list is not. */
+  /** Screen readers announce its changes, but not those of the list. */
   #news = element('p', { id: 'news', role: 'status' });
   #list = new NotificationList((id) => this.#markRead(`${PATH}/${id}/read`, id));
   #readAll = button('Mark all as read', () => this.#markRead(`${PATH}/read-all`));
   #older = button('Older', () => this.#loadOlder());
   node = element('section', {}, this.#title, this.#news, this.#readAll, this.#list.node, this.#older);
   #nextCursor = null;
-  /** The stream doesn't tell that something was read. */
+  /** The stream has no event for read notifications. */
   #otherTabs = new BroadcastChannel('notifications');
   #isCounting = false;
   #isCountOld = false;
@@ -33,13 +33,13 @@ export class NotificationsPanel {
     const received = (_event, notification) => this.#receive(notification);
     try {
       const reason = await follow(`${PATH}/stream`, { begin, received }, signal);
-      if (reason) this.#news.textContent = `No longer live (${reason}). Load the page again to go on.`;
+      if (reason) this.#news.textContent = `Live updates ended (${reason}). Reload the page.`;
     } catch (error) {
       this.#news.textContent = error.message;
     }
   }
 
-  /** Resolves to the id of the newest. */
+  /** Resolves to the id of the newest notification. */
   async #load() {
     const page = await requestPage(PAGE);
     this.#take(page);
@@ -64,7 +64,7 @@ export class NotificationsPanel {
     void this.#countUnread();
   }
 
-  /** One, or all where no id is given. */
+  /** One notification, or all without an id. */
   async #markRead(path, id) {
     await request('POST', path);
     // eslint-disable-next-line unicorn/require-post-message-target-origin -- a channel reaches its own origin only

@@ -2,20 +2,20 @@ import { publicRequest, request } from './api.js';
 
 const NAMES = { google: 'Google', github: 'GitHub', apple: 'Apple' };
 
-/** Where the journey to a provider ends: here, with `code`, `linked` or `error` in the query. */
+/** A provider sign-in returns to this page, with `code`, `linked` or `error` in the query. */
 export const pageUrl = () => `${location.origin}/reference-client/`;
 
 export const nameOf = (provider) => NAMES[provider] ?? provider;
 
-/** Those that the server has credentials for. */
+/** The providers for which the server has credentials. */
 export const listProviders = () => publicRequest('GET', '/v1/auth/oauth');
 
-/** The whole page has to go there: what a provider shows must not be framed, nor fetched by a script. */
+/** The page must navigate to the provider, whose pages can be neither framed nor fetched. */
 export function signInWith({ url }) {
   location.assign(`${url}?${new URLSearchParams({ returnTo: pageUrl() })}`);
 }
 
-/** Begins with a request instead of a link, since a link can't carry the access token. */
+/** Starts with a request, because a link can't send the access token. */
 export async function link(provider) {
   const path = `/v1/auth/oauth/${provider}/link`;
   const { authorizationUrl } = await request('POST', path, { returnTo: pageUrl() });
