@@ -51,13 +51,13 @@ export class AuditService {
 
   list({ type, userId, from, to, ...page }: AuditEventsQuery) {
     if (type && !this.types.find(type)) {
-      const message = 'There is no such type of audit event.';
+      const message = 'Unknown audit event type. See the list in the API reference.';
       throw new ValidationFailedError({ details: [{ path: 'type', code: 'INVALID_VALUE', message }] });
     }
     const rows = this.events.createQueryBuilder('event').where({
       ...(type && { type }),
       ...(userId && { userId }),
-      ...during(from, to),
+      ...createdAtFilter(from, to),
     });
     const filters = { type, userId, from, to };
     return this.paginator.page(rows, {
@@ -69,7 +69,7 @@ export class AuditService {
   }
 }
 
-function during(from: Date | undefined, to: Date | undefined) {
+function createdAtFilter(from: Date | undefined, to: Date | undefined) {
   if (from && to) return { createdAt: Between(from, to) };
   if (from) return { createdAt: MoreThanOrEqual(from) };
   return to ? { createdAt: LessThanOrEqual(to) } : {};

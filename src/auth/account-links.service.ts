@@ -23,7 +23,7 @@ export const EMAIL_ENCRYPTION_CONTEXT = 'account-link-send email';
 const LINK_LIMIT: MailLimit = { perMinute: 1, perHour: 5 };
 const NEW_LINK_LIMIT: MailLimit = { perMinute: 1, perHour: Number.MAX_SAFE_INTEGER };
 
-/** Sends the links with which people verify an email or choose a password. */
+/** Sends links to verify an email or to choose a password. */
 @Injectable()
 export class AccountLinksService {
   constructor(
@@ -34,8 +34,8 @@ export class AccountLinksService {
   ) {}
 
   /**
-   * At most five mails per hour repeat a link that is valid. A new link is sent even beyond that: otherwise an attacker could
-   * use up the owner's mails and lock them out.
+   * A valid link is sent again at most five times per hour. A new link is not limited by hour, because an attacker could
+   * otherwise use up the limit and lock the owner out.
    */
   async sendResetLink(user: User, tx: EntityManager): Promise<void> {
     const existing = await this.tokens.findLink('reset-password', user, tx);
@@ -54,7 +54,7 @@ export class AccountLinksService {
     await this.mail.send({ template: verifyEmailMail, to: user, data: { url }, expiresAt }, tx);
   }
 
-  /** For an email that an anonymous caller entered: does nothing if it has no account that needs the link. */
+  /** Does nothing if the email has no account that needs the link. */
   async sendLinkTo(email: string, purpose: AccountLinkSend['purpose']): Promise<void> {
     await this.db.transaction(async (tx) => {
       const user = await this.users.findByEmailForUpdate(email, tx);

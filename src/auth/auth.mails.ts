@@ -10,7 +10,7 @@ export const verifyEmailMail: MailTemplate<LinkData> = {
   compose: ({ url }) => ({
     subject: 'Verify your email',
     paragraphs: [
-      'Someone registered an account with this email. If it was you, open the link and enter the password that you chose. The link is valid for 24 hours.',
+      'An account was registered with this email. If it was you, open the link and enter the password that you chose. The link is valid for 24 hours.',
       'If it was not you, ignore this mail. If you do not know the password, use “Forgot password” to choose a new one.',
     ],
     action: { label: 'Verify email', url },
@@ -23,7 +23,7 @@ export const alreadyRegisteredMail: MailTemplate<object> = {
   compose: () => ({
     subject: 'You already have an account',
     paragraphs: [
-      'Someone tried to register this email, but it already has an account. Nothing was changed.',
+      'This email was used to register, but it already has an account. Nothing was changed.',
       'If it was you, sign in. If you do not know the password, use “Forgot password”. If it was not you, ignore this mail.',
     ],
   }),
@@ -35,8 +35,8 @@ export const resetPasswordMail: MailTemplate<LinkData> = {
   compose: ({ url }) => ({
     subject: 'Choose a new password',
     paragraphs: [
-      'Someone asked to choose a new password for the account with this email. If it was you, open the link. It is valid for 30 minutes.',
-      'If it was not you, ignore this mail. The password stays as it is.',
+      'A new password was requested for the account with this email. If it was you, open the link. It is valid for 30 minutes.',
+      'If it was not you, ignore this mail. Your password was not changed.',
     ],
     action: { label: 'Choose a new password', url },
   }),
@@ -48,7 +48,7 @@ export const confirmEmailChangeMail: MailTemplate<LinkData> = {
   compose: ({ url }) => ({
     subject: 'Confirm your new email',
     paragraphs: [
-      'Someone asked to use this email for their account. If it was you, open the link. It is valid for one hour.',
+      'A user wants to use this email for their account. If it was you, open the link. It is valid for one hour.',
       'If it was not you, ignore this mail.',
     ],
     action: { label: 'Confirm email', url },

@@ -10,7 +10,7 @@ import type { Login } from './auth.schemas.ts';
 import { CredentialsService } from './passwords/credentials.service.ts';
 import { type Device, type ActiveSession, SessionsService } from './sessions/sessions.service.ts';
 
-/** The device of a sign-in, with its cookie if it has signed in before. */
+/** The device of a sign-in. The cookie shows that the account has signed in on it before. */
 export interface SignInDevice extends Device {
   deviceCookie?: string | undefined;
 }
@@ -30,7 +30,7 @@ export class AuthService {
     const verified = await this.credentials.verify(email, password, device);
     if (!verified) throw new InvalidCredentialsError();
     return this.db.transaction(async (tx) => {
-      // Locked and read again: a reset or a suspension meanwhile must not miss the session that starts here.
+      // Lock and read the row again: a parallel reset or suspension must also revoke the new session.
       const user = await this.users.findForUpdate(verified.id, tx);
       if (!user || user.passwordHash !== verified.passwordHash) throw new InvalidCredentialsError();
       return this.startPasswordSession(user, device, tx);

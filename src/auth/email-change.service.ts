@@ -33,7 +33,7 @@ export class EmailChangeService {
     const user = await this.authorize(await this.users.get(caller.userId), password, caller);
     const found = await this.users.findByEmail(newEmail);
     await this.db.transaction(async (tx) => {
-      // Locked, so that the mail limit holds for parallel requests and a reset meanwhile is noticed.
+      // Locked, so that parallel requests respect the mail limit and a parallel password reset is detected.
       const { locked, other } = await this.lockBoth(user.id, found?.id, tx);
       if (locked?.passwordHash !== user.passwordHash) throw new WrongPasswordError();
       if (other?.emailVerifiedAt) await this.notifyOwner(other, tx);
@@ -41,7 +41,7 @@ export class EmailChangeService {
     });
   }
 
-  /** A second use of the link changes nothing and succeeds, for an hour. */
+  /** For one hour, a second use of the link succeeds and changes nothing. */
   async confirm(secret: string): Promise<void> {
     const token = await this.tokens.get('confirm-email-change', secret);
     const found = await this.users.findByEmail(token.email);
@@ -60,7 +60,7 @@ export class EmailChangeService {
   ): Promise<void> {
     const { email } = token;
     if (!(await this.tokens.consume(token, tx))) {
-      // Used before, or by a parallel request: revoked tokens are deleted.
+      // The token was consumed earlier or by a parallel request. Revoked tokens are deleted.
       if (before.email === email && (await this.tokens.exists(token, tx))) return;
       throw new TokenInvalidError();
     }
@@ -85,7 +85,7 @@ export class EmailChangeService {
     await this.mail.send({ template: alreadyRegisteredMail, to: owner, data: {} }, tx);
   }
 
-  /** A request for another email replaces the one before: only one new email can be meant. */
+  /** Revokes the link of an earlier request, so that only the latest new email can be confirmed. */
   private async sendLink(to: { id: string; email: string }, tx: EntityManager): Promise<void> {
     if (!(await this.mail.isWithinLimit(CONFIRMATION_LIMIT, confirmEmailChangeMail, to.id, tx))) return;
     await this.tokens.revokeAllOf(to.id, tx, ['confirm-email-change']);
@@ -93,7 +93,7 @@ export class EmailChangeService {
     await this.mail.send({ template: confirmEmailChangeMail, to, data: { url }, expiresAt }, tx);
   }
 
-  /** By the password. An account without one needs a recent sign-in instead. */
+  /** Checks the password. An account without a password needs a recent sign-in instead. */
   private async authorize(user: User, password: string | undefined, caller: Principal): Promise<User> {
     if (!user.passwordHash) {
       requireRecentSignIn(caller);

@@ -32,11 +32,11 @@ export class EmailToken {
   @Column('text')
   purpose!: TokenPurpose;
 
-  /** The email it was sent to, and the only one that it proves. */
+  /** The email that the link was sent to. The token proves only this email. */
   @Column('text')
   email!: string;
 
-  /** SHA-256. A slow hash is for guessable secrets; this one has 256 bits (OWASP ASVS 5.0, 6.5.2). */
+  /** SHA-256. A fast hash is enough for 256 random bits (OWASP ASVS 5.0, 6.5.2). */
   @Column('bytea')
   tokenHash!: Buffer;
 
@@ -51,7 +51,7 @@ export class EmailToken {
   @Column({ type: 'timestamptz', precision: 3 })
   expiresAt!: Date;
 
-  /** Kept for an hour after its use, so that a second click on the same link is no error. */
+  /** The token is kept for an hour after its use, so that a second click on the link is no error. */
   @Column({ type: 'timestamptz', precision: 3, nullable: true })
   consumedAt!: Date | null;
 

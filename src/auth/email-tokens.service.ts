@@ -18,7 +18,7 @@ const LIFE_SECONDS: Record<TokenPurpose, number> = {
   'confirm-email-change': HOUR_SECONDS,
 };
 
-/** What a registration attempt chose. It applies only if the link of that attempt is used. */
+/** The password and name of a registration attempt. They apply only if the link of that attempt is used. */
 export type RegistrationAttempt = Pick<EmailToken, 'passwordHash' | 'displayName'>;
 
 export interface EmailLink {
@@ -61,7 +61,7 @@ export class EmailTokensService implements OnModuleInit {
     return { url: this.urlOf(purpose, token), expiresAt: row!.expiresAt };
   }
 
-  /** The newest link if it is valid for at least half of its time, to be sent once more. */
+  /** The newest link, to send it again. Null if less than half of its lifetime remains. */
   async findLink(
     purpose: TokenPurpose,
     { id: userId, email }: Recipient,
@@ -80,14 +80,14 @@ export class EmailTokensService implements OnModuleInit {
     });
     if (!newest) return null;
     const token = this.tokenOf(purpose, newest.id);
-    // Differs if SECRET_KEYS got a new first key since.
+    // Differs if SECRET_KEYS has a new first key.
     if (!hashOf(token).equals(newest.tokenHash)) return null;
     return { url: this.urlOf(purpose, token), expiresAt: newest.expiresAt };
   }
 
   /**
-   * A token that has not expired; it may be consumed. TOKEN_INVALID if it is unknown, expired or for another purpose, always
-   * the same. Cheap, so that callers reject invalid tokens before they hash a password.
+   * Returns a token that has not expired, even if it was consumed. Throws TOKEN_INVALID if it is unknown, expired or for
+   * another purpose. Callers check the token before they hash a password, which is expensive.
    */
   async get(purpose: TokenPurpose, token: string): Promise<EmailToken> {
     const found = await this.db.manager.findOneBy(EmailToken, {
@@ -110,7 +110,7 @@ export class EmailTokensService implements OnModuleInit {
     return affected === 1;
   }
 
-  /** False once it was revoked or has expired. */
+  /** False if the token was revoked or has expired. */
   exists({ id }: EmailToken, tx: EntityManager): Promise<boolean> {
     return tx.existsBy(EmailToken, { id, expiresAt: Raw((column) => `${column} > now()`) });
   }
@@ -131,7 +131,7 @@ export class EmailTokensService implements OnModuleInit {
     return this.macs.sign(`email-token ${purpose}`, id);
   }
 
-  /** From a setting, never from a Host header, which the sender of a request could choose. */
+  /** Uses a setting, never the Host header, which the client controls. */
   private urlOf(purpose: TokenPurpose, token: string): string {
     return `${this.config.FRONTEND_URL}/${purpose}?token=${token}`;
   }

@@ -24,9 +24,9 @@ export class EmailVerificationService {
   ) {}
 
   /**
-   * Verifies the email and signs in. The link alone is not enough: an attacker may have registered the email, and its
-   * owner would activate their password by a click (account pre-hijacking, docs/decisions/0027). A second use of the link
-   * signs in again, for an hour.
+   * Verifies the email and signs in. Needs the password of the registration, because an attacker may have
+   * registered the email. A click of the owner would then activate the attacker's password (account pre-hijacking,
+   * docs/decisions/0027). For one hour, a second use of the link signs in again.
    */
   async verify({ token: secret, password }: VerifyEmail, device: SignInDevice): Promise<ActiveSession> {
     const token = await this.tokens.get('verify-email', secret);
@@ -50,7 +50,7 @@ export class EmailVerificationService {
     tx: EntityManager,
   ): Promise<User> {
     if (user.emailVerifiedAt) {
-      // The link was used before. A password that was changed since is not the one that was checked.
+      // The link was used before. Reject it if the password was changed after the check.
       if (user.passwordHash !== checkedHash) throw new TokenInvalidError();
       return user;
     }

@@ -22,8 +22,8 @@ export class RegistrationService {
   /**
    * Always returns the same response, so that an anonymous caller can't learn who has an account.
    *
-   * A caller can register the email of another person, so the password of an attempt is kept with the link of that attempt and never
-   * overwrites another one (docs/decisions/0027).
+   * A caller can register the email of another person. So each attempt keeps its password with its own link and
+   * overwrites no other password (docs/decisions/0027).
    */
   async register({ email, password, displayName }: Register): Promise<void> {
     const passwordHash = await this.hasher.hash(password);
@@ -36,7 +36,7 @@ export class RegistrationService {
       } else if (user.passwordHash) {
         await this.links.sendVerificationLink(user, tx, { passwordHash, displayName });
       } else {
-        // An imported account, possibly with a role: its owner chooses a password through the mailbox.
+        // An imported account has no password. Its owner chooses one with the link in the mail.
         await this.links.sendResetLink(user, tx);
       }
     });

@@ -213,7 +213,7 @@ describe.each(backends)('mail by SMTP, with the queue on %s', (backend) => {
     expect(smtp.to(email)).toHaveLength(1);
   });
 
-  it('is not sent if the account is gone', async () => {
+  it('is not sent if the account was deleted', async () => {
     await smtp.down();
     const { email, job } = await mailTo();
     await until(async () => {

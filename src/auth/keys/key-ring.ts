@@ -25,7 +25,7 @@ export interface RingKey {
 const MODULUS_BITS_MIN = 2048;
 const WORLD_READABLE = 0o004;
 
-/** How soon a key that was added, activated or removed in the folder is noticed. */
+/** Interval of the check for changed key files. */
 const RELOAD_MS = 2_000;
 
 /**

@@ -44,7 +44,7 @@ export class IdentitiesService implements OnModuleInit {
     return this.db.manager.find(Identity, { where: { userId }, order: { createdAt: 'ASC' } });
   }
 
-  /** Finds the owner of the identity and locks their row. Null if the identity is not linked. */
+  /** Locks the row of the owner. Null if the identity is not linked. */
   async findOwnerForUpdate(
     provider: ProviderName,
     profile: ProviderProfile,
@@ -66,7 +66,7 @@ export class IdentitiesService implements OnModuleInit {
     return affected ? user : null;
   }
 
-  /** False if the subject is already linked: the unique constraint decides. The caller has locked the user’s row. */
+  /** False if the subject is already linked, which the unique constraint decides. The caller has locked the user’s row. */
   async add(
     user: User,
     provider: ProviderName,
@@ -105,7 +105,7 @@ export class IdentitiesService implements OnModuleInit {
       // Checked again under the lock: a revocation of all sessions takes the same lock first.
       const session = await this.sessions.findActive(sessionId, tx);
       if (user?.status !== 'active' || !session) throw new OAuthStateInvalidError();
-      // Checked at the start too, but the provider's pages may have stayed open for long.
+      // Also checked at the start, but the provider's page may have been open for a long time.
       requireRecentSignIn({ authenticatedAt: session.createdAt });
       const { subject } = profile;
       if (await tx.existsBy(Identity, { provider, subject, userId: user.id })) return;
@@ -129,7 +129,7 @@ export class IdentitiesService implements OnModuleInit {
     });
   }
 
-  /** Counts only usable methods: a provider may have no credentials any more. */
+  /** Ignores providers without credentials, because users can't sign in with them. */
   private async hasOtherThan({ userId, provider }: Identity, tx: EntityManager): Promise<boolean> {
     const others = await tx.findBy(Identity, { userId, provider: Not(provider) });
     return others.some((other) => this.providers.names().includes(other.provider));

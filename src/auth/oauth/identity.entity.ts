@@ -4,7 +4,7 @@ import { User } from '../../users/user.entity.ts';
 export const providerNames = ['google', 'github', 'apple'] as const;
 export type ProviderName = (typeof providerNames)[number];
 
-/** Somebody at a provider, and whose account that is. Provider and subject name them; the address never does. */
+/** Links a user of a provider to an account. Identified by provider and subject, never by email. */
 @Entity('identities')
 @Unique('identities_provider_subject_key', ['provider', 'subject'])
 @Unique('identities_user_id_provider_key', ['userId', 'provider'])

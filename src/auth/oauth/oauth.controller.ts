@@ -45,7 +45,7 @@ import type { Provider } from './providers/provider.ts';
 import { ProvidersService } from './providers/providers.service.ts';
 
 const BROWSER_SECRET = /^[\w-]{43}$/;
-/** Ten minutes for the attempt, one for its code. */
+/** The lifetime of the attempt (10 minutes) plus that of its code (1 minute). */
 const BROWSER_COOKIE_SECONDS = 11 * 60;
 
 const locationHeader = {
@@ -198,7 +198,7 @@ export class OAuthController {
 /** Browsers send this header with every navigation, and scripts can't set it (W3C Fetch Metadata). */
 const isNavigation = ({ headers }: FastifyRequest): boolean => headers['sec-fetch-mode'] === 'navigate';
 
-/** The prefix makes browsers require Secure, Path=/ and no Domain, so that no sibling host can set this cookie. */
+/** With this prefix, browsers require Secure, Path=/ and no Domain. So another host can’t set this cookie. */
 const browserCookieName = (provider: ProviderName) => `__Host-oauth-${provider}`;
 
 /**
@@ -215,7 +215,7 @@ function setBrowserCookie(reply: FastifyReply, { name, callbackMethod }: Provide
     path: '/',
     httpOnly: true,
     secure: true,
-    // Browsers send no Lax cookie with a form that another site posts.
+    // Browsers don't send a Lax cookie with a form post from another site.
     sameSite: callbackMethod === 'POST' ? 'none' : 'lax',
     maxAge: BROWSER_COOKIE_SECONDS,
   });

@@ -68,7 +68,7 @@ export const REDIRECT_ERRORS = [
   RecentSignInRequiredError,
 ];
 
-/** The value of `error=`, for errors that have one. */
+/** The value of `error=`. Undefined for an error that is not sent to the browser this way. */
 export function browserErrorOf(error: unknown): string | undefined {
   const isShown = REDIRECT_ERRORS.some((type) => error instanceof type);
   return isShown ? (error as AppError).problem.code.toLowerCase() : undefined;

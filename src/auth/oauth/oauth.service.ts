@@ -106,8 +106,8 @@ function fetchProfile(
 }
 
 /**
- * Returns the normalized URL, or throws RETURN_TO_NOT_ALLOWED. Compares origins, because a URL that only starts like an
- * allowed one may lead to another site (RFC 9700, section 4.11).
+ * Returns the normalized URL, or throws RETURN_TO_NOT_ALLOWED. Compares origins, because a URL with the same prefix may
+ * lead to another site (RFC 9700, section 4.11).
  */
 function normalizeReturnTo(given: string, origins: readonly string[]): string {
   const url = PLAIN_URL.test(given) ? URL.parse(given) : null;
@@ -119,7 +119,7 @@ function normalizeReturnTo(given: string, origins: readonly string[]): string {
 /** Adds the outcome to the URL and removes the outcome of an earlier sign-in. */
 export function addOutcome(returnTo: string, name: 'code' | 'error' | 'linked', value: string): string {
   const url = new URL(returnTo);
-  for (const earlier of ['code', 'error', 'linked']) url.searchParams.delete(earlier);
+  for (const parameter of ['code', 'error', 'linked']) url.searchParams.delete(parameter);
   url.searchParams.set(name, value);
   return url.href;
 }

@@ -25,7 +25,7 @@ export class CredentialsService {
     private readonly audit: AuditService,
   ) {}
 
-  /** The account, or null for a wrong password and for an unknown email, after the same work. */
+  /** Resolves to null for a wrong password and for an unknown email. Both take the same time. */
   async verify(email: string, password: string, source: SignInSource): Promise<User | null> {
     const user = await this.users.findByEmail(email);
     const passwordHash = user?.passwordHash ?? null;
@@ -41,12 +41,12 @@ export class CredentialsService {
     source: SignInSource,
   ): Promise<boolean> {
     const attempt = await this.throttle.countAttempt(email, source, user?.id);
-    const isRight = await this.hasher.matches(password, passwordHash).catch(async (error: unknown) => {
-      // The hasher was busy: nobody has looked at the password.
-      await this.throttle.undo(attempt);
+    const isCorrect = await this.hasher.matches(password, passwordHash).catch(async (error: unknown) => {
+      // The hasher was busy, so the password was not checked.
+      await this.throttle.undoAttempt(attempt);
       throw error;
     });
-    if (isRight) {
+    if (isCorrect) {
       await this.throttle.recordSuccess(attempt);
       return true;
     }
@@ -57,7 +57,7 @@ export class CredentialsService {
     return false;
   }
 
-  /** Hash parameters are raised over the years. Only a sign-in has the password that is needed for a new hash. */
+  /** Hashes the password with the current parameters. Only a sign-in has the password that this needs. */
   private async renewHash(user: User, password: string): Promise<void> {
     const renewed = await this.hasher.hash(password);
     if (await this.users.replacePasswordHash(user, renewed)) user.passwordHash = renewed;

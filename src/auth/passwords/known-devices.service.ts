@@ -3,7 +3,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { randomUUID } from 'node:crypto';
 import { MacService } from '../../platform/security/mac.service.ts';
 
-/** The prefix makes browsers insist on Secure, Path=/ and no Domain. */
+/** With this prefix, browsers require Secure, Path=/ and no Domain. */
 const COOKIE = '__Host-device';
 const ATTRIBUTES = { path: '/', httpOnly: true, secure: true, sameSite: 'strict' } as const;
 const YEAR_SECONDS = 31_536_000;
@@ -21,7 +21,7 @@ export class KnownDevices {
     return request.cookies[COOKIE];
   }
 
-  /** Keeps a cookie that is valid for the user, so that the counter isn't reset by signing in. */
+  /** Keeps a valid cookie, so that signing in doesn't reset its counter. */
   remember(request: FastifyRequest, reply: FastifyReply, userId: string): void {
     const id = this.idOf(this.cookieOf(request), userId) ?? randomUUID();
     const value = `${id}.${this.macs.sign(PURPOSE, `${userId}.${id}`)}`;

@@ -6,13 +6,13 @@ import { RateLimitedError } from '../../platform/errors/platform.errors.ts';
 import { networkOf } from '../../platform/security/rate-limiter.service.ts';
 import { KnownDevices } from './known-devices.service.ts';
 
-/** In a row, from one source or one known device. */
+/** Failures in a row from one source or known device. */
 const FAILURES_MAX = 10;
-/** From all unknown sources together, against guesses from many networks. */
+/** Failures from all unknown sources together. Limits guesses from many networks. */
 const FAILURES_MAX_PER_ACCOUNT = 100;
 const FIRST_BLOCK_SECONDS = 60;
 const LONGEST_BLOCK_SECONDS = 900;
-const FORGOTTEN_AFTER_HOURS = 24;
+const RESET_AFTER_HOURS = 24;
 
 /** Where an attempt comes from. A session or a device cookie of the account makes it a known device. */
 export interface SignInSource {
@@ -48,14 +48,14 @@ export class SignInThrottle {
   ) {}
 
   /**
-   * Counts the attempt before the password is checked: of many parallel attempts no more are checked than are allowed.
+   * Counts the attempt before the password is checked: so parallel attempts can't exceed the limit.
    * Throws RATE_LIMITED while the source or the account is blocked.
    */
   async countAttempt(email: string, source: SignInSource, userId?: string): Promise<CountedAttempt> {
     const attempt: CountedAttempt = { keys: [], startsBlock: false };
     for (const counter of this.countersOf(email, source, userId)) {
-      const blockedUntil = await this.count(hashOf(email), counter).catch(async (error: unknown) => {
-        await this.undo(attempt);
+      const blockedUntil = await this.increment(hashOf(email), counter).catch(async (error: unknown) => {
+        await this.undoAttempt(attempt);
         throw error;
       });
       attempt.keys.push(counter.key);
@@ -65,14 +65,14 @@ export class SignInThrottle {
   }
 
   /** For an attempt whose password was not checked. */
-  undo({ keys }: CountedAttempt): Promise<void> {
-    return this.uncount(keys);
+  undoAttempt({ keys }: CountedAttempt): Promise<void> {
+    return this.decrement(keys);
   }
 
   /** Failures count in a row only. Those of other sources stay: the owner's sign-in must not help an attacker. */
   async recordSuccess({ keys: [own, ...shared] }: CountedAttempt): Promise<void> {
     await this.db.query('DELETE FROM sign_in_throttles WHERE key_hash = $1', [own]);
-    await this.uncount(shared);
+    await this.decrement(shared);
   }
 
   /** After a password reset, which proves who owns the account. */
@@ -91,7 +91,7 @@ export class SignInThrottle {
   }
 
   /** Resolves to the end of the block that this attempt starts if it fails. */
-  private async count(accountHash: Buffer, { key, failuresMax }: Counter): Promise<Date | null> {
+  private async increment(accountHash: Buffer, { key, failuresMax }: Counter): Promise<Date | null> {
     const [counted] = await this.db.query<{ blockedUntil: Date | null }[]>(
       `INSERT INTO sign_in_throttles AS t (key_hash, account_hash, failures, blocked_until)
        VALUES ($1, $2, 1, CASE WHEN $3 <= 1 THEN now() + make_interval(secs => ${FIRST_BLOCK_SECONDS}) END)
@@ -103,13 +103,13 @@ export class SignInThrottle {
          updated_at = now()
        WHERE t.blocked_until IS NULL OR t.blocked_until <= now()
        RETURNING blocked_until AS "blockedUntil"`,
-      [key, accountHash, failuresMax, FORGOTTEN_AFTER_HOURS],
+      [key, accountHash, failuresMax, RESET_AFTER_HOURS],
     );
     if (!counted) throw await this.blockedError(key);
     return counted.blockedUntil;
   }
 
-  private async uncount(keys: Buffer[]): Promise<void> {
+  private async decrement(keys: Buffer[]): Promise<void> {
     await this.db.query(
       `UPDATE sign_in_throttles SET failures = greatest(failures - 1, 0), blocked_until = NULL WHERE key_hash = ANY($1)`,
       [keys],

@@ -176,6 +176,10 @@ describe('readHeader', () => {
   ])('rejects %j', (head) => {
     expect(() => readHeader(head)).toThrow(ImportFileInvalidError);
   });
+
+  it('shows the line that is not a header', () => {
+    expect(() => readHeader('email;displayName\n')).toThrow('It is "email;displayName".');
+  });
 });
 
 describe('csvLine', () => {

@@ -11,42 +11,44 @@ export type ImportColumn = 'email' | 'displayName' | 'role';
 const REQUIRED: ImportColumn[] = ['email', 'displayName'];
 const KNOWN: string[] = [...REQUIRED, 'role'];
 
-/** A quote that is never closed must cost its own line, not the rest of the file. */
+/** Limits the damage of an unclosed quote to one line. */
 const RECORD_MAX_LINES = 50;
 const RECORD_MAX_CHARACTERS = 16_384;
+/** How much of an invalid header the error shows. */
+const SHOWN_MAX = 100;
 
 /**
  * Parses RFC 4180 records with LF, CRLF or CR. Unlike general parsers it continues after a broken record, at the line
  * below its first line. So one import reports all errors of the file.
  */
 export async function* csvRecords(lines: AsyncIterable<string>): AsyncGenerator<CsvRecord> {
-  const waiting: string[] = [];
+  const buffered: string[] = [];
   const source = lines[Symbol.asyncIterator]();
   const fill = async (count: number): Promise<boolean> => {
-    while (waiting.length < count) {
+    while (buffered.length < count) {
       const next = await source.next();
       if (next.done) return false;
-      waiting.push(next.value);
+      buffered.push(next.value);
     }
     return true;
   };
   for (let line = 1; await fill(1);) {
-    const { fields, lineCount } = await readRecord(waiting, fill);
+    const { fields, lineCount } = await readRecord(buffered, fill);
     // A blank line is no record.
     if (fields?.length !== 1 || fields[0] !== '') yield { line, fields };
-    waiting.splice(0, lineCount);
+    buffered.splice(0, lineCount);
     line += lineCount;
   }
 }
 
 /** Joins lines while a quoted field is open. */
-async function readRecord(waiting: string[], fill: (count: number) => Promise<boolean>) {
-  let text = waiting[0] ?? '';
+async function readRecord(buffered: string[], fill: (count: number) => Promise<boolean>) {
+  let text = buffered[0] ?? '';
   for (let lineCount = 1; ; lineCount += 1) {
     const fields = text.length > RECORD_MAX_CHARACTERS ? null : splitRecord(text);
     if (fields !== 'open') return { fields, lineCount: fields ? lineCount : 1 };
     if (lineCount >= RECORD_MAX_LINES || !(await fill(lineCount + 1))) return { fields: null, lineCount: 1 };
-    text += `\n${waiting[lineCount]}`;
+    text += `\n${buffered[lineCount]}`;
   }
 }
 
@@ -74,14 +76,16 @@ const isOpenQuote = (rest: string) =>
 export function readHeader(head: string): Map<ImportColumn, number> {
   const [first = ''] = head.replace(/^\uFEFF/, '').split(/\r\n|\n|\r/);
   const columns = splitRecord(first);
-  const isRight =
+  const isValid =
     Array.isArray(columns) &&
     new Set(columns).size === columns.length &&
     columns.every((column) => KNOWN.includes(column)) &&
     REQUIRED.every((column) => columns.includes(column));
-  if (!isRight) {
+  if (!isValid) {
     throw new ImportFileInvalidError({
-      detail: 'The first line must be the header email,displayName or email,displayName,role.',
+      detail:
+        'The first line must be email,displayName or email,displayName,role, separated by commas. ' +
+        `It is ${JSON.stringify(first.slice(0, SHOWN_MAX))}.`,
     });
   }
   return new Map(columns.map((column, position) => [column as ImportColumn, position]));
@@ -98,7 +102,7 @@ export async function* textLines(chunks: AsyncIterable<Buffer>): AsyncGenerator<
     rest += decoder.decode(chunk, { stream: true });
     // A CR at the end may be half of a CRLF.
     const lines = rest.split(/\r\n|\n|\r(?!$)/);
-    rest = shortened(lines.pop() ?? '');
+    rest = truncateLine(lines.pop() ?? '');
     yield* lines;
   }
   rest += decoder.decode();
@@ -107,7 +111,7 @@ export async function* textLines(chunks: AsyncIterable<Buffer>): AsyncGenerator<
   yield* lines;
 }
 
-function shortened(line: string): string {
+function truncateLine(line: string): string {
   if (line.length <= RECORD_MAX_CHARACTERS + 2) return line;
   return line.slice(0, RECORD_MAX_CHARACTERS + 1) + (line.endsWith('\r') ? '\r' : '');
 }

@@ -33,7 +33,7 @@ interface Progress extends Record<string, unknown> {
   reportFileId: string;
 }
 
-interface Refusal {
+interface RejectedLine {
   line: number;
   email: string;
   code: keyof typeof MESSAGES;
@@ -68,8 +68,8 @@ export class UserImportHandler implements JobRunner<object> {
 
   async run(_input: object, ctx: JobContext): Promise<void> {
     const file = ctx.job.inputFileId && (await this.files.find(ctx.job.inputFileId));
-    if (!file) throw new UnrecoverableJobError('FILE_MISSING', 'The file of this import is gone.');
-    const progress = (ctx.job.checkpoint as Progress | null) ?? (await this.begin(ctx));
+    if (!file) throw new UnrecoverableJobError('FILE_MISSING', 'The file of this import was removed.');
+    const progress = (ctx.job.checkpoint as Progress | null) ?? (await this.createReport(ctx));
     let bytesRead = 0;
     const counted = async function* (chunks: AsyncIterable<Buffer>) {
       for await (const chunk of chunks) {
@@ -88,8 +88,8 @@ export class UserImportHandler implements JobRunner<object> {
     await ctx.complete({ result: { imported, failed }, resultFileId: reportFileId });
   }
 
-  /** Created at the start, so that every batch can add to it. Removed together with the job. */
-  private begin(ctx: JobContext): Promise<Progress> {
+  /** Creates the report, to which every batch appends. It is removed together with the job. */
+  private createReport(ctx: JobContext): Promise<Progress> {
     return ctx.transaction(async (tx) => {
       const report = await this.files.create(
         { name: 'import-report.csv', mediaType: 'text/csv; charset=utf-8' },
@@ -108,20 +108,20 @@ export class UserImportHandler implements JobRunner<object> {
     progress: Progress,
     ctx: JobContext,
   ): Promise<void> {
-    const { lines, refusals } = sortOut(batch, columns);
+    const { lines, rejected } = validateLines(batch, columns);
     await ctx.transaction(async (tx) => {
       await assertAdmin(ctx.job.userId, tx);
       const inserted = await insertUsers(lines, ctx.job.id, tx);
       await this.publishCreated(inserted, ctx.job, tx);
-      refusals.push(...(await findRefusals(lines, inserted, ctx.job.id, tx)));
-      refusals.sort((a, b) => a.line - b.line);
-      const report = refusals
+      rejected.push(...(await findExistingEmails(lines, inserted, ctx.job.id, tx)));
+      rejected.sort((a, b) => a.line - b.line);
+      const report = rejected
         .map(({ line, email, code }) => csvLine([line, email, code, MESSAGES[code]]))
         .join('');
       await this.files.append(progress.reportFileId, Buffer.from(report), tx);
       progress.line = batch.at(-1)?.line ?? progress.line;
-      progress.failed += refusals.length;
-      progress.imported += batch.length - refusals.length;
+      progress.failed += rejected.length;
+      progress.imported += batch.length - rejected.length;
       const { imported, failed } = progress;
       await ctx.checkpoint({ ...progress, result: { imported, failed } }, tx);
     });
@@ -142,7 +142,7 @@ export class UserImportHandler implements JobRunner<object> {
   }
 }
 
-/** Checked with every batch, because the user who started the import may have lost the role since. */
+/** Checked with every batch, because the user who started the import may lose the role at any time. */
 async function assertAdmin(userId: string | null, tx: EntityManager): Promise<void> {
   const isAdmin = userId && (await tx.existsBy(User, { id: userId, role: 'admin', status: 'active' }));
   if (!isAdmin) throw new UnrecoverableJobError('NOT_ALLOWED', 'Only an administrator may import accounts.');
@@ -167,14 +167,14 @@ async function* inBatches(records: AsyncIterable<CsvRecord>, afterLine: number):
 }
 
 /** Separates valid lines from invalid ones, without the database. */
-function sortOut(batch: CsvRecord[], columns: Map<ImportColumn, number>) {
+function validateLines(batch: CsvRecord[], columns: Map<ImportColumn, number>) {
   const lines = new Map<string, ImportLine & { line: number }>();
-  const refusals: Refusal[] = [];
+  const rejected: RejectedLine[] = [];
   for (const { line, fields } of batch) {
     const value = (column: ImportColumn) => fields?.[columns.get(column) ?? -1] ?? '';
     const email = value('email');
     if (fields?.length !== columns.size) {
-      refusals.push({ line, email, code: 'MALFORMED' });
+      rejected.push({ line, email, code: 'MALFORMED' });
       continue;
     }
     const parsed = importLineSchema.safeParse({
@@ -184,14 +184,14 @@ function sortOut(batch: CsvRecord[], columns: Map<ImportColumn, number>) {
     });
     if (!parsed.success) {
       const column = parsed.error.issues[0]?.path[0] as ImportColumn;
-      refusals.push({ line, email, code: CODE_OF_COLUMN[column] });
+      rejected.push({ line, email, code: CODE_OF_COLUMN[column] });
     } else if (lines.has(parsed.data.email)) {
-      refusals.push({ line, email, code: 'EMAIL_DUPLICATE' });
+      rejected.push({ line, email, code: 'EMAIL_DUPLICATE' });
     } else {
       lines.set(parsed.data.email, { ...parsed.data, line });
     }
   }
-  return { lines: [...lines.values()], refusals };
+  return { lines: [...lines.values()], rejected };
 }
 
 /** Resolves to the inserted emails: the unique constraint decides. Sorted, so that two imports can't deadlock. */
@@ -214,22 +214,22 @@ async function insertUsers(lines: ImportLine[], jobId: string, tx: EntityManager
   return new Set(inserted.map(({ email }) => email));
 }
 
-async function findRefusals(
+async function findExistingEmails(
   lines: (ImportLine & { line: number })[],
   inserted: Set<string>,
   jobId: string,
   tx: EntityManager,
-): Promise<Refusal[]> {
-  const refused = lines.filter(({ email }) => !inserted.has(email));
-  if (refused.length === 0) return [];
-  const ours = await tx.query<{ email: string }[]>(
+): Promise<RejectedLine[]> {
+  const notInserted = lines.filter(({ email }) => !inserted.has(email));
+  if (notInserted.length === 0) return [];
+  const existing = await tx.query<{ email: string }[]>(
     `SELECT email FROM users WHERE email = ANY($1) AND imported_by_job_id = $2`,
-    [refused.map(({ email }) => email), jobId],
+    [notInserted.map(({ email }) => email), jobId],
   );
-  const isOurs = new Set(ours.map(({ email }) => email));
-  return refused.map(({ line, email }) => ({
+  const imported = new Set(existing.map(({ email }) => email));
+  return notInserted.map(({ line, email }) => ({
     line,
     email,
-    code: isOurs.has(email) ? 'EMAIL_DUPLICATE' : 'EMAIL_TAKEN',
+    code: imported.has(email) ? 'EMAIL_DUPLICATE' : 'EMAIL_TAKEN',
   }));
 }

@@ -16,7 +16,7 @@ const HEADER_MAX_BYTES = 4 * 1024;
 
 export interface StoredImport {
   fileId: string;
-  /** Of the content, in hex. */
+  /** SHA-256 of the content, in hex. */
   sha256: string;
 }
 

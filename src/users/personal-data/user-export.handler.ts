@@ -74,7 +74,7 @@ export class UserExportHandler implements JobRunner<object> {
         [job.userId, job.startedAt, ...last],
       );
       if (table === 'users' && found.length === 0)
-        throw new UnrecoverableJobError('ACCOUNT_GONE', 'The account is gone.');
+        throw new UnrecoverableJobError('ACCOUNT_GONE', 'The account was deleted.');
       last = found[PAGE_ROWS - 1]?.key;
       for (const row of found) delete row.key;
       yield found;

@@ -2,12 +2,12 @@ import { emailSchema, text } from '../../../platform/http/schemas.ts';
 import type { ProviderName } from '../identity.entity.ts';
 import { ProviderFailedError } from '../oauth.errors.ts';
 
-/** The parameters of one attempt. */
+/** The secrets and the redirect URI of one attempt. */
 export interface AttemptSecrets {
   state: string;
   nonce: string;
   codeVerifier: string;
-  /** Ours, from PUBLIC_URL: never from a Host header. */
+  /** Built from PUBLIC_URL, never from the Host header. */
   redirectUri: string;
 }
 
