@@ -7,10 +7,10 @@ import { INITIAL_JOB_STATE, Job } from './job.entity.ts';
 import { jobsRedriven } from './jobs.audit.ts';
 import type { RedriveJobs } from './jobs.schemas.ts';
 
-/** At a time: what one statement writes well within its time limit. */
+/** Jobs per request: one statement writes them well within its time limit. */
 const BATCH = 5_000;
 
-/** Starts all failed jobs of a type anew, once what made them fail has been mended. */
+/** Retries all failed jobs of a type, after their cause was fixed. */
 @Injectable()
 export class JobRedriveService {
   constructor(
@@ -20,13 +20,13 @@ export class JobRedriveService {
   ) {}
 
   /**
-   * They are not handed over here: thousands at once would be a burst for the queue and for this process. The sweep
-   * finds them within seconds, and shares them out in batches.
+   * Leaves the dispatch to the sweep, which finds the jobs within seconds and dispatches them in batches. Thousands at once
+   * would overload the queue and this process.
    */
   redrive(filter: RedriveJobs): Promise<{ redriven: number; hasMore: boolean }> {
     if (!this.types.find(filter.type)) {
       throw new ValidationFailedError({
-        details: [{ path: 'type', code: 'INVALID_VALUE', message: 'There is no such type of job.' }],
+        details: [{ path: 'type', code: 'INVALID_VALUE', message: 'There is no such job type.' }],
       });
     }
     return this.db.transaction(async (tx) => {
@@ -39,7 +39,7 @@ export class JobRedriveService {
   }
 }
 
-/** One statement, so that of two redrives at once, or of a redrive and a retry, one gets each job. */
+/** One statement, so that a job is reset once by parallel redrives and retries. */
 async function resetFailedJobs(
   { type, errorCode, from, to }: RedriveJobs,
   tx: EntityManager,

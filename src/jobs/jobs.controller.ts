@@ -42,7 +42,7 @@ export class JobsController {
   @Endpoint({
     summary: 'Start a job',
     description:
-      'A user may start `user-export`: a ZIP of their own data. At most 100 unfinished jobs per user and 5 exports per ' +
+      'A user may start `user-export`: a ZIP of the user’s data. At most 100 unfinished jobs per user and 5 exports per ' +
       'day; beyond that 409 `LIMIT_REACHED`.',
     status: 202,
     returns: item(jobSchema),

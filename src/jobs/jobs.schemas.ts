@@ -17,7 +17,7 @@ export const jobSchema = z
   })
   .meta({ id: 'Job' });
 
-/** A row as its owner may see it. */
+/** A job as its owner and administrators see it. */
 export const jobView = (job: Job) => ({
   ...job,
   error: job.errorCode === null ? null : { code: job.errorCode, message: job.errorMessage ?? '' },
@@ -32,16 +32,16 @@ export const redriveJobsSchema = z
   .strictObject({
     type: text({ min: 1, max: 64 }),
     errorCode: text({ min: 1, max: 64 }).optional(),
-    from: instantSchema.optional().describe('Not those that failed before this.'),
-    to: instantSchema.optional().describe('Not those that failed after this.'),
+    from: instantSchema.optional().describe('Only jobs that failed at or after this time.'),
+    to: instantSchema.optional().describe('Only jobs that failed at or before this time.'),
   })
   .meta({ id: 'RedriveJobs' });
 export type RedriveJobs = z.output<typeof redriveJobsSchema>;
 
 export const redrivenJobsSchema = z
   .object({
-    redriven: z.int().describe('How many failed jobs were started anew.'),
-    hasMore: z.boolean().describe('True where so many were found that some are left: ask again.'),
+    redriven: z.int().describe('How many failed jobs are retried.'),
+    hasMore: z.boolean().describe('True if more failed jobs are left. Send the request again.'),
   })
   .meta({ id: 'RedrivenJobs' });
 
