@@ -15,7 +15,7 @@ describe('a problem document', () => {
     const body = JSON.parse(problemBody(new ValidationFailedError({ details }), occurrence));
 
     expect(body.details).toHaveLength(50);
-    expect(body.detail).toMatch(/ 3 more are not listed\.$/);
+    expect(body.detail).toMatch(/ 3 more fields are not listed\.$/);
   });
 
   it('has a detail when the throw passes none', () => {
