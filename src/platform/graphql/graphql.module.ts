@@ -4,6 +4,7 @@ import { MercuriusDriver, type MercuriusDriverConfig } from '@nestjs/mercurius';
 import type { FastifyInstance } from 'fastify';
 import { mercurius } from 'mercurius';
 import { Config } from '../config/config.ts';
+import { GraphiqlPage } from './graphiql.service.ts';
 import { formatExecution, GraphqlExecutor } from './graphql-executor.service.ts';
 import { extraRules } from './graphql-options.ts';
 import { GraphqlSockets } from './graphql-sockets.service.ts';
@@ -49,6 +50,6 @@ class GraphqlDriver extends MercuriusDriver {
     }),
   ],
   controllers: [GraphqlController],
-  providers: [GraphqlExecutor, GraphqlSockets, TrustedDocuments],
+  providers: [GraphiqlPage, GraphqlExecutor, GraphqlSockets, TrustedDocuments],
 })
 export class GraphqlModule {}
