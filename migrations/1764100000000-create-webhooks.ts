@@ -18,13 +18,14 @@ export class CreateWebhooks1764100000000 implements MigrationInterface {
         previous_secret text,
         previous_secret_expires_at timestamptz(3),
         failing_since timestamptz(3),
+        deleted_at timestamptz(3),
         version integer NOT NULL DEFAULT 1,
         created_at timestamptz(3) NOT NULL DEFAULT now(),
         updated_at timestamptz(3) NOT NULL DEFAULT now(),
         CONSTRAINT webhook_endpoints_pkey PRIMARY KEY (id),
         CONSTRAINT webhook_endpoints_user_id_fkey FOREIGN KEY (user_id) REFERENCES users (id) ON DELETE CASCADE,
         CONSTRAINT webhook_endpoints_scope_check CHECK (scope IN ('own', 'all')),
-        CONSTRAINT webhook_endpoints_disabled_reason_check CHECK (disabled_reason IN ('gone', 'failing', 'access-reset'))
+        CONSTRAINT webhook_endpoints_disabled_reason_check CHECK (disabled_reason IN ('gone', 'failing', 'access-reset', 'backlog'))
       )`);
     await db.query(
       `CREATE INDEX webhook_endpoints_user_id_idx ON webhook_endpoints (user_id, created_at, id)`,
@@ -40,14 +41,18 @@ export class CreateWebhooks1764100000000 implements MigrationInterface {
         event_type text NOT NULL,
         subject_id uuid,
         payload text NOT NULL,
+        correlation_id text NOT NULL,
+        traceparent text,
         status text NOT NULL DEFAULT 'pending',
-        job_id uuid NOT NULL,
+        is_ready boolean NOT NULL DEFAULT true,
+        leased_until timestamptz(3),
+        lease_token uuid,
         attempts integer NOT NULL DEFAULT 0,
+        failures integer NOT NULL DEFAULT 0,
         last_status_code integer,
         last_duration_ms integer,
         last_error text,
         next_attempt_at timestamptz(3),
-        sending_until timestamptz(3),
         created_at timestamptz(3) NOT NULL DEFAULT now(),
         delivered_at timestamptz(3),
         CONSTRAINT webhook_deliveries_pkey PRIMARY KEY (id),
@@ -67,9 +72,23 @@ export class CreateWebhooks1764100000000 implements MigrationInterface {
     );
     await db.query(`CREATE INDEX webhook_deliveries_subject_id_idx ON webhook_deliveries (subject_id)`);
     await db.query(`CREATE INDEX webhook_deliveries_created_at_idx ON webhook_deliveries (created_at)`);
-    // For the count of deliveries in flight.
+    // A claim reads these three and no other row of a backlog: what is ready, what becomes ready, what is in flight.
     await db.query(
-      `CREATE INDEX webhook_deliveries_sending_idx ON webhook_deliveries (endpoint_id) WHERE sending_until IS NOT NULL`,
+      `CREATE INDEX webhook_deliveries_ready_idx ON webhook_deliveries (endpoint_id, next_attempt_at, id)
+       WHERE status = 'pending' AND is_ready`,
+    );
+    await db.query(
+      `CREATE INDEX webhook_deliveries_due_idx ON webhook_deliveries (coalesce(leased_until, next_attempt_at))
+       WHERE status = 'pending' AND NOT is_ready`,
+    );
+    await db.query(
+      `CREATE INDEX webhook_deliveries_leased_idx ON webhook_deliveries (leased_until, endpoint_id)
+       WHERE leased_until IS NOT NULL`,
+    );
+    // For the limit of pending pings.
+    await db.query(
+      `CREATE INDEX webhook_deliveries_ping_idx ON webhook_deliveries (endpoint_id)
+       WHERE status = 'pending' AND event_type = 'ping'`,
     );
 
     await db.query(`

@@ -1,7 +1,7 @@
 import { type DynamicModule, Module } from '@nestjs/common';
 import { TypeOrmModule } from '@nestjs/typeorm';
 import { EventsModule } from '../platform/events/events.module.ts';
-import { PersonalDataModule } from '../platform/personal-data/personal-data.module.ts';
+import { deleteByColumn, PersonalDataModule } from '../platform/personal-data/personal-data.module.ts';
 import { registerIn } from '../platform/registry/registry.ts';
 import { RetentionModule } from '../platform/retention/retention.module.ts';
 import { JobChanges } from './job-changes.service.ts';
@@ -23,7 +23,7 @@ import { JobsService } from './jobs.service.ts';
           columns: `id, type, status, attempts, created_at, started_at, finished_at`,
           where: `user_id = $1`,
         },
-        erased: 'cascade',
+        erased: { sql: deleteByColumn('jobs', 'user_id') },
       },
     ]),
     EventsModule.forFeature([jobCompleted, jobFailed, jobCancelled]),

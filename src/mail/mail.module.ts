@@ -1,7 +1,7 @@
 import { Module } from '@nestjs/common';
 import { TypeOrmModule } from '@nestjs/typeorm';
 import { JobsModule } from '../jobs/jobs.module.ts';
-import { PersonalDataModule } from '../platform/personal-data/personal-data.module.ts';
+import { deleteByColumn, PersonalDataModule } from '../platform/personal-data/personal-data.module.ts';
 import { RetentionModule } from '../platform/retention/retention.module.ts';
 import { Mail } from './mail.entity.ts';
 import { mailSend, MailService } from './mail.service.ts';
@@ -17,7 +17,7 @@ import { mailSend, MailService } from './mail.service.ts';
           columns: `template, recipient, created_at, sent_at`,
           where: `user_id = $1`,
         },
-        erased: 'cascade',
+        erased: { sql: deleteByColumn('mails', 'user_id') },
       },
     ]),
     JobsModule.forFeature([mailSend]),

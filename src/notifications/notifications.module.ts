@@ -1,6 +1,6 @@
 import { type DynamicModule, Module } from '@nestjs/common';
 import { TypeOrmModule } from '@nestjs/typeorm';
-import { PersonalDataModule } from '../platform/personal-data/personal-data.module.ts';
+import { deleteByColumn, PersonalDataModule } from '../platform/personal-data/personal-data.module.ts';
 import { registerIn } from '../platform/registry/registry.ts';
 import { type NotificationType, NotificationTypes } from './notification-types.ts';
 import { Notification } from './notification.entity.ts';
@@ -17,7 +17,7 @@ import { NotificationsService } from './notifications.service.ts';
           columns: `type, title, body, data, read_at, created_at`,
           where: `user_id = $1`,
         },
-        erased: 'cascade',
+        erased: { sql: deleteByColumn('notifications', 'user_id') },
       },
     ]),
   ],

@@ -25,4 +25,5 @@ export const userErase = defineJob({
   input: z.strictObject({ userId: z.guid() }),
   // Retries for about one day, because the personal data stays until the job succeeds.
   attempts: 300,
+  timeoutSeconds: 3_600,
 });

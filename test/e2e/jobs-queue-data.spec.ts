@@ -17,8 +17,9 @@ describe.each(backends)('the queue on %s', (backend) => {
 
   it('contains job ids and no job data', async () => {
     const admin = await signedIn(app, { role: 'admin', displayName: 'Canary Name' });
-    const { secret } = await createEndpoint(admin, 'https://canary-receiver.example.com/hook');
+    const { id, secret } = await createEndpoint(admin, 'https://canary-receiver.example.com/hook');
     await rename(admin, 'Canary Renamed');
+    await admin.delete(`/v1/webhook-endpoints/${id}`);
     await admin.post('/v1/jobs', { type: 'user-export' });
     await app
       .http()
@@ -36,7 +37,7 @@ describe.each(backends)('the queue on %s', (backend) => {
     }, 'every job to be dispatched');
 
     expect(new Set(jobs.map(({ type }) => type))).toEqual(
-      new Set(['mail-send', 'user-export', 'user-import', 'webhook-deliver']),
+      new Set(['mail-send', 'user-export', 'user-import', 'webhook-endpoint-delete']),
     );
     for (const word of [
       'canary',

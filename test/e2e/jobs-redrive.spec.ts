@@ -145,7 +145,8 @@ describe('POST /v1/jobs/redrive', () => {
       'user-erase',
       'user-export',
       'user-import',
-      'webhook-deliver',
+      'webhook-disabled-notify',
+      'webhook-endpoint-delete',
       'webhook-receive',
     ];
 

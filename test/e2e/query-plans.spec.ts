@@ -162,9 +162,9 @@ const seeds: Record<string, [columns: string, values: string]> = {
     `${id('i')}, CASE WHEN i = 1 THEN owner ELSE ${id('i')} END, 'https://example.com', '{user.updated}', 'x'`,
   ],
   webhook_deliveries: [
-    'id, endpoint_id, event_id, event_type, subject_id, payload, status, job_id, created_at',
+    'id, endpoint_id, event_id, event_type, subject_id, payload, correlation_id, status, is_ready, next_attempt_at, created_at',
     `${id('i')}, CASE WHEN i <= ${ROWS_OF_ONE_USER} THEN ${id('1')} ELSE ${id('i')} END,
-     ${id('i')}, 'user.updated', owner, '{}', 'delivered', ${id('i')}, at`,
+     ${id('i')}, 'user.updated', owner, '{}', 'c', CASE WHEN i % 2 = 0 THEN 'pending' ELSE 'delivered' END, true, at, at`,
   ],
   webhook_attempts: [
     'id, delivery_id, duration_ms, response, created_at',

@@ -1,7 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { randomUUID } from 'node:crypto';
 import { PurgeService } from '../../src/platform/retention/purge.service.ts';
-import type { WebhookDelivery } from '../../src/webhooks/outbound/webhook-delivery.entity.ts';
 import {
   createDeliveries,
   createEndpoint,
@@ -15,7 +14,7 @@ import {
 import { TestApp } from '../support/app.ts';
 import { type SignedIn, signedIn } from '../support/client.ts';
 import { Receiver } from '../support/receiver.ts';
-import { times, until } from '../support/until.ts';
+import { times } from '../support/until.ts';
 
 const HOUR_MS = 3_600_000;
 
@@ -32,15 +31,6 @@ afterAll(async () => {
   await app.stop();
   await receiver.stop();
 });
-
-/** Whether the job has been rescheduled. */
-async function wasPutOff(jobId: string): Promise<boolean> {
-  const [job] = await app.db.query(
-    `SELECT started_at IS NOT NULL AND status = 'queued' AS "wasPutOff" FROM jobs WHERE id = $1`,
-    [jobId],
-  );
-  return job.wasPutOff;
-}
 
 /** An endpoint of a new user, whose receiver fails until the test changes its response. */
 async function failingEndpoint(): Promise<{ endpoint: TestEndpoint; path: string }> {
@@ -86,7 +76,7 @@ describe('GET /v1/webhook-deliveries/{id}/attempts', () => {
     expect(status).toBe(200);
     expect(body.data).toMatchObject([
       { statusCode: 200, error: null, response: 'thank you', durationMs: expect.any(Number) },
-      { statusCode: 500, error: 'The receiver answered 500.', response: 'x'.repeat(4_096) },
+      { statusCode: 500, error: 'The receiver responded 500.', response: 'x'.repeat(4_096) },
     ]);
   });
 
@@ -160,22 +150,22 @@ describe('POST /v1/webhook-endpoints/{id}/redeliver', () => {
 });
 
 describe('a delivery', () => {
-  it('that is repeated while it is in flight is not sent twice in parallel', async () => {
+  it('that is redelivered while it is in flight is not sent twice in parallel', async () => {
     const { endpoint, path } = await failingEndpoint();
     receiver.behave(path, () => undefined);
     await rename(owner);
     await receiver.next(path);
     const [delivery] = await deliveriesOf(app, endpoint);
 
-    const jobIds: string[] = [];
     for (const _ of times(5, () => null)) {
-      await owner.post(`/v1/webhook-deliveries/${delivery!.id}/redeliver`);
-      const [{ jobId }] = (await deliveriesOf(app, endpoint)) as [WebhookDelivery];
-      jobIds.push(jobId);
-      await until(() => wasPutOff(jobId), 'the new job to wait', 5_000);
+      const { status } = await owner.post(`/v1/webhook-deliveries/${delivery!.id}/redeliver`);
+      expect(status).toBe(202);
     }
+    // The dispatcher has claimed again since.
+    const other = await failingEndpoint();
+    await rename(owner);
+    await receiver.next(other.path);
 
-    expect(new Set(jobIds).size).toBe(5);
     expect(receiver.at(path)).toHaveLength(1);
   });
 
@@ -205,39 +195,24 @@ describe('a delivery', () => {
     expect(JSON.parse((await receiver.next(path)).body).data.id).toBe(admin.user.id);
   });
 
-  it('has failed when an administrator cancels its job', async () => {
-    const admin = await signedIn(app, { role: 'admin' });
-    const { endpoint } = await failingEndpoint();
-    await rename(owner);
-    const { jobId } = await untilDelivery(app, endpoint, ({ attempts }) => attempts === 1);
-
-    await until(() => wasPutOff(jobId), 'the job to wait');
-    const { status } = await admin.post(`/v1/jobs/${jobId}/cancel`);
-
-    const [delivery] = await deliveriesOf(app, endpoint);
-    expect(status).toBe(200);
-    expect(delivery).toMatchObject({ status: 'failed', nextAttemptAt: null });
-    expect(delivery!.lastError).toContain('cancelled');
-  });
-
-  it('has failed when its job was cancelled during the last attempt', async () => {
+  it('fails without an attempt when its endpoint is disabled before it is due', async () => {
     const { endpoint, path } = await failingEndpoint();
-    receiver.behave(path, (_, response) => {
-      const cancelled = app.db.query(
-        `UPDATE jobs SET cancel_requested_at = now()
-         WHERE id = (SELECT job_id FROM webhook_deliveries WHERE endpoint_id = $1)`,
-        [endpoint.id],
-      );
-      void cancelled.then(() => response.writeHead(500).end());
-    });
-
     await rename(owner);
+    const delivery = await untilDelivery(app, endpoint, ({ attempts }) => attempts === 1);
 
-    const delivery = await untilDelivery(app, endpoint, ({ status }) => status === 'failed');
-    expect(delivery).toMatchObject({ attempts: 1, nextAttemptAt: null });
+    await owner.patch(`/v1/webhook-endpoints/${endpoint.id}`, { enabled: false });
+    await passPause(app, delivery);
+
+    const failed = await untilDelivery(app, endpoint, ({ status }) => status === 'failed');
+    expect(failed).toMatchObject({
+      attempts: 1,
+      nextAttemptAt: null,
+      lastError: 'The endpoint is disabled.',
+    });
+    expect(receiver.at(path)).toHaveLength(1);
   });
 
-  it('is purged like others when its job has disappeared', async () => {
+  it('is purged after 30 days, also if it is still pending', async () => {
     const { endpoint } = await failingEndpoint();
     const createdAt = new Date(Date.now() - 31 * 24 * HOUR_MS);
     await createDeliveries(app, endpoint, { status: 'pending', createdAt });
@@ -245,24 +220,5 @@ describe('a delivery', () => {
     await app.workers[0]!.get(PurgeService).purge();
 
     expect(await deliveriesOf(app, endpoint)).toEqual([]);
-  });
-
-  it('has failed when its job fails permanently', async () => {
-    const { endpoint } = await failingEndpoint();
-    await rename(owner);
-    const delivery = await untilDelivery(app, endpoint, ({ attempts }) => attempts === 1);
-
-    await until(async () => {
-      const [, queued] = await app.db.query(
-        `UPDATE jobs SET stalls = 5 WHERE id = $1 AND status = 'queued'`,
-        [delivery.jobId],
-      );
-      return queued === 1;
-    }, 'the job to wait');
-    await passPause(app, delivery);
-
-    const ended = await untilDelivery(app, endpoint, ({ status }) => status === 'failed');
-    expect(ended).toMatchObject({ attempts: 1, nextAttemptAt: null });
-    expect(ended.lastError).toContain('worker stopped responding');
   });
 });

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { randomUUID } from 'node:crypto';
 import {
   createEndpoint,
+  deliveriesOf,
   endpointRow,
   passPause,
   rename,
@@ -139,12 +140,15 @@ describe('/v1/webhook-endpoints/{id}', () => {
 
     expect((await owner.delete(at(endpoint))).status).toBe(204);
     expect((await owner.delete(at(endpoint))).status).toBe(404);
+    expect((await owner.get(at(endpoint))).status).toBe(404);
+    expect((await owner.get(`/v1/webhook-deliveries/${delivery.id}/attempts`)).status).toBe(404);
     await passPause(app, delivery);
 
     await until(async () => {
-      const [job] = await app.db.query('SELECT status FROM jobs WHERE id = $1', [delivery.jobId]);
-      return job.status === 'completed';
-    }, 'the job to end');
+      const rows = await app.db.query('SELECT 1 FROM webhook_endpoints WHERE id = $1', [endpoint.id]);
+      return rows.length === 0;
+    }, 'the rows to be removed');
+    expect(await deliveriesOf(app, endpoint)).toEqual([]);
     expect(receiver.at(path)).toHaveLength(1);
   });
 

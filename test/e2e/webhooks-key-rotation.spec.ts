@@ -1,8 +1,10 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { Config } from '../../src/platform/config/config.ts';
 import { EncryptionService } from '../../src/platform/security/encryption.service.ts';
-import { WebhookSecretsRenewal } from '../../src/webhooks/outbound/webhook-secrets-renewal.service.ts';
-import { WebhookSecrets } from '../../src/webhooks/outbound/webhook-secrets.service.ts';
+import {
+  WebhookSecrets,
+  WebhookSecretsRenewal,
+} from '../../src/webhooks/outbound/webhook-secrets.service.ts';
 import { createEndpoint, endpointRow } from '../factories/webhook.factory.ts';
 import { TestApp } from '../support/app.ts';
 import { signedIn } from '../support/client.ts';
@@ -26,7 +28,7 @@ const renew = (...keys: string[]) =>
   new WebhookSecretsRenewal(app.db, new WebhookSecrets(underKeys(...keys)), underKeys(...keys)).renew();
 
 const secretsOf = async (id: string, ...keys: string[]) =>
-  new WebhookSecrets(underKeys(...keys)).liveOf(await endpointRow(app, id));
+  new WebhookSecrets(underKeys(...keys)).activeOf(await endpointRow(app, id));
 
 describe('the secrets of webhook endpoints after a change of SECRET_KEYS', () => {
   it('need only the new key once a worker has run, including the previous secret', async () => {

@@ -3,7 +3,7 @@ import { TypeOrmModule } from '@nestjs/typeorm';
 import { AuditModule } from '../../audit/audit.module.ts';
 import { MailModule } from '../../mail/mail.module.ts';
 import { NotificationsModule } from '../../notifications/notifications.module.ts';
-import { PersonalDataModule } from '../../platform/personal-data/personal-data.module.ts';
+import { deleteByColumn, PersonalDataModule } from '../../platform/personal-data/personal-data.module.ts';
 import { RetentionModule } from '../../platform/retention/retention.module.ts';
 import { SecurityAlertsService, securityAlertTypes } from './security-alerts.service.ts';
 import { SessionRefreshService } from './session-refresh.service.ts';
@@ -22,7 +22,7 @@ import { SessionsService } from './sessions.service.ts';
           columns: `id, user_agent, ip_address, created_at, last_used_at, expires_at, revoked_at, revoked_reason`,
           where: `user_id = $1`,
         },
-        erased: 'cascade',
+        erased: { sql: deleteByColumn('sessions', 'user_id') },
       },
     ]),
     // One day longer than they are valid, so that log entries can be resolved.

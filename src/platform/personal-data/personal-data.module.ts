@@ -7,8 +7,8 @@ export interface PersonalDataTable {
   /** The columns and rows of the export, or why there are none. */
   readonly exported: ExportRule | { exempt: string };
   /**
-   * `cascade`: deleted with the user's row by a foreign key. `sql`: a statement that runs before that. `kept`: why the
-   * rows stay.
+   * `cascade`: few rows, deleted with the user's row by a foreign key. `sql`: a DELETE of at most `$2` rows of the user
+   * `$1`, repeated until none is left and before the user's row. `kept`: why the rows stay.
    */
   readonly erased: 'cascade' | { sql: string } | { kept: string };
 }
@@ -21,6 +21,10 @@ export interface ExportRule {
   readonly columns: string;
   readonly where: string;
 }
+
+/** The `sql` of `erased` for a table whose column names the user. */
+export const deleteByColumn = (table: string, column: string): string =>
+  `DELETE FROM ${table} WHERE ctid IN (SELECT ctid FROM ${table} WHERE ${column} = $1 LIMIT $2)`;
 
 @Injectable()
 export class PersonalData extends Registry<PersonalDataTable> {

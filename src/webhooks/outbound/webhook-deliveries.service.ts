@@ -1,44 +1,55 @@
 import { Injectable } from '@nestjs/common';
 import { InjectRepository } from '@nestjs/typeorm';
-import { randomUUIDv7 } from 'node:crypto';
-import { Between, type EntityManager, type Repository } from 'typeorm';
-import type { Job } from '../../jobs/job.entity.ts';
-import { JobsService } from '../../jobs/jobs.service.ts';
+import { randomUUID, randomUUIDv7 } from 'node:crypto';
+import { Between, type EntityManager, IsNull, type Repository } from 'typeorm';
+import { z } from 'zod';
+import { MessageBus } from '../../platform/bus/message-bus.ts';
 import { insertAll } from '../../platform/database/insert-all.ts';
 import { ConflictError, LimitReachedError, NotFoundError } from '../../platform/errors/platform.errors.ts';
-import type { DomainEvent } from '../../platform/events/domain-events.ts';
+import { defineEvent, type DomainEvent } from '../../platform/events/domain-events.ts';
+import { currentContext } from '../../platform/logging/request-context.ts';
 import { Paginator } from '../../platform/pagination/paginator.ts';
 import type { Principal } from '../../platform/security/principal.ts';
 import { lockUsers } from '../../users/lock-users.ts';
-import { WebhookAttempt } from './webhook-attempt.entity.ts';
-import { webhookDeliver } from './webhook-deliver.job.ts';
-import { WebhookDelivery } from './webhook-delivery.entity.ts';
+import { WebhookAttempt, WebhookDelivery } from './webhook-delivery.entity.ts';
 import { WebhookEndpoint } from './webhook-endpoint.entity.ts';
 import type {
   RedeliverMany,
   WebhookAttemptsQuery,
   WebhookDeliveriesQuery,
 } from './webhook-endpoints.schemas.ts';
-import { ping } from './webhooks.events.ts';
 
-/** Receivers may refuse more (Standard Webhooks 1.0, "Payload size"). */
+/** Receivers may reject more (Standard Webhooks 1.0, "Payload size"). */
 const PAYLOAD_MAX_BYTES = 20_000;
-/** In one transaction. */
+/** Per transaction. */
 const REDELIVERED_MAX = 500;
+const PENDING_PINGS_MAX = 10;
 
-/** What is to be told, and to whom. */
-interface Addressed {
+/** An endpoint with more pending deliveries is disabled. */
+export const PENDING_MAX = 10_000;
+
+/** The bus channel that wakes the dispatchers. */
+export const DELIVERIES_CHANNEL = 'webhook-deliveries';
+
+export const ping = defineEvent({
+  type: 'ping',
+  summary: 'A test event that the owner of the endpoint requested. Sent to endpoints with any event types.',
+  data: z.object({ endpointId: z.string() }).meta({ id: 'Ping' }),
+  isPublic: true,
+});
+
+interface AddressedEvent {
   event: DomainEvent;
   endpointId: string;
 }
 
-/** Events on their way to endpoints, and what became of them. */
+/** Events for endpoints, and the outcome of their deliveries. */
 @Injectable()
 export class WebhookDeliveriesService {
   constructor(
     @InjectRepository(WebhookDelivery) private readonly deliveries: Repository<WebhookDelivery>,
     @InjectRepository(WebhookAttempt) private readonly attempts: Repository<WebhookAttempt>,
-    private readonly jobs: JobsService,
+    private readonly bus: MessageBus,
     private readonly paginator: Paginator,
   ) {}
 
@@ -55,66 +66,74 @@ export class WebhookDeliveriesService {
   }
 
   async listAttempts(page: WebhookAttemptsQuery, id: string, { userId }: Principal) {
-    if (!(await this.deliveries.existsBy({ id, endpoint: { userId } }))) throw new NotFoundError();
+    const where = { id, endpoint: { userId, deletedAt: IsNull() } };
+    if (!(await this.deliveries.existsBy(where))) throw new NotFoundError();
     const rows = this.attempts.createQueryBuilder('attempt').where({ deliveryId: id });
     const sorts = { createdAt: 'createdAt' };
     return this.paginator.page(rows, { list: `webhook-attempts:${id}`, page, filters: {}, sorts });
   }
 
-  /** In the transaction of the event: its deliveries are on their way if that commits, and never otherwise. */
-  async add(addressed: Addressed[], tx: EntityManager): Promise<string[]> {
-    const ids = addressed.map(() => randomUUIDv7());
-    const jobs = await this.enqueue(ids, tx);
-    const deliveries = addressed.map(({ event, endpointId }, index) => ({
-      id: ids[index]!,
+  /** In the transaction of the event. A worker sends the deliveries after the commit. */
+  async add(addressed: AddressedEvent[], tx: EntityManager): Promise<string[]> {
+    if (addressed.length === 0) return [];
+    const context = causeOf();
+    const deliveries = addressed.map(({ event, endpointId }) => ({
+      id: randomUUIDv7(),
       endpointId,
       eventId: event.id,
       eventType: event.type,
       subjectId: event.outlivesUser ? null : event.userId,
       payload: payloadOf(event),
-      jobId: jobs[index]!.id,
       nextAttemptAt: new Date(),
+      ...context,
     }));
     await insertAll(WebhookDelivery, deliveries, tx);
-    return ids;
+    this.bus.publishAfterCommit(tx, DELIVERIES_CHANNEL);
+    return deliveries.map(({ id }) => id);
   }
 
-  /** An event for this endpoint alone, whatever it subscribes to. */
+  /** Sends an event to this endpoint only, whatever its event types are. */
   ping(endpoint: WebhookEndpoint, manager = this.deliveries.manager): Promise<WebhookDelivery> {
-    refuseDisabled(endpoint);
+    assertEnabled(endpoint);
     const data = ping.data.parse({ endpointId: endpoint.id });
     const { id: endpointId, userId } = endpoint;
     const event = { id: randomUUIDv7(), type: ping.type, userId, at: new Date(), data, outlivesUser: false };
     return manager.transaction(async (tx) => {
       await lockUsers([userId], tx);
+      const pings = { endpointId, status: 'pending', eventType: ping.type } as const;
+      if ((await tx.countBy(WebhookDelivery, pings)) >= PENDING_PINGS_MAX)
+        throw new LimitReachedError({
+          detail: `At most ${PENDING_PINGS_MAX} pings of an endpoint may be pending.`,
+        });
       const [id] = await this.add([{ event, endpointId }], tx);
       return tx.findOneByOrFail(WebhookDelivery, { id });
     });
   }
 
-  /** Sends it once more under the same id, with all attempts before it. */
+  /** Sends the event again with the same id and all attempts. */
   redeliver(id: string, { userId }: Principal, manager = this.deliveries.manager): Promise<WebhookDelivery> {
     return manager.transaction(async (tx) => {
       await lockUsers([userId], tx);
       const delivery = await tx.findOne(WebhookDelivery, {
-        where: { id, endpoint: { userId } },
+        where: { id, endpoint: { userId, deletedAt: IsNull() } },
         relations: { endpoint: true },
       });
       if (!delivery?.endpoint) throw new NotFoundError();
-      refuseDisabled(delivery.endpoint);
-      await this.beginAnew([id], tx);
+      assertEnabled(delivery.endpoint);
+      await this.restart([id], delivery.endpointId, tx);
       return tx.findOneByOrFail(WebhookDelivery, { id });
     });
   }
 
-  /** The same for all that have ended in one way, after an outage of the receiver; all of them or none. */
+  /** Sends all events of a period that have this status, for example after an outage of the receiver. All or none. */
   redeliverMany(
     endpoint: WebhookEndpoint,
     { from, to, status }: RedeliverMany,
     manager = this.deliveries.manager,
   ): Promise<number> {
-    refuseDisabled(endpoint);
+    assertEnabled(endpoint);
     return manager.transaction(async (tx) => {
+      await lockUsers([endpoint.userId], tx);
       const found = await tx.find(WebhookDelivery, {
         select: { id: true },
         where: { endpointId: endpoint.id, status, createdAt: Between(from, to) },
@@ -122,38 +141,53 @@ export class WebhookDeliveriesService {
         take: REDELIVERED_MAX + 1,
       });
       if (found.length > REDELIVERED_MAX) throw new LimitReachedError();
-      await this.beginAnew(
-        found.map(({ id }) => id),
-        tx,
-      );
+      const ids = found.map(({ id }) => id);
+      await this.restart(ids, endpoint.id, tx);
       return found.length;
     });
   }
 
-  /** Jobs that still try give way to the new ones. */
-  private async beginAnew(ids: string[], tx: EntityManager): Promise<void> {
-    const jobs = await this.enqueue(ids, tx);
+  /** The outcome of an attempt in flight is dropped. The next attempt starts when its lease has expired. */
+  private async restart(ids: string[], endpointId: string, tx: EntityManager): Promise<void> {
+    const { correlationId, traceparent } = causeOf();
     await tx.query(
-      `UPDATE webhook_deliveries SET job_id = fresh.job_id, status = 'pending', next_attempt_at = now(), delivered_at = NULL
-       FROM unnest($1::uuid[], $2::uuid[]) AS fresh (id, job_id) WHERE webhook_deliveries.id = fresh.id`,
-      [ids, jobs.map(({ id }) => id)],
+      `UPDATE webhook_deliveries SET status = 'pending', next_attempt_at = now(), delivered_at = NULL, failures = 0,
+         is_ready = leased_until IS NULL, lease_token = NULL, correlation_id = $2, traceparent = $3
+       WHERE id = ANY($1)`,
+      [ids, correlationId, traceparent],
     );
-  }
-
-  private enqueue(ids: string[], tx: EntityManager): Promise<Job[]> {
-    const inputs = ids.map((deliveryId) => ({ deliveryId }));
-    return this.jobs.enqueueAll(webhookDeliver, inputs, {}, tx);
+    if (!(await hasRoom(endpointId, tx)))
+      throw new LimitReachedError({
+        detail: `At most ${PENDING_MAX} deliveries of an endpoint may be pending.`,
+      });
+    this.bus.publishAfterCommit(tx, DELIVERIES_CHANNEL);
   }
 }
 
-function refuseDisabled({ enabled }: WebhookEndpoint): void {
-  if (!enabled) throw new ConflictError({ detail: 'The endpoint is switched off.' });
+async function hasRoom(endpointId: string, tx: EntityManager): Promise<boolean> {
+  const excess = await tx.find(WebhookDelivery, {
+    select: { id: true },
+    where: { endpointId, status: 'pending' },
+    order: { createdAt: 'ASC', id: 'ASC' },
+    skip: PENDING_MAX,
+    take: 1,
+  });
+  return excess.length === 0;
+}
+
+function causeOf(): Pick<WebhookDelivery, 'correlationId' | 'traceparent'> {
+  const context = currentContext();
+  return { correlationId: context?.correlationId ?? randomUUID(), traceparent: context?.traceparent ?? null };
+}
+
+function assertEnabled({ enabled }: WebhookEndpoint): void {
+  if (!enabled) throw new ConflictError({ detail: 'The endpoint is disabled.' });
 }
 
 function payloadOf({ type, at, data }: DomainEvent): string {
   const payload = JSON.stringify({ type, timestamp: at.toISOString(), data });
-  // Better that the change fails than that nobody hears of it: the schema of the event lacks a bound.
+  // Fails the change instead of losing its event. The schema of the event must limit the size of its data.
   if (Buffer.byteLength(payload) > PAYLOAD_MAX_BYTES)
-    throw new Error(`An event ${type} is too large to be sent`);
+    throw new Error(`The event ${type} exceeds ${PAYLOAD_MAX_BYTES} bytes`);
   return payload;
 }

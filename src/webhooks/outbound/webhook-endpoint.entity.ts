@@ -11,18 +11,21 @@ import {
 } from 'typeorm';
 import { User } from '../../users/user.entity.ts';
 
-/** `own`: what happens to its owner; `all`: to anybody, for administrators. */
+/** `own`: events of its owner. `all`: events of all users, for administrators. */
 export const webhookScopes = ['own', 'all'] as const;
 export type WebhookScope = (typeof webhookScopes)[number];
 
-/** Why we stopped: the receiver said that it is gone, or has failed for days. */
-export const disabledReasons = ['gone', 'failing', 'access-reset'] as const;
+/** Why it was disabled: 410 Gone, days of failures, a reset of the account's access, too many pending deliveries. */
+export const disabledReasons = ['gone', 'failing', 'access-reset', 'backlog'] as const;
 export type DisabledReason = (typeof disabledReasons)[number];
 
-/** Where somebody wants to be told of events. */
+/** A URL that receives events of its owner. */
 @Entity('webhook_endpoints')
 @Check('webhook_endpoints_scope_check', `scope IN ('own', 'all')`)
-@Check('webhook_endpoints_disabled_reason_check', `disabled_reason IN ('gone', 'failing', 'access-reset')`)
+@Check(
+  'webhook_endpoints_disabled_reason_check',
+  `disabled_reason IN ('gone', 'failing', 'access-reset', 'backlog')`,
+)
 @Index('webhook_endpoints_user_id_idx', ['userId', 'createdAt', 'id'])
 @Index('webhook_endpoints_scope_idx', ['id'], { where: `scope = 'all'` })
 export class WebhookEndpoint {
@@ -54,7 +57,7 @@ export class WebhookEndpoint {
   @Column('text', { default: 'own' })
   scope!: WebhookScope;
 
-  /** Encrypted, as is the one before. */
+  /** Encrypted, like the previous one. */
   @Column('text')
   secret!: string;
 
@@ -67,6 +70,10 @@ export class WebhookEndpoint {
   /** The first failure since the last success. */
   @Column({ type: 'timestamptz', precision: 3, nullable: true })
   failingSince!: Date | null;
+
+  /** Deleted for the API. A job removes its deliveries, then the row. */
+  @Column({ type: 'timestamptz', precision: 3, nullable: true })
+  deletedAt!: Date | null;
 
   /** Counts changes; the ETag of the resource. */
   @Column('integer', { default: 1 })

@@ -20,8 +20,16 @@ import { WebhookDeliveriesService } from './webhook-deliveries.service.ts';
 import {
   type CreateWebhookEndpoint,
   createWebhookEndpointSchema,
+  redeliveredSchema,
+  type RedeliverMany,
+  redeliverManySchema,
   type UpdateWebhookEndpoint,
   updateWebhookEndpointSchema,
+  webhookAttemptSchema,
+  type WebhookAttemptsQuery,
+  webhookAttemptsQuerySchema,
+  type WebhookDeliveriesQuery,
+  webhookDeliveriesQuerySchema,
   webhookDeliverySchema,
   webhookEndpointIdSchema,
   webhookEndpointSchema,
@@ -34,14 +42,14 @@ import { WebhookEndpointsService } from './webhook-endpoints.service.ts';
 const ID = { schema: webhookEndpointIdSchema };
 
 @ApiTags('Webhooks')
-@Controller({ path: 'webhook-endpoints', version: '1' })
+@Controller({ version: '1' })
 export class WebhookEndpointsController {
   constructor(
     private readonly endpoints: WebhookEndpointsService,
     private readonly deliveries: WebhookDeliveriesService,
   ) {}
 
-  @Get()
+  @Get('webhook-endpoints')
   @Endpoint({ summary: 'List own webhook endpoints', returns: page(webhookEndpointSchema) })
   listWebhookEndpoints(
     @Query({ schema: webhookEndpointsQuerySchema }) query: WebhookEndpointsQuery,
@@ -50,7 +58,7 @@ export class WebhookEndpointsController {
     return this.endpoints.list(query, caller);
   }
 
-  @Post()
+  @Post('webhook-endpoints')
   @Endpoint({
     summary: 'Create a webhook endpoint',
     description: 'The response contains the secret that signs the deliveries. It is shown only once.',
@@ -71,7 +79,7 @@ export class WebhookEndpointsController {
     return { data: endpoint };
   }
 
-  @Get(':id')
+  @Get('webhook-endpoints/:id')
   @Endpoint({ summary: 'Read a webhook endpoint', returns: item(webhookEndpointSchema) })
   async getWebhookEndpoint(
     @Param('id', ID) id: string,
@@ -83,7 +91,7 @@ export class WebhookEndpointsController {
     return { data: endpoint };
   }
 
-  @Patch(':id')
+  @Patch('webhook-endpoints/:id')
   @ApiHeader({ name: 'if-match', required: false })
   @Endpoint({
     summary: 'Change a webhook endpoint',
@@ -102,16 +110,16 @@ export class WebhookEndpointsController {
     return { data: endpoint };
   }
 
-  @Delete(':id')
+  @Delete('webhook-endpoints/:id')
   @Endpoint({
     summary: 'Delete a webhook endpoint',
-    description: 'Pending deliveries are deleted too.',
+    description: 'Pending deliveries are deleted too. Nothing more is sent.',
   })
   async deleteWebhookEndpoint(@Param('id', ID) id: string, @CurrentUser() caller: Principal) {
     await this.endpoints.delete(id, caller);
   }
 
-  @Post(':id/rotate-secret')
+  @Post('webhook-endpoints/:id/rotate-secret')
   @Endpoint({
     summary: 'Rotate the secret of a webhook endpoint',
     description:
@@ -129,12 +137,12 @@ export class WebhookEndpointsController {
     return { data: endpoint };
   }
 
-  @Post(':id/ping')
+  @Post('webhook-endpoints/:id/ping')
   @Endpoint({
     summary: 'Send a test event to a webhook endpoint',
     status: 202,
     returns: item(webhookDeliverySchema),
-    errors: [ConflictError],
+    errors: [ConflictError, LimitReachedError],
     idempotent: true,
   })
   async pingWebhookEndpoint(
@@ -143,5 +151,63 @@ export class WebhookEndpointsController {
     @IdempotentTransaction() tx?: RequestTransaction,
   ) {
     return { data: await this.deliveries.ping(await this.endpoints.get(id, caller), tx) };
+  }
+
+  @Get('webhook-endpoints/:id/deliveries')
+  @Endpoint({ summary: 'List the deliveries of a webhook endpoint', returns: page(webhookDeliverySchema) })
+  async listWebhookDeliveries(
+    @Param('id', ID) id: string,
+    @Query({ schema: webhookDeliveriesQuerySchema }) query: WebhookDeliveriesQuery,
+    @CurrentUser() caller: Principal,
+  ) {
+    await this.endpoints.get(id, caller);
+    return this.deliveries.list(query, id);
+  }
+
+  @Post('webhook-endpoints/:id/redeliver')
+  @Endpoint({
+    summary: 'Redeliver the events of a period',
+    description:
+      'Sends all failed (or all delivered) events of the period again, each with its webhook-id. At most 500 per request; more are rejected.',
+    status: 202,
+    returns: item(redeliveredSchema),
+    errors: [ConflictError, LimitReachedError],
+    idempotent: true,
+  })
+  async redeliverWebhookDeliveries(
+    @Param('id', ID) id: string,
+    @Body({ schema: redeliverManySchema }) body: RedeliverMany,
+    @CurrentUser() caller: Principal,
+    @IdempotentTransaction() tx?: RequestTransaction,
+  ) {
+    const endpoint = await this.endpoints.get(id, caller);
+    return { data: { count: await this.deliveries.redeliverMany(endpoint, body, tx) } };
+  }
+
+  @Get('webhook-deliveries/:id/attempts')
+  @Endpoint({ summary: 'List the attempts of a delivery', returns: page(webhookAttemptSchema) })
+  listDeliveryAttempts(
+    @Param('id', ID) id: string,
+    @Query({ schema: webhookAttemptsQuerySchema }) query: WebhookAttemptsQuery,
+    @CurrentUser() caller: Principal,
+  ) {
+    return this.deliveries.listAttempts(query, id, caller);
+  }
+
+  @Post('webhook-deliveries/:id/redeliver')
+  @Endpoint({
+    summary: 'Redeliver an event',
+    description: 'The event keeps its webhook-id, so receivers can recognize duplicates.',
+    status: 202,
+    returns: item(webhookDeliverySchema),
+    errors: [ConflictError, LimitReachedError],
+    idempotent: true,
+  })
+  async redeliverWebhookDelivery(
+    @Param('id', ID) id: string,
+    @CurrentUser() caller: Principal,
+    @IdempotentTransaction() tx?: RequestTransaction,
+  ) {
+    return { data: await this.deliveries.redeliver(id, caller, tx) };
   }
 }

@@ -16,10 +16,7 @@ export const webhookEndpointSchema = z
     eventTypes: z.array(z.string()),
     description: z.string(),
     enabled: z.boolean(),
-    disabledReason: z
-      .enum(disabledReasons)
-      .nullable()
-      .describe('Why it was switched off, if not by its owner.'),
+    disabledReason: z.enum(disabledReasons).nullable().describe('Why it was disabled, if not by its owner.'),
     scope: z.enum(webhookScopes),
     createdAt: timestampSchema,
     updatedAt: timestampSchema,
@@ -27,7 +24,9 @@ export const webhookEndpointSchema = z
   .meta({ id: 'WebhookEndpoint' });
 
 export const webhookEndpointWithSecretSchema = webhookEndpointSchema
-  .extend({ secret: z.string().describe('Signs the deliveries. Shown only when it is created or rotated.') })
+  .extend({
+    secret: z.string().describe('Signs the deliveries. Returned only when it is created or rotated.'),
+  })
   .meta({ id: 'WebhookEndpointWithSecret' });
 
 /** The service checks the types against the registered events. */
@@ -45,7 +44,7 @@ const fields = {
   enabled: z.boolean(),
   scope: z
     .enum(webhookScopes)
-    .describe('own: what happens to its owner. all: to anybody, for administrators.'),
+    .describe('own: events of its owner. all: events of all users, for administrators.'),
 };
 
 export const createWebhookEndpointSchema = z
@@ -71,7 +70,7 @@ export const webhookDeliverySchema = z
   .object({
     id: z.string(),
     endpointId: z.string(),
-    eventId: z.string().describe('The webhook-id that the receiver is sent.'),
+    eventId: z.string().describe('The webhook-id header of every attempt.'),
     eventType: z.string(),
     status: z.enum(deliveryStatuses),
     attempts: z.int(),
@@ -94,8 +93,8 @@ export const webhookAttemptSchema = z
     id: z.string(),
     statusCode: z.int().nullable(),
     durationMs: z.int(),
-    error: z.string().nullable().describe('Null where the receiver has taken the event.'),
-    response: z.string().describe('The first 4 KiB of what the receiver answered.'),
+    error: z.string().nullable().describe('Null after a 2xx response.'),
+    response: z.string().describe('The first 4 KiB of the response body.'),
     createdAt: timestampSchema,
   })
   .meta({ id: 'WebhookAttempt' });
@@ -105,13 +104,13 @@ export type WebhookAttemptsQuery = z.output<typeof webhookAttemptsQuerySchema>;
 
 export const redeliverManySchema = z
   .strictObject({
-    from: instantSchema.describe('Of the event: this moment and later.'),
-    to: instantSchema.describe('Up to this moment.'),
+    from: instantSchema.describe('Start of the period in which the events occurred.'),
+    to: instantSchema.describe('End of the period.'),
     status: z.enum(['failed', 'delivered']).default('failed'),
   })
   .meta({ id: 'RedeliverMany' });
 export type RedeliverMany = z.output<typeof redeliverManySchema>;
 
 export const redeliveredSchema = z
-  .object({ count: z.int().describe('How many are on their way again.') })
+  .object({ count: z.int().describe('The number of deliveries that are sent again.') })
   .meta({ id: 'Redelivered' });

@@ -1,8 +1,9 @@
 import { Injectable } from '@nestjs/common';
 import { InjectRepository } from '@nestjs/typeorm';
 import { randomUUIDv7 } from 'node:crypto';
-import type { EntityManager, Repository } from 'typeorm';
+import { type EntityManager, IsNull, type Repository } from 'typeorm';
 import { AuditService } from '../../audit/audit.service.ts';
+import { JobsService } from '../../jobs/jobs.service.ts';
 import {
   ForbiddenError,
   LimitReachedError,
@@ -14,7 +15,8 @@ import { EventTypes } from '../../platform/events/domain-events.ts';
 import { Paginator } from '../../platform/pagination/paginator.ts';
 import type { Principal } from '../../platform/security/principal.ts';
 import { lockUsers } from '../../users/lock-users.ts';
-import { WebhookEndpoint } from './webhook-endpoint.entity.ts';
+import { WebhookEndpoint, type WebhookScope } from './webhook-endpoint.entity.ts';
+import { markDeleted } from './webhook-endpoint.jobs.ts';
 import type {
   CreateWebhookEndpoint,
   UpdateWebhookEndpoint,
@@ -25,11 +27,13 @@ import { WebhookUrlRules } from './webhook-url-rules.service.ts';
 import { endpointCreated, endpointDeleted, secretRotated } from './webhooks.audit.ts';
 
 const ENDPOINTS_PER_USER_MAX = 20;
+/** Of all administrators: each event of any user is written once per endpoint, in the transaction of the event. */
+const SCOPE_ALL_MAX = 50;
 const SECRET_OVERLAP_MS = 24 * 3_600_000;
 
 type WithSecret = WebhookEndpoint & { secret: string };
 
-/** Where people want to be told of events. Everybody sees and changes their own alone. */
+/** Endpoints of users. Each user sees and changes only their own. */
 @Injectable()
 export class WebhookEndpointsService {
   constructor(
@@ -39,32 +43,33 @@ export class WebhookEndpointsService {
     private readonly paginator: Paginator,
     private readonly audit: AuditService,
     private readonly eventTypes: EventTypes,
+    private readonly jobs: JobsService,
   ) {}
 
   list(page: WebhookEndpointsQuery, { userId }: Principal) {
-    const rows = this.endpoints.createQueryBuilder('endpoint').where({ userId });
+    const rows = this.endpoints.createQueryBuilder('endpoint').where({ userId, deletedAt: IsNull() });
     const sorts = { createdAt: 'createdAt' };
     return this.paginator.page(rows, { list: `webhook-endpoints:${userId}`, page, filters: {}, sorts });
   }
 
   async get(id: string, { userId }: Principal): Promise<WebhookEndpoint> {
-    const endpoint = await this.endpoints.findOneBy({ id, userId });
+    const endpoint = await this.endpoints.findOneBy({ id, userId, deletedAt: IsNull() });
     if (!endpoint) throw new NotFoundError();
     return endpoint;
   }
 
-  /** The only time, but for a rotation, that the secret is told. */
+  /** The secret is returned here and after a rotation only. */
   async create(
     fields: CreateWebhookEndpoint,
     caller: Principal,
     manager = this.endpoints.manager,
   ): Promise<WithSecret> {
-    this.refuseForbidden(fields, caller);
+    this.assertAllowed(fields, caller);
     const id = randomUUIDv7();
-    const { secret, encrypted } = this.secrets.make(id);
+    const { secret, encrypted } = this.secrets.generate(id);
     const endpoint = await manager.transaction(async (tx) => {
       await tx.insert(WebhookEndpoint, { ...fields, id, userId: caller.userId, secret: encrypted });
-      await refuseTooMany(caller.userId, tx);
+      await assertWithinLimits(caller.userId, fields.scope, tx);
       await this.record(endpointCreated, { id, userId: caller.userId }, tx);
       return tx.findOneByOrFail(WebhookEndpoint, { id });
     });
@@ -77,10 +82,10 @@ export class WebhookEndpointsService {
     expectedVersion: number | undefined,
     caller: Principal,
   ): Promise<WebhookEndpoint> {
-    this.refuseForbidden(changes, caller);
+    this.assertAllowed(changes, caller);
     return this.endpoints.manager.transaction(async (tx) => {
       const before = await tx.findOne(WebhookEndpoint, {
-        where: { id, userId: caller.userId },
+        where: { id, userId: caller.userId, deletedAt: IsNull() },
         lock: { mode: 'for_no_key_update' },
       });
       if (!before) throw new NotFoundError();
@@ -91,22 +96,23 @@ export class WebhookEndpointsService {
         { id },
         {
           ...changes,
-          ...(beginsAnew(before, changes) && { failingSince: null }),
+          ...(isReset(before, changes) && { failingSince: null }),
           ...(changes.enabled !== undefined && { disabledReason: null }),
           version: () => 'version + 1',
         },
       );
+      if (changes.scope === 'all' && before.scope !== 'all') await assertScopeAllLimit(tx);
       return tx.findOneByOrFail(WebhookEndpoint, { id });
     });
   }
 
-  /** What was still to be delivered to it goes as well. */
+  /** Takes effect at once. A job removes the endpoint and its deliveries. */
   async delete(id: string, { userId }: Principal): Promise<void> {
     await this.endpoints.manager.transaction(async (tx) => {
       // The user's row before the endpoint: see docs/decisions/0033-lock-order-and-retries.md.
       await lockUsers([userId], tx);
-      const { affected } = await tx.delete(WebhookEndpoint, { id, userId });
-      if (!affected) throw new NotFoundError();
+      const deleted = await markDeleted({ id, userId, deletedAt: IsNull() }, this.jobs, tx);
+      if (deleted === 0) throw new NotFoundError();
       await this.record(endpointDeleted, { id, userId }, tx);
     });
   }
@@ -118,13 +124,13 @@ export class WebhookEndpointsService {
   async rotateSecret(id: string, { userId }: Principal): Promise<WithSecret> {
     return this.endpoints.manager.transaction(async (tx) => {
       const before = await tx.findOne(WebhookEndpoint, {
-        where: { id, userId },
+        where: { id, userId, deletedAt: IsNull() },
         lock: { mode: 'for_no_key_update' },
       });
       if (!before) throw new NotFoundError();
       const pending = this.secrets.pendingOf(before);
       if (pending !== null) return { ...before, secret: pending };
-      const { secret, encrypted } = this.secrets.make(id);
+      const { secret, encrypted } = this.secrets.generate(id);
       await tx.update(
         WebhookEndpoint,
         { id },
@@ -140,7 +146,7 @@ export class WebhookEndpointsService {
     });
   }
 
-  /** Whoever takes over an account may have its events sent to themselves: that leaves a trace. */
+  /** An attacker with access to an account can send its events elsewhere, so changes are audited. */
   private record(
     type: typeof endpointCreated,
     { id, userId }: Pick<WebhookEndpoint, 'id' | 'userId'>,
@@ -149,36 +155,43 @@ export class WebhookEndpointsService {
     return this.audit.record({ type, userId, data: { endpointId: id } }, tx);
   }
 
-  private refuseForbidden(
-    { url, scope, eventTypes = [] }: UpdateWebhookEndpoint,
-    { roles }: Principal,
-  ): void {
+  private assertAllowed({ url, scope, eventTypes = [] }: UpdateWebhookEndpoint, { roles }: Principal): void {
     const unknown = eventTypes.flatMap((type, index) => (this.eventTypes.isPublic(type) ? [] : [index]));
     if (unknown.length > 0) {
-      const fault = { code: 'INVALID_VALUE', message: 'There is no such event.' };
+      const fault = { code: 'INVALID_VALUE', message: 'Unknown event type.' };
       throw new ValidationFailedError({
         details: unknown.map((index) => ({ path: `eventTypes.${index}`, ...fault })),
       });
     }
     if (scope === 'all' && !roles.includes('admin')) throw new ForbiddenError();
-    const refusal = url === undefined ? null : this.rules.refusal(url);
-    if (refusal === null) return;
+    const urlError = url === undefined ? null : this.rules.findError(url);
+    if (urlError === null) return;
     throw new ValidationFailedError({
-      details: [{ path: 'url', code: 'URL_NOT_ALLOWED', message: refusal }],
+      details: [{ path: 'url', code: 'URL_NOT_ALLOWED', message: urlError }],
     });
   }
 }
 
-/** Who switches it on again, or mends its address, is given all the time and all the places again that a new one has. */
-const beginsAnew = (before: WebhookEndpoint, { enabled, url }: UpdateWebhookEndpoint): boolean =>
+/** An endpoint that is enabled again or has a new URL starts without failures. */
+const isReset = (before: WebhookEndpoint, { enabled, url }: UpdateWebhookEndpoint): boolean =>
   (enabled === true && !before.enabled) || (url !== undefined && url !== before.url);
 
-/** Called when the transaction has added the one that may be too many. */
-async function refuseTooMany(userId: string, tx: EntityManager): Promise<void> {
-  // Two requests of one user at once would not see each other's endpoint.
-  await tx.query(`SELECT pg_advisory_xact_lock(hashtextextended('webhook endpoints of ' || $1, 0))`, [
-    userId,
-  ]);
-  const endpoints = await tx.countBy(WebhookEndpoint, { userId });
-  if (endpoints > ENDPOINTS_PER_USER_MAX) throw new LimitReachedError();
+/** Called after the insert, so that the new endpoint counts. */
+async function assertWithinLimits(userId: string, scope: WebhookScope, tx: EntityManager): Promise<void> {
+  // Concurrent requests would not see each other's endpoint.
+  await lock(`webhook endpoints of ${userId}`, tx);
+  if ((await tx.countBy(WebhookEndpoint, { userId, deletedAt: IsNull() })) > ENDPOINTS_PER_USER_MAX)
+    throw new LimitReachedError({ detail: `At most ${ENDPOINTS_PER_USER_MAX} webhook endpoints per user.` });
+  if (scope === 'all') await assertScopeAllLimit(tx);
 }
+
+async function assertScopeAllLimit(tx: EntityManager): Promise<void> {
+  await lock('webhook endpoints of all users', tx);
+  const scope = 'all';
+  if ((await tx.countBy(WebhookEndpoint, { scope, deletedAt: IsNull() })) > SCOPE_ALL_MAX)
+    throw new LimitReachedError({ detail: `At most ${SCOPE_ALL_MAX} webhook endpoints with scope "all".` });
+}
+
+/** Until the end of the transaction. */
+const lock = (name: string, tx: EntityManager) =>
+  tx.query(`SELECT pg_advisory_xact_lock(hashtextextended($1, 0))`, [name]);

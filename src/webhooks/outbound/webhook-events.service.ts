@@ -1,73 +1,105 @@
 import { Injectable, type OnModuleInit } from '@nestjs/common';
-import type { EntityManager } from 'typeorm';
+import { type EntityManager, IsNull } from 'typeorm';
+import { JobsService } from '../../jobs/jobs.service.ts';
 import { type DomainEvent, DomainEvents, EventTypes } from '../../platform/events/domain-events.ts';
 import { lockUsers } from '../../users/lock-users.ts';
-import { userDeleted } from '../../users/users.events.ts';
-import { WebhookDeliveriesService } from './webhook-deliveries.service.ts';
+import { userAccessReset, userDeleted, userSuspended } from '../../users/users.events.ts';
+import { PENDING_MAX, WebhookDeliveriesService } from './webhook-deliveries.service.ts';
 import { WebhookEndpoint } from './webhook-endpoint.entity.ts';
+import { disableEndpoints, markDeleted } from './webhook-endpoint.jobs.ts';
 
 type UserEvent = DomainEvent & { userId: string };
 
-/** Events of system jobs have no user, and are not delivered. */
+/** Events of system jobs have no user and are not delivered. */
 const isOfUser = (event: DomainEvent): event is UserEvent => event.userId !== null;
 
 interface Subscriber {
   id: string;
   userId: string;
-  hearsAll: boolean;
+  receivesAll: boolean;
   eventTypes: string[];
+  isFull: boolean;
 }
 
-/** Turns what happens into deliveries, in the transaction in which it happens. */
+/** Writes the deliveries of domain events, in the transaction of the event. */
 @Injectable()
 export class WebhookEventsService implements OnModuleInit {
   constructor(
     private readonly events: DomainEvents,
     private readonly deliveries: WebhookDeliveriesService,
     private readonly types: EventTypes,
+    private readonly jobs: JobsService,
   ) {}
 
   onModuleInit(): void {
     this.events.listen((events, tx) => this.deliver(events, tx));
+    this.events.on(userAccessReset, ({ data }, tx) => disableAfterReset(data.id, tx));
+    this.events.on(userSuspended, ({ data }, tx) => disableAfterReset(data.id, tx));
+    // URLs and secrets are personal data, and no more events are sent.
+    this.events.on(userDeleted, async ({ data }, tx) => {
+      await markDeleted({ userId: data.id, deletedAt: IsNull() }, this.jobs, tx);
+    });
   }
 
   private async deliver(all: DomainEvent[], tx: EntityManager): Promise<void> {
     const events = all.filter(isOfUser).filter(({ type }) => this.types.isPublic(type));
     if (events.length === 0) return;
+    const userIds = events.map(({ userId }) => userId);
     // The users before their endpoints: see docs/decisions/0033-lock-order-and-retries.md.
-    await lockUsers(
-      events.map(({ userId }) => userId),
-      tx,
-    );
+    await lockUsers(userIds, tx);
     const subscribers = await findSubscribers(events, tx);
     const addressed = events.flatMap((event) =>
-      subscribers
-        .filter(
-          ({ userId, hearsAll, eventTypes }) =>
-            (hearsAll || userId === event.userId) && eventTypes.includes(event.type),
-        )
-        .map(({ id: endpointId }) => ({ event, endpointId })),
+      subscribers.filter((subscriber) => isSubscribed(subscriber, event)).map(({ id }) => ({ event, id })),
     );
-    await this.deliveries.add(addressed, tx);
-    const deleted = events.filter(({ type }) => type === userDeleted.type);
-    // Their addresses and secrets are personal data, and nothing is sent to them any more.
-    for (const { userId } of deleted) await tx.delete(WebhookEndpoint, { userId });
+    const full = new Set(subscribers.filter(({ isFull }) => isFull).map(({ id }) => id));
+    await this.deliveries.add(
+      addressed.filter(({ id }) => !full.has(id)).map(({ event, id }) => ({ event, endpointId: id })),
+      tx,
+    );
+    const toDisable = [...new Set(addressed.map(({ id }) => id))].filter((id) => full.has(id));
+    if (toDisable.length > 0) await disableEndpoints(toDisable, 'backlog', this.jobs, tx);
   }
 }
 
+const isSubscribed = ({ userId, receivesAll, eventTypes }: Subscriber, event: DomainEvent): boolean =>
+  (receivesAll || userId === event.userId) && eventTypes.includes(event.type);
+
 /**
- * Locked against being deleted before the commit, since a delivery that is refused for want of its endpoint would take
- * the change with it. An administrator who is none any more hears of themselves alone, one who is suspended of nothing.
+ * Locked against deletion until the commit: a delivery without its endpoint would fail the change. Former administrators
+ * receive only events about themselves, suspended users none.
  */
 function findSubscribers(events: UserEvent[], tx: EntityManager): Promise<Subscriber[]> {
-  return tx.query<Subscriber[]>(
-    `SELECT endpoint.id, endpoint.user_id AS "userId", endpoint.event_types AS "eventTypes",
-       endpoint.scope = 'all' AND owner.role = 'admin' AS "hearsAll"
-     FROM webhook_endpoints endpoint JOIN users owner ON owner.id = endpoint.user_id
-     WHERE endpoint.enabled AND endpoint.event_types && $1 AND (endpoint.user_id = ANY($2) OR endpoint.scope = 'all')
-       AND owner.status = 'active' AND owner.deleted_at IS NULL
-     ORDER BY endpoint.id
-     FOR KEY SHARE OF endpoint`,
-    [[...new Set(events.map(({ type }) => type))], [...new Set(events.map(({ userId }) => userId))]],
+  return tx
+    .createQueryBuilder(WebhookEndpoint, 'endpoint')
+    .innerJoin('endpoint.user', 'owner')
+    .select('endpoint.id', 'id')
+    .addSelect('endpoint.user_id', 'userId')
+    .addSelect('endpoint.event_types', 'eventTypes')
+    .addSelect(`endpoint.scope = 'all' AND owner.role = 'admin'`, 'receivesAll')
+    .addSelect(
+      `EXISTS (SELECT FROM webhook_deliveries WHERE endpoint_id = endpoint.id AND status = 'pending' OFFSET ${PENDING_MAX - 1})`,
+      'isFull',
+    )
+    .where('endpoint.enabled AND endpoint.deleted_at IS NULL AND endpoint.event_types && :types')
+    .andWhere(`(endpoint.user_id = ANY(:userIds) OR endpoint.scope = 'all')`)
+    .andWhere(`owner.status = 'active' AND owner.deleted_at IS NULL`)
+    .setParameters({
+      types: [...new Set(events.map(({ type }) => type))],
+      userIds: [...new Set(events.map(({ userId }) => userId))],
+    })
+    .orderBy('endpoint.id')
+    .setLock('for_key_share', undefined, ['endpoint'])
+    .getRawMany<Subscriber>();
+}
+
+/**
+ * Disables the endpoints of an account whose password was reset, or that was suspended: an attacker may have created
+ * them to read its events. The owner can enable them again.
+ */
+async function disableAfterReset(userId: string, tx: EntityManager): Promise<void> {
+  await tx.update(
+    WebhookEndpoint,
+    { userId, enabled: true },
+    { enabled: false, disabledReason: 'access-reset', version: () => 'version + 1' },
   );
 }

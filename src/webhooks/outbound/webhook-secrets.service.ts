@@ -1,57 +1,123 @@
-import { Injectable } from '@nestjs/common';
+import { Injectable, Logger, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
 import { randomBytes } from 'node:crypto';
+import { DataSource, type EntityManager } from 'typeorm';
+import { IntervalTask } from '../../platform/process/interval-task.ts';
 import { EncryptionService } from '../../platform/security/encryption.service.ts';
 import { secretFrom } from '../standard-signature.ts';
 import type { WebhookEndpoint } from './webhook-endpoint.entity.ts';
 
 const SECRET_BYTES = 32;
 
-export type EncryptedSecrets = Pick<WebhookEndpoint, 'id' | 'secret' | 'previousSecret'>;
-type Stored = EncryptedSecrets & Pick<WebhookEndpoint, 'previousSecretExpiresAt'>;
+type EncryptedSecrets = Pick<WebhookEndpoint, 'id' | 'secret' | 'previousSecret'>;
+type StoredSecrets = EncryptedSecrets & Pick<WebhookEndpoint, 'previousSecretExpiresAt'>;
 
-/** The secrets that endpoints' messages are signed with; encrypted in the database, and bound to their endpoint. */
+/** Signing secrets of endpoints. Encrypted in the database; each ciphertext is bound to its endpoint. */
 @Injectable()
 export class WebhookSecrets {
   constructor(private readonly encryption: EncryptionService) {}
 
-  make(endpointId: string): { secret: string; encrypted: string } {
+  generate(endpointId: string): { secret: string; encrypted: string } {
     const secret = secretFrom(randomBytes(SECRET_BYTES));
-    return { secret, encrypted: this.encryption.encrypt(placeOf(endpointId), secret) };
+    return { secret, encrypted: this.encryption.encrypt(contextOf(endpointId), secret) };
   }
 
   /**
-   * Those to sign with, newest first: two while one follows the other. Throws where the newest can't be read; the one
-   * before is left out then, so that a rotation heals an endpoint whose key is gone.
+   * The secrets to sign with, newest first: two for a day after a rotation. Throws if no key decrypts the newest. Leaves
+   * out the previous one in that case, so that a rotation repairs an endpoint whose key is gone.
    */
-  liveOf({ id, secret, previousSecret, previousSecretExpiresAt }: Stored): string[] {
+  activeOf({ id, secret, previousSecret, previousSecretExpiresAt }: StoredSecrets): string[] {
     const previous =
-      previousSecret && isInFuture(previousSecretExpiresAt) ? this.readable(id, previousSecret) : null;
-    return [this.encryption.decrypt(placeOf(id), secret), ...(previous ? [previous] : [])];
+      previousSecret && isInFuture(previousSecretExpiresAt) ? this.tryDecrypt(id, previousSecret) : null;
+    return [this.encryption.decrypt(contextOf(id), secret), ...(previous ? [previous] : [])];
   }
 
   /** The new secret while the previous one still signs too. Null otherwise, or if no key decrypts it. */
-  pendingOf({ id, secret, previousSecretExpiresAt }: Stored): string | null {
-    return isInFuture(previousSecretExpiresAt) ? this.readable(id, secret) : null;
+  pendingOf({ id, secret, previousSecretExpiresAt }: StoredSecrets): string | null {
+    return isInFuture(previousSecretExpiresAt) ? this.tryDecrypt(id, secret) : null;
   }
 
-  /** The same under the newest key; a previous secret that can't be read is given up. Null where the secret can't. */
-  renewed({ id, secret, previousSecret }: EncryptedSecrets): EncryptedSecrets | null {
-    const plain = this.readable(id, secret);
+  /** Encrypts with the newest key. Drops a previous secret that no key decrypts. Null if no key decrypts the secret. */
+  reencrypt({ id, secret, previousSecret }: EncryptedSecrets): EncryptedSecrets | null {
+    const plain = this.tryDecrypt(id, secret);
     if (plain === null) return null;
-    const previous = previousSecret && this.readable(id, previousSecret);
-    const encrypt = (text: string) => this.encryption.encrypt(placeOf(id), text);
+    const previous = previousSecret && this.tryDecrypt(id, previousSecret);
+    const encrypt = (text: string) => this.encryption.encrypt(contextOf(id), text);
     return { id, secret: encrypt(plain), previousSecret: previous ? encrypt(previous) : null };
   }
 
-  private readable(id: string, encrypted: string): string | null {
+  private tryDecrypt(id: string, encrypted: string): string | null {
     try {
-      return this.encryption.decrypt(placeOf(id), encrypted);
+      return this.encryption.decrypt(contextOf(id), encrypted);
     } catch {
       return null;
     }
   }
 }
 
-const placeOf = (endpointId: string): string => `webhook_endpoints.secret:${endpointId}`;
+const contextOf = (endpointId: string): string => `webhook_endpoints.secret:${endpointId}`;
 
 const isInFuture = (time: Date | null): boolean => time !== null && time > new Date();
+
+const INTERVAL_MS = 10 * 60_000;
+const BATCH_ROWS = 100;
+/** Sorts before every id. */
+const FIRST_ID = '00000000-0000-0000-0000-000000000000';
+
+/** After a change of SECRET_KEYS, encrypts all secrets with the newest key, so that the old key can be removed. */
+@Injectable()
+export class WebhookSecretsRenewal implements OnApplicationBootstrap, OnModuleDestroy {
+  private readonly logger = new Logger('WebhookSecretsRenewal');
+  private readonly task = new IntervalTask('WebhookSecretsRenewal', () => this.renew(), INTERVAL_MS);
+
+  constructor(
+    private readonly db: DataSource,
+    private readonly secrets: WebhookSecrets,
+    private readonly encryption: EncryptionService,
+  ) {}
+
+  onApplicationBootstrap(): void {
+    this.task.start();
+  }
+
+  onModuleDestroy(): Promise<void> {
+    return this.task.stop();
+  }
+
+  async renew(): Promise<void> {
+    const counts = { renewed: 0, unreadable: 0 };
+    for (let last: string | undefined = FIRST_ID; last !== undefined && !this.task.isStopped;) {
+      const after: string = last;
+      last = await this.db.transaction((tx) => this.renewBatch(after, counts, tx));
+    }
+    if (counts.renewed > 0)
+      this.logger.log({ msg: 'Webhook secrets encrypted with the newest key', ...counts });
+    if (counts.unreadable > 0)
+      this.logger.error({ msg: 'No key of SECRET_KEYS decrypts some webhook secrets', ...counts });
+  }
+
+  /** Resolves to the last id of the batch. Undefined after the last batch. */
+  private async renewBatch(
+    after: string,
+    counts: { renewed: number; unreadable: number },
+    tx: EntityManager,
+  ): Promise<string | undefined> {
+    const rows = await tx.query<EncryptedSecrets[]>(
+      `SELECT id, secret, previous_secret AS "previousSecret" FROM webhook_endpoints
+       WHERE id > $1 AND NOT (starts_with(secret, $2) AND starts_with(coalesce(previous_secret, $2), $2))
+       ORDER BY id LIMIT ${BATCH_ROWS} FOR UPDATE SKIP LOCKED`,
+      [after, this.encryption.newestKeyPrefix],
+    );
+    for (const row of rows) {
+      const renewed = this.secrets.reencrypt(row);
+      if (renewed) {
+        await tx.query(`UPDATE webhook_endpoints SET secret = $2, previous_secret = $3 WHERE id = $1`, [
+          row.id,
+          renewed.secret,
+          renewed.previousSecret,
+        ]);
+        counts.renewed += 1;
+      } else counts.unreadable += 1;
+    }
+    return rows.length === BATCH_ROWS ? rows.at(-1)?.id : undefined;
+  }
+}

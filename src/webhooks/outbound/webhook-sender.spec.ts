@@ -3,8 +3,7 @@ import { createServer } from 'node:net';
 import { Receiver } from '../../../test/support/receiver.ts';
 import { startSelfSigned } from '../../../test/support/self-signed.ts';
 import { Config } from '../../platform/config/config.ts';
-import { retryAfterMs } from './retry-after.ts';
-import { type Resolve, WebhookSender } from './webhook-sender.ts';
+import { type Resolve, retryAfterMs, WebhookSender } from './webhook-sender.ts';
 import { WebhookUrlRules } from './webhook-url-rules.service.ts';
 
 let receiver: Receiver;
@@ -58,14 +57,14 @@ describe('sending a webhook', () => {
   });
 
   it('resolves the host name exactly once per attempt', async () => {
-    const answers = [['93.184.216.34'], ['127.0.0.1']];
+    const resolved = [['93.184.216.34'], ['127.0.0.1']];
     let asked = 0;
     const stop = new AbortController();
     const sender = new WebhookSender(rulesWith([]), async () => {
       asked += 1;
       // Aborts before a packet is sent to the public address.
       if (asked === 1) stop.abort();
-      return answers.shift() ?? [];
+      return resolved.shift() ?? [];
     });
     const request = { url: `http://rebind.example:${port}/canary`, headers: {}, body: '{}' };
 
@@ -79,24 +78,28 @@ describe('sending a webhook', () => {
   });
 
   it('accepts only a 2xx response as success', async () => {
-    const taken = [200, 201, 202, 204, 299];
-    const refused = [300, 301, 302, 304, 307, 308, 400, 401, 404, 409, 410, 429, 500, 502, 503, 504];
-    for (const status of [...taken, ...refused]) receiver.answer(`/status/${status}`, status);
+    const accepted = [200, 201, 202, 204, 299];
+    const rejected = [300, 301, 302, 304, 307, 308, 400, 401, 404, 409, 410, 429, 500, 502, 503, 504];
+    for (const status of [...accepted, ...rejected]) receiver.answer(`/status/${status}`, status);
 
-    const answers = await Promise.all([...taken, ...refused].map((status) => sendTo(`/status/${status}`)));
+    const responses = await Promise.all(
+      [...accepted, ...rejected].map((status) => sendTo(`/status/${status}`)),
+    );
 
-    expect(answers.filter(({ error }) => error === null).map(({ statusCode }) => statusCode)).toEqual(taken);
+    expect(responses.filter(({ error }) => error === null).map(({ statusCode }) => statusCode)).toEqual(
+      accepted,
+    );
   });
 
   it('rejects an untrusted certificate', async () => {
     const server = await startSelfSigned();
 
-    const answer = await send(`https://${server.host}/`, new WebhookSender(rulesWith([server.host])));
+    const response = await send(`https://${server.host}/`, new WebhookSender(rulesWith([server.host])));
 
     await server.stop();
-    expect(answer).toMatchObject({
+    expect(response).toMatchObject({
       statusCode: null,
-      error: 'The certificate was refused (DEPTH_ZERO_SELF_SIGNED_CERT).',
+      error: 'The certificate was rejected (DEPTH_ZERO_SELF_SIGNED_CERT).',
     });
     expect(server.requests()).toBe(0);
   });
@@ -115,7 +118,7 @@ describe('sending a webhook', () => {
   });
 
   it('reports a name that does not resolve and a closed port', async () => {
-    expect((await sendToName(async () => [])).error).toContain('leads nowhere');
+    expect((await sendToName(async () => [])).error).toContain('no IP address');
     const closed = await closedPort();
     const { error } = await send(
       `http://127.0.0.1:${closed}/`,
@@ -152,10 +155,10 @@ describe('sending a webhook', () => {
       write();
     });
 
-    const answer = await sendTo('/endless');
+    const response = await sendTo('/endless');
 
-    expect(answer).toMatchObject({ statusCode: 200, error: null });
-    expect(answer.excerpt).toHaveLength(4_096);
+    expect(response).toMatchObject({ statusCode: 200, error: null });
+    expect(response.excerpt).toHaveLength(4_096);
     expect(written).toBeLessThan(50_000_000);
   });
 
@@ -168,11 +171,11 @@ describe('sending a webhook', () => {
     behaveAfter(10);
     behaveAfter(11);
 
-    const answers = [await sendTo('/interim/10'), await sendTo('/interim/11')];
+    const responses = [await sendTo('/interim/10'), await sendTo('/interim/11')];
 
-    expect(answers.map(({ statusCode }) => statusCode)).toEqual([204, null]);
-    expect(answers[1]!.error).toContain('too many interim answers');
-    expect(answers[1]!.durationMs).toBeLessThan(5_000);
+    expect(responses.map(({ statusCode }) => statusCode)).toEqual([204, null]);
+    expect(responses[1]!.error).toContain('too many 1xx responses');
+    expect(responses[1]!.durationMs).toBeLessThan(5_000);
   });
 
   it('treats an incomplete response as a failure', async () => {
@@ -195,9 +198,9 @@ describe('sending a webhook', () => {
       response.once('close', () => clearInterval(timer));
     });
 
-    const answers = await Promise.all([sendTo('/hang'), sendTo('/drip')]);
+    const responses = await Promise.all([sendTo('/hang'), sendTo('/drip')]);
 
-    for (const { error, durationMs } of answers) {
+    for (const { error, durationMs } of responses) {
       expect(error).toContain('within 10 s');
       expect(durationMs).toBeGreaterThanOrEqual(9_900);
       expect(durationMs).toBeLessThan(12_000);
@@ -208,11 +211,11 @@ describe('sending a webhook', () => {
     receiver.behave('/hang', () => undefined);
     const stop = new AbortController();
     const sender = new WebhookSender(rulesWith([receiver.host]));
-    const answer = sender.send({ url: receiver.url('/stopped'), headers: {}, body: '{}' }, stop.signal);
+    const response = sender.send({ url: receiver.url('/stopped'), headers: {}, body: '{}' }, stop.signal);
 
     stop.abort();
 
-    expect((await answer).durationMs).toBeLessThan(5_000);
+    expect((await response).durationMs).toBeLessThan(5_000);
   });
 });
 

@@ -4,14 +4,13 @@ import http, { type ClientRequest, type IncomingMessage, type OutgoingHttpHeader
 import https from 'node:https';
 import { isIPv6, type LookupFunction } from 'node:net';
 import { callbackify } from 'node:util';
-import { isPublicAddress } from './public-address.ts';
-import { addressIn, type WebhookUrlRules } from './webhook-url-rules.service.ts';
+import { isPublicAddress, ipAddressIn, type WebhookUrlRules } from './webhook-url-rules.service.ts';
 
 export const SEND_TIMEOUT_MS = 10_000;
 const CONNECT_TIMEOUT_MS = 5_000;
 const READ_MAX_BYTES = 64 * 1024;
-const KEPT_MAX_BYTES = 4 * 1024;
-const INTERIM_ANSWERS_MAX = 10;
+const EXCERPT_MAX_BYTES = 4 * 1024;
+const INTERIM_RESPONSES_MAX = 10;
 
 export interface WebhookRequest {
   url: string;
@@ -19,26 +18,26 @@ export interface WebhookRequest {
   body: string;
 }
 
-export interface WebhookAnswer {
+export interface WebhookResponse {
   statusCode: number | null;
-  /** In words for the owner of the endpoint; null where the receiver has taken the event. */
+  /** For the owner of the endpoint. Null after a 2xx response. */
   error: string | null;
   durationMs: number;
-  /** The beginning of the body. Never parsed. */
+  /** The start of the body. Never parsed. */
   excerpt: string;
-  /** As it came. */
+  /** The raw header. */
   retryAfter: string | null;
 }
 
-/** All addresses of a name. */
+/** Resolves a host name to all its IP addresses. */
 export type Resolve = (hostname: string) => Promise<string[]>;
 
-/** Why an attempt failed, in our words. */
+/** An error whose message may be shown to the owner of the endpoint. */
 class SendFailure extends Error {}
 
 /**
- * Posts to strangers. Guarded at the moment of connecting, on the addresses that are connected to: what a name meant
- * earlier, or means to others, says nothing (OWASP Server-Side Request Forgery Prevention, DNS pinning).
+ * Sends requests to URLs of users. Checks the resolved IP addresses when it connects, because a name may resolve to other
+ * addresses each time (OWASP Server-Side Request Forgery Prevention, DNS pinning).
  */
 export class WebhookSender {
   constructor(
@@ -46,10 +45,10 @@ export class WebhookSender {
     private readonly resolve: Resolve = resolveName,
   ) {}
 
-  /** Never throws: whatever happens is the answer. */
-  async send(request: WebhookRequest, signal: AbortSignal): Promise<WebhookAnswer> {
+  /** Never throws: an error is part of the response. */
+  async send(request: WebhookRequest, signal: AbortSignal): Promise<WebhookResponse> {
     const startedAt = performance.now();
-    const answer: WebhookAnswer = {
+    const result: WebhookResponse = {
       statusCode: null,
       error: null,
       durationMs: 0,
@@ -57,57 +56,61 @@ export class WebhookSender {
       retryAfter: null,
     };
     const limit = new AbortController();
-    const timer = setTimeout(() => limit.abort(timedOut('answer', SEND_TIMEOUT_MS)), SEND_TIMEOUT_MS);
+    const timer = setTimeout(() => limit.abort(timedOut('response', SEND_TIMEOUT_MS)), SEND_TIMEOUT_MS);
     try {
-      await this.exchange(request, answer, AbortSignal.any([signal, limit.signal]));
-      if (!isSuccess(answer.statusCode)) answer.error = `The receiver answered ${answer.statusCode}.`;
+      await this.exchange(request, result, AbortSignal.any([signal, limit.signal]));
+      if (!isSuccess(result.statusCode)) result.error = `The receiver responded ${result.statusCode}.`;
     } catch (error) {
-      answer.error = wordsFor(limit.signal.aborted ? limit.signal.reason : error);
+      result.error = messageOf(limit.signal.aborted ? limit.signal.reason : error);
     } finally {
       clearTimeout(timer);
     }
-    return { ...answer, durationMs: Math.round(performance.now() - startedAt) };
+    return { ...result, durationMs: Math.round(performance.now() - startedAt) };
   }
 
-  private async exchange(request: WebhookRequest, answer: WebhookAnswer, signal: AbortSignal): Promise<void> {
+  private async exchange(
+    request: WebhookRequest,
+    result: WebhookResponse,
+    signal: AbortSignal,
+  ): Promise<void> {
     const sent = this.open(request, signal);
     try {
       const response = await responseTo(sent);
-      answer.statusCode = response.statusCode ?? null;
-      answer.retryAfter = response.headers['retry-after'] ?? null;
-      answer.excerpt = await readExcerpt(response);
+      result.statusCode = response.statusCode ?? null;
+      result.retryAfter = response.headers['retry-after'] ?? null;
+      result.excerpt = await readExcerpt(response);
     } finally {
       sent.destroy();
     }
   }
 
   private open({ url: text, headers, body }: WebhookRequest, signal: AbortSignal): ClientRequest {
-    // Again, since the settings may have changed since the address was taken.
-    const refusal = this.rules.refusal(text);
-    if (refusal) throw new SendFailure(`The address is not allowed: ${refusal}`);
+    // The settings may have changed since the URL was saved.
+    const urlError = this.rules.findError(text);
+    if (urlError) throw new SendFailure(`The URL is not allowed: ${urlError}`);
     const url = new URL(text);
     const { request } = url.protocol === 'https:' ? https : http;
     const sent = request(url, {
       method: 'POST',
       headers: { ...headers, 'content-length': Buffer.byteLength(body) },
       signal,
-      // A connection of its own: no proxy from the environment, no socket that was vetted for something else.
+      // A new connection: no proxy from the environment, and no socket that was checked for another host.
       agent: false,
-      // Even where NODE_TLS_REJECT_UNAUTHORIZED says otherwise.
+      // Overrides NODE_TLS_REJECT_UNAUTHORIZED.
       rejectUnauthorized: true,
-      ...(!this.rules.isLetThrough(url) && { lookup: this.guardedLookup }),
+      ...(!this.rules.isAllowedPrivate(url) && { lookup: this.guardedLookup }),
     });
-    // It may fail once more while it is being closed.
+    // Closing it may emit a second error.
     sent.on('error', () => undefined);
-    limitInterimAnswers(sent);
+    limitInterimResponses(sent);
     limitConnecting(sent, url.protocol === 'https:' ? 'secureConnect' : 'connect');
     sent.end(body);
     return sent;
   }
 
-  /** Gives Node only addresses that were looked at. Not called for an address in the URL: the rules have seen that. */
+  /** Gives Node only checked addresses. Not called for an IP address in the URL, which the URL rules check. */
   private readonly guardedLookup: LookupFunction = (hostname, { all }, callback) => {
-    this.vet(hostname, (error, addresses) => {
+    this.resolvePublic(hostname, (error, addresses) => {
       const [first] = addresses ?? [];
       if (error || !first) callback(error, []);
       else if (all) callback(null, addresses);
@@ -115,14 +118,14 @@ export class WebhookSender {
     });
   };
 
-  private readonly vet = callbackify((hostname: string) => this.vettedAddresses(hostname));
+  private readonly resolvePublic = callbackify((hostname: string) => this.publicAddresses(hostname));
 
-  /** One private address refuses the name: it would be tried when the public ones don't answer. */
-  private async vettedAddresses(hostname: string): Promise<LookupAddress[]> {
-    const addresses = addressIn(hostname) ? [hostname] : await this.resolve(hostname);
-    if (addresses.length === 0) throw new SendFailure('The name of the receiver leads nowhere.');
+  /** One private address rejects the name: Node would try it if the public ones don't respond. */
+  private async publicAddresses(hostname: string): Promise<LookupAddress[]> {
+    const addresses = ipAddressIn(hostname) ? [hostname] : await this.resolve(hostname);
+    if (addresses.length === 0) throw new SendFailure('The host name has no IP address.');
     if (!addresses.every(isPublicAddress)) {
-      throw new SendFailure('The address is not allowed: it leads into a private network.');
+      throw new SendFailure('The URL is not allowed: its host is in a private network.');
     }
     return addresses.map((address) => ({ address, family: isIPv6(address) ? 6 : 4 }));
   }
@@ -130,11 +133,11 @@ export class WebhookSender {
 
 const RESOLVE_TIMEOUT_MS = 2_000;
 
-/** Not `dns.lookup`, which takes a thread of the pool for as long as somebody's name server likes. */
+/** Not `dns.lookup`: it blocks a thread of the pool until the name server responds. */
 async function resolveName(hostname: string): Promise<string[]> {
   const resolver = new Resolver({ timeout: RESOLVE_TIMEOUT_MS, tries: 2 });
-  const answers = await Promise.allSettled([resolver.resolve4(hostname), resolver.resolve6(hostname)]);
-  return answers.flatMap((answer) => (answer.status === 'fulfilled' ? answer.value : []));
+  const results = await Promise.allSettled([resolver.resolve4(hostname), resolver.resolve6(hostname)]);
+  return results.flatMap((result) => (result.status === 'fulfilled' ? result.value : []));
 }
 
 function limitConnecting(sent: ClientRequest, connected: 'connect' | 'secureConnect'): void {
@@ -146,12 +149,12 @@ function limitConnecting(sent: ClientRequest, connected: 'connect' | 'secureConn
   sent.once('close', () => clearTimeout(timer));
 }
 
-/** They end neither the attempt nor its time limit, and a stream of them keeps a whole core busy. */
-function limitInterimAnswers(sent: ClientRequest): void {
+/** Responses with status 1xx do not end the attempt, and an endless stream of them would use a whole CPU. */
+function limitInterimResponses(sent: ClientRequest): void {
   let seen = 0;
   sent.on('information', () => {
     seen += 1;
-    if (seen > INTERIM_ANSWERS_MAX) sent.destroy(new SendFailure('There were too many interim answers.'));
+    if (seen > INTERIM_RESPONSES_MAX) sent.destroy(new SendFailure('There were too many 1xx responses.'));
   });
 }
 
@@ -159,11 +162,11 @@ function responseTo(sent: ClientRequest): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => {
     sent.once('response', resolve);
     sent.once('error', reject);
-    sent.once('close', () => reject(new SendFailure('The connection was closed without an answer.')));
+    sent.once('close', () => reject(new SendFailure('The connection was closed without a response.')));
   });
 }
 
-/** Reads so much that a short answer is seen to its end, and keeps little of it. */
+/** Reads a short response to its end, and keeps only its start. */
 async function readExcerpt(response: IncomingMessage): Promise<string> {
   const chunks: Buffer[] = [];
   let size = 0;
@@ -172,8 +175,8 @@ async function readExcerpt(response: IncomingMessage): Promise<string> {
     size += chunk.length;
     if (size >= READ_MAX_BYTES) break;
   }
-  // Postgres takes no NUL in a text.
-  return Buffer.concat(chunks).subarray(0, KEPT_MAX_BYTES).toString().replaceAll('\0', '');
+  // Postgres rejects NUL in text.
+  return Buffer.concat(chunks).subarray(0, EXCERPT_MAX_BYTES).toString().replaceAll('\0', '');
 }
 
 export const isSuccess = (statusCode: number | null): boolean =>
@@ -184,12 +187,21 @@ const timedOut = (what: string, ms: number): SendFailure =>
 
 const CERTIFICATE_CODES = /^(CERT_|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO_|ERR_TLS_|ERR_SSL_)/;
 
-/** The code of a fault of the network helps its owner; a library's message may tell more than is theirs to know. */
-function wordsFor(error: unknown): string {
+/** Shows the code of a network error. The message of a library may contain internal details. */
+function messageOf(error: unknown): string {
   if (error instanceof SendFailure) return error.message;
   const { code } = error as { code?: unknown };
   if (typeof code !== 'string') return 'The connection failed.';
   return CERTIFICATE_CODES.test(code)
-    ? `The certificate was refused (${code}).`
+    ? `The certificate was rejected (${code}).`
     : `The connection failed (${code}).`;
+}
+
+const RETRY_AFTER_MAX_MS = 3_600_000;
+
+/** Seconds or a date (RFC 9110, section 10.2.3), in milliseconds from now and at most an hour. 0 for anything else. */
+export function retryAfterMs(header: string | null, now = Date.now()): number {
+  if (header === null) return 0;
+  const ms = /^\d{1,9}$/.test(header.trim()) ? Number(header) * 1_000 : Date.parse(header) - now;
+  return Number.isNaN(ms) ? 0 : Math.min(Math.max(ms, 0), RETRY_AFTER_MAX_MS);
 }

@@ -1,60 +1,80 @@
 import { Injectable } from '@nestjs/common';
+import ipaddr from 'ipaddr.js';
 import { isIP } from 'node:net';
 import { Config } from '../../platform/config/config.ts';
-import { isPublicAddress } from './public-address.ts';
 
 export const URL_MAX = 2_048;
 
 const DEFAULT_PORTS: Record<string, number> = { 'https:': 443, 'http:': 80 };
 const UNPRIVILEGED_PORT_MIN = 1_024;
 
-/** Where we are willing to send (OWASP Server-Side Request Forgery Prevention). What a name leads to is told at each attempt. */
+/** Which URLs an endpoint may have (OWASP Server-Side Request Forgery Prevention). Each attempt also checks the resolved IP addresses. */
 @Injectable()
 export class WebhookUrlRules {
   private readonly protocols: string[];
-  private readonly letThrough: ReadonlySet<string>;
+  private readonly allowedPrivate: ReadonlySet<string>;
 
   constructor(config: Config) {
     this.protocols = config.NODE_ENV === 'development' ? ['https:', 'http:'] : ['https:'];
-    this.letThrough = new Set(config.WEBHOOK_ALLOW_PRIVATE);
+    this.allowedPrivate = new Set(config.WEBHOOK_ALLOW_PRIVATE);
   }
 
-  /** Why not, in words for whoever gave the address; null where there is nothing against it. */
-  refusal(text: string): string | null {
+  /** What is wrong with the URL, for its owner. Null if it is allowed. */
+  findError(text: string): string | null {
     const url = text.length <= URL_MAX && URL.canParse(text) ? new URL(text) : null;
-    if (!url) return `It is not an address of at most ${URL_MAX} characters.`;
-    if (url.username || url.password) return 'It must not hold credentials.';
+    if (!url) return `It must be a URL of at most ${URL_MAX} characters.`;
+    if (url.username || url.password) return 'It must not contain credentials.';
     if (text.includes('#')) return 'It must not have a fragment.';
-    if (this.isLetThrough(url)) return null;
-    return this.protocolRefusal(url) ?? hostRefusal(url.hostname);
+    if (this.isAllowedPrivate(url)) return null;
+    return this.findProtocolError(url) ?? findHostError(url.hostname);
   }
 
-  /** True where the settings name this host and port, whatever they lead to. */
-  isLetThrough(url: URL): boolean {
-    return url.protocol in DEFAULT_PORTS && this.letThrough.has(`${url.hostname}:${portOf(url)}`);
+  /** True if WEBHOOK_ALLOW_PRIVATE names this host and port. */
+  isAllowedPrivate(url: URL): boolean {
+    return url.protocol in DEFAULT_PORTS && this.allowedPrivate.has(`${url.hostname}:${portOf(url)}`);
   }
 
-  private protocolRefusal(url: URL): string | null {
-    if (!this.protocols.includes(url.protocol)) return 'It must begin with https://.';
+  private findProtocolError(url: URL): string | null {
+    if (!this.protocols.includes(url.protocol)) return 'It must start with https://.';
     const port = portOf(url);
-    // The lower ones belong to services that are no web servers.
+    // Lower ports belong to services other than web servers.
     if (port === DEFAULT_PORTS[url.protocol] || port >= UNPRIVILEGED_PORT_MIN) return null;
     return `Its port must be 443, or ${UNPRIVILEGED_PORT_MIN} or higher.`;
   }
 }
 
-/** The literal, if the host is one: the URL parser has turned every spelling of an address into the usual one. */
-export function addressIn(hostname: string): string | null {
+/** The IP address, if the host is one. The URL parser has already normalized all its spellings. */
+export function ipAddressIn(hostname: string): string | null {
   const literal = hostname.replace(/^\[|\]$/g, '');
   return isIP(literal) ? literal : null;
 }
 
-function hostRefusal(hostname: string): string | null {
-  const address = addressIn(hostname);
-  const isRefused = address
+function findHostError(hostname: string): string | null {
+  const address = ipAddressIn(hostname);
+  const isPrivate = address
     ? !isPublicAddress(address)
     : /(^|\.)localhost\.?$/.test(hostname) || !hostname.replace(/\.$/, '').includes('.');
-  return isRefused ? 'It must be reachable from the internet.' : null;
+  return isPrivate ? 'It must be reachable from the internet.' : null;
 }
 
 const portOf = (url: URL): number => (url.port === '' ? DEFAULT_PORTS[url.protocol]! : Number(url.port));
+
+/** Looks public, but reaches the host of an Azure virtual machine (metadata and DNS). */
+const AZURE_HOST = '168.63.129.16';
+
+/** Special ranges that ipaddr.js calls `unicast`. */
+const OTHER_SPECIAL = ['192.88.99.0/24', '2001::/23', '3fff::/20'].map((range) => ipaddr.parseCIDR(range));
+
+/** All public IPv6 addresses are in this range today. The rest is private, link-local, mapped or reserved. */
+const PUBLIC_IPV6 = ipaddr.IPv6.parseCIDR('2000::/3');
+
+/** True for an IP address on the public internet. False for special-purpose ranges and for text that is no IP address. */
+export function isPublicAddress(text: string): boolean {
+  // `isIP` is strict: ipaddr.js also accepts short and octal forms. An address with a zone is link-local.
+  if (isIP(text) === 0 || text.includes('%') || text === AZURE_HOST) return false;
+  const address = ipaddr.parse(text);
+  if (address instanceof ipaddr.IPv6 && !address.match(PUBLIC_IPV6)) return false;
+  return (
+    address.range() === 'unicast' && ipaddr.subnetMatch(address, { special: OTHER_SPECIAL }) !== 'special'
+  );
+}

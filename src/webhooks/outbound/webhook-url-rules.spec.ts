@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { Config } from '../../platform/config/config.ts';
-import { WebhookUrlRules } from './webhook-url-rules.service.ts';
+import { isPublicAddress, WebhookUrlRules } from './webhook-url-rules.service.ts';
 
 const rules = (NODE_ENV: string, WEBHOOK_ALLOW_PRIVATE: string[] = []) =>
   new WebhookUrlRules({ NODE_ENV, WEBHOOK_ALLOW_PRIVATE } as unknown as Config);
@@ -91,7 +91,7 @@ const REJECTED = [
 
 describe('the URL of a webhook endpoint', () => {
   it.each(REJECTED)('is rejected: %s', (url) => {
-    expect(rules('production').refusal(url)).not.toBeNull();
+    expect(rules('production').findError(url)).not.toBeNull();
   });
 
   it.each([
@@ -99,13 +99,13 @@ describe('the URL of a webhook endpoint', () => {
     'https://example.com:8443/a?b=c',
     'https://1.1.1.1/',
     'https://bücher.example/',
-  ])('is taken: %s', (url) => {
-    expect(rules('production').refusal(url)).toBeNull();
+  ])('is accepted: %s', (url) => {
+    expect(rules('production').findError(url)).toBeNull();
   });
 
   it('may use http in development, but no private address', () => {
-    expect(rules('development').refusal('http://example.com/')).toBeNull();
-    expect(rules('development').refusal('http://127.0.0.1:3000/')).not.toBeNull();
+    expect(rules('development').findError('http://example.com/')).toBeNull();
+    expect(rules('development').findError('http://127.0.0.1:3000/')).not.toBeNull();
   });
 
   it('may be private if the settings list its exact host and port', () => {
@@ -117,7 +117,7 @@ describe('the URL of a webhook endpoint', () => {
       'http://[::1]:4000/',
       'http://receiver/',
     ]) {
-      expect(lenient.refusal(url)).toBeNull();
+      expect(lenient.findError(url)).toBeNull();
     }
     for (const url of [
       'http://127.0.0.1:4001/',
@@ -125,7 +125,38 @@ describe('the URL of a webhook endpoint', () => {
       'https://receiver/',
       'ftp://127.0.0.1:4000/',
     ]) {
-      expect(lenient.refusal(url)).not.toBeNull();
+      expect(lenient.findError(url)).not.toBeNull();
     }
   });
+});
+
+const PRIVATE = `
+  0.0.0.0 0.1.2.3 10.0.0.1 10.255.255.255 100.64.0.1 100.127.255.255 127.0.0.1 127.255.255.254 169.254.0.1
+  168.63.129.16 169.254.169.254 172.16.0.1 172.31.255.255 192.0.0.1 192.0.2.1 192.88.99.1 192.168.0.1 192.168.255.255 198.18.0.1
+  198.19.255.255 198.51.100.1 203.0.113.1 224.0.0.1 239.255.255.255 240.0.0.1 255.255.255.255
+  :: ::1 ::ffff:127.0.0.1 ::ffff:7f00:1 ::ffff:10.0.0.1 ::ffff:a9fe:a9fe ::127.0.0.1 64:ff9b::7f00:1 64:ff9b:1::1
+  100::1 2001::1 2001:db8::1 2002:7f00:1::1 3fff::1 5f00::1 fc00::1 fd12:3456::1 fdaa::3 fe80::1 fe80::1%eth0
+  fec0::1 ff02::1 ff0e::1
+`;
+
+const PUBLIC = `1.1.1.1 8.8.8.8 100.63.255.255 100.128.0.1 172.15.255.255 172.32.0.1 192.0.1.1 198.17.255.255 198.20.0.1
+  168.63.129.15 223.255.255.255 2606:4700:4700::1111 2a00:1450:4001::1 2001:4860:4860::8888`;
+
+const words = (text: string): string[] => text.trim().split(/\s+/);
+
+describe('a public IP address', () => {
+  it.each(words(PRIVATE))('is not %s', (address) => {
+    expect(isPublicAddress(address)).toBe(false);
+  });
+
+  it.each(words(PUBLIC))('is %s', (address) => {
+    expect(isPublicAddress(address)).toBe(true);
+  });
+
+  it.each(['', 'localhost', 'example.com', '127.1', '2130706433'])(
+    'is never a text that is no IP address: %s',
+    (text) => {
+      expect(isPublicAddress(text)).toBe(false);
+    },
+  );
 });

@@ -2,34 +2,29 @@ import { Module } from '@nestjs/common';
 import { TypeOrmModule } from '@nestjs/typeorm';
 import { AuditModule } from '../../audit/audit.module.ts';
 import { JobsModule } from '../../jobs/jobs.module.ts';
-import { MailModule } from '../../mail/mail.module.ts';
 import { NotificationsModule } from '../../notifications/notifications.module.ts';
 import { EventsModule } from '../../platform/events/events.module.ts';
 import { PersonalDataModule } from '../../platform/personal-data/personal-data.module.ts';
 import { RetentionModule } from '../../platform/retention/retention.module.ts';
-import { DisableEndpointsService } from './disable-endpoints.service.ts';
-import { WebhookAttempt } from './webhook-attempt.entity.ts';
-import { WebhookAttemptsService } from './webhook-attempts.service.ts';
-import { webhookDeliver } from './webhook-deliver.job.ts';
-import { WebhookDeliveriesService } from './webhook-deliveries.service.ts';
-import { WebhookDelivery } from './webhook-delivery.entity.ts';
-import { endpointDisabled, WebhookEndpointHealth } from './webhook-endpoint-health.service.ts';
+import { UsersModule } from '../../users/users.module.ts';
+import { ping, WebhookDeliveriesService } from './webhook-deliveries.service.ts';
+import { WebhookAttempt, WebhookDelivery } from './webhook-delivery.entity.ts';
 import { WebhookEndpoint } from './webhook-endpoint.entity.ts';
+import { endpointDisabled, webhookDisabledNotify, webhookEndpointDelete } from './webhook-endpoint.jobs.ts';
 import { WebhookEndpointsService } from './webhook-endpoints.service.ts';
 import { WebhookEventsService } from './webhook-events.service.ts';
 import { WebhookSecrets } from './webhook-secrets.service.ts';
-import { WebhookSender } from './webhook-sender.ts';
 import { WebhookUrlRules } from './webhook-url-rules.service.ts';
 import { endpointCreated, endpointDeleted, secretRotated } from './webhooks.audit.ts';
-import { ping } from './webhooks.events.ts';
 
+/** Attempts end after about three days, so a pending delivery of this age was lost. */
 const oldDeliveries = {
   table: 'webhook_deliveries',
-  expired: `created_at < now() - interval '30 days' AND (status <> 'pending'
-    OR NOT EXISTS (SELECT 1 FROM jobs WHERE id = webhook_deliveries.job_id AND status IN ('queued', 'active')))`,
+  expired: `created_at < now() - interval '30 days' AND leased_until IS NULL
+    AND (status <> 'pending' OR next_attempt_at IS NULL OR next_attempt_at < now() - interval '1 day')`,
 };
 
-/** Telling others of what happens here. Both processes need it: events arise in requests and in jobs. */
+/** Endpoints and the deliveries of events to them. Used by the API and by workers: both emit events. */
 @Module({
   imports: [
     TypeOrmModule.forFeature([WebhookEndpoint, WebhookDelivery, WebhookAttempt]),
@@ -39,44 +34,36 @@ const oldDeliveries = {
         exported: {
           file: 'webhook-endpoints',
           columns: `id, url, event_types, description, enabled, scope, created_at`,
-          where: `user_id = $1`,
+          where: `user_id = $1 AND deleted_at IS NULL`,
         },
         erased: 'cascade',
       },
       {
         table: 'webhook_deliveries',
         exported: { exempt: 'Copies of events. The API lists them.' },
-        erased: 'cascade',
+        erased: {
+          // Events about the user. Account deletion has already started to remove the user's own endpoints.
+          sql: `DELETE FROM webhook_deliveries WHERE id IN (
+            (SELECT id FROM webhook_deliveries WHERE subject_id = $1 LIMIT $2) UNION ALL
+            (SELECT delivery.id FROM webhook_endpoints endpoint JOIN webhook_deliveries delivery
+             ON endpoint_id = endpoint.id WHERE user_id = $1 LIMIT $2))`,
+        },
       },
     ]),
     RetentionModule.forFeature([oldDeliveries]),
     AuditModule.forFeature([endpointCreated, endpointDeleted, secretRotated]),
     EventsModule.forFeature([ping]),
-    JobsModule.forFeature([webhookDeliver]),
-    MailModule,
+    JobsModule.forFeature([webhookDisabledNotify, webhookEndpointDelete]),
     NotificationsModule.forFeature([endpointDisabled]),
+    UsersModule,
   ],
   providers: [
     WebhookEndpointsService,
     WebhookDeliveriesService,
     WebhookEventsService,
-    WebhookAttemptsService,
-    WebhookEndpointHealth,
-    DisableEndpointsService,
     WebhookSecrets,
     WebhookUrlRules,
-    {
-      provide: WebhookSender,
-      inject: [WebhookUrlRules],
-      useFactory: (rules: WebhookUrlRules) => new WebhookSender(rules),
-    },
   ],
-  exports: [
-    WebhookEndpointsService,
-    WebhookDeliveriesService,
-    WebhookAttemptsService,
-    WebhookSecrets,
-    WebhookSender,
-  ],
+  exports: [WebhookEndpointsService, WebhookDeliveriesService, WebhookSecrets, WebhookUrlRules],
 })
 export class WebhooksModule {}
