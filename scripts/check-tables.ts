@@ -23,21 +23,6 @@ const ALLOWED: { path: string; table: string; reason: string }[] = [
     table: 'users',
     reason: 'A refresh reads and rotates the session of an active user in one statement.',
   },
-  {
-    path: 'src/webhooks/outbound/webhook-events.service.ts',
-    table: 'users',
-    reason: 'Finds the subscribers of an event, and the role and status of their owners, in one statement.',
-  },
-  {
-    path: 'src/webhooks/outbound/webhook-attempts.service.ts',
-    table: 'users',
-    reason: 'Each attempt reads the role and status of the owner.',
-  },
-  {
-    path: 'src/webhooks/outbound/webhooks.module.ts',
-    table: 'jobs',
-    reason: 'The purge keeps a pending delivery while its job is unfinished.',
-  },
 ];
 
 const OWNERS_WITHOUT_ENTITY: Record<string, string> = {

@@ -17,9 +17,12 @@ describe.each(backends)('the queue on %s', (backend) => {
 
   it('contains job ids and no job data', async () => {
     const admin = await signedIn(app, { role: 'admin', displayName: 'Canary Name' });
-    const { id, secret } = await createEndpoint(admin, 'https://canary-receiver.example.com/hook');
+    const { id: endpointId, secret } = await createEndpoint(
+      admin,
+      'https://canary-receiver.example.com/hook',
+    );
     await rename(admin, 'Canary Renamed');
-    await admin.delete(`/v1/webhook-endpoints/${id}`);
+    await admin.delete(`/v1/webhook-endpoints/${endpointId}`);
     await admin.post('/v1/jobs', { type: 'user-export' });
     await app
       .http()

@@ -16,7 +16,7 @@ import {
 
 const BODY_MAX_BYTES = 64 * 1024;
 
-/** The body proves itself: `{"payload": "<JWT>"}`. */
+/** The signature is in the body: `{"payload": "<JWT>"}`. */
 @Injectable()
 export class AppleSource implements WebhookSource {
   readonly name = 'apple';

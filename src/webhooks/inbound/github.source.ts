@@ -13,8 +13,8 @@ const SIGNATURE_PREFIX = 'sha256=';
 
 /**
  * https://docs.github.com/en/webhooks/using-webhooks/validating-webhook-deliveries. GitHub signs the
- * body alone: no time, and neither the id nor the name of the event. Whoever gets hold of a signed body can send it again
- * under another id, so what `handle` does must go by the body and bear being done twice.
+ * body only: no time, and neither the id nor the name of the event. An attacker who has a signed body can send it again under
+ * another id, so `handle` must depend on the body only and must be safe to repeat.
  */
 @Injectable()
 export class GithubSource implements WebhookSource {
@@ -37,7 +37,7 @@ export class GithubSource implements WebhookSource {
     return { id, type, payload: request.body.toString() };
   }
 
-  /** The place to act upon what happens in a repository. */
+  /** Add here what the application does with events of repositories. */
   async handle({ type }: InboundEvent): Promise<Outcome> {
     return type === 'ping' ? 'handled' : 'ignored';
   }

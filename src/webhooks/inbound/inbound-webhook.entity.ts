@@ -1,7 +1,7 @@
 import { Check, Column, CreateDateColumn, Entity, Index, PrimaryColumn, Unique } from 'typeorm';
 import type { Outcome } from './webhook-source.ts';
 
-/** An event that somebody has sent us, as it was signed. The constraint is what makes each count once. */
+/** A received event, as it was signed. The unique constraint makes each event count once. */
 @Entity('inbound_webhooks')
 @Unique('inbound_webhooks_source_event_id_key', ['source', 'eventId'])
 @Check('inbound_webhooks_outcome_check', `outcome IN ('handled', 'ignored', 'invalid')`)

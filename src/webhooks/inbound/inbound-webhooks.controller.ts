@@ -39,7 +39,7 @@ export class InboundWebhooksController {
     @Body() body: unknown,
     @Req() { headers }: FastifyRequest,
   ) {
-    // Without a body there is nothing that could be signed.
+    // An empty body has no signature.
     await this.webhooks.receive(source, { headers, body: Buffer.isBuffer(body) ? body : Buffer.alloc(0) });
     return { data: { status: 'accepted' } as const };
   }

@@ -18,7 +18,7 @@ const oldWebhooks = {
     AND (processed_at IS NOT NULL OR received_at < now() - interval '90 days')`,
 };
 
-/** Being told by others of what happens there. */
+/** Receives events of other systems. */
 @Module({
   imports: [
     TypeOrmModule.forFeature([InboundWebhook]),

@@ -8,7 +8,7 @@ import { webhookReceive } from './webhook-receive.job.ts';
 import type { InboundRequest } from './webhook-source.ts';
 import { WebhookSources } from './webhook-sources.service.ts';
 
-/** Keeps what is sent to us, at once and no more than once; a job acts upon it. */
+/** Stores received events, each once. A job handles them. */
 @Injectable()
 export class InboundWebhooksService {
   constructor(
@@ -24,7 +24,7 @@ export class InboundWebhooksService {
     if (!event) throw new WebhookSignatureInvalidError();
     await this.db.transaction(async (tx) => {
       const id = randomUUIDv7();
-      // Postgres takes no NUL in a text.
+      // Postgres text can't contain NUL.
       const payload = event.payload.replaceAll('\0', '');
       const inserted = await tx.query<unknown[]>(
         `INSERT INTO inbound_webhooks (id, source, event_id, event_type, payload) VALUES ($1, $2, $3, $4, $5)

@@ -17,7 +17,7 @@ const TOLERANCE_SECONDS = 300;
 
 const eventSchema = z.object({ type: z.string().regex(EVENT_TYPE) });
 
-/** Anybody who follows Standard Webhooks 1.0; another instance of this application does. */
+/** A sender that follows Standard Webhooks 1.0, for example another instance of this application. */
 @Injectable()
 export class StandardSource implements WebhookSource {
   readonly name = 'standard';
@@ -35,7 +35,7 @@ export class StandardSource implements WebhookSource {
     const { body } = request;
     const id = headerOf(request, 'webhook-id');
     const timestamp = headerOf(request, 'webhook-timestamp');
-    // Several signatures may stand in it, so it is longer than other headers.
+    // It may contain several signatures, so it is longer than other headers.
     const signatures = request.headers['webhook-signature'];
     if (!id || !timestamp || typeof signatures !== 'string' || !isRecent(timestamp)) return null;
     if (!isSigned({ id, timestamp, body }, signatures, this.secrets)) return null;
@@ -43,7 +43,7 @@ export class StandardSource implements WebhookSource {
     return { id, type: typeOf(payload), payload };
   }
 
-  /** The place to act upon what the sender tells. */
+  /** Add here what the application does with the event. */
   async handle({ payload }: InboundEvent): Promise<Outcome> {
     const event = eventSchema.safeParse(jsonIn(payload));
     if (!event.success) return 'invalid';

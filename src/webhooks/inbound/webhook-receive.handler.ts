@@ -12,7 +12,7 @@ import { WebhookSources } from './webhook-sources.service.ts';
 
 type Input = z.output<typeof webhookReceive.input>;
 
-/** Acts upon one event. Its effects, and that it was acted upon, are one commit. */
+/** Handles one event. Its effects and its new state are committed together. */
 @JobHandler(webhookReceive)
 export class WebhookReceiveHandler implements JobRunner<Input> {
   constructor(

@@ -4,6 +4,6 @@ import { defineJob } from '../../jobs/job-definition.ts';
 export const webhookReceive = defineJob({
   type: 'webhook-receive',
   input: z.strictObject({ webhookId: z.guid() }),
-  // About a day: the sender was told that it is accepted, and sends it no second time.
+  // About a day: the sender got a 202 and does not send the event again.
   attempts: 300,
 });

@@ -3,36 +3,36 @@ import type { EntityManager } from 'typeorm';
 
 export interface InboundRequest {
   headers: IncomingHttpHeaders;
-  /** As it was sent: what a signature is over. */
+  /** The raw body, which is signed. */
   body: Buffer;
 }
 
 export interface InboundEvent {
-  /** The sender's own, the same when it sends the event again. */
+  /** The id that the sender gives the event. It is the same when the event is sent again. */
   id: string;
   type: string;
-  /** What `handle` is given; kept as text, since a signed event may still be no valid one. */
+  /** The input of `handle`. Stored as text, because a signed event may be invalid JSON. */
   payload: string;
 }
 
-/** `ignored`: of a type that means nothing to us. `invalid`: signed, but not what its type promises. */
+/** `ignored`: an unsupported type. `invalid`: signed, but its payload does not match its type. */
 export type Outcome = 'handled' | 'ignored' | 'invalid';
 
-/** Somebody who sends us events. To add another: docs/guides/add-a-webhook-source.md. */
+/** A sender of events. To add one: docs/guides/add-a-webhook-source.md. */
 export interface WebhookSource {
-  /** The last part of its address: /v1/webhooks/<name>. */
+  /** The last part of the URL: /v1/webhooks/<name>. */
   readonly name: string;
-  /** False where its settings are empty: then it is as if it did not exist. */
+  /** False if its settings are empty. Requests then get 404. */
   readonly isConfigured: boolean;
-  /** Null where the sender can't prove who it is. Looks at nothing in the body before it has. */
+  /** Null if the signature is invalid. Reads nothing of the body before that check. */
   verify(request: InboundRequest): InboundEvent | null | Promise<InboundEvent | null>;
-  /** Acts upon the event. What it writes commits once, however often the event comes. */
+  /** Handles the event. Its changes are committed once, even if the event is received several times. */
   handle(event: InboundEvent, tx: EntityManager): Promise<Outcome>;
 }
 
 const ID_MAX = 200;
 
-/** A header that stands once and may serve as a key. */
+/** The value of a header that is sent once and is short enough for a key. */
 export function headerOf({ headers }: InboundRequest, name: string): string | null {
   const value = headers[name];
   return typeof value === 'string' && value !== '' && value.length <= ID_MAX ? value : null;
@@ -40,13 +40,13 @@ export function headerOf({ headers }: InboundRequest, name: string): string | nu
 
 export const EVENT_TYPE = /^[\w.:/-]{1,100}$/;
 
-/** What a signed body calls itself; `unknown` where that is no name. */
+/** The event type in the body, or `unknown`. */
 export function typeOf(payload: string): string {
   const { type } = (jsonIn(payload) ?? {}) as { type?: unknown };
   return typeof type === 'string' && EVENT_TYPE.test(type) ? type : 'unknown';
 }
 
-/** Undefined where the text is no JSON: to be signed doesn't make it an event. */
+/** Undefined if the text is not JSON: a signed body may still be invalid. */
 export function jsonIn(payload: string): unknown {
   try {
     return JSON.parse(payload);

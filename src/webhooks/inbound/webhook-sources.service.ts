@@ -4,7 +4,7 @@ import { GithubSource } from './github.source.ts';
 import { StandardSource } from './standard.source.ts';
 import type { WebhookSource } from './webhook-source.ts';
 
-/** Who may send us events. */
+/** The configured sources. */
 @Injectable()
 export class WebhookSources {
   private readonly byName: ReadonlyMap<string, WebhookSource>;
@@ -14,7 +14,7 @@ export class WebhookSources {
     this.byName = new Map(sources.map((source) => [source.name, source]));
   }
 
-  /** Null for one that is unknown or has no settings. */
+  /** Null if the source is unknown or not configured. */
   find(name: string): WebhookSource | null {
     const source = this.byName.get(name);
     return source?.isConfigured ? source : null;

@@ -46,11 +46,11 @@ export class WebhookClaims {
   /** Makes deliveries ready whose next attempt is due, or whose worker died. Resolves to whether there may be more. */
   async promoteDue(): Promise<boolean> {
     const [, promoted] = await this.db.query<[unknown, number]>(
-      `UPDATE webhook_deliveries SET is_ready = true, leased_until = NULL WHERE id IN (
+      `UPDATE webhook_deliveries SET is_ready = true, leased_until = NULL WHERE id = ANY(ARRAY(
          SELECT id FROM webhook_deliveries
          WHERE status = 'pending' AND NOT is_ready AND coalesce(leased_until, next_attempt_at) <= now()
          ORDER BY coalesce(leased_until, next_attempt_at) LIMIT ${BATCH_ROWS} FOR NO KEY UPDATE SKIP LOCKED
-       )`,
+       ))`,
     );
     return promoted === BATCH_ROWS;
   }
@@ -77,10 +77,10 @@ export class WebhookClaims {
   async failReady(endpointIds: string[]): Promise<boolean> {
     const [, failed] = await this.db.query<[unknown, number]>(
       `UPDATE webhook_deliveries SET status = 'failed', last_error = 'The endpoint is disabled.', next_attempt_at = NULL
-       WHERE id IN (
+       WHERE id = ANY(ARRAY(
          SELECT id FROM webhook_deliveries WHERE endpoint_id = ANY($1) AND status = 'pending' AND is_ready
          LIMIT ${BATCH_ROWS} FOR NO KEY UPDATE SKIP LOCKED
-       )`,
+       ))`,
       [endpointIds],
     );
     return failed === BATCH_ROWS;

@@ -18,7 +18,7 @@ import { type AttemptOutcome, WebhookOutcomes } from './webhook-outcomes.service
 import { WebhookSecrets } from './webhook-secrets.service.ts';
 import { type WebhookRequest, type WebhookResponse, WebhookSender } from './webhook-sender.ts';
 
-/** Most of the time of an attempt is spent waiting for the receiver. Many times the limit per owner. */
+/** An attempt mostly waits for the receiver. Many times the limit per owner. */
 const IN_FLIGHT_MAX = 200;
 /** Also finds new deliveries when the bus has lost a message. */
 const POLL_MS = 1_000;
