@@ -7,6 +7,7 @@ import { InboundWebhooksModule } from './inbound/inbound-webhooks.module.ts';
 import { WebhookReceiveHandler } from './inbound/webhook-receive.handler.ts';
 import { WebhookClaims } from './outbound/webhook-claims.service.ts';
 import { WebhookDispatcher } from './outbound/webhook-dispatcher.service.ts';
+import { WebhookEndpointRules } from './outbound/webhook-endpoint-rules.service.ts';
 import {
   WebhookDisabledNotifyHandler,
   WebhookEndpointDeleteHandler,
@@ -14,7 +15,6 @@ import {
 import { WebhookOutcomes } from './outbound/webhook-outcomes.service.ts';
 import { WebhookSecretsRenewal } from './outbound/webhook-secrets.service.ts';
 import { WebhookSender } from './outbound/webhook-sender.ts';
-import { WebhookUrlRules } from './outbound/webhook-url-rules.service.ts';
 import { WebhooksModule } from './outbound/webhooks.module.ts';
 
 @Module({
@@ -26,8 +26,8 @@ import { WebhooksModule } from './outbound/webhooks.module.ts';
     WebhookOutcomes,
     {
       provide: WebhookSender,
-      inject: [WebhookUrlRules],
-      useFactory: (rules: WebhookUrlRules) => new WebhookSender(rules),
+      inject: [WebhookEndpointRules],
+      useFactory: (rules: WebhookEndpointRules) => new WebhookSender(rules),
     },
     WebhookDisabledNotifyHandler,
     WebhookEndpointDeleteHandler,

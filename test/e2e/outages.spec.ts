@@ -35,7 +35,7 @@ describe('an unexpected error', () => {
     expect(answer.body).toEqual({
       type: expect.stringMatching(/\/problems\/INTERNAL$/),
       title: 'Internal error',
-      detail: 'Something went wrong on our side. If it happens again, report the correlationId.',
+      detail: 'The server failed to handle the request. If it happens again, report the correlationId.',
       status: 500,
       code: 'INTERNAL',
       instance: '/v1/users/me',

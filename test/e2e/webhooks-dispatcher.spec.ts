@@ -266,6 +266,10 @@ describe('a webhook endpoint with 10,000 pending deliveries', () => {
       times(12, () => owner.post(`/v1/webhook-endpoints/${endpoint.id}/ping`)),
     );
 
-    expect(responses.map(({ status }) => status).toSorted((a, b) => a - b)).toEqual([...times(10, () => 202), 409, 409]);
+    expect(responses.map(({ status }) => status).toSorted((a, b) => a - b)).toEqual([
+      ...times(10, () => 202),
+      409,
+      409,
+    ]);
   });
 });

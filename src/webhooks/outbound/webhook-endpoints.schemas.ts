@@ -1,8 +1,8 @@
 import { z } from 'zod';
 import { idSchema, instantSchema, pageQuery, text, timestampSchema } from '../../platform/http/schemas.ts';
 import { deliveryStatuses } from './webhook-delivery.entity.ts';
+import { URL_MAX } from './webhook-endpoint-rules.service.ts';
 import { disabledReasons, webhookScopes } from './webhook-endpoint.entity.ts';
-import { URL_MAX } from './webhook-url-rules.service.ts';
 
 const DESCRIPTION_MAX = 200;
 const EVENT_TYPE_MAX = 64;

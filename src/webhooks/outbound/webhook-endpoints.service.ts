@@ -9,12 +9,11 @@ import {
   LimitReachedError,
   NotFoundError,
   PreconditionFailedError,
-  ValidationFailedError,
 } from '../../platform/errors/platform.errors.ts';
-import { EventTypes } from '../../platform/events/domain-events.ts';
 import { Paginator } from '../../platform/pagination/paginator.ts';
 import type { Principal } from '../../platform/security/principal.ts';
 import { lockUsers } from '../../users/lock-users.ts';
+import { WebhookEndpointRules } from './webhook-endpoint-rules.service.ts';
 import { WebhookEndpoint, type WebhookScope } from './webhook-endpoint.entity.ts';
 import { markDeleted } from './webhook-endpoint.jobs.ts';
 import type {
@@ -23,7 +22,6 @@ import type {
   WebhookEndpointsQuery,
 } from './webhook-endpoints.schemas.ts';
 import { WebhookSecrets } from './webhook-secrets.service.ts';
-import { WebhookUrlRules } from './webhook-url-rules.service.ts';
 import { endpointCreated, endpointDeleted, secretRotated } from './webhooks.audit.ts';
 
 const ENDPOINTS_PER_USER_MAX = 20;
@@ -39,10 +37,9 @@ export class WebhookEndpointsService {
   constructor(
     @InjectRepository(WebhookEndpoint) private readonly endpoints: Repository<WebhookEndpoint>,
     private readonly secrets: WebhookSecrets,
-    private readonly rules: WebhookUrlRules,
+    private readonly rules: WebhookEndpointRules,
     private readonly paginator: Paginator,
     private readonly audit: AuditService,
-    private readonly eventTypes: EventTypes,
     private readonly jobs: JobsService,
   ) {}
 
@@ -64,7 +61,8 @@ export class WebhookEndpointsService {
     caller: Principal,
     manager = this.endpoints.manager,
   ): Promise<WithSecret> {
-    this.assertAllowed(fields, caller);
+    assertMayUseScope(fields, caller);
+    this.rules.assertAllowed(fields);
     const id = randomUUIDv7();
     const { secret, encrypted } = this.secrets.generate(id);
     const endpoint = await manager.transaction(async (tx) => {
@@ -82,7 +80,8 @@ export class WebhookEndpointsService {
     expectedVersion: number | undefined,
     caller: Principal,
   ): Promise<WebhookEndpoint> {
-    this.assertAllowed(changes, caller);
+    assertMayUseScope(changes, caller);
+    this.rules.assertAllowed(changes);
     return this.endpoints.manager.transaction(async (tx) => {
       const before = await tx.findOne(WebhookEndpoint, {
         where: { id, userId: caller.userId, deletedAt: IsNull() },
@@ -154,27 +153,15 @@ export class WebhookEndpointsService {
   ): Promise<void> {
     return this.audit.record({ type, userId, data: { endpointId: id } }, tx);
   }
-
-  private assertAllowed({ url, scope, eventTypes = [] }: UpdateWebhookEndpoint, { roles }: Principal): void {
-    const unknown = eventTypes.flatMap((type, index) => (this.eventTypes.isPublic(type) ? [] : [index]));
-    if (unknown.length > 0) {
-      const fault = { code: 'INVALID_VALUE', message: 'Unknown event type.' };
-      throw new ValidationFailedError({
-        details: unknown.map((index) => ({ path: `eventTypes.${index}`, ...fault })),
-      });
-    }
-    if (scope === 'all' && !roles.includes('admin')) throw new ForbiddenError();
-    const urlError = url === undefined ? null : this.rules.findError(url);
-    if (urlError === null) return;
-    throw new ValidationFailedError({
-      details: [{ path: 'url', code: 'URL_NOT_ALLOWED', message: urlError }],
-    });
-  }
 }
 
 /** An endpoint that is enabled again or has a new URL starts without failures. */
 const isReset = (before: WebhookEndpoint, { enabled, url }: UpdateWebhookEndpoint): boolean =>
   (enabled === true && !before.enabled) || (url !== undefined && url !== before.url);
+
+function assertMayUseScope({ scope }: UpdateWebhookEndpoint, { roles }: Principal): void {
+  if (scope === 'all' && !roles.includes('admin')) throw new ForbiddenError();
+}
 
 /** Called after the insert, so that the new endpoint counts. */
 async function assertWithinLimits(userId: string, scope: WebhookScope, tx: EntityManager): Promise<void> {

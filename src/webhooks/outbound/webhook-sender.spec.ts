@@ -3,8 +3,9 @@ import { createServer } from 'node:net';
 import { Receiver } from '../../../test/support/receiver.ts';
 import { startSelfSigned } from '../../../test/support/self-signed.ts';
 import { Config } from '../../platform/config/config.ts';
+import { EventTypes } from '../../platform/events/domain-events.ts';
+import { WebhookEndpointRules } from './webhook-endpoint-rules.service.ts';
 import { type Resolve, retryAfterMs, WebhookSender } from './webhook-sender.ts';
-import { WebhookUrlRules } from './webhook-url-rules.service.ts';
 
 let receiver: Receiver;
 let port: number;
@@ -16,7 +17,7 @@ beforeAll(async () => {
 afterAll(() => receiver.stop());
 
 const rulesWith = (WEBHOOK_ALLOW_PRIVATE: string[], NODE_ENV = 'development') =>
-  new WebhookUrlRules({ NODE_ENV, WEBHOOK_ALLOW_PRIVATE } as unknown as Config);
+  new WebhookEndpointRules({ NODE_ENV, WEBHOOK_ALLOW_PRIVATE } as unknown as Config, new EventTypes());
 
 const send = (url: string, sender: WebhookSender) =>
   sender.send({ url, headers: {}, body: '{}' }, new AbortController().signal);

@@ -4,7 +4,7 @@ import http, { type ClientRequest, type IncomingMessage, type OutgoingHttpHeader
 import https from 'node:https';
 import { isIPv6, type LookupFunction } from 'node:net';
 import { callbackify } from 'node:util';
-import { isPublicAddress, ipAddressIn, type WebhookUrlRules } from './webhook-url-rules.service.ts';
+import { isPublicAddress, ipAddressIn, type WebhookEndpointRules } from './webhook-endpoint-rules.service.ts';
 
 export const SEND_TIMEOUT_MS = 10_000;
 const CONNECT_TIMEOUT_MS = 5_000;
@@ -41,7 +41,7 @@ class SendFailure extends Error {}
  */
 export class WebhookSender {
   constructor(
-    private readonly rules: WebhookUrlRules,
+    private readonly rules: WebhookEndpointRules,
     private readonly resolve: Resolve = resolveName,
   ) {}
 

@@ -9,12 +9,12 @@ import { RetentionModule } from '../../platform/retention/retention.module.ts';
 import { UsersModule } from '../../users/users.module.ts';
 import { ping, WebhookDeliveriesService } from './webhook-deliveries.service.ts';
 import { WebhookAttempt, WebhookDelivery } from './webhook-delivery.entity.ts';
+import { WebhookEndpointRules } from './webhook-endpoint-rules.service.ts';
 import { WebhookEndpoint } from './webhook-endpoint.entity.ts';
 import { endpointDisabled, webhookDisabledNotify, webhookEndpointDelete } from './webhook-endpoint.jobs.ts';
 import { WebhookEndpointsService } from './webhook-endpoints.service.ts';
 import { WebhookEventsService } from './webhook-events.service.ts';
 import { WebhookSecrets } from './webhook-secrets.service.ts';
-import { WebhookUrlRules } from './webhook-url-rules.service.ts';
 import { endpointCreated, endpointDeleted, secretRotated } from './webhooks.audit.ts';
 
 /** Attempts end after about three days, so a pending delivery of this age was lost. */
@@ -62,8 +62,8 @@ const oldDeliveries = {
     WebhookDeliveriesService,
     WebhookEventsService,
     WebhookSecrets,
-    WebhookUrlRules,
+    WebhookEndpointRules,
   ],
-  exports: [WebhookEndpointsService, WebhookDeliveriesService, WebhookSecrets, WebhookUrlRules],
+  exports: [WebhookEndpointsService, WebhookDeliveriesService, WebhookSecrets, WebhookEndpointRules],
 })
 export class WebhooksModule {}

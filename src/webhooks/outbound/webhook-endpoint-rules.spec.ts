@@ -1,9 +1,10 @@
 import { describe, expect, it } from '@jest/globals';
 import { Config } from '../../platform/config/config.ts';
-import { isPublicAddress, WebhookUrlRules } from './webhook-url-rules.service.ts';
+import { EventTypes } from '../../platform/events/domain-events.ts';
+import { isPublicAddress, WebhookEndpointRules } from './webhook-endpoint-rules.service.ts';
 
 const rules = (NODE_ENV: string, WEBHOOK_ALLOW_PRIVATE: string[] = []) =>
-  new WebhookUrlRules({ NODE_ENV, WEBHOOK_ALLOW_PRIVATE } as unknown as Config);
+  new WebhookEndpointRules({ NODE_ENV, WEBHOOK_ALLOW_PRIVATE } as unknown as Config, new EventTypes());
 
 /** Known spellings of URLs that lead to private networks, and other invalid URLs. */
 const REJECTED = [

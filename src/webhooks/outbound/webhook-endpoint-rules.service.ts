@@ -2,21 +2,41 @@ import { Injectable } from '@nestjs/common';
 import ipaddr from 'ipaddr.js';
 import { isIP } from 'node:net';
 import { Config } from '../../platform/config/config.ts';
+import { ValidationFailedError } from '../../platform/errors/platform.errors.ts';
+import { EventTypes } from '../../platform/events/domain-events.ts';
 
 export const URL_MAX = 2_048;
 
 const DEFAULT_PORTS: Record<string, number> = { 'https:': 443, 'http:': 80 };
 const UNPRIVILEGED_PORT_MIN = 1_024;
 
-/** Which URLs an endpoint may have (OWASP Server-Side Request Forgery Prevention). Each attempt also checks the resolved IP addresses. */
+/**
+ * Which URLs (OWASP Server-Side Request Forgery Prevention) and event types an endpoint may have. Each attempt also checks
+ * the resolved IP addresses.
+ */
 @Injectable()
-export class WebhookUrlRules {
+export class WebhookEndpointRules {
   private readonly protocols: string[];
   private readonly allowedPrivate: ReadonlySet<string>;
 
-  constructor(config: Config) {
+  constructor(
+    config: Config,
+    private readonly eventTypes: EventTypes,
+  ) {
     this.protocols = config.NODE_ENV === 'development' ? ['https:', 'http:'] : ['https:'];
     this.allowedPrivate = new Set(config.WEBHOOK_ALLOW_PRIVATE);
+  }
+
+  /** Throws VALIDATION_FAILED. */
+  assertAllowed({ url, eventTypes = [] }: { url?: string; eventTypes?: string[] }): void {
+    const details = eventTypes.flatMap((type, index) =>
+      this.eventTypes.isPublic(type)
+        ? []
+        : [{ path: `eventTypes.${index}`, code: 'INVALID_VALUE', message: 'Unknown event type.' }],
+    );
+    const error = url === undefined ? null : this.findError(url);
+    if (error !== null) details.push({ path: 'url', code: 'URL_NOT_ALLOWED', message: error });
+    if (details.length > 0) throw new ValidationFailedError({ details });
   }
 
   /** What is wrong with the URL, for its owner. Null if it is allowed. */
