@@ -34,7 +34,8 @@ export class Program {
     args: string[] = [],
   ): Promise<Program> {
     const port = env['PORT'] ?? env['METRICS_PORT'] ?? String(await freePort());
-    const other = String(await freePort());
+    let other = port;
+    while (other === port) other = String(await freePort());
     const ports =
       name === 'worker' ? { PORT: other, METRICS_PORT: port } : { PORT: port, METRICS_PORT: other };
     const child = spawn(process.execPath, [join(DIST, `${name}.js`), ...args], {
