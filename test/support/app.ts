@@ -74,7 +74,10 @@ export class TestApp {
     };
     const config = loadConfig(undefined, env);
     const contract = new ContractRecorder();
-    const api = await startApi(config, handlers, contract);
+    const api = await startApi(config, handlers, contract).catch(async (error: unknown) => {
+      await database.drop();
+      throw error;
+    });
     const app = new TestApp(api, config, { dir, env, database, redis, handlers, contract });
     if (worker) await app.startWorker();
     return app;

@@ -152,33 +152,36 @@ function undeliverable({ delivery, endpoint }: Attempt): string | null {
  * SKIP LOCKED leaves the second one with fewer rows instead of more than the limits.
  */
 const CLAIM = `
-  WITH leased AS (
-    SELECT endpoint.id AS endpoint_id, endpoint.user_id, endpoint.failing_since IS NOT NULL AS is_failing
+  WITH candidate AS (
+    -- In flight, over all workers. They come first in every rank and so use up the limits.
+    SELECT NULL::uuid AS id, endpoint.id AS endpoint_id, endpoint.user_id, endpoint.failing_since IS NOT NULL AS is_failing,
+      NULL::timestamptz AS next_attempt_at
     FROM webhook_deliveries delivery JOIN webhook_endpoints endpoint ON endpoint.id = delivery.endpoint_id
     WHERE delivery.leased_until > now()
-  ), owner AS (
-    SELECT user_id, count(*) AS in_flight, count(*) FILTER (WHERE is_failing) AS failing_in_flight
-    FROM leased GROUP BY user_id
-  ), endpoint AS (
-    SELECT id, user_id, failing_since IS NOT NULL AS is_failing,
-      CASE WHEN failing_since IS NULL THEN ${PER_ENDPOINT_MAX} ELSE ${PER_FAILING_ENDPOINT_MAX} END
-        - (SELECT count(*) FROM leased WHERE leased.endpoint_id = endpoint.id) AS free
-    FROM webhook_endpoints endpoint WHERE id = ANY($1) AND enabled AND deleted_at IS NULL
-  ), candidate AS (
-    SELECT delivery.id, user_id, is_failing, next_attempt_at, rank,
-      row_number() OVER (PARTITION BY user_id, is_failing ORDER BY rank, next_attempt_at, delivery.id) AS kind_rank
-    FROM endpoint CROSS JOIN LATERAL (
-      SELECT id, next_attempt_at, row_number() OVER (ORDER BY next_attempt_at, id) AS rank FROM webhook_deliveries
+    UNION ALL
+    SELECT delivery.id, endpoint.id, endpoint.user_id, endpoint.failing_since IS NOT NULL, delivery.next_attempt_at
+    FROM webhook_endpoints endpoint CROSS JOIN LATERAL (
+      SELECT id, next_attempt_at FROM webhook_deliveries
       WHERE endpoint_id = endpoint.id AND status = 'pending' AND is_ready
-      ORDER BY next_attempt_at, id LIMIT greatest(free, 0)
+      ORDER BY next_attempt_at, id LIMIT ${PER_ENDPOINT_MAX}
     ) AS delivery
-  ), ranked AS (
-    SELECT candidate.id, next_attempt_at,
-      coalesce(in_flight, 0) + row_number() OVER (PARTITION BY user_id ORDER BY rank, next_attempt_at, candidate.id) AS owner_rank
-    FROM candidate LEFT JOIN owner USING (user_id)
-    WHERE NOT is_failing OR coalesce(failing_in_flight, 0) + kind_rank <= ${FAILING_PER_OWNER_MAX}
+    WHERE endpoint.id = ANY($1) AND endpoint.enabled AND endpoint.deleted_at IS NULL
+  ), of_endpoint AS (
+    SELECT *, row_number() OVER (PARTITION BY endpoint_id ORDER BY id IS NOT NULL, next_attempt_at, id) AS endpoint_rank
+    FROM candidate
+  ), of_kind AS (
+    SELECT *, row_number() OVER (
+      PARTITION BY user_id, is_failing ORDER BY id IS NOT NULL, endpoint_rank, next_attempt_at, id
+    ) AS kind_rank
+    FROM of_endpoint
+    WHERE id IS NULL OR endpoint_rank <= CASE WHEN is_failing THEN ${PER_FAILING_ENDPOINT_MAX} ELSE ${PER_ENDPOINT_MAX} END
+  ), of_owner AS (
+    SELECT id, next_attempt_at, row_number() OVER (
+      PARTITION BY user_id ORDER BY id IS NOT NULL, endpoint_rank, next_attempt_at, id
+    ) AS owner_rank
+    FROM of_kind WHERE id IS NULL OR NOT is_failing OR kind_rank <= ${FAILING_PER_OWNER_MAX}
   ), fair AS (
-    SELECT id, owner_rank, next_attempt_at FROM ranked WHERE owner_rank <= ${PER_OWNER_MAX}
+    SELECT id, owner_rank, next_attempt_at FROM of_owner WHERE id IS NOT NULL AND owner_rank <= ${PER_OWNER_MAX}
     ORDER BY owner_rank, next_attempt_at LIMIT $2
   ), claimable AS (
     SELECT delivery.id FROM webhook_deliveries delivery JOIN fair USING (id)
