@@ -42,8 +42,8 @@ export function misbehave(receiver: Receiver, canaryHost: string): Record<string
   receiver.answer('/busy', 429, { 'retry-after': '120' });
   receiver.answer('/redirect', 307, { location: `http://${canaryHost}/` });
   receiver.answer('/metadata', 302, { location: 'http://169.254.169.254/latest/meta-data/' });
-  const answered = (statusCode: number) => ({ statusCode, error: `The receiver answered ${statusCode}.` });
-  const late = 'There was no answer within 10 s.';
+  const answered = (statusCode: number) => ({ statusCode, error: `The receiver responded ${statusCode}.` });
+  const late = 'There was no response within 10 s.';
   return {
     '/hang': { statusCode: null, error: late },
     '/drip': { statusCode: 200, error: late },

@@ -16,7 +16,7 @@ const EVENTS = 60;
 const ARRIVED_MS = 60_000;
 /** A receiver may read a request shortly after its sender was killed. */
 const SLACK_MS = 1_000;
-const PRIVATE = 'The address is not allowed: it leads into a private network.';
+const PRIVATE = 'The URL is not allowed: its host is in a private network.';
 
 const describeWithRedis = redisUrl() ? describe : describe.skip;
 
@@ -105,7 +105,7 @@ describeWithRedis('receivers of webhooks', () => {
   /** The expected attempt result of each bad receiver, by URL. */
   const badReceivers = () => {
     const byPath = Object.entries(misbehave(receiver, canary.host));
-    const certificate = 'The certificate was refused (DEPTH_ZERO_SELF_SIGNED_CERT).';
+    const certificate = 'The certificate was rejected (DEPTH_ZERO_SELF_SIGNED_CERT).';
     return {
       ...Object.fromEntries(byPath.map(([path, said]) => [receiver.url(path), said])),
       [`https://${untrusted.host}/`]: { statusCode: null, error: certificate },
