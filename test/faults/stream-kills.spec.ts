@@ -23,11 +23,15 @@ describe.each(backends)('a stream whose server is killed, on %s,', (backend) => 
 
   afterAll(() => system.stop());
 
-  /** Each job ends with a notification. Inserts rows, because the API is down most of the time. */
+  /**
+   * Each job ends with a notification. Inserts rows, because the API is down most of the time. One export of a user runs
+   * at a time, so the next one waits for the end of the last.
+   */
   const startExport = () =>
     system.db.query(
       `INSERT INTO jobs (id, type, user_id, input, correlation_id, created_at)
-       VALUES (gen_random_uuid(), 'user-export', $1, '{}', 'x', now() - interval '1 minute')`,
+       SELECT gen_random_uuid(), 'user-export', $1, '{}', 'x', now() - interval '1 minute'
+       WHERE NOT EXISTS (SELECT FROM jobs WHERE status IN ('queued', 'active'))`,
       [userId],
     );
 
