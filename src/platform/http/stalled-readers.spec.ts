@@ -6,7 +6,7 @@ import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { disconnectStalledReaders } from './slow-clients.ts';
 
-const STALL_MS = 300;
+const STALL_MS = 1_500;
 /** More than the socket buffers of both sides hold. */
 const LARGE = Buffer.alloc(32 * 1024 * 1024, 'x');
 
@@ -48,7 +48,7 @@ describe('disconnectStalledReaders', () => {
     for await (const chunk of response) {
       const before = Math.floor(bytes / (8 * 1024 * 1024));
       bytes += (chunk as Buffer).length;
-      if (Math.floor(bytes / (8 * 1024 * 1024)) > before) await sleep(STALL_MS / 2);
+      if (Math.floor(bytes / (8 * 1024 * 1024)) > before) await sleep(STALL_MS / 5);
     }
 
     expect(bytes).toBe(LARGE.length);
