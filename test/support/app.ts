@@ -59,14 +59,21 @@ export class TestApp {
     this.mailbox = new Mailbox(config.MAIL_DIR);
   }
 
-  static async start({
-    backend = 'postgres',
-    worker,
-    handlers = [],
-    settings = {},
-  }: TestAppOptions = {}): Promise<TestApp> {
-    const dir = mkdtempSync(join(tmpdir(), 'test-app-'));
+  static async start(options: TestAppOptions = {}): Promise<TestApp> {
     const database = await createTestDatabase();
+    try {
+      return await TestApp.startOn(database, options);
+    } catch (error) {
+      await database.drop();
+      throw error;
+    }
+  }
+
+  private static async startOn(
+    database: TestDatabase,
+    { backend = 'postgres', worker, handlers = [], settings = {} }: TestAppOptions,
+  ): Promise<TestApp> {
+    const dir = mkdtempSync(join(tmpdir(), 'test-app-'));
     const redis = backend === 'redis' ? await createTestRedis() : undefined;
     const env = {
       ...environment(dir, database.url, redis?.url),
@@ -74,10 +81,7 @@ export class TestApp {
     };
     const config = loadConfig(undefined, env);
     const contract = new ContractRecorder();
-    const api = await startApi(config, handlers, contract).catch(async (error: unknown) => {
-      await database.drop();
-      throw error;
-    });
+    const api = await startApi(config, handlers, contract);
     const app = new TestApp(api, config, { dir, env, database, redis, handlers, contract });
     if (worker) await app.startWorker();
     return app;

@@ -13,7 +13,7 @@ export interface TestDatabase {
 
 /**
  * A migrated, empty database for this test file only. `template0` creates one without tables. A database not
- * dropped at the end is dropped and reported by the run.
+ * dropped at the end fails the run.
  */
 export async function createTestDatabase(
   template = required('TEST_DATABASE_TEMPLATE'),

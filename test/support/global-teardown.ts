@@ -1,13 +1,14 @@
 import { Redis } from 'ioredis';
 import type pg from 'pg';
 import { onServer } from './database.ts';
-import { removeRun, runDir } from './test-run.ts';
+import { countResults, removeRun, runDir } from './test-run.ts';
 
 export default async function globalTeardown(): Promise<void> {
   const leftBehind = [...(await databasesLeftBehind()), ...(await redisKeysLeftBehind())];
   await removeRun(runDir);
   if (leftBehind.length === 0) return;
-  console.warn(
+  countResults({ passed: 0, failed: leftBehind.length, skipped: 0 });
+  throw new Error(
     `The tests left behind: ${leftBehind.join(', ')}. In afterAll, stop what beforeAll has started.`,
   );
 }
