@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { randomUUID } from 'node:crypto';
 import type { Browser, BrowserContext, Page } from 'playwright-core';
 import { freePort } from '../../scripts/processes.ts';
@@ -6,13 +6,13 @@ import { mailSend } from '../../src/mail/mail.service.ts';
 import { enqueue } from '../factories/job.factory.ts';
 import { createUser } from '../factories/user.factory.ts';
 import { TestApp } from '../support/app.ts';
-import { describeInChromium, startChromium } from '../support/chromium.ts';
+import { startChromium } from '../support/chromium.ts';
 import { backends } from '../support/queue-data.ts';
 import { until } from '../support/until.ts';
 
 const PATIENCE_MS = 10_000;
 
-describeInChromium.each(backends)('the dashboard in a browser, on %s', (backend) => {
+describe.each(backends)('the dashboard in a browser, on %s', (backend) => {
   let app: TestApp;
   let origin: string;
   let chromium: Browser;

@@ -2,7 +2,7 @@ import { afterEach, describe, expect, it } from '@jest/globals';
 import { freePort } from '../../scripts/processes.ts';
 import { TestApp } from '../support/app.ts';
 import { Dashboard } from '../support/dashboard.ts';
-import { redisUrl, type RedisServer, startRedis } from '../support/redis.ts';
+import { type RedisServer, startRedis } from '../support/redis.ts';
 import { TcpProxy } from '../support/tcp-proxy.ts';
 import { times, until } from '../support/until.ts';
 
@@ -20,7 +20,7 @@ const soonAndUnavailable = {
 
 let app: TestApp;
 
-(redisUrl() ? describe : describe.skip)('the dashboard, when Redis', () => {
+describe('the dashboard, when Redis', () => {
   let redis: RedisServer;
 
   afterEach(async () => {

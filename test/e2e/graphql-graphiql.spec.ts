@@ -3,7 +3,7 @@ import type { Browser } from 'playwright-core';
 import { freePort } from '../../scripts/processes.ts';
 import { createUser } from '../factories/user.factory.ts';
 import { TestApp } from '../support/app.ts';
-import { describeInChromium, startChromium } from '../support/chromium.ts';
+import { startChromium } from '../support/chromium.ts';
 
 describe('GraphiQL outside development', () => {
   it('does not exist', async () => {
@@ -18,7 +18,7 @@ describe('GraphiQL outside development', () => {
   });
 });
 
-describeInChromium('GraphiQL in development', () => {
+describe('GraphiQL in development', () => {
   let app: TestApp;
   let origin: string;
   let chromium: Browser;

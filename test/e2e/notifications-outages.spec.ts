@@ -3,7 +3,7 @@ import { notify } from '../factories/notification.factory.ts';
 import { TestApp } from '../support/app.ts';
 import { type SignedIn, signedIn } from '../support/client.ts';
 import { EventSource } from '../support/event-source.ts';
-import { redisUrl, type RedisServer, startRedis } from '../support/redis.ts';
+import { type RedisServer, startRedis } from '../support/redis.ts';
 import { TcpProxy } from '../support/tcp-proxy.ts';
 import { times, until } from '../support/until.ts';
 
@@ -11,9 +11,7 @@ const open = async (app: TestApp, who: SignedIn) =>
   EventSource.open(`${await app.listen()}/v1/notifications/stream`, who.accessToken);
 const titlesIn = (source: EventSource) => source.of('notification').map(({ data }) => data.title);
 
-const onRedis = redisUrl() ? describe : describe.skip;
-
-onRedis('when the Redis of the message bus is gone', () => {
+describe('when the Redis of the message bus is gone', () => {
   let redis: RedisServer;
   let app: TestApp;
 

@@ -1,12 +1,10 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { Redis } from 'ioredis';
 import { TestApp } from '../support/app.ts';
-import { hasRedisServer, type RedisServer, startRedis } from '../support/redis.ts';
+import { type RedisServer, startRedis } from '../support/redis.ts';
 import { until } from '../support/until.ts';
 
-const describeWithRedis = hasRedisServer() ? describe : describe.skip;
-
-describeWithRedis('a Redis that evicts keys', () => {
+describe('a Redis that evicts keys', () => {
   let redis: RedisServer;
   let app: TestApp;
 
@@ -34,7 +32,7 @@ describeWithRedis('a Redis that evicts keys', () => {
   });
 });
 
-describeWithRedis('a Redis that the queue cannot use', () => {
+describe('a Redis that the queue cannot use', () => {
   let redis: RedisServer;
   let admin: Redis;
   let app: TestApp;

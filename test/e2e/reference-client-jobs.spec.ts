@@ -1,11 +1,10 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { unzipSync } from 'fflate';
-import { describeInChromium } from '../support/chromium.ts';
 import { accountsOf } from '../support/imports.ts';
 import { ReferenceClient, type Tab } from '../support/reference-client.ts';
 import { times } from '../support/until.ts';
 
-describeInChromium('the jobs of the reference client', () => {
+describe('the jobs of the reference client', () => {
   let client: ReferenceClient;
   let tab: Tab;
 

@@ -1,12 +1,11 @@
-import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { freePort } from '../../scripts/processes.ts';
 import { notify } from '../factories/notification.factory.ts';
-import { describeInChromium } from '../support/chromium.ts';
 import { login } from '../support/client.ts';
 import { ReferenceClient, type Tab } from '../support/reference-client.ts';
 import { times, until } from '../support/until.ts';
 
-describeInChromium('the notifications of the reference client', () => {
+describe('the notifications of the reference client', () => {
   let client: ReferenceClient;
   let tab: Tab;
 

@@ -1,5 +1,4 @@
-import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from '@jest/globals';
-import { describeInChromium } from '../support/chromium.ts';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import type { Person, ProviderName } from '../support/providers/person.ts';
 import { ReferenceClient, type Tab } from '../support/reference-client.ts';
 
@@ -12,7 +11,7 @@ const personAt = (provider: ProviderName): Person => ({
   name: 'Ada Lovelace',
 });
 
-describeInChromium('the reference client and the providers', () => {
+describe('the reference client and the providers', () => {
   let client: ReferenceClient;
   let tab: Tab;
 

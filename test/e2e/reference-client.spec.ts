@@ -1,11 +1,10 @@
-import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { describeInChromium } from '../support/chromium.ts';
 import { login } from '../support/client.ts';
 import { ReferenceClient, type Tab } from '../support/reference-client.ts';
 import { until } from '../support/until.ts';
 
-describeInChromium('the reference client', () => {
+describe('the reference client', () => {
   let client: ReferenceClient;
   let tab: Tab;
 

@@ -1,7 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { randomUUID } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
-import { redisUrl } from '../support/redis.ts';
 import { SmtpServer } from '../support/smtp.ts';
 import { System } from '../support/system.ts';
 import { times, until } from '../support/until.ts';
@@ -19,9 +18,7 @@ const ANSWERED_MS = 2_000;
 const LINES = 20_000;
 const UNFINISHED = 300;
 
-const describeWithRedis = redisUrl() ? describe : describe.skip;
-
-describeWithRedis('Redis', () => {
+describe('Redis', () => {
   let system: System;
   let smtp: SmtpServer;
 
@@ -212,7 +209,7 @@ describeWithRedis('Redis', () => {
   }, 60_000);
 });
 
-describeWithRedis('Redis that is down at the start', () => {
+describe('Redis that is down at the start', () => {
   let system: System;
 
   beforeAll(async () => {

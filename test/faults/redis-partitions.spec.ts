@@ -1,5 +1,4 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { redisUrl } from '../support/redis.ts';
 import { SmtpServer } from '../support/smtp.ts';
 import { System } from '../support/system.ts';
 import { TcpProxy } from '../support/tcp-proxy.ts';
@@ -12,9 +11,7 @@ import { AS_ASKED } from './request-log.ts';
 const HEALED_MS = 60_000;
 const LATENCY_MS = 100;
 
-const describeWithRedis = redisUrl() ? describe : describe.skip;
-
-describeWithRedis('the way to Redis', () => {
+describe('the way to Redis', () => {
   let system: System;
   let smtp: SmtpServer;
   let proxy: TcpProxy;

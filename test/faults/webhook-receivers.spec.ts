@@ -2,7 +2,6 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { Redis } from 'ioredis';
 import { randomUUID } from 'node:crypto';
 import { isAuthentic, Receiver } from '../support/receiver.ts';
-import { redisUrl } from '../support/redis.ts';
 import { startSelfSigned } from '../support/self-signed.ts';
 import { System } from '../support/system.ts';
 import { times, until } from '../support/until.ts';
@@ -18,13 +17,11 @@ const ARRIVED_MS = 60_000;
 const SLACK_MS = 1_000;
 const PRIVATE = 'The URL is not allowed: its host is in a private network.';
 
-const describeWithRedis = redisUrl() ? describe : describe.skip;
-
 /**
  * Does not use NODE_ENV=production: it rejects WEBHOOK_ALLOW_PRIVATE, which local receivers need. The rules are
  * the same except for the hosts in that setting.
  */
-describeWithRedis('receivers of webhooks', () => {
+describe('receivers of webhooks', () => {
   let system: System;
   let receiver: Receiver;
   let canary: Awaited<ReturnType<typeof startCanary>>;

@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { mkdirSync } from 'node:fs';
 import { startEmbeddedPostgres } from '../../scripts/embedded-postgres.ts';
 import { databaseUrl, onServer } from './database.ts';
-import { hasRedisServer, startRedis } from './redis.ts';
+import { hasRedisServer, NO_REDIS, startRedis } from './redis.ts';
 import { newPostgresDir, removeDeadRuns, removeRun, runDir } from './test-run.ts';
 
 /** Fast settings. A crash may lose the database. */
@@ -51,13 +51,9 @@ async function provideRedis(): Promise<void> {
     const { url } = await startRedis({ args: ['--databases', '256'] });
     process.env.TEST_REDIS_URL = url;
   } else if (REQUIRE_REDIS === '1' || CI === 'true') {
-    throw new Error(
-      'There is no Redis. Install redis-server, or set REDIS_URL to a server with empty databases.',
-    );
+    throw new Error(NO_REDIS);
   } else {
-    console.warn(
-      '\nredis-server is not installed: the tests on Redis are skipped. Install it, or set REDIS_URL.\n',
-    );
+    console.warn(`\n${NO_REDIS} The tests on Redis fail.\n`);
   }
 }
 

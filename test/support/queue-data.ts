@@ -1,9 +1,9 @@
 import { Redis } from 'ioredis';
 import type { Backend, TestApp } from './app.ts';
-import { CLAIM_KEY, redisUrl } from './redis.ts';
+import { CLAIM_KEY } from './redis.ts';
 
 /** The queue backends available on this machine: `describe.each(backends)`. */
-export const backends: Backend[] = redisUrl() ? ['postgres', 'redis'] : ['postgres'];
+export const backends: Backend[] = ['postgres', 'redis'];
 
 /** All keys and values of the queue, without the rate limit counters. */
 export async function queueText(app: TestApp): Promise<string> {

@@ -7,13 +7,11 @@ import { newDataDir, rememberRedis } from './test-run.ts';
 
 /** Marks a database number as in use by a test file. */
 export const CLAIM_KEY = 'test:claimed';
+/** Tests that need Redis fail with this text. */
+export const NO_REDIS =
+  'There is no Redis. Install redis-server, or set REDIS_URL to a server with empty databases.';
 const CLAIM_SECONDS = 3600;
 const START_TIMEOUT_MS = 10_000;
-
-/** Undefined when this machine has no Redis: tests that need Redis can't run. */
-export function redisUrl(): string | undefined {
-  return process.env.TEST_REDIS_URL || undefined;
-}
 
 export interface TestRedis {
   url: string;
@@ -23,8 +21,8 @@ export interface TestRedis {
 
 /** An unused database number. Pub/sub channels are shared by all databases. */
 export async function createTestRedis(): Promise<TestRedis> {
-  const server = redisUrl();
-  if (!server) throw new Error('There is no Redis. Check redisUrl() first.');
+  const server = process.env.TEST_REDIS_URL;
+  if (!server) throw new Error(NO_REDIS);
   const database = await claimDatabase(server);
   const url = new URL(server);
   url.pathname = `/${database}`;
