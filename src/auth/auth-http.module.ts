@@ -2,7 +2,7 @@ import { Module } from '@nestjs/common';
 import { AuthController } from './auth.controller.ts';
 import { AuthModule } from './auth.module.ts';
 import { EmailChangeController } from './email-change.controller.ts';
-import { KeysModule } from './keys/keys.module.ts';
+import { KeysModule } from './keys/key-ring.ts';
 import { IdentitiesController } from './oauth/identities.controller.ts';
 import { OAuthController } from './oauth/oauth.controller.ts';
 import { OAuthModule } from './oauth/oauth.module.ts';

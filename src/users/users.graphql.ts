@@ -1,5 +1,12 @@
-import { Field, GraphQLISODateTime, ID, InputType, ObjectType, registerEnumType } from '@nestjs/graphql';
-import { ArgsType } from '@nestjs/graphql';
+import {
+  Field,
+  GraphQLISODateTime,
+  ID,
+  InputType,
+  ObjectType,
+  registerEnumType,
+  ArgsType,
+} from '@nestjs/graphql';
 import { connectionOf, PageArgs } from '../platform/graphql/connections.ts';
 import { type UserRole, userRoles, type UserStatus, userStatuses } from './user.entity.ts';
 

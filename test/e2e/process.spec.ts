@@ -1,7 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { generateKeyPairSync, randomBytes } from 'node:crypto';
-import { Agent, get, type IncomingMessage } from 'node:http';
-import { createServer } from 'node:http';
+import { Agent, get, type IncomingMessage, createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { createUser } from '../factories/user.factory.ts';
 import { TestApp } from '../support/app.ts';

@@ -1,6 +1,5 @@
 import { describe, expect, it, afterAll, beforeAll } from '@jest/globals';
-import { randomBytes } from 'node:crypto';
-import { randomUUID } from 'node:crypto';
+import { randomBytes, randomUUID } from 'node:crypto';
 import { TestApp } from '../support/app.ts';
 import { signedIn } from '../support/client.ts';
 import { startRedis } from '../support/redis.ts';

@@ -1,4 +1,10 @@
-import { Injectable, Logger, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
+import {
+  Injectable,
+  Logger,
+  Module,
+  type OnApplicationBootstrap,
+  type OnApplicationShutdown,
+} from '@nestjs/common';
 import { createHash, createPrivateKey, createPublicKey, type JsonWebKey, type KeyObject } from 'node:crypto';
 import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
@@ -181,3 +187,7 @@ function readPrivateKey(pem: string): KeyObject | undefined {
     return undefined;
   }
 }
+
+/** The signing keys of access tokens. Only the API needs them. */
+@Module({ providers: [KeyRing], exports: [KeyRing] })
+export class KeysModule {}

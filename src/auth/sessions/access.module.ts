@@ -2,9 +2,9 @@ import { Global, Module, type OnApplicationShutdown, type OnModuleInit } from '@
 import { APP_GUARD } from '@nestjs/core';
 import { PassportModule } from '@nestjs/passport';
 import { EventStreams } from '../../platform/http/event-streams.service.ts';
-import { TokenVerifier } from '../../platform/security/token-verifier.ts';
+import { TokenVerifier } from '../../platform/security/principal.ts';
 import { JwksController } from '../keys/jwks.controller.ts';
-import { KeysModule } from '../keys/keys.module.ts';
+import { KeysModule } from '../keys/key-ring.ts';
 import { AccessGuard } from './access.guard.ts';
 import { JwtStrategy } from './jwt.strategy.ts';
 import { PassportTokenVerifier } from './passport-token-verifier.ts';

@@ -2,8 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { ExecutionContextHost } from '@nestjs/core/helpers/execution-context-host.js';
 import { AuthGuard } from '@nestjs/passport';
 import { UnauthenticatedError } from '../../platform/errors/platform.errors.ts';
-import type { Principal } from '../../platform/security/principal.ts';
-import type { TokenVerifier } from '../../platform/security/token-verifier.ts';
+import type { Principal, TokenVerifier } from '../../platform/security/principal.ts';
 import { staleSessions } from './access.guard.ts';
 import { SessionRevocations } from './session-revocations.service.ts';
 

@@ -9,8 +9,11 @@ import {
   getOperationAST,
   type GraphQLError,
   type GraphQLSchema,
+  NoSchemaIntrospectionCustomRule,
   OperationTypeNode,
+  specifiedRules,
   validate,
+  type ValidationRule,
 } from 'graphql';
 import { z } from 'zod';
 import { Config } from '../config/config.ts';
@@ -19,9 +22,14 @@ import { fieldFailures } from '../http/validation.pipe.ts';
 import { assertWithinLimits, parseDocument } from './document-limits.ts';
 import { executionErrors } from './error-format.ts';
 import type { GraphqlContext } from './graphql-context.ts';
-import { validationRules } from './graphql-options.ts';
 import { GraphqlBatchError, GraphqlInvalidError } from './graphql.errors.ts';
 import { TrustedDocuments } from './trusted-documents.ts';
+
+/** In production a client can't read the schema from the API: it is in the repository. */
+export const extraRules = ({ NODE_ENV }: Config): ValidationRule[] =>
+  NODE_ENV === 'production' ? [NoSchemaIntrospectionCustomRule] : [];
+
+const validationRules = (config: Config): ValidationRule[] => [...specifiedRules, ...extraRules(config)];
 
 /** A request of the GraphQL over HTTP specification, and the payload of `subscribe` on a WebSocket. */
 const requestSchema = z

@@ -1,5 +1,4 @@
-import { Global, Module } from '@nestjs/common';
-import { StandardSchemaSerializerInterceptor } from '@nestjs/common';
+import { Global, Module, StandardSchemaSerializerInterceptor } from '@nestjs/common';
 import { APP_FILTER, APP_INTERCEPTOR, APP_PIPE, Reflector } from '@nestjs/core';
 import { IdempotencyInterceptor } from '../idempotency/idempotency.interceptor.ts';
 import { IdempotencyService } from '../idempotency/idempotency.service.ts';

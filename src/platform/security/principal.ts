@@ -17,3 +17,9 @@ const RECENT_MS = 10 * 60_000;
 export function requireRecentSignIn({ authenticatedAt }: Pick<Principal, 'authenticatedAt'>): void {
   if (Date.now() - authenticatedAt.getTime() > RECENT_MS) throw new RecentSignInRequiredError();
 }
+
+/** Verifies access tokens that don't arrive in the header of a request, such as those of WebSockets. */
+export abstract class TokenVerifier {
+  /** Takes the value of an Authorization header. Throws UNAUTHENTICATED, or UNAVAILABLE when sessions can't be checked. */
+  abstract verify(authorization: string | undefined): Promise<Principal>;
+}

@@ -7,8 +7,7 @@ import { item, text } from '../../platform/http/schemas.ts';
 import { Endpoint } from '../../platform/openapi/endpoint.decorator.ts';
 import { Public } from '../../platform/security/access.decorators.ts';
 import { RateLimit } from '../../platform/security/rate-limit.decorator.ts';
-import { WebhookSignatureInvalidError } from './inbound-webhooks.errors.ts';
-import { InboundWebhooksService } from './inbound-webhooks.service.ts';
+import { WebhookSignatureInvalidError, InboundWebhooksService } from './inbound-webhooks.service.ts';
 
 const BODY_MAX_BYTES = 1024 * 1024;
 const SOURCE_MAX = 64;

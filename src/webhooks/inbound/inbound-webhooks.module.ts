@@ -6,9 +6,8 @@ import { RetentionModule } from '../../platform/retention/retention.module.ts';
 import { AppleSource } from './apple.source.ts';
 import { GithubSource } from './github.source.ts';
 import { InboundWebhook } from './inbound-webhook.entity.ts';
-import { InboundWebhooksService } from './inbound-webhooks.service.ts';
+import { InboundWebhooksService, webhookReceive } from './inbound-webhooks.service.ts';
 import { StandardSource } from './standard.source.ts';
-import { webhookReceive } from './webhook-receive.job.ts';
 import { WebhookSources } from './webhook-sources.service.ts';
 
 /** An unprocessed webhook is kept for as long as its failed job can be retried. */

@@ -1,12 +1,28 @@
 import { Injectable } from '@nestjs/common';
 import { randomUUIDv7 } from 'node:crypto';
 import { DataSource } from 'typeorm';
+import { z } from 'zod';
+import { defineJob } from '../../jobs/job-definition.ts';
 import { JobsService } from '../../jobs/jobs.service.ts';
+import { defineProblem } from '../../platform/errors/app-error.ts';
 import { NotFoundError } from '../../platform/errors/platform.errors.ts';
-import { WebhookSignatureInvalidError } from './inbound-webhooks.errors.ts';
-import { webhookReceive } from './webhook-receive.job.ts';
 import type { InboundRequest } from './webhook-source.ts';
 import { WebhookSources } from './webhook-sources.service.ts';
+
+/** The detail doesn't say which part is wrong, because that would help an attacker to forge a signature. */
+export class WebhookSignatureInvalidError extends defineProblem(
+  401,
+  'WEBHOOK_SIGNATURE_INVALID',
+  'Webhook signature invalid',
+  'The signature is missing, wrong or too old. Check the secret and the clock of the sender, and sign the body again.',
+) {}
+
+export const webhookReceive = defineJob({
+  type: 'webhook-receive',
+  input: z.strictObject({ webhookId: z.guid() }),
+  // About a day: the sender got a 202 and does not send the event again.
+  attempts: 300,
+});
 
 /** Stores received events, each once. A job handles them. */
 @Injectable()

@@ -7,7 +7,7 @@ import {
   type JobRunner,
 } from '../../jobs/job-handler.ts';
 import { InboundWebhook } from './inbound-webhook.entity.ts';
-import { webhookReceive } from './webhook-receive.job.ts';
+import { webhookReceive } from './inbound-webhooks.service.ts';
 import { WebhookSources } from './webhook-sources.service.ts';
 
 type Input = z.output<typeof webhookReceive.input>;

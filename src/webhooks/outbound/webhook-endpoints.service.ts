@@ -2,6 +2,8 @@ import { Injectable } from '@nestjs/common';
 import { InjectRepository } from '@nestjs/typeorm';
 import { randomUUIDv7 } from 'node:crypto';
 import { type EntityManager, IsNull, type Repository } from 'typeorm';
+import { z } from 'zod';
+import type { AuditEventType } from '../../audit/audit-event-types.ts';
 import { AuditService } from '../../audit/audit.service.ts';
 import { JobsService } from '../../jobs/jobs.service.ts';
 import {
@@ -22,7 +24,12 @@ import type {
   WebhookEndpointsQuery,
 } from './webhook-endpoints.schemas.ts';
 import { WebhookSecrets } from './webhook-secrets.service.ts';
-import { endpointCreated, endpointDeleted, secretRotated } from './webhooks.audit.ts';
+
+const auditData = z.object({ endpointId: z.string() });
+
+export const endpointCreated = { name: 'webhook-endpoint-created', data: auditData } satisfies AuditEventType;
+export const endpointDeleted = { name: 'webhook-endpoint-deleted', data: auditData } satisfies AuditEventType;
+export const secretRotated = { name: 'webhook-secret-rotated', data: auditData } satisfies AuditEventType;
 
 const ENDPOINTS_PER_USER_MAX = 20;
 /** Of all administrators: each event of any user is written once per endpoint, in the transaction of the event. */

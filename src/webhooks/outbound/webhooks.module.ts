@@ -12,10 +12,14 @@ import { WebhookAttempt, WebhookDelivery } from './webhook-delivery.entity.ts';
 import { WebhookEndpointRules } from './webhook-endpoint-rules.service.ts';
 import { WebhookEndpoint } from './webhook-endpoint.entity.ts';
 import { endpointDisabled, webhookDisabledNotify, webhookEndpointDelete } from './webhook-endpoint.jobs.ts';
-import { WebhookEndpointsService } from './webhook-endpoints.service.ts';
+import {
+  WebhookEndpointsService,
+  endpointCreated,
+  endpointDeleted,
+  secretRotated,
+} from './webhook-endpoints.service.ts';
 import { WebhookEventsService } from './webhook-events.service.ts';
 import { WebhookSecrets } from './webhook-secrets.service.ts';
-import { endpointCreated, endpointDeleted, secretRotated } from './webhooks.audit.ts';
 
 /** Attempts end after about three days, so a pending delivery of this age was lost. */
 const oldDeliveries = {
