@@ -29,6 +29,8 @@ export interface TestAppOptions {
   worker?: boolean;
   /** Additional job handlers, for tests only. */
   handlers?: Type[];
+  /** Additional routes, for tests only. */
+  controllers?: Type[];
   /** A function receives the URL of the app's database. */
   settings?: Settings | ((databaseUrl: string) => Settings);
 }
@@ -71,7 +73,7 @@ export class TestApp {
 
   private static async startOn(
     database: TestDatabase,
-    { backend = 'postgres', worker, handlers = [], settings = {} }: TestAppOptions,
+    { backend = 'postgres', worker, handlers = [], controllers = [], settings = {} }: TestAppOptions,
   ): Promise<TestApp> {
     const dir = mkdtempSync(join(tmpdir(), 'test-app-'));
     const redis = backend === 'redis' ? await createTestRedis() : undefined;
@@ -81,7 +83,7 @@ export class TestApp {
     };
     const config = loadConfig(undefined, env);
     const contract = new ContractRecorder();
-    const api = await startApi(config, handlers, contract);
+    const api = await startApi(config, { handlers, controllers }, contract);
     const app = new TestApp(api, config, { dir, env, database, redis, handlers, contract });
     if (worker) await app.startWorker();
     return app;
@@ -175,11 +177,11 @@ function environment(dir: string, databaseUrl: string, redisUrl = ''): Settings 
 
 async function startApi(
   config: Config,
-  handlers: Type[],
+  { handlers, controllers }: { handlers: Type[]; controllers: Type[] },
   contract: ContractRecorder,
 ): Promise<NestFastifyApplication> {
   const imports = [AppModule.with(config), JobsModule.forFeature(typesOf(handlers))];
-  const api = await createApp({ module: TestModule, imports }, config);
+  const api = await createApp({ module: TestModule, imports, controllers }, config);
   contract.watch(api.getHttpAdapter().getInstance());
   await api.init();
   await api.getHttpAdapter().getInstance().ready();

@@ -1,5 +1,6 @@
 import { applyDecorators } from '@nestjs/common';
 import { RouteConfig } from '@nestjs/platform-fastify';
+import { FASTIFY_ROUTE_CONFIG_METADATA } from '@nestjs/platform-fastify/constants.js';
 import { ApiBody, ApiConsumes } from '@nestjs/swagger';
 
 /** Media types that a route may accept instead of JSON. */
@@ -12,10 +13,18 @@ export interface BodyConfig {
   rawMaxBytes?: number;
 }
 
+/** Adds to the Fastify configuration of a route. `RouteConfig` alone would replace what another decorator has set. */
+export const addRouteConfig =
+  (config: object): MethodDecorator =>
+  (target, key, descriptor) => {
+    const earlier = Reflect.getMetadata(FASTIFY_ROUTE_CONFIG_METADATA, descriptor.value as object) as object;
+    RouteConfig({ ...earlier, ...config })(target, key, descriptor as never);
+  };
+
 /** Accepts a body of this type. Routes without this decorator reject it with 415. */
 export const Consumes = (mediaType: typeof CSV | typeof FORM): MethodDecorator =>
   applyDecorators(
-    RouteConfig({ consumes: mediaType } satisfies BodyConfig),
+    addRouteConfig({ consumes: mediaType } satisfies BodyConfig),
     ApiConsumes(mediaType),
     // A form is described by the schema of its fields. A stream has no schema.
     ...(mediaType === CSV ? [ApiBody({ schema: { type: 'string', format: 'binary' } })] : []),
@@ -23,4 +32,7 @@ export const Consumes = (mediaType: typeof CSV | typeof FORM): MethodDecorator =
 
 /** Passes the JSON body as an unparsed Buffer, because a signature covers bytes. */
 export const RawBody = (rawMaxBytes: number): MethodDecorator =>
-  applyDecorators(RouteConfig({ rawMaxBytes } satisfies BodyConfig), ApiBody({ schema: { type: 'object' } }));
+  applyDecorators(
+    addRouteConfig({ rawMaxBytes } satisfies BodyConfig),
+    ApiBody({ schema: { type: 'object' } }),
+  );

@@ -70,6 +70,7 @@ function setSecurityHeaders(app: NestFastifyApplication, config: Config): void {
       'x-correlation-id',
     ],
     exposedHeaders: [
+      'deprecation',
       'etag',
       'idempotency-replayed',
       'link',
@@ -77,6 +78,7 @@ function setSecurityHeaders(app: NestFastifyApplication, config: Config): void {
       'ratelimit',
       'ratelimit-policy',
       'retry-after',
+      'sunset',
       'x-correlation-id',
     ],
     maxAge: 600,

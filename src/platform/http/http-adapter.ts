@@ -14,6 +14,7 @@ import { correlationIdFrom } from '../logging/request-context.ts';
 import { limitBodyMemory } from './body-budget.ts';
 import { addBodyParsers } from './body-parsers.ts';
 import { rejectOnSocket, trackResponses } from './broken-http.ts';
+import { addDeprecationHeaders } from './deprecation.ts';
 import { addRequestHooks } from './request-hooks.ts';
 import {
   bodyDeadlineMs,
@@ -94,6 +95,7 @@ function addHooks(fastify: FastifyInstance, config: Config): void {
   limitBodyMemory(fastify);
   addBodyParsers(fastify);
   addRequestHooks(fastify);
+  addDeprecationHeaders(fastify);
   limitUrls(fastify);
 }
 

@@ -55,7 +55,9 @@ function linkNextPage(request: FastifyRequest, reply: FastifyReply, payload: unk
   if (!cursor) return;
   const url = new URL(request.url, 'http://localhost');
   url.searchParams.set('cursor', cursor);
-  void reply.header('link', `<${url.pathname}${url.search}>; rel="next"`);
+  const next = `<${url.pathname}${url.search}>; rel="next"`;
+  const other = reply.getHeader('link');
+  void reply.header('link', other ? `${String(other)}, ${next}` : next);
 }
 
 /** RFC 9110, section 13.1.2. */

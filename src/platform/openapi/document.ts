@@ -22,6 +22,7 @@ import {
   ValidationFailedError,
 } from '../errors/platform.errors.ts';
 import { EventTypes } from '../events/domain-events.ts';
+import type { Deprecation } from '../http/deprecation.ts';
 import { readRegistry, type Registry } from '../registry/registry.ts';
 import { isExemptFromRateLimits } from '../security/rate-limit.decorator.ts';
 import { isPaged } from './endpoint.decorator.ts';
@@ -42,6 +43,7 @@ const TAGS = {
 
 interface Operation {
   operationId: string;
+  description?: string;
   tags?: string[];
   parameters?: { in: string; [property: string]: unknown }[];
   requestBody?: { content: Record<string, object> };
@@ -93,6 +95,7 @@ function describeOperation(operation: Operation, path: string, endpoint: Endpoin
   if (!endpoint) return;
   if (!endpoint.isPublic) operation.security = [{ bearer: [] }];
   if (endpoint.options.idempotent) describeIdempotency(operation);
+  if (endpoint.options.deprecated) describeDeprecation(operation, endpoint.options.deprecated);
   const errors = [...(endpoint.options.errors ?? []), ...impliedErrors(operation, endpoint)];
   if (!isExemptFromRateLimits(path)) errors.push(RateLimitedError);
   const problems = [...new Set(errors)].map(({ problem }) => problem);
@@ -112,16 +115,34 @@ function describeIdempotency(operation: Operation): void {
       'each new request.',
     schema: { type: 'string', minLength: 1, maxLength: 255 },
   });
-  const success = Object.entries(operation.responses).find(([status]) => status.startsWith('2'))?.[1];
-  if (success) {
-    success.headers = {
-      ...success.headers,
-      'Idempotency-Replayed': {
-        description: '`true` if this is the stored response of an earlier request.',
-        schema: { type: 'string' },
-      },
-    };
-  }
+  addHeader(
+    operation,
+    'Idempotency-Replayed',
+    '`true` if this is the stored response of an earlier request.',
+  );
+}
+
+/** Adds a header to the success response. */
+function addHeader(operation: Operation, name: string, description: string): void {
+  const success = Object.entries(operation.responses).find(([status]) => /^[23]/.test(status))?.[1];
+  if (success) success.headers = { ...success.headers, [name]: { description, schema: { type: 'string' } } };
+}
+
+function describeDeprecation(operation: Operation, { since, sunset, successor, link }: Deprecation): void {
+  const notice = [
+    `Deprecated since ${since}.`,
+    ...(sunset ? [`May be gone from ${sunset}.`] : []),
+    ...(successor ? [`Use \`${successor}\`.`] : []),
+    ...(link ? [`See ${link}.`] : []),
+  ].join(' ');
+  operation.description = [notice, operation.description].filter(Boolean).join('\n\n');
+  addHeader(
+    operation,
+    'Deprecation',
+    'Since when the route is deprecated, in seconds since 1970 (RFC 9745).',
+  );
+  if (sunset) addHeader(operation, 'Sunset', 'From when the route may be gone (RFC 8594).');
+  if (successor || link) addHeader(operation, 'Link', 'The route that replaces it, and how to change to it.');
 }
 
 function impliedErrors(

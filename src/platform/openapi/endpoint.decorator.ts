@@ -2,6 +2,7 @@ import { applyDecorators, HttpCode, SerializeOptions, SetMetadata } from '@nestj
 import { ApiOperation, ApiResponse } from '@nestjs/swagger';
 import { z } from 'zod';
 import type { AppErrorClass } from '../errors/app-error.ts';
+import { type Deprecation, SendsDeprecation } from '../http/deprecation.ts';
 
 export interface EndpointOptions {
   /** Verb and noun: "List jobs". */
@@ -22,6 +23,8 @@ export interface EndpointOptions {
    * Accepts an Idempotency-Key. The handler must make its changes in `@IdempotentTransaction()`. Needs a signed-in user.
    */
   idempotent?: boolean;
+  /** Clients should move to another route. Sends the headers of a deprecation and marks the document. */
+  deprecated?: Deprecation;
 }
 
 export const ENDPOINT = 'openapi:endpoint';
@@ -31,11 +34,12 @@ export const ENDPOINT = 'openapi:endpoint';
  * handler method. Errors, security and rate limits are added when the document is built, so decorators may be in any order.
  */
 export function Endpoint(options: EndpointOptions): MethodDecorator {
-  const { summary, description } = options;
+  const { summary, description, deprecated } = options;
   return applyDecorators(
     SetMetadata(ENDPOINT, options),
     HttpCode(successStatus(options)),
-    ApiOperation({ summary, ...(description && { description }) }),
+    ApiOperation({ summary, ...(description && { description }), ...(deprecated && { deprecated: true }) }),
+    ...(deprecated ? [SendsDeprecation(deprecated)] : []),
     ...describeSuccess(options),
   );
 }
