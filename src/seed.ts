@@ -12,7 +12,7 @@ await start(async () => {
   const config = loadConfig(loadKeys);
   if (config.NODE_ENV === 'production') throw new StartupError('The seed is for development only.');
   const db = await new DataSource(dataSourceOptions(config, 'migrate', [User])).initialize();
-  const hasher = new PasswordHasher();
+  const hasher = new PasswordHasher(config);
   const accounts = [
     {
       email: config.ADMIN_EMAIL,

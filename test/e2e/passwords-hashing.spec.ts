@@ -16,7 +16,9 @@ let app: TestApp;
 let instance: Program;
 
 beforeAll(async () => {
-  app = await TestApp.start();
+  app = await TestApp.start({
+    settings: { PASSWORD_HASH_MEMORY_KIB: '19456', PASSWORD_HASH_PASSES: '2' },
+  });
   instance = await app.startAnother();
 });
 

@@ -14,8 +14,8 @@ export interface NewTestUser {
 
 export const DEFAULT_PASSWORD = 'correct horse battery';
 
-/** The cheapest parameters. The password tests use their own. */
-const CHEAP = { memoryCost: 8, timeCost: 1, parallelism: 1 };
+/** The parameters of the test applications. The password tests use those of production. */
+export const CHEAP_HASH = { memoryCost: 8, timeCost: 1, parallelism: 1 };
 
 /** Creates a verified, active account. `password: null` is an account that signs in through a provider only. */
 export async function createUser<Password extends string | null = string>(
@@ -28,7 +28,7 @@ export async function createUser<Password extends string | null = string>(
     email: `user-${randomUUID()}@example.com`,
     displayName: 'Test User',
     emailVerifiedAt: new Date(),
-    passwordHash: password === null ? null : await hash(password, CHEAP),
+    passwordHash: password === null ? null : await hash(password, CHEAP_HASH),
     ...rest,
   });
   await app.db.getRepository(User).insert(user);

@@ -14,6 +14,7 @@ import { JobsModule } from '../../src/jobs/jobs.module.ts';
 import { type Config, loadConfig } from '../../src/platform/config/config.ts';
 import { createApp } from '../../src/platform/http/create-app.ts';
 import { WorkerModule } from '../../src/worker.module.ts';
+import { CHEAP_HASH } from '../factories/user.factory.ts';
 import { ContractRecorder } from './contract.ts';
 import { createTestDatabase, type TestDatabase } from './database.ts';
 import { Mailbox } from './mailbox.ts';
@@ -170,6 +171,9 @@ function environment(dir: string, databaseUrl: string, redisUrl = ''): Settings 
     JWT_KEYS_DIR: join(tmpdir(), 'test-keys'),
     MAIL_DIR: join(dir, 'mail'),
     RATE_LIMIT_FACTOR: '1000',
+    // The cheapest hash: most tests sign in.
+    PASSWORD_HASH_MEMORY_KIB: String(CHEAP_HASH.memoryCost),
+    PASSWORD_HASH_PASSES: String(CHEAP_HASH.timeCost),
     SWEEP_SECONDS: '1',
     JOB_LEASE_SECONDS: '2',
   };

@@ -3,13 +3,11 @@ import { hash, verify } from '@node-rs/argon2';
 import { randomBytes } from 'node:crypto';
 import { availableParallelism } from 'node:os';
 import pLimit, { type LimitFunction } from 'p-limit';
+import { Config } from '../../platform/config/config.ts';
 import { UnavailableError } from '../../platform/errors/platform.errors.ts';
 
 /** `Algorithm.Argon2id`, a const enum that no module can import. */
 const ARGON2ID = 2;
-
-/** OWASP Password Storage cheat sheet: argon2id, 19 MiB, t=2, p=1. */
-const OPTIONS = { algorithm: ARGON2ID, memoryCost: 19_456, timeCost: 2, parallelism: 1 };
 
 /** Leaves at least one of libuv's four threads to files and DNS, together with the one that makes new hashes. */
 const CHECKS_MAX = Math.min(2, availableParallelism());
@@ -18,7 +16,7 @@ const WAITING_MAX = 500;
 const RETRY_AFTER_SECONDS = '2';
 
 /**
- * Limits how many hashes run at a time, since each takes a core for about 20 ms and 19 MiB. Checks and new hashes have
+ * Limits how many hashes run at a time, since each takes a core for about 20 ms and, by default, 19 MiB. Checks and new hashes have
  * separate queues, so that a flood of registrations doesn't delay sign-ins.
  */
 @Injectable()
@@ -27,9 +25,14 @@ export class PasswordHasher {
   private readonly newHashes = pLimit(1);
   /** The hash that unknown emails are checked against, so that they take as long as a wrong password. */
   private decoy?: Promise<string>;
+  private readonly options: { algorithm: number; memoryCost: number; timeCost: number; parallelism: number };
+
+  constructor({ PASSWORD_HASH_MEMORY_KIB: memoryCost, PASSWORD_HASH_PASSES: timeCost }: Config) {
+    this.options = { algorithm: ARGON2ID, memoryCost, timeCost, parallelism: 1 };
+  }
 
   hash(password: string): Promise<string> {
-    return limited(this.newHashes, () => hash(password, OPTIONS));
+    return limited(this.newHashes, () => hash(password, this.options));
   }
 
   /** False, after the same work, if there is no account or it has no password. */
@@ -41,12 +44,12 @@ export class PasswordHasher {
 
   /** Whether the hash was made with other parameters than today's. */
   isOutdated(passwordHash: string): boolean {
-    const { memoryCost, timeCost, parallelism } = OPTIONS;
+    const { memoryCost, timeCost, parallelism } = this.options;
     return !passwordHash.startsWith(`$argon2id$v=19$m=${memoryCost},t=${timeCost},p=${parallelism}$`);
   }
 
   private decoyHash(): Promise<string> {
-    return (this.decoy ??= hash(randomBytes(32).toString('base64'), OPTIONS));
+    return (this.decoy ??= hash(randomBytes(32).toString('base64'), this.options));
   }
 }
 

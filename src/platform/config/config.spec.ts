@@ -178,6 +178,8 @@ describe('invalid settings', () => {
     ['HOST', '[::1]'],
     ['HOST', '0.0.0.0:3000'],
     ['RATE_LIMIT_FACTOR', '1000000'],
+    ['PASSWORD_HASH_MEMORY_KIB', '8192'],
+    ['PASSWORD_HASH_PASSES', '1'],
     ['METRICS_PORT', '3000'],
     ['SHUTDOWN_DRAIN_SECONDS', '25'],
     ['DATABASE_URL', 'postgres://app@/app?host=/cloudsql/hunter2'],

@@ -1,7 +1,7 @@
 import { isDevelopmentSecret } from './development-secrets.ts';
 import { oauthFaults } from './oauth-settings.ts';
 import { isLoopback } from './setting-fields.ts';
-import type { ParsedSettings, Settings } from './settings.ts';
+import { PASSWORD_HASH_DEFAULTS, type ParsedSettings, type Settings } from './settings.ts';
 import { webhookFaults } from './webhook-settings.ts';
 
 const REQUIRED_IN_PRODUCTION = ['PUBLIC_URL', 'FRONTEND_URL', 'SECRET_KEYS', 'SMTP_URL'] as const;
@@ -34,6 +34,13 @@ function productionFaults(settings: ParsedSettings): string[] {
   }
   if (settings.RATE_LIMIT_FACTOR > RATE_LIMIT_FACTOR_MAX) {
     faults.push(`RATE_LIMIT_FACTOR: must be at most ${RATE_LIMIT_FACTOR_MAX} in production`);
+  }
+  const { memoryKib, passes } = PASSWORD_HASH_DEFAULTS;
+  if (settings.PASSWORD_HASH_MEMORY_KIB < memoryKib) {
+    faults.push(`PASSWORD_HASH_MEMORY_KIB: must be at least ${memoryKib} in production`);
+  }
+  if (settings.PASSWORD_HASH_PASSES < passes) {
+    faults.push(`PASSWORD_HASH_PASSES: must be at least ${passes} in production`);
   }
   if (settings.FAKE_PROVIDERS) faults.push('FAKE_PROVIDERS: is for development only');
   return [...faults, ...secretFaults(settings.SECRET_KEYS ?? [])];

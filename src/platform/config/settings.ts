@@ -45,6 +45,9 @@ const hostName = z
     'must be a host name or an IP address, IPv6 without brackets and without a port',
   );
 
+/** OWASP Password Storage cheat sheet: argon2id with 19 MiB, t=2, p=1. */
+export const PASSWORD_HASH_DEFAULTS = { memoryKib: 19_456, passes: 2 };
+
 /** All settings. `npm run env-example` writes the descriptions to `.env.example`. */
 export const settingsSchema = z.object({
   NODE_ENV: withDefault(z.enum(['production', 'development', 'test']), 'production').describe(
@@ -114,6 +117,12 @@ export const settingsSchema = z.object({
   ACCESS_TOKEN_SECONDS: withDefault(whole(60, 900), 600).describe('The lifetime of an access token.'),
   REFRESH_GRACE_SECONDS: withDefault(whole(1, 60), 10).describe(
     'A refresh token that is used again within this time returns the same new token. Later it counts as stolen.',
+  ),
+  PASSWORD_HASH_MEMORY_KIB: withDefault(whole(8, 1_048_576), PASSWORD_HASH_DEFAULTS.memoryKib).describe(
+    'The memory of an argon2id password hash, in KiB. Not below the default in production. A sign-in renews hashes made with other parameters.',
+  ),
+  PASSWORD_HASH_PASSES: withDefault(whole(1, 10), PASSWORD_HASH_DEFAULTS.passes).describe(
+    'The passes of an argon2id password hash. Not below the default in production.',
   ),
   SESSION_IDLE_DAYS: withDefault(whole(1, 365), 14).describe(
     'A session ends when it is not refreshed for this time.',
