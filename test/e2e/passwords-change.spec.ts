@@ -98,8 +98,8 @@ describe('POST /v1/auth/change-password', () => {
 
   it('works while the stored hash has other parameters', async () => {
     const user = await signedIn(app);
-    const other = await hash(OLD, { memoryCost: 16, timeCost: 1, parallelism: 1 });
-    await app.db.query('UPDATE users SET password_hash = $2 WHERE id = $1', [user.user.id, other]);
+    const otherHash = await hash(OLD, { memoryCost: 16, timeCost: 1, parallelism: 1 });
+    await app.db.query('UPDATE users SET password_hash = $2 WHERE id = $1', [user.user.id, otherHash]);
 
     const answer = await change(user);
 
