@@ -21,6 +21,7 @@ const checks: Record<string, string[]> = {
   // Generated from the built code, so this builds first.
   'API documents': ['--run', 'check-api-documents'],
   'trusted-documents.json': ['--run', 'graphql-documents', '--', '--check'],
+  'openapi.json rules': ['scripts/check-openapi-rules.ts'],
   '.env.example': ['scripts/env-example.ts', '--check'],
 };
 

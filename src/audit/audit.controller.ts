@@ -12,7 +12,12 @@ export class AuditController {
   constructor(private readonly audit: AuditService) {}
 
   @Get()
-  @Endpoint({ summary: 'List audit events', returns: page(auditEventSchema) })
+  @Endpoint({
+    summary: 'List audit events',
+    description:
+      'Sign-ins, changes of passwords, emails and roles, and what administrators did. Newest first.',
+    returns: page(auditEventSchema),
+  })
   @Roles('admin')
   listAuditEvents(@Query({ schema: auditEventsQuerySchema }) query: AuditEventsQuery) {
     return this.audit.list(query);

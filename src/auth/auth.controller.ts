@@ -100,6 +100,8 @@ export class AuthController {
   @Post('login')
   @Endpoint({
     summary: 'Sign in with a password',
+    description:
+      'Returns an access token and a refresh token. After ten failures in a row the account must wait, at first one minute.',
     status: 200,
     returns: item(tokenPairSchema),
     errors: [InvalidCredentialsError, EmailNotVerifiedError, AccountSuspendedError],
@@ -141,14 +143,17 @@ export class AuthController {
   }
 
   @Post('logout')
-  @Endpoint({ summary: 'Sign out' })
+  @Endpoint({
+    summary: 'Sign out',
+    description: 'Revokes the session of the access token and clears the refresh cookie.',
+  })
   async logout(@CurrentUser() caller: Principal, @Res({ passthrough: true }) reply: FastifyReply) {
     await this.auth.logout(caller);
     this.tokens.clearCookie(reply);
   }
 
   @Post('logout-all')
-  @Endpoint({ summary: 'Sign out on all devices' })
+  @Endpoint({ summary: 'Sign out on all devices', description: 'Revokes all your sessions, this one too.' })
   async logoutAll(@CurrentUser() caller: Principal, @Res({ passthrough: true }) reply: FastifyReply) {
     await this.auth.logoutAll(caller);
     this.tokens.clearCookie(reply);

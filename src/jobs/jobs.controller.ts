@@ -86,7 +86,12 @@ export class JobsController {
   }
 
   @Get(':id')
-  @Endpoint({ summary: 'Get a job', returns: item(jobSchema) })
+  @Endpoint({
+    summary: 'Get a job',
+    description:
+      'Your own job; an administrator gets every job. Watch it instead of polling: `GET /v1/jobs/{id}/events`.',
+    returns: item(jobSchema),
+  })
   async getJob(@Param('id', { schema: jobIdSchema }) id: string, @CurrentUser() caller: Principal) {
     return { data: jobView(await this.jobs.get(id, caller)) };
   }

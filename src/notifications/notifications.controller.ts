@@ -24,7 +24,11 @@ export class NotificationsController {
   ) {}
 
   @Get()
-  @Endpoint({ summary: 'List notifications', returns: page(notificationSchema, unreadMeta) })
+  @Endpoint({
+    summary: 'List notifications',
+    description: 'Newest first. `meta.unreadCount` counts the unread ones on all pages.',
+    returns: page(notificationSchema, unreadMeta),
+  })
   listNotifications(
     @Query({ schema: notificationsQuerySchema }) query: NotificationsQuery,
     @CurrentUser() caller: Principal,
@@ -33,13 +37,16 @@ export class NotificationsController {
   }
 
   @Post('read-all')
-  @Endpoint({ summary: 'Mark all notifications as read' })
+  @Endpoint({ summary: 'Mark all notifications as read', description: 'Repeating the request succeeds.' })
   async markAllNotificationsRead(@CurrentUser() caller: Principal) {
     await this.notifications.markAllRead(caller);
   }
 
   @Post(':id/read')
-  @Endpoint({ summary: 'Mark a notification as read' })
+  @Endpoint({
+    summary: 'Mark a notification as read',
+    description: 'Repeating the request succeeds. The time of the first request stays.',
+  })
   async markNotificationRead(
     @Param('id', { schema: notificationIdSchema }) id: string,
     @CurrentUser() caller: Principal,

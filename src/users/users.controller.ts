@@ -35,7 +35,12 @@ export class UsersController {
   ) {}
 
   @Get('me')
-  @Endpoint({ summary: 'Get your profile', returns: item(userSchema), errors: [NotFoundError] })
+  @Endpoint({
+    summary: 'Get your profile',
+    description: 'The `ETag` header is the version, for `If-Match` in an update.',
+    returns: item(userSchema),
+    errors: [NotFoundError],
+  })
   async getMe(@CurrentUser() { userId }: Principal, @Res({ passthrough: true }) reply: FastifyReply) {
     const user = await this.users.get(userId);
     setEtag(reply, user.version);
@@ -45,6 +50,8 @@ export class UsersController {
   @Patch('me')
   @Endpoint({
     summary: 'Update your profile',
+    description:
+      'Changes only the given properties. With `If-Match`, only if the profile still has that version.',
     returns: item(userSchema),
     errors: [NotFoundError, PreconditionFailedError],
   })
@@ -71,7 +78,11 @@ export class UsersController {
   }
 
   @Get()
-  @Endpoint({ summary: 'List accounts', returns: page(userSchema) })
+  @Endpoint({
+    summary: 'List accounts',
+    description: 'Newest first. Filter by status, role or the start of the email.',
+    returns: page(userSchema),
+  })
   @Roles('admin')
   async listUsers(@Query({ schema: usersQuerySchema }) query: UsersQuery) {
     const { data, meta } = await this.users.list(query);
@@ -79,7 +90,11 @@ export class UsersController {
   }
 
   @Get(':id')
-  @Endpoint({ summary: 'Get an account', returns: item(userSchema) })
+  @Endpoint({
+    summary: 'Get an account',
+    description: 'The `ETag` header is the version, for `If-Match` in an update.',
+    returns: item(userSchema),
+  })
   @Roles('admin')
   async getUser(
     @Param('id', { schema: userIdSchema }) id: string,

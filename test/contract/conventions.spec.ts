@@ -174,7 +174,7 @@ describe('each operation', () => {
     },
   );
 
-  it.each(where(({ security }) => security !== undefined))(
+  it.each(where(({ security }) => security.length > 0))(
     'that needs a token declares 401: %s',
     (_id, operation) => {
       expect(codesOf(operation, 401)).toContain('UNAUTHENTICATED');

@@ -12,7 +12,8 @@ export interface Operation {
   path: string;
   summary?: string;
   tags: string[];
-  security?: object[];
+  /** Empty if the operation needs no token. */
+  security: object[];
   parameters?: { name: string; in: string; required?: boolean; schema: Record<string, unknown> }[];
   requestBody?: { content: Record<string, Content> };
   responses: Record<string, { description: string; content?: Record<string, Content> }>;

@@ -28,6 +28,8 @@ export class JwksController {
   @Get('jwks.json')
   @Endpoint({
     summary: 'List the public keys of access tokens (RFC 7517)',
+    description:
+      'Verify access tokens with these keys. A key appears here before the first token is signed with it. Cache for five minutes.',
     returns: jwksSchema,
   })
   @Public()

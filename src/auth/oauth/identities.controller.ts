@@ -16,7 +16,11 @@ export class IdentitiesController {
   constructor(private readonly identities: IdentitiesService) {}
 
   @Get()
-  @Endpoint({ summary: 'List your linked providers', returns: list(identitySchema) })
+  @Endpoint({
+    summary: 'List your linked providers',
+    description: 'The Google, GitHub and Apple accounts that you can sign in with.',
+    returns: list(identitySchema),
+  })
   async listIdentities(@CurrentUser() { userId }: Principal) {
     return { data: (await this.identities.list(userId)).map(identityView) };
   }

@@ -76,7 +76,11 @@ export class OAuthController {
   ) {}
 
   @Get()
-  @Endpoint({ summary: 'List the sign-in providers', returns: list(providerSchema) })
+  @Endpoint({
+    summary: 'List the sign-in providers',
+    description: 'Only the configured ones. Send the browser to `url` to start the sign-in.',
+    returns: list(providerSchema),
+  })
   @Public()
   listProviders() {
     const url = (provider: ProviderName) => `${this.config.PUBLIC_URL}/v1/auth/oauth/${provider}`;

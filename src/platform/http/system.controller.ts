@@ -33,7 +33,12 @@ export class SystemController {
   }
 
   @Get()
-  @Endpoint({ summary: 'List the entry points', returns: item(rootSchema) })
+  @Endpoint({
+    summary: 'List the entry points',
+    description:
+      'The version of the API, and the paths of its documentation, error codes, health check and signing keys.',
+    returns: item(rootSchema),
+  })
   @Public()
   getApiInfo() {
     const links = {
@@ -46,14 +51,23 @@ export class SystemController {
   }
 
   @Get('problems')
-  @Endpoint({ summary: 'List error codes', returns: list(problemTypeSchema) })
+  @Endpoint({
+    summary: 'List error codes',
+    description:
+      'Every `code` of an error response, with its status and meaning. Some are sent only by GraphQL or in redirects.',
+    returns: list(problemTypeSchema),
+  })
   @Public()
   listProblems() {
     return { data: this.problems };
   }
 
   @Get('problems/:code')
-  @Endpoint({ summary: 'Get an error code', returns: item(problemTypeSchema) })
+  @Endpoint({
+    summary: 'Get an error code',
+    description: 'The `type` of an error response is the URL of this request.',
+    returns: item(problemTypeSchema),
+  })
   @Public()
   getProblem(@Param('code', { schema: z.string().max(64) }) code: string) {
     const problem = this.problems.find((entry) => entry.code === code);

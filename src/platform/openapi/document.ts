@@ -4,7 +4,7 @@ import { FastifyAdapter } from '@nestjs/platform-fastify';
 import { DocumentBuilder, type OpenAPIObject, SwaggerModule } from '@nestjs/swagger';
 import { z } from 'zod';
 import { version } from '../config/version.ts';
-import type { AppErrorClass } from '../errors/app-error.ts';
+import type { AppErrorClass, Problem } from '../errors/app-error.ts';
 import {
   ForbiddenError,
   InternalError,
@@ -27,7 +27,7 @@ import { readRegistry, type Registry } from '../registry/registry.ts';
 import { isExemptFromRateLimits } from '../security/rate-limit.decorator.ts';
 import { isPaged } from './endpoint.decorator.ts';
 import { type EndpointEntry, findEndpoints } from './endpoints.ts';
-import { problemResponse, problemSchema } from './problem-response.ts';
+import { problemExample, problemResponse, problemSchema } from './problem-response.ts';
 import { describeEvents } from './webhook-events.ts';
 
 /** In the order of the documentation. */
@@ -40,6 +40,14 @@ const TAGS = {
   Audit: 'The audit log: who did what, and when.',
   System: 'Health, error codes and entry points.',
 };
+
+const DESCRIPTION = `
+A successful response has the resource in \`data\`; a page of a list also has \`meta.nextCursor\` for the next page.
+An error is a problem document (RFC 9457): decide by its \`code\`. \`GET /problems\` lists all codes.
+Unknown properties and unknown query parameters are errors.
+`.trim();
+
+const ACCESS_TOKEN = 'The access token from a sign-in. It is valid for ten minutes; then refresh it.';
 
 interface Operation {
   operationId: string;
@@ -62,9 +70,11 @@ export function createDocument(app: INestApplication): OpenAPIObject {
   const options = new DocumentBuilder()
     .setOpenAPIVersion('3.1.0')
     .setTitle('Reference API')
-    .setDescription('The conventions of every route are in docs/architecture.md of the source code.')
+    .setDescription(DESCRIPTION)
     .setVersion(version)
-    .addBearerAuth();
+    // Relative, so that the document is the same on every server.
+    .addServer('/', 'The server that serves this document.')
+    .addBearerAuth({ type: 'http', bearerFormat: 'JWT', description: ACCESS_TOKEN });
   for (const [name, description] of Object.entries(TAGS)) options.addTag(name, description);
   const modules = app.get(ModulesContainer);
   const convert = converter(modules);
@@ -72,28 +82,38 @@ export function createDocument(app: INestApplication): OpenAPIObject {
     operationIdFactory: (_controller, method) => method,
     standardSchemaConverter: convert as never,
   });
+  document.info.contact = { name: 'The maintainers' };
+  // DocumentBuilder knows only the license URL of OpenAPI 3.0.
+  Object.assign(document.info, { license: { name: 'MIT', identifier: 'MIT' } });
   // Routes declare only the schemas of their success responses.
   Object.assign(document.components!.schemas!, convert(problemSchema, { schemaType: 'output' }).components);
   const endpoints = findEndpoints(modules);
+  const problems = new Set<Problem>();
   /** Tags of features that are not part of the reference. */
   const otherTags = new Set<string>();
   for (const [path, operations] of Object.entries(document.paths)) {
     for (const operation of Object.values(operations as Record<string, Operation>)) {
-      describeOperation(operation, path, endpoints.get(operation.operationId));
+      const endpoint = endpoints.get(operation.operationId);
+      if (endpoint) describeOperation(operation, path, endpoint).forEach((problem) => problems.add(problem));
       for (const name of operation.tags ?? []) if (!(name in TAGS)) otherTags.add(name);
     }
   }
   document.tags!.push(...[...otherTags].map((name) => ({ name })));
+  document.components!.examples = Object.fromEntries(
+    [...problems].map((problem) => [problem.code, problemExample(problem)]),
+  );
   describeEvents(document, readRegistry(modules, EventTypes).all(), (schema) =>
     convert(schema, { schemaType: 'output' }),
   );
   return document;
 }
 
-/** Adds the security and the errors that follow from the kind of the route, so that routes don't repeat them. */
-function describeOperation(operation: Operation, path: string, endpoint: EndpointEntry | undefined): void {
-  if (!endpoint) return;
-  if (!endpoint.isPublic) operation.security = [{ bearer: [] }];
+/**
+ * Adds the security and the errors that follow from the kind of the route, so that routes don't repeat them. Returns the
+ * errors.
+ */
+function describeOperation(operation: Operation, path: string, endpoint: EndpointEntry): Problem[] {
+  operation.security = endpoint.isPublic ? [] : [{ bearer: [] }];
   if (endpoint.options.idempotent) describeIdempotency(operation);
   if (endpoint.options.deprecated) describeDeprecation(operation, endpoint.options.deprecated);
   const errors = [...(endpoint.options.errors ?? []), ...impliedErrors(operation, endpoint)];
@@ -102,6 +122,7 @@ function describeOperation(operation: Operation, path: string, endpoint: Endpoin
   for (const [status, entries] of Map.groupBy(problems, (problem) => problem.status)) {
     operation.responses[status] = problemResponse(entries);
   }
+  return problems;
 }
 
 function describeIdempotency(operation: Operation): void {

@@ -26,12 +26,28 @@ export function problemResponse(problems: Problem[]) {
       'application/problem+json': {
         schema: { $ref: `#/components/schemas/${problemSchema.meta()?.id}` },
         examples: Object.fromEntries(
-          problems.map(({ code, status, title, detail }) => [
-            code,
-            { value: { code, status, title, detail } },
-          ]),
+          problems.map(({ code }) => [code, { $ref: `#/components/examples/${code}` }]),
         ),
       },
+    },
+  };
+}
+
+/** The example of one code, from its definition. Every operation that may return the code refers to it. */
+export function problemExample({ code, status, title, detail }: Problem) {
+  const type = `https://api.example.com/problems/${code}`;
+  const isInvalid = code === 'VALIDATION_FAILED';
+  return {
+    summary: title,
+    value: {
+      type,
+      title,
+      status,
+      code,
+      detail,
+      instance: '/v1/jobs',
+      correlationId: '0199a3c1-5d2e-4a77-9b1f-3c8e6d2f4b10',
+      ...(isInvalid && { details: [{ path: 'limit', code: 'TOO_BIG', message: 'Must be at most 100.' }] }),
     },
   };
 }

@@ -31,6 +31,11 @@ export function describeEvents(document: OpenAPIObject, events: EventDefinition[
 const operation = (type: string, summary: string, schema: object) => ({
   operationId: `event_${type.replace(/\W/g, '_')}`,
   summary,
+  description:
+    'Respond with a 2xx within ten seconds. Otherwise the event is sent again, with growing delays. Verify the signature ' +
+    'before you use the body.',
+  // Your server identifies the sender by the signature, not by a token.
+  security: [],
   parameters: Object.entries(HEADERS).map(([name, description]) => ({
     name,
     in: 'header',

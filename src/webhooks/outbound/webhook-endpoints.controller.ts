@@ -50,7 +50,11 @@ export class WebhookEndpointsController {
   ) {}
 
   @Get('webhook-endpoints')
-  @Endpoint({ summary: 'List own webhook endpoints', returns: page(webhookEndpointSchema) })
+  @Endpoint({
+    summary: 'List own webhook endpoints',
+    description: 'Newest first. The secrets are not included.',
+    returns: page(webhookEndpointSchema),
+  })
   listWebhookEndpoints(
     @Query({ schema: webhookEndpointsQuerySchema }) query: WebhookEndpointsQuery,
     @CurrentUser() caller: Principal,
@@ -80,7 +84,11 @@ export class WebhookEndpointsController {
   }
 
   @Get('webhook-endpoints/:id')
-  @Endpoint({ summary: 'Read a webhook endpoint', returns: item(webhookEndpointSchema) })
+  @Endpoint({
+    summary: 'Read a webhook endpoint',
+    description: 'Without the secret. The `ETag` header is the version, for `If-Match` in an update.',
+    returns: item(webhookEndpointSchema),
+  })
   async getWebhookEndpoint(
     @Param('id', ID) id: string,
     @CurrentUser() caller: Principal,
@@ -95,6 +103,8 @@ export class WebhookEndpointsController {
   @ApiHeader({ name: 'if-match', required: false })
   @Endpoint({
     summary: 'Change a webhook endpoint',
+    description:
+      'Changes only the given properties. With `If-Match`, only if the endpoint still has that version.',
     returns: item(webhookEndpointSchema),
     errors: [ForbiddenError, PreconditionFailedError],
   })
@@ -140,6 +150,7 @@ export class WebhookEndpointsController {
   @Post('webhook-endpoints/:id/ping')
   @Endpoint({
     summary: 'Send a test event to a webhook endpoint',
+    description: 'Sends a `ping`, whatever event types the endpoint has. At most ten pings may be pending.',
     status: 202,
     returns: item(webhookDeliverySchema),
     errors: [ConflictError, LimitReachedError],
@@ -154,7 +165,11 @@ export class WebhookEndpointsController {
   }
 
   @Get('webhook-endpoints/:id/deliveries')
-  @Endpoint({ summary: 'List the deliveries of a webhook endpoint', returns: page(webhookDeliverySchema) })
+  @Endpoint({
+    summary: 'List the deliveries of a webhook endpoint',
+    description: 'One per event, newest first, with the outcome of the last attempt.',
+    returns: page(webhookDeliverySchema),
+  })
   async listWebhookDeliveries(
     @Param('id', ID) id: string,
     @Query({ schema: webhookDeliveriesQuerySchema }) query: WebhookDeliveriesQuery,
@@ -185,7 +200,11 @@ export class WebhookEndpointsController {
   }
 
   @Get('webhook-deliveries/:id/attempts')
-  @Endpoint({ summary: 'List the attempts of a delivery', returns: page(webhookAttemptSchema) })
+  @Endpoint({
+    summary: 'List the attempts of a delivery',
+    description: 'Newest first, each with the status and the start of the response body.',
+    returns: page(webhookAttemptSchema),
+  })
   listDeliveryAttempts(
     @Param('id', ID) id: string,
     @Query({ schema: webhookAttemptsQuerySchema }) query: WebhookAttemptsQuery,
