@@ -42,7 +42,7 @@ export class NotificationsResolver {
       ...(unread != null && { unread: String(unread) }),
     });
     const page = await this.notifications.list(query, caller);
-    return { ...toConnection(page, args, (row) => row), unreadCount: page.meta.unreadCount };
+    return Object.assign(toConnection(page, args, (row) => row), { unreadCount: page.meta.unreadCount });
   }
 
   @Mutation(() => NotificationObject)

@@ -75,7 +75,7 @@ export class NotificationsService {
     const { meta, ...page } = await this.paginator.page(rows, {
       list: 'notifications',
       page: request,
-      filters: { userId, unread },
+      filters: { unread },
       sorts: { createdAt: 'createdAt' },
     });
     return { ...page, meta: { ...meta, unreadCount: await this.countUnread(userId) } };

@@ -2,7 +2,7 @@ import type { Type } from '@nestjs/common';
 import { ArgsType, Field, Int, ObjectType } from '@nestjs/graphql';
 import type { z } from 'zod';
 import { ValidationFailedError } from '../errors/platform.errors.ts';
-import type { Page } from '../http/schemas.ts';
+import { type Page, TOTAL_MAX } from '../http/schemas.ts';
 import { fieldFailures } from '../http/validation.pipe.ts';
 
 /** The arguments of every list. A feature adds its filters. Their values are checked by the schema of the REST query. */
@@ -44,6 +44,7 @@ interface Edge<Node> {
 export interface Connection<Node> {
   edges: Edge<Node>[];
   pageInfo: PageInfo;
+  totalCount: Promise<number | null>;
 }
 
 /** Makes the base class of a connection: `@ObjectType() class JobConnection extends connectionOf(JobObject, 'Job') {}`. */
@@ -64,6 +65,12 @@ export function connectionOf<Node>(node: Type<Node>, name: string): Type<Connect
 
     @Field(() => PageInfo)
     pageInfo!: PageInfo;
+
+    @Field(() => Int, {
+      nullable: true,
+      description: `The number of nodes on all pages, or null if there are more than ${TOTAL_MAX}.`,
+    })
+    totalCount!: Promise<number | null>;
   }
   return NodeConnection as Type<Connection<Node>>;
 }
@@ -91,6 +98,10 @@ export function toConnection<Row, Node>(
   const edges = page.data.map((row) => ({ cursor: page.cursorOf(row), node: nodeOf(row) }));
   return {
     edges,
+    // A getter, so that rows are counted only if a client asks for the field. A spread would call it.
+    get totalCount() {
+      return page.countTotal();
+    },
     pageInfo: {
       hasNextPage: page.meta.nextCursor !== null,
       hasPreviousPage: after != null,

@@ -74,7 +74,20 @@ export const item = <T extends z.ZodType>(schema: T) => z.object({ data: schema 
 /** A short list without pages. */
 export const list = <T extends z.ZodType>(schema: T) => z.object({ data: z.array(schema) });
 
-const pageMetaShape = { limit: z.int(), nextCursor: z.string().nullable() };
+/** A larger total is not counted, so that the cost of a count is bounded. */
+export const TOTAL_MAX = 1_000;
+
+const pageMetaShape = {
+  limit: z.int(),
+  nextCursor: z.string().nullable(),
+  total: z
+    .int()
+    .nullable()
+    .optional()
+    .describe(
+      `With \`include=total\`: the number of items on all pages, or null if it is not available because there are more than ${TOTAL_MAX}.`,
+    ),
+};
 
 /** One page of a long list. `moreMeta` adds fields to `meta`. */
 export const page = <T extends z.ZodType>(schema: T, moreMeta: z.ZodRawShape = {}) =>
@@ -82,9 +95,11 @@ export const page = <T extends z.ZodType>(schema: T, moreMeta: z.ZodRawShape = {
 
 export interface Page<T> {
   data: T[];
-  meta: { limit: number; nextCursor: string | null };
+  meta: { limit: number; nextCursor: string | null; total?: number | null };
   /** The cursor of the page that starts after this row. */
   cursorOf(row: T): string;
+  /** Null if there are more than TOTAL_MAX. */
+  countTotal(): Promise<number | null>;
 }
 
 const CURSOR_MAX = 500;
@@ -101,6 +116,10 @@ export const pageQuery = <S extends string, F extends z.ZodRawShape>(
       .enum(sorts.flatMap((sort): string[] => [`-${sort}`, sort]))
       .default(`-${sorts[0]}`)
       .describe('A leading minus sorts in descending order.'),
+    include: z
+      .enum(['total'])
+      .optional()
+      .describe(`\`total\` adds the number of items on all pages, up to ${TOTAL_MAX}.`),
     ...filters,
   });
 
@@ -108,6 +127,7 @@ export interface PageRequest {
   limit: number;
   cursor?: string | undefined;
   sort: string;
+  include?: 'total' | undefined;
 }
 
 /** The response of routes that must not reveal whether an email has an account. */

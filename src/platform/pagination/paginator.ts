@@ -1,7 +1,8 @@
 import { Injectable } from '@nestjs/common';
 import type { ObjectLiteral, SelectQueryBuilder } from 'typeorm';
 import { InvalidCursorError } from '../errors/platform.errors.ts';
-import type { Page, PageRequest } from '../http/schemas.ts';
+import { type Page, type PageRequest, TOTAL_MAX } from '../http/schemas.ts';
+import { currentContext } from '../logging/request-context.ts';
 import { MacService } from '../security/mac.service.ts';
 
 interface Listing {
@@ -24,7 +25,10 @@ export class Paginator {
   constructor(private readonly macs: MacService) {}
 
   async page<T extends ObjectLiteral>(rows: SelectQueryBuilder<T>, listing: Listing): Promise<Page<T>> {
-    const { limit, sort, cursor } = listing.page;
+    const { limit, sort, cursor, include } = listing.page;
+    const unpaged = rows.clone();
+    const countTotal = () => countUpTo(TOTAL_MAX, unpaged);
+    const total = include === 'total' ? { total: await countTotal() } : {};
     const descending = sort.startsWith('-');
     const property = listing.sorts[sort.replace(/^-/, '')] ?? 'id';
     const column = `${rows.alias}.${property}`;
@@ -44,7 +48,12 @@ export class Paginator {
     const data = found.slice(0, limit);
     const last = found.length > limit ? data.at(-1) : undefined;
     const cursorOf = (row: T) => this.encode(row, property, listing);
-    return { data, meta: { limit, nextCursor: last ? cursorOf(last) : null }, cursorOf };
+    return {
+      data,
+      meta: { limit, nextCursor: last ? cursorOf(last) : null, ...total },
+      cursorOf,
+      countTotal,
+    };
   }
 
   private encode(row: ObjectLiteral, property: string, listing: Listing): string {
@@ -54,7 +63,7 @@ export class Paginator {
     return `${payload}.${this.macs.sign(purposeOf(listing), payload)}`;
   }
 
-  /** The MAC binds the cursor to its list, sort and filters, so a changed or foreign cursor is rejected. */
+  /** The MAC binds the cursor to caller, list, sort and filters, so a changed or foreign cursor is rejected. */
   private decode(cursor: string, listing: Listing): Position {
     const [payload = '', mac = ''] = cursor.split('.');
     if (!this.macs.verify(purposeOf(listing), payload, mac)) throw new InvalidCursorError();
@@ -63,4 +72,22 @@ export class Paginator {
 }
 
 const purposeOf = ({ list, page, filters }: Listing) =>
-  `cursor:${list}:${page.sort}:${JSON.stringify(filters)}`;
+  `cursor:${currentContext()?.userId}:${list}:${page.sort}:${JSON.stringify(filters)}`;
+
+/** Reads no more than `max` + 1 rows. Null if there are more than `max`. */
+async function countUpTo<T extends ObjectLiteral>(
+  max: number,
+  rows: SelectQueryBuilder<T>,
+): Promise<number | null> {
+  const some = rows
+    .clone()
+    .select('1', 'one')
+    .limit(max + 1);
+  const { count } = (await rows.connection
+    .createQueryBuilder()
+    .select('count(*)::int', 'count')
+    .from(`(${some.getQuery()})`, 'some')
+    .setParameters(some.getParameters())
+    .getRawOne<{ count: number }>())!;
+  return count > max ? null : count;
+}

@@ -53,7 +53,7 @@ export class WebhookEndpointsService {
   list(page: WebhookEndpointsQuery, { userId }: Principal) {
     const rows = this.endpoints.createQueryBuilder('endpoint').where({ userId, deletedAt: IsNull() });
     const sorts = { createdAt: 'createdAt' };
-    return this.paginator.page(rows, { list: `webhook-endpoints:${userId}`, page, filters: {}, sorts });
+    return this.paginator.page(rows, { list: 'webhook-endpoints', page, filters: {}, sorts });
   }
 
   async get(id: string, { userId }: Principal): Promise<WebhookEndpoint> {

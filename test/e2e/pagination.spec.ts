@@ -1,0 +1,171 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { TOTAL_MAX } from '../../src/platform/http/schemas.ts';
+import { createJob } from '../factories/job.factory.ts';
+import { notify } from '../factories/notification.factory.ts';
+import { createUser } from '../factories/user.factory.ts';
+import { createDeliveries, createEndpoint } from '../factories/webhook.factory.ts';
+import { TestApp } from '../support/app.ts';
+import { type SignedIn, signedIn } from '../support/client.ts';
+import { operations } from '../support/openapi.ts';
+import { times } from '../support/until.ts';
+
+const ROWS = 3;
+
+interface Caller extends Pick<SignedIn, 'get'> {
+  endpointId: string;
+  deliveryId: string;
+}
+
+/** Every list with pages, and the URL of a caller's own. */
+const LISTS: Record<string, (caller: Caller) => string> = {
+  listUsers: () => '/v1/users',
+  listJobs: () => '/v1/jobs',
+  listNotifications: () => '/v1/notifications',
+  listAuditEvents: () => '/v1/audit-events',
+  listWebhookEndpoints: () => '/v1/webhook-endpoints',
+  listWebhookDeliveries: ({ endpointId }) => `/v1/webhook-endpoints/${endpointId}/deliveries`,
+  listDeliveryAttempts: ({ deliveryId }) => `/v1/webhook-deliveries/${deliveryId}/attempts`,
+};
+/** The lists of every row, of which each caller sees the same. */
+const SHARED = ['listUsers', 'listJobs', 'listAuditEvents'];
+
+let app: TestApp;
+let caller: Caller;
+let other: Caller;
+
+beforeAll(async () => {
+  app = await TestApp.start();
+  caller = await callerWithRows();
+  other = await callerWithRows();
+  await Promise.all(times(ROWS, () => createUser(app)));
+});
+
+afterAll(() => app.stop());
+
+it('these are the lists with pages of the document', () => {
+  const paged = operations.filter(({ parameters = [] }) => parameters.some(({ name }) => name === 'cursor'));
+
+  expect(Object.keys(LISTS).toSorted()).toEqual(paged.map(({ operationId }) => operationId).toSorted());
+});
+
+describe.each(Object.entries(LISTS))('%s', (operationId, urlOf) => {
+  const { parameters = [] } = operations.find((operation) => operation.operationId === operationId)!;
+  const sorts = parameters.find(({ name }) => name === 'sort')!.schema['enum'] as string[];
+
+  it.each(sorts)('returns each row once when sorted by %s', async (sort) => {
+    const pages: string[][] = [];
+    for (let next: string | null = ''; next !== null;) {
+      const { body } = await caller.get(`${urlOf(caller)}?limit=2&sort=${sort}${next && `&cursor=${next}`}`);
+      pages.push(body.data.map(({ id }: { id: string }) => id));
+      next = body.meta.nextCursor;
+    }
+
+    const whole = await caller.get(`${urlOf(caller)}?limit=100&sort=${sort}`);
+    expect(pages.flat()).toEqual(whole.body.data.map(({ id }: { id: string }) => id));
+    expect(pages.length).toBeGreaterThan(1);
+  });
+
+  it('rejects the cursor of another caller, list or sort', async () => {
+    const cursorOf = async (from: string, who: Caller) =>
+      String((await who.get(`${from}?limit=1&sort=createdAt`)).body.meta.nextCursor);
+    const url = urlOf(caller);
+    const elsewhere = url === '/v1/users' ? '/v1/jobs' : '/v1/users';
+    const [foreign, fromElsewhere, own] = await Promise.all([
+      cursorOf(urlOf(other), other),
+      cursorOf(elsewhere, caller),
+      cursorOf(url, caller),
+    ]);
+
+    const responses = await Promise.all([
+      caller.get(`${url}?sort=createdAt&cursor=${foreign}`),
+      caller.get(`${url}?sort=createdAt&cursor=${fromElsewhere}`),
+      caller.get(`${url}?sort=-createdAt&cursor=${own}`),
+    ]);
+
+    for (const response of responses)
+      expect(response).toMatchObject({ status: 400, body: { code: 'INVALID_CURSOR' } });
+    expect((await caller.get(`${url}?sort=createdAt&cursor=${own}`)).status).toBe(200);
+  });
+
+  it.each(['sort=id', 'sort=passwordHash', 'unknown=1', 'include=all', 'include=total&include=total'])(
+    'rejects what the document does not list: %s',
+    async (query) => {
+      const response = await caller.get(`${urlOf(caller)}?${query}`);
+
+      expect(response).toMatchObject({ status: 422, body: { code: 'VALIDATION_FAILED' } });
+    },
+  );
+
+  it('returns the total if it is asked for, the same on each page', async () => {
+    const url = urlOf(caller);
+    const first = await caller.get(`${url}?limit=1&include=total`);
+    const second = await caller.get(`${url}?limit=1&include=total&cursor=${first.body.meta.nextCursor}`);
+    const without = await caller.get(url);
+
+    const all = await caller.get(`${url}?limit=100`);
+    expect([first, second].map(({ body }) => body.meta.total)).toEqual(times(2, () => all.body.data.length));
+    expect(without.body.meta).not.toHaveProperty('total');
+  });
+
+  it('counts only what the caller may see', async () => {
+    const { body } = await caller.get(`${urlOf(caller)}?include=total`);
+
+    const isShared = body.meta.total > ROWS;
+    expect(isShared).toBe(SHARED.includes(operationId));
+    expect(body.meta.total).toBeGreaterThanOrEqual(ROWS);
+  });
+});
+
+describe('a total', () => {
+  it('counts the rows that match the filters', async () => {
+    await Promise.all(times(2, () => createUser(app, { status: 'suspended' })));
+
+    const [suspended, none] = await Promise.all([
+      caller.get('/v1/users?status=suspended&include=total&limit=1'),
+      caller.get('/v1/users?email=unknown&include=total'),
+    ]);
+
+    expect(suspended.body.meta).toMatchObject({ total: 2, nextCursor: expect.any(String) });
+    expect(none.body).toEqual({ data: [], meta: { limit: 20, nextCursor: null, total: 0 } });
+  });
+
+  it(`is null above ${TOTAL_MAX}`, async () => {
+    const { body: before } = await caller.get('/v1/audit-events?include=total');
+    const insert = (count: number) =>
+      app.db.query(
+        `INSERT INTO audit_events (id, type) SELECT gen_random_uuid(), 'sign-in' FROM generate_series(1, $1::int)`,
+        [count],
+      );
+
+    await insert(TOTAL_MAX - before.meta.total);
+    const atLimit = await caller.get('/v1/audit-events?include=total');
+    await insert(1);
+    const above = await caller.get('/v1/audit-events?include=total');
+
+    expect(atLimit.body.meta.total).toBe(TOTAL_MAX);
+    expect(above.body.meta.total).toBeNull();
+  });
+});
+
+/** An administrator with rows in every list. */
+async function callerWithRows(): Promise<Caller> {
+  const admin = await signedIn(app, { role: 'admin' });
+  const userId = admin.user.id;
+  const endpoints = [];
+  for (let row = 0; row < ROWS; row += 1) {
+    await createJob(app, { userId, createdAt: new Date() });
+    await notify(app, userId);
+    endpoints.push(await createEndpoint(admin, `https://example.com/${row}`));
+  }
+  await createDeliveries(app, endpoints[0]!, { count: ROWS });
+  const [delivery] = await app.db.query<{ id: string }[]>(
+    'SELECT id FROM webhook_deliveries WHERE endpoint_id = $1 LIMIT 1',
+    [endpoints[0]!.id],
+  );
+  await app.db.query(
+    `INSERT INTO webhook_attempts (id, delivery_id, duration_ms, response)
+     SELECT gen_random_uuid(), $1, 1, '' FROM generate_series(1, ${ROWS})`,
+    [delivery!.id],
+  );
+  return { get: admin.get.bind(admin), endpointId: endpoints[0]!.id, deliveryId: delivery!.id };
+}
