@@ -105,6 +105,20 @@ describe.each(backends)('an import on %s', (backend) => {
     expect(Object.values(await accountsOf(app, 'far'))).toEqual(times(1_200, () => 1));
   });
 
+  it('counts and reports each line once when Postgres aborts the transaction of a batch', async () => {
+    await createUser(app, { email: 'once-taken@example.com' });
+    await abortFirstCheckpoint(app);
+    const csv = 'email,displayName\nonce1@example.com,A\nonce-taken@example.com,B\nonce2@example.com,C\n';
+
+    const { result, rejected } = await importFile(app, admin, csv);
+    const [{ aborts }] = await app.db.query('SELECT last_value::int AS aborts FROM aborts');
+    await app.db.query('DROP FUNCTION abort_once CASCADE');
+
+    expect(aborts).toBeGreaterThan(1);
+    expect(result).toEqual({ imported: 2, failed: 1 });
+    expect(rejected).toEqual([`3,once-taken@example.com,EMAIL_TAKEN,${TAKEN}`]);
+  });
+
   it('completes with an empty report when there is only a header', async () => {
     const { status, result, rejected } = await importFile(app, admin, '\uFEFFemail,displayName\r\n');
 
@@ -173,6 +187,19 @@ describe('two parallel imports of overlapping emails', () => {
 });
 
 describe('an import of a user who is no longer an administrator', () => {
+  it('creates no accounts after the deletion of the user, before the job is cancelled', async () => {
+    const app = await TestApp.start();
+    const admin = await signedIn(app, { role: 'admin' });
+    const id = await startImport(admin, 'email,displayName\nlate@example.com,L\n');
+    await app.db.query('UPDATE users SET deleted_at = now() WHERE id = $1', [admin.user.id]);
+
+    await app.startWorker();
+
+    expect(await untilJob(app, id, 'completed', 'failed')).toMatchObject({ errorCode: 'NOT_ALLOWED' });
+    expect(await accountsOf(app, 'late')).toEqual({});
+    await app.stop();
+  });
+
   it('creates no accounts, although the user can retry it', async () => {
     const app = await TestApp.start();
     const [boss, admin] = [await signedIn(app, { role: 'admin' }), await signedIn(app, { role: 'admin' })];
@@ -193,3 +220,14 @@ describe('an import of a user who is no longer an administrator', () => {
     await app.stop();
   });
 });
+
+/** Simulates a deadlock (40P01) in the first batch. A sequence keeps its value when the transaction rolls back. */
+async function abortFirstCheckpoint(app: TestApp): Promise<void> {
+  await app.db.query(`CREATE SEQUENCE aborts`);
+  await app.db.query(`CREATE FUNCTION abort_once() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+    IF nextval('aborts') = 1 THEN RAISE EXCEPTION 'simulated' USING ERRCODE = '40P01'; END IF;
+    RETURN NEW;
+  END $$`);
+  await app.db.query(`CREATE TRIGGER abort_once BEFORE UPDATE OF checkpoint ON jobs FOR EACH ROW
+    WHEN ((NEW.checkpoint->>'line')::int > 1) EXECUTE FUNCTION abort_once()`);
+}

@@ -1,5 +1,5 @@
 import { randomUUIDv7 } from 'node:crypto';
-import { type EntityManager, In } from 'typeorm';
+import { type EntityManager, In, IsNull } from 'typeorm';
 import { AuditService } from '../../audit/audit.service.ts';
 import { JobFilesService } from '../../jobs/job-files.service.ts';
 import {
@@ -31,6 +31,12 @@ interface Progress extends Record<string, unknown> {
   imported: number;
   failed: number;
   reportFileId: string;
+}
+
+interface ValidatedBatch {
+  lastLine: number;
+  lines: (ImportLine & { line: number })[];
+  invalid: RejectedLine[];
 }
 
 interface RejectedLine {
@@ -69,7 +75,7 @@ export class UserImportHandler implements JobRunner<object> {
   async run(_input: object, ctx: JobContext): Promise<void> {
     const file = ctx.job.inputFileId && (await this.files.find(ctx.job.inputFileId));
     if (!file) throw new UnrecoverableJobError('FILE_MISSING', 'The file of this import was removed.');
-    const progress = (ctx.job.checkpoint as Progress | null) ?? (await this.createReport(ctx));
+    let progress = (ctx.job.checkpoint as Progress | null) ?? (await this.createReport(ctx));
     let bytesRead = 0;
     const counted = async function* (chunks: AsyncIterable<Buffer>) {
       for await (const chunk of chunks) {
@@ -81,7 +87,7 @@ export class UserImportHandler implements JobRunner<object> {
     const columns = await readColumns(records);
     for await (const batch of inBatches(records, progress.line)) {
       ctx.signal.throwIfAborted();
-      await this.importBatch(batch, columns, progress, ctx);
+      progress = await this.importBatch(validateLines(batch, columns), progress, ctx);
       await ctx.progress((100 * bytesRead) / file.size);
     }
     const { imported, failed, reportFileId } = progress;
@@ -102,28 +108,28 @@ export class UserImportHandler implements JobRunner<object> {
     });
   }
 
-  private async importBatch(
-    batch: CsvRecord[],
-    columns: Map<ImportColumn, number>,
+  /** Resolves to the new progress. Changes nothing outside of the transaction, which may run again after a deadlock. */
+  private importBatch(
+    { lastLine, lines, invalid }: ValidatedBatch,
     progress: Progress,
     ctx: JobContext,
-  ): Promise<void> {
-    const { lines, rejected } = validateLines(batch, columns);
-    await ctx.transaction(async (tx) => {
+  ): Promise<Progress> {
+    return ctx.transaction(async (tx) => {
       await assertAdmin(ctx.job.userId, tx);
       const inserted = await insertUsers(lines, ctx.job.id, tx);
       await this.publishCreated(inserted, ctx.job, tx);
-      rejected.push(...(await findExistingEmails(lines, inserted, ctx.job.id, tx)));
-      rejected.sort((a, b) => a.line - b.line);
+      const rejected = [...invalid, ...(await findExistingEmails(lines, inserted, ctx.job.id, tx))].toSorted(
+        (a, b) => a.line - b.line,
+      );
       const report = rejected
         .map(({ line, email, code }) => csvLine([line, email, code, MESSAGES[code]]))
         .join('');
       await this.files.append(progress.reportFileId, Buffer.from(report), tx);
-      progress.line = batch.at(-1)?.line ?? progress.line;
-      progress.failed += rejected.length;
-      progress.imported += batch.length - rejected.length;
-      const { imported, failed } = progress;
-      await ctx.checkpoint({ ...progress, result: { imported, failed } }, tx);
+      const imported = progress.imported + inserted.size;
+      const failed = progress.failed + rejected.length;
+      const next = { ...progress, line: lastLine, imported, failed };
+      await ctx.checkpoint({ ...next, result: { imported, failed } }, tx);
+      return next;
     });
   }
 
@@ -144,7 +150,8 @@ export class UserImportHandler implements JobRunner<object> {
 
 /** Checked with every batch, because the user who started the import may lose the role at any time. */
 async function assertAdmin(userId: string | null, tx: EntityManager): Promise<void> {
-  const isAdmin = userId && (await tx.existsBy(User, { id: userId, role: 'admin', status: 'active' }));
+  const admin = { role: 'admin', status: 'active', deletedAt: IsNull() } as const;
+  const isAdmin = userId && (await tx.existsBy(User, { id: userId, ...admin }));
   if (!isAdmin) throw new UnrecoverableJobError('NOT_ALLOWED', 'Only an administrator may import accounts.');
 }
 
@@ -167,14 +174,14 @@ async function* inBatches(records: AsyncIterable<CsvRecord>, afterLine: number):
 }
 
 /** Separates valid lines from invalid ones, without the database. */
-function validateLines(batch: CsvRecord[], columns: Map<ImportColumn, number>) {
+function validateLines(batch: CsvRecord[], columns: Map<ImportColumn, number>): ValidatedBatch {
   const lines = new Map<string, ImportLine & { line: number }>();
-  const rejected: RejectedLine[] = [];
+  const invalid: RejectedLine[] = [];
   for (const { line, fields } of batch) {
     const value = (column: ImportColumn) => fields?.[columns.get(column) ?? -1] ?? '';
     const email = value('email');
     if (fields?.length !== columns.size) {
-      rejected.push({ line, email, code: 'MALFORMED' });
+      invalid.push({ line, email, code: 'MALFORMED' });
       continue;
     }
     const parsed = importLineSchema.safeParse({
@@ -184,14 +191,14 @@ function validateLines(batch: CsvRecord[], columns: Map<ImportColumn, number>) {
     });
     if (!parsed.success) {
       const column = parsed.error.issues[0]?.path[0] as ImportColumn;
-      rejected.push({ line, email, code: CODE_OF_COLUMN[column] });
+      invalid.push({ line, email, code: CODE_OF_COLUMN[column] });
     } else if (lines.has(parsed.data.email)) {
-      rejected.push({ line, email, code: 'EMAIL_DUPLICATE' });
+      invalid.push({ line, email, code: 'EMAIL_DUPLICATE' });
     } else {
       lines.set(parsed.data.email, { ...parsed.data, line });
     }
   }
-  return { lines: [...lines.values()], rejected };
+  return { lastLine: batch.at(-1)!.line, lines: [...lines.values()], invalid };
 }
 
 /** Resolves to the inserted emails: the unique constraint decides. Sorted, so that two imports can't deadlock. */
