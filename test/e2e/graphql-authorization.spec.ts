@@ -1,5 +1,8 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { GraphQLSchemaHost } from '@nestjs/graphql';
+import { setImmediate as afterPromises } from 'node:timers/promises';
+import { EventStreams } from '../../src/platform/http/event-streams.service.ts';
+import { RateLimiter } from '../../src/platform/security/rate-limiter.service.ts';
 import {
   type Caller,
   callers,
@@ -9,9 +12,11 @@ import {
   type Thing,
 } from '../contract/authorization-matrix.ts';
 import { TestApp } from '../support/app.ts';
+import { signedIn } from '../support/client.ts';
 import { GraphqlSocket } from '../support/graphql-socket.ts';
 import { graphql, type GraphqlResult, resultOf } from '../support/graphql.ts';
 import { openapi } from '../support/openapi.ts';
+import { until } from '../support/until.ts';
 
 interface Rule {
   /** What the field returns for each caller: `ok` or an error code. */
@@ -106,6 +111,26 @@ describe('the GraphQL authorization matrix', () => {
       .set('authorization', 'Bearer x')
       .send({ query: '{ me { id } }' });
     expect(bad.headers['www-authenticate']).toBe('Bearer error="invalid_token"');
+  });
+});
+
+describe('a WebSocket', () => {
+  it('is not tracked if the client disconnects before its token is accepted', async () => {
+    const user = await signedIn(app);
+    const check = Promise.withResolvers<void>();
+    const count = jest.spyOn(app.api.get(RateLimiter), 'count').mockReturnValueOnce(check.promise);
+    const track = jest.spyOn(app.api.get(EventStreams), 'track');
+    const socket = await GraphqlSocket.open(url);
+    socket.init({ authorization: `Bearer ${user.accessToken}` });
+    await until(() => count.mock.calls.length > 0, 'the check of the token');
+
+    socket.close();
+    await socket.untilClosed();
+    check.resolve();
+    await afterPromises();
+
+    expect(track).not.toHaveBeenCalled();
+    jest.restoreAllMocks();
   });
 });
 

@@ -20,7 +20,7 @@ import { GraphqlExecutor } from './graphql-executor.service.ts';
 import { GRAPHQL_PATH } from './graphql.controller.ts';
 
 const SUBSCRIPTIONS_PER_SOCKET_MAX = 10;
-/** How long a client may take to answer a close frame. */
+/** How long a client may take to respond to a close frame. */
 const CLOSE_TIMEOUT_MS = 2_000;
 
 /** Close codes of graphql-transport-ws and RFC 6455. */
@@ -74,11 +74,11 @@ export class GraphqlSockets implements OnApplicationBootstrap, OnModuleDestroy {
   onApplicationBootstrap(): void {
     const server: HttpServer = this.adapterHost.httpAdapter.getHttpServer();
     server.on('upgrade', (request, socket, head) => this.upgrade(request, socket, head));
-    // Other requests with an Upgrade header are answered as if it were absent. The typings don't have the property.
+    // The server ignores the Upgrade header of other requests. The typings don't have the property.
     Object.assign(server, { shouldUpgradeCallback: isForGraphql });
   }
 
-  /** A closed server would wait for these connections. */
+  /** Otherwise the HTTP server waits for these connections when it closes. */
   onModuleDestroy(): void {
     for (const socket of this.webSockets.clients) closeSocket(socket, 'server-draining');
   }
@@ -114,7 +114,7 @@ export class GraphqlSockets implements OnApplicationBootstrap, OnModuleDestroy {
     });
   }
 
-  /** Disconnects a client that no longer answers, as after a lost network. */
+  /** Disconnects a client that no longer responds, for example after a network failure. */
   private startHeartbeat(socket: WebSocket): () => void {
     let isAlive = true;
     socket.on('pong', () => (isAlive = true));
@@ -133,6 +133,8 @@ export class GraphqlSockets implements OnApplicationBootstrap, OnModuleDestroy {
     try {
       const caller = await this.verifier.verify(authorizationOf(connectionParams));
       await this.limiter.count('default', { userId: caller.userId, ip: extra.ip });
+      // The client may have disconnected during the checks. Its 'close' event has passed, so don't track the socket.
+      if (socket.readyState !== socket.OPEN) return false;
       extra.caller = caller;
       this.closeWithSession(socket, caller);
       return true;
@@ -191,6 +193,6 @@ function authorizationOf(params: Record<string, unknown> = {}): string | undefin
 
 function closeSocket(socket: WebSocket, reason: string): void {
   socket.close(CLOSE_CODES[reason] ?? 1001, reason);
-  // A client that doesn't answer must not keep the server from stopping.
+  // A client that doesn't respond must not keep the server from stopping.
   setTimeout(() => socket.terminate(), CLOSE_TIMEOUT_MS).unref();
 }
