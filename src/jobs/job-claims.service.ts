@@ -29,10 +29,13 @@ export class JobClaims {
    * a lost response.
    */
   async claim(id: string, lease: string, { onePerUser }: JobDefinition): Promise<Claim | 'busy' | null> {
-    if (!onePerUser) return this.claimRow(id, lease, this.db.manager);
-    return this.db.transaction(async (tx) =>
-      (await isOwnerBusy(id, tx)) ? 'busy' : this.claimRow(id, lease, tx),
-    );
+    const claim = onePerUser
+      ? await this.db.transaction(async (tx) =>
+          (await isOwnerBusy(id, tx)) ? ('busy' as const) : this.claimRow(id, lease, tx),
+        )
+      : await this.claimRow(id, lease, this.db.manager);
+    if (claim && claim !== 'busy') this.changes.publish(claim.job);
+    return claim;
   }
 
   private async claimRow(id: string, lease: string, tx: EntityManager): Promise<Claim | null> {
@@ -48,9 +51,7 @@ export class JobClaims {
       [id, lease, this.config.JOB_LEASE_SECONDS / 2],
     );
     if (rows.length === 0) return null;
-    const job = await tx.findOneByOrFail(Job, { id });
-    this.changes.publish(job);
-    return { job, lease };
+    return { job: await tx.findOneByOrFail(Job, { id }), lease };
   }
 
   startRun({ job, lease }: Claim, { timeoutSeconds }: JobDefinition, logger: Logger): JobRun {

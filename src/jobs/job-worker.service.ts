@@ -64,7 +64,12 @@ export class JobWorkerService implements OnApplicationBootstrap, OnModuleDestroy
       const { type, concurrency } = handler.definition;
       if (!this.types.find(type)) throw new Error(`The job type ${type} is not registered`);
       const process = (job: QueueJob, token?: string) => this.process(handler, job, token);
-      this.workers.push(this.queues.worker(type, process, concurrency));
+      const worker = this.queues.worker(type, process, concurrency);
+      // BullMQ drops the entry without a log line. The sweep dispatches the job again.
+      worker.on('failed', (entry, error) =>
+        this.logger.warn({ jobId: entry?.id, jobType: type, err: error }, 'Job run ended without an outcome'),
+      );
+      this.workers.push(worker);
     }
     this.sweep.start();
   }

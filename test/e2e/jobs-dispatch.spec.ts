@@ -1,11 +1,13 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { setTimeout as pause } from 'node:timers/promises';
 import { In } from 'typeorm';
+import { JobClaims } from '../../src/jobs/job-claims.service.ts';
 import { Job } from '../../src/jobs/job.entity.ts';
 import { QueueBackend } from '../../src/platform/queue/queue-backend.ts';
 import { createJob, enqueue, jobRow, untilJob } from '../factories/job.factory.ts';
 import { TestApp } from '../support/app.ts';
 import { signedIn } from '../support/client.ts';
+import { captureLogs } from '../support/logs.ts';
 import { backends, loseQueueData } from '../support/queue-data.ts';
 import {
   completeWithMark,
@@ -56,6 +58,21 @@ describe.each(backends)('job dispatch on %s', (backend) => {
     await owner.post(`/v1/jobs/${job.id}/retry`);
 
     expect(await untilJob(app, job.id, 'completed')).toMatchObject({ attempts: 1 });
+    expect(await marksOf(app, [job])).toEqual([1]);
+  });
+
+  it('logs a claim that fails, and runs the job later', async () => {
+    const logs = app.workers.map(captureLogs);
+    for (const worker of app.workers)
+      jest.spyOn(worker.get(JobClaims), 'claim').mockRejectedValueOnce(new Error('no such column'));
+
+    const job = await startScripted(app, completeWithMark);
+    await untilJob(app, job.id, 'completed');
+    jest.restoreAllMocks();
+
+    expect(logs.flatMap(({ lines }) => lines())).toContainEqual(
+      expect.objectContaining({ level: 'warn', msg: 'Job run ended without an outcome', jobId: job.id }),
+    );
     expect(await marksOf(app, [job])).toEqual([1]);
   });
 
