@@ -9,7 +9,7 @@ const LINK = /\]\(([^)\s]+)\)/g;
 const FENCE = /^```[\s\S]*?^```/gm;
 /** For example `src/main.ts`, `test/e2e/` and `openapi.json`. */
 const PATH =
-  /^(?:src|test|scripts|migrations|docs|docker|bin)\/[\w.@/-]*$|^[\w-]+\.(?:ts|js|json|md|ya?ml|toml)$/;
+  /^(?:src|test|scripts|migrations|docs|docker|bin|clients)\/[\w.@/-]*$|^[\w-]+\.(?:ts|js|json|md|ya?ml|toml)$/;
 /** Names with capitals, for example `JobHandler`, `defineProblem()`, `@Endpoint` and `DATABASE_URL`. */
 const NAME = /^@?((?=\w*[A-Z])[A-Za-z]\w{3,})(?:\(.*\))?(?:=.*)?$/;
 /** `npm run check`, `bin/test` and `node dist/src/main.js`, also in code blocks. */
@@ -17,12 +17,12 @@ const COMMAND = /\bnpm run ([\w-]+)|(?<![\w/.-])(bin\/\w+)|\bnode dist\/(src\/\w
 /** Files and names that the reader of a guide adds. */
 const EXAMPLES = /bookmark|mail-?purge|gitlab|acme/i;
 /** Names of other systems that no file of this project contains. */
-const FOREIGN = new Set(['NOWAIT', 'forwardRef']);
+const FOREIGN = new Set(['NOWAIT', 'forwardRef', 'openAsBlob']);
 
 const scripts = (JSON.parse(readFileSync('package.json', 'utf8')) as { scripts: Record<string, string> })
   .scripts;
 const sources = globSync([
-  '{src,test,scripts,migrations,docker,bin}/**/*.*',
+  '{src,test,scripts,migrations,docker,bin,clients}/**/*.*',
   '*.{js,json,yml,toml,example}',
   '.*.{js,json}',
   'bin/*',
@@ -32,10 +32,10 @@ const sources = globSync([
   .join('\n');
 const knownNames = new Set(sources.match(/[A-Za-z_]\w+/g));
 const fileNames = new Set(
-  globSync('{src,test,scripts,migrations,docs,docker}/**/*.*').map((path) => basename(path)),
+  globSync('{src,test,scripts,migrations,docs,docker,clients}/**/*.*').map((path) => basename(path)),
 );
 
-const faults = globSync(['*.md', 'docs/**/*.md'])
+const faults = globSync(['*.md', '{docs,clients}/**/*.md'])
   .filter((file) => file !== 'CHANGELOG.md')
   .toSorted()
   .flatMap(faultsIn);

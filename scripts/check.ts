@@ -10,6 +10,15 @@ const bin = (name: string): string => join('node_modules/.bin', name);
 /** Each is a Node program with its arguments. */
 const checks: Record<string, string[]> = {
   types: [bin('tsc'), '--noEmit', '--incremental', '--tsBuildInfoFile', '.local/check/tsc.json'],
+  'client types': [
+    bin('tsc'),
+    '-p',
+    'clients/typescript',
+    '--noEmit',
+    '--incremental',
+    '--tsBuildInfoFile',
+    '.local/check/tsc-client.json',
+  ],
   lint: [bin('oxlint'), '--type-aware', '--deny-warnings', '--report-unused-disable-directives'],
   format: [bin('prettier'), '--check', '.', '--cache', '--cache-location', '.local/check/prettier.json'],
   imports: [bin('depcruise'), 'src', 'migrations', 'test', 'scripts', '--config', '.dependency-cruiser.js'],
@@ -22,6 +31,7 @@ const checks: Record<string, string[]> = {
   'API documents': ['--run', 'check-api-documents'],
   'trusted-documents.json': ['--run', 'graphql-documents', '--', '--check'],
   'openapi.json rules': ['scripts/check-openapi-rules.ts'],
+  'TypeScript client': ['--run', 'client', '--', '--check'],
   '.env.example': ['scripts/env-example.ts', '--check'],
 };
 
