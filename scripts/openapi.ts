@@ -28,6 +28,8 @@ const text = await format(JSON.stringify(document), { ...(await resolveConfig(FI
 if (!process.argv.includes('--check')) {
   writeFileSync(FILE, text);
 } else if (readFileSync(FILE, 'utf8') !== text) {
-  process.stderr.write('openapi.json is not current: run npm run openapi and npm run client, and commit both.\n');
+  process.stderr.write(
+    'openapi.json is not current: run npm run openapi and npm run client, and commit both.\n',
+  );
   process.exit(1);
 }
