@@ -2354,6 +2354,8 @@ export interface operations {
         cursor?: string;
         /** @description A leading minus sorts in descending order. */
         sort?: '-createdAt' | 'createdAt';
+        /** @description `total` adds the number of items on all pages, up to 1000. */
+        include?: 'total';
         type?:
           | 'account-deleted'
           | 'email-changed'
@@ -2398,6 +2400,8 @@ export interface operations {
             meta: {
               limit: number;
               nextCursor: string | null;
+              /** @description With `include=total`: the number of items on all pages, or null if it is not available because there are more than 1000. */
+              total?: number | null;
             };
           };
         };
@@ -2508,6 +2512,8 @@ export interface operations {
         cursor?: string;
         /** @description A leading minus sorts in descending order. */
         sort?: '-createdAt' | 'createdAt' | '-email' | 'email';
+        /** @description `total` adds the number of items on all pages, up to 1000. */
+        include?: 'total';
         status?: 'active' | 'suspended';
         role?: 'user' | 'admin';
         /** @description Only emails that start with this text. */
@@ -2530,6 +2536,8 @@ export interface operations {
             meta: {
               limit: number;
               nextCursor: string | null;
+              /** @description With `include=total`: the number of items on all pages, or null if it is not available because there are more than 1000. */
+              total?: number | null;
             };
           };
         };
@@ -2595,6 +2603,8 @@ export interface operations {
         cursor?: string;
         /** @description A leading minus sorts in descending order. */
         sort?: '-createdAt' | 'createdAt';
+        /** @description `total` adds the number of items on all pages, up to 1000. */
+        include?: 'total';
         type?: string;
         status?: 'queued' | 'active' | 'completed' | 'failed' | 'cancelled';
       };
@@ -2615,6 +2625,8 @@ export interface operations {
             meta: {
               limit: number;
               nextCursor: string | null;
+              /** @description With `include=total`: the number of items on all pages, or null if it is not available because there are more than 1000. */
+              total?: number | null;
             };
           };
         };
@@ -2806,6 +2818,8 @@ export interface operations {
         cursor?: string;
         /** @description A leading minus sorts in descending order. */
         sort?: '-createdAt' | 'createdAt';
+        /** @description `total` adds the number of items on all pages, up to 1000. */
+        include?: 'total';
         unread?: string;
       };
       header?: never;
@@ -2825,6 +2839,8 @@ export interface operations {
             meta: {
               limit: number;
               nextCursor: string | null;
+              /** @description With `include=total`: the number of items on all pages, or null if it is not available because there are more than 1000. */
+              total?: number | null;
               /** @description Unread notifications of the user on all pages. */
               unreadCount: number;
             };
@@ -2926,6 +2942,8 @@ export interface operations {
         cursor?: string;
         /** @description A leading minus sorts in descending order. */
         sort?: '-createdAt' | 'createdAt';
+        /** @description `total` adds the number of items on all pages, up to 1000. */
+        include?: 'total';
       };
       header?: never;
       path?: never;
@@ -2944,6 +2962,8 @@ export interface operations {
             meta: {
               limit: number;
               nextCursor: string | null;
+              /** @description With `include=total`: the number of items on all pages, or null if it is not available because there are more than 1000. */
+              total?: number | null;
             };
           };
         };
@@ -3115,6 +3135,8 @@ export interface operations {
         cursor?: string;
         /** @description A leading minus sorts in descending order. */
         sort?: '-createdAt' | 'createdAt';
+        /** @description `total` adds the number of items on all pages, up to 1000. */
+        include?: 'total';
         status?: 'pending' | 'delivered' | 'failed';
       };
       header?: never;
@@ -3136,6 +3158,8 @@ export interface operations {
             meta: {
               limit: number;
               nextCursor: string | null;
+              /** @description With `include=total`: the number of items on all pages, or null if it is not available because there are more than 1000. */
+              total?: number | null;
             };
           };
         };
@@ -3182,6 +3206,8 @@ export interface operations {
         cursor?: string;
         /** @description A leading minus sorts in descending order. */
         sort?: '-createdAt' | 'createdAt';
+        /** @description `total` adds the number of items on all pages, up to 1000. */
+        include?: 'total';
       };
       header?: never;
       path: {
@@ -3202,6 +3228,8 @@ export interface operations {
             meta: {
               limit: number;
               nextCursor: string | null;
+              /** @description With `include=total`: the number of items on all pages, or null if it is not available because there are more than 1000. */
+              total?: number | null;
             };
           };
         };
