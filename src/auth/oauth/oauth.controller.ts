@@ -7,6 +7,7 @@ import {
   NotFoundError,
   RateLimitedError,
   RecentSignInRequiredError,
+  ValidationFailedError,
 } from '../../platform/errors/platform.errors.ts';
 import { Consumes, FORM } from '../../platform/http/consumes.decorator.ts';
 import { item, list } from '../../platform/http/schemas.ts';
@@ -136,7 +137,8 @@ export class OAuthController {
   }
 
   @Get(':provider/callback')
-  @Endpoint(callbackEndpoint)
+  // An invalid parameter counts as missing.
+  @Endpoint({ ...callbackEndpoint, impossibleErrors: [ValidationFailedError] })
   @Public()
   async handleProviderCallback(
     @Param('provider', { schema: providerNameSchema }) name: ProviderName,

@@ -3,6 +3,7 @@ import { ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import { z } from 'zod';
 import { version } from '../config/version.ts';
+import { UnavailableError } from '../errors/platform.errors.ts';
 import { Endpoint } from '../openapi/endpoint.decorator.ts';
 import { Public } from '../security/access.decorators.ts';
 import { HealthService } from './health.service.ts';
@@ -31,6 +32,7 @@ export class HealthController {
     summary: 'Check liveness',
     description: 'Checks only the process, not its dependencies. If it fails, restart the process.',
     returns: liveSchema,
+    impossibleErrors: [UnavailableError],
   })
   @Public()
   checkLiveness() {
@@ -44,6 +46,7 @@ export class HealthController {
       '200 if the process can take requests, otherwise 503 with the same body: a dependency is down, or the process is shutting down. ' +
       '`degraded` still takes requests.',
     returns: readySchema,
+    otherResponses: { 503: { description: 'The process can’t take requests.', returns: readySchema } },
   })
   @Public()
   async checkReadiness(@Res({ passthrough: true }) reply: FastifyReply) {

@@ -118,8 +118,11 @@ function describeOperation(operation: Operation, path: string, endpoint: Endpoin
   if (endpoint.options.deprecated) describeDeprecation(operation, endpoint.options.deprecated);
   const errors = [...(endpoint.options.errors ?? []), ...impliedErrors(operation, endpoint)];
   if (!isExemptFromRateLimits(path)) errors.push(RateLimitedError);
-  const problems = [...new Set(errors)].map(({ problem }) => problem);
+  const problems = [...new Set(errors)]
+    .filter((error) => !endpoint.options.impossibleErrors?.includes(error))
+    .map(({ problem }) => problem);
   for (const [status, entries] of Map.groupBy(problems, (problem) => problem.status)) {
+    if (endpoint.options.otherResponses?.[status]) continue;
     operation.responses[status] = problemResponse(entries);
   }
   return problems;

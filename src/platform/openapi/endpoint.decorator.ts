@@ -16,8 +16,12 @@ export interface EndpointOptions {
   produces?: string;
   /** Errors of this route, in addition to those that follow from its kind (see document.ts). */
   errors?: AppErrorClass[];
+  /** Errors that follow from the kind of this route, but that it can't have. */
+  impossibleErrors?: AppErrorClass[];
   /** Errors that the client gets as `error=` in the query of a redirect. */
   redirectErrors?: AppErrorClass[];
+  /** Responses that are neither the success nor a problem document, by status. */
+  otherResponses?: Record<number, { description: string; returns: z.ZodType }>;
   headers?: Record<string, { description: string; schema: { type: 'string' } }>;
   /**
    * Accepts an Idempotency-Key. The handler must make its changes in `@IdempotentTransaction()`. Needs a signed-in user.
@@ -41,6 +45,9 @@ export function Endpoint(options: EndpointOptions): MethodDecorator {
     ApiOperation({ summary, ...(description && { description }), ...(deprecated && { deprecated: true }) }),
     ...(deprecated ? [SendsDeprecation(deprecated)] : []),
     ...describeSuccess(options),
+    ...Object.entries(options.otherResponses ?? {}).map(([other, { description: text, returns }]) =>
+      ApiResponse({ status: Number(other), description: text, standardSchema: returns }),
+    ),
   );
 }
 

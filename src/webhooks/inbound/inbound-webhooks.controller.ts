@@ -2,6 +2,7 @@ import { Body, Controller, Param, Post, Req } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
 import type { FastifyRequest } from 'fastify';
 import { z } from 'zod';
+import { MalformedJsonError } from '../../platform/errors/platform.errors.ts';
 import { RawBody } from '../../platform/http/consumes.decorator.ts';
 import { item, text } from '../../platform/http/schemas.ts';
 import { Endpoint } from '../../platform/openapi/endpoint.decorator.ts';
@@ -29,6 +30,8 @@ export class InboundWebhooksController {
     status: 202,
     returns: item(acceptedWebhookSchema),
     errors: [WebhookSignatureInvalidError],
+    // The signature is checked first, and a signed body is stored as it is.
+    impossibleErrors: [MalformedJsonError],
   })
   @Public()
   @RateLimit('webhook')
