@@ -1,4 +1,4 @@
-import { type INestApplicationContext, Module, type Type } from '@nestjs/common';
+import { type INestApplicationContext, Module, type Provider, type Type } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -32,6 +32,8 @@ export interface TestAppOptions {
   handlers?: Type[];
   /** Additional routes, for tests only. */
   controllers?: Type[];
+  /** Additional providers of the API, for tests only. */
+  providers?: Provider[];
   /** A function receives the URL of the app's database. */
   settings?: Settings | ((databaseUrl: string) => Settings);
 }
@@ -74,7 +76,7 @@ export class TestApp {
 
   private static async startOn(
     database: TestDatabase,
-    { backend = 'postgres', worker, handlers = [], controllers = [], settings = {} }: TestAppOptions,
+    { backend = 'postgres', worker, handlers = [], settings = {}, ...rest }: TestAppOptions,
   ): Promise<TestApp> {
     const dir = mkdtempSync(join(tmpdir(), 'test-app-'));
     const redis = backend === 'redis' ? await createTestRedis() : undefined;
@@ -84,7 +86,7 @@ export class TestApp {
     };
     const config = loadConfig(undefined, env);
     const contract = new ContractRecorder();
-    const api = await startApi(config, { handlers, controllers }, contract);
+    const api = await startApi(config, { handlers, ...rest }, contract);
     const app = new TestApp(api, config, { dir, env, database, redis, handlers, contract });
     if (worker) await app.startWorker();
     return app;
@@ -181,11 +183,11 @@ function environment(dir: string, databaseUrl: string, redisUrl = ''): Settings 
 
 async function startApi(
   config: Config,
-  { handlers, controllers }: { handlers: Type[]; controllers: Type[] },
+  { handlers = [], controllers = [], providers = [] }: TestAppOptions,
   contract: ContractRecorder,
 ): Promise<NestFastifyApplication> {
   const imports = [AppModule.with(config), JobsModule.forFeature(typesOf(handlers))];
-  const api = await createApp({ module: TestModule, imports, controllers }, config);
+  const api = await createApp({ module: TestModule, imports, controllers, providers }, config);
   contract.watch(api.getHttpAdapter().getInstance());
   await api.init();
   await api.getHttpAdapter().getInstance().ready();

@@ -52,4 +52,4 @@ export function codesOf({ responses }: Operation, status?: number): string[] {
 
 /** The path of an operation, with a value for each parameter. */
 export const addressOf = ({ path }: Operation, id = '01890a5d-ac96-774b-bcce-b302099a8057'): string =>
-  path.replace('{provider}', 'github').replace(/\{\w+\}/g, id);
+  path.replace(/\{(provider|source)\}/, 'github').replace(/\{\w+\}/g, id);
