@@ -4,14 +4,14 @@ import { userSchema } from './users.schemas.ts';
 
 export const userCreated = defineEvent({
   type: 'user.created',
-  summary: 'An account was made: registered, imported, or by a first sign-in with a provider.',
+  summary: 'An account was created: by registration, import, or a first sign-in with a provider.',
   data: userSchema,
   isPublic: true,
 });
 
 export const userUpdated = defineEvent({
   type: 'user.updated',
-  summary: 'Something of an account has changed that its profile shows.',
+  summary: 'The profile of an account changed: its email, name, role, status or verification.',
   data: userSchema,
   isPublic: true,
 });
@@ -19,7 +19,7 @@ export const userUpdated = defineEvent({
 /** Emitted by auth. Listeners disable what an attacker may have created, such as webhook endpoints. */
 export const userAccessReset = defineEvent({
   type: 'user.access-reset',
-  summary: 'The password of an account was reset by mail.',
+  summary: 'The password of an account was reset by email.',
   data: z.object({ id: z.string() }),
   isPublic: false,
 });

@@ -44,6 +44,23 @@ describe('an administrator', () => {
     });
   });
 
+  it('cannot have a fifty-first webhook endpoint with the events of all users, also not by an update', async () => {
+    const own = await createEndpoint(admin, 'https://example.com/own');
+    const all = await createEndpoint(admin, 'https://example.com/all', { scope: 'all' });
+    await app.db.query(
+      `INSERT INTO webhook_endpoints (id, user_id, url, event_types, scope, secret)
+       SELECT gen_random_uuid(), user_id, url, event_types, scope, secret
+       FROM webhook_endpoints, generate_series(1, 49) WHERE id = $1`,
+      [all.id],
+    );
+
+    const answer = await admin.patch(`/v1/webhook-endpoints/${own.id}`, { scope: 'all' });
+
+    expect(answer).toMatchObject({ status: 409, body: { code: 'LIMIT_REACHED' } });
+    expect((await endpointRow(app, own.id)).scope).toBe('own');
+    await app.db.query(`DELETE FROM webhook_endpoints WHERE scope = 'all'`);
+  });
+
   it('changes a role, which revokes the sessions with the old role', async () => {
     const user = await signedIn(app);
 

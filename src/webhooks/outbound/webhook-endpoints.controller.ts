@@ -106,7 +106,7 @@ export class WebhookEndpointsController {
     description:
       'Changes only the given properties. With `If-Match`, only if the endpoint still has that version.',
     returns: item(webhookEndpointSchema),
-    errors: [ForbiddenError, PreconditionFailedError],
+    errors: [ForbiddenError, LimitReachedError, PreconditionFailedError],
   })
   async updateWebhookEndpoint(
     @Param('id', ID) id: string,

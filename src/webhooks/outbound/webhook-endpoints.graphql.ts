@@ -24,7 +24,7 @@ export class WebhookEndpointObject {
 
   @Field(() => String, {
     nullable: true,
-    description: 'Why the system disabled it: `gone`, `failing` or `access-reset`.',
+    description: 'Why the system disabled it: `gone`, `failing`, `access-reset` or `backlog`.',
   })
   disabledReason!: string | null;
 
