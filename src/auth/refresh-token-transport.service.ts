@@ -53,7 +53,7 @@ export class RefreshTokenTransport {
     return rest;
   }
 
-  /** A token from the cookie is replaced in the cookie, whatever the body asks for. */
+  /** A token from the cookie is always replaced in the cookie. */
   readRefreshToken(request: FastifyRequest, bodyToken: string | undefined, refreshTokenIn: RefreshTokenIn) {
     if (bodyToken !== undefined) return { token: bodyToken, refreshTokenIn };
     const token = this.readCookie(request);

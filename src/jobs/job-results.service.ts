@@ -10,7 +10,7 @@ import { jobResultDownloaded } from './jobs.audit.ts';
 import { JobNotFinishedError } from './jobs.errors.ts';
 import { JobsService } from './jobs.service.ts';
 
-/** Gives the file that a completed job made to its owner or an administrator. */
+/** Returns the result file of a completed job to its owner or an administrator. */
 @Injectable()
 export class JobResultsService {
   constructor(

@@ -28,7 +28,7 @@ export const INITIAL_JOB_STATE = {
   finishedAt: null,
 } as const;
 
-/** One unit of background work. This row is the record; the queue only decides when a worker looks at it. */
+/** One unit of background work. This table is the source of truth. The queue only wakes workers. */
 @Entity('jobs')
 @Check('jobs_status_check', `status IN ('queued', 'active', 'completed', 'failed', 'cancelled')`)
 @Check('jobs_progress_check', `progress BETWEEN 0 AND 100`)

@@ -191,7 +191,7 @@ export class JobsService implements OnModuleInit {
     });
   }
 
-  /** The parsed input of a job, for its owner that reacts to an event of the job. */
+  /** The parsed input of a job, for the feature that reacts to its events. */
   async inputOf<Input>({ input }: JobDefinition<Input>, id: string, tx: EntityManager): Promise<Input> {
     return input.parse((await tx.findOneByOrFail(Job, { id })).input);
   }

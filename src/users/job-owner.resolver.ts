@@ -6,7 +6,7 @@ import { UserObject } from './users.graphql.ts';
 import { userView } from './users.schemas.ts';
 import { UsersService } from './users.service.ts';
 
-/** Here, because jobs know nothing of users. */
+/** In this feature, because UsersModule imports JobsModule and not the other way round. */
 @Resolver(() => JobObject)
 export class JobOwnerResolver {
   constructor(private readonly users: UsersService) {}

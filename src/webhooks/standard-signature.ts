@@ -11,12 +11,12 @@ export interface SignedMessage {
 
 export const secretFrom = (bytes: Buffer): string => `${SECRET_PREFIX}${bytes.toString('base64')}`;
 
-/** One signature as it stands in `webhook-signature`, where several are separated by spaces (Standard Webhooks 1.0). */
+/** One signature. The header `webhook-signature` may contain several, separated by spaces (Standard Webhooks 1.0). */
 export function signatureOf(message: SignedMessage, secret: string): string {
   return `v1,${mac(message, secret).toString('base64')}`;
 }
 
-/** Whether one of the signatures was made with one of the secrets. Those of versions that we don't know count for nothing. */
+/** Whether one of the signatures was made with one of the secrets. Ignores signatures of other versions. */
 export function isSigned(message: SignedMessage, header: string, secrets: readonly string[]): boolean {
   const given = header
     .split(' ')

@@ -148,16 +148,16 @@ describe.each(backends)('POST /v1/webhooks/{source} on %s', (backend) => {
     expect(await processed(app, unknown)).toMatchObject({ eventType: 'moon.landed', outcome: 'ignored' });
     expect(await processed(app, broken)).toMatchObject({ eventType: 'unknown', outcome: 'invalid' });
     expect(await processed(app, nameless)).toMatchObject({ eventType: 'unknown', outcome: 'invalid' });
-    const told = () => logs.lines().filter(({ msg }) => msg.startsWith('An event'));
-    await until(() => told().length === 3, 'all to be logged');
+    const outcomes = () => logs.lines().filter(({ msg }) => msg.startsWith('Webhook event'));
+    await until(() => outcomes().length === 3, 'all to be logged');
     expect(
-      told()
+      outcomes()
         .map(({ level, eventType, msg }) => `${level} ${String(eventType)}: ${msg}`)
         .toSorted(),
     ).toEqual([
-      'info moon.landed: An event was ignored',
-      'warn unknown: An event is not what its type promises',
-      'warn unknown: An event is not what its type promises',
+      'info moon.landed: Webhook event ignored: its type is not supported',
+      'warn unknown: Webhook event invalid: its payload does not match its type',
+      'warn unknown: Webhook event invalid: its payload does not match its type',
     ]);
   });
 

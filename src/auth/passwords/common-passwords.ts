@@ -15,9 +15,9 @@ const LEET: Record<string, string> = {
   $: 's',
 };
 const UNIT_MAX = 8;
-/** A shorter word with digits around it doesn't make the whole easy to guess. */
+/** A shorter word doesn't make a password easy to guess. */
 const WORD_MIN = 4;
-/** Share of neighbouring characters that follow each other, from which a text counts as a sequence. */
+/** A text is a sequence if this share of its neighbouring characters follow each other. */
 const RUN_SHARE = 0.8;
 
 const PIECE_MIN = 4;
@@ -30,7 +30,7 @@ const KEYBOARD_PIECES = ['1234567890', 'qwertyuiop', 'asdfghjkl', 'zxcvbnm']
   .toSorted((a, b) => b.length - a.length);
 
 /**
- * Whether attackers try it early: a leaked password, also with digits and signs around it or instead of letters, a
+ * Whether attackers guess it early: a leaked password, also with digits and signs around it or instead of letters, a
  * repeated one, keyboard rows, and sequences such as 123456789012.
  */
 export function isCommonPassword(password: string): boolean {

@@ -9,14 +9,14 @@ import { UnavailableError } from '../../platform/errors/platform.errors.ts';
 /** `Algorithm.Argon2id`, a const enum that no module can import. */
 const ARGON2ID = 2;
 
-/** Leaves at least one of libuv's four threads to files and DNS, together with the one that makes new hashes. */
+/** Two checks and one new hash at a time leave one of libuv's four threads for files and DNS. */
 const CHECKS_MAX = Math.min(2, availableParallelism());
 /** Some seconds of work. A client that would wait longer gets 503 and retries. */
 const WAITING_MAX = 500;
 const RETRY_AFTER_SECONDS = '2';
 
 /**
- * Limits how many hashes run at a time, since each takes a core for about 20 ms and, by default, 19 MiB. Checks and new hashes have
+ * Limits how many hashes run at a time, because each needs a core for about 20 ms and, by default, 19 MiB. Checks and new hashes have
  * separate queues, so that a flood of registrations doesn't delay sign-ins.
  */
 @Injectable()
@@ -42,7 +42,7 @@ export class PasswordHasher {
     return matches && Boolean(passwordHash);
   }
 
-  /** Whether the hash was made with other parameters than today's. */
+  /** Whether the hash was made with parameters other than the current ones. */
   isOutdated(passwordHash: string): boolean {
     const { memoryCost, timeCost, parallelism } = this.options;
     return !passwordHash.startsWith(`$argon2id$v=19$m=${memoryCost},t=${timeCost},p=${parallelism}$`);

@@ -21,7 +21,7 @@ export interface SignInSource {
   sessionId?: string;
 }
 
-/** An attempt that was counted as a failure in advance. */
+/** An attempt that was counted as a failure before its password is checked. */
 export interface CountedAttempt {
   /** The first belongs to the source or device alone. */
   keys: Buffer[];
@@ -37,7 +37,8 @@ interface Counter {
 /**
  * Slows down password guessing per account and source. Known devices have their own counter, so that an attacker
  * can't lock the owner out (OWASP: Slow Down Online Guessing Attacks with Device Cookies). Stored in PostgreSQL,
- * so that it holds for all instances, by hashes, so that unknown emails are treated alike. Never blocks a reset.
+ * so that all instances share it. The keys are hashes, so that emails without an account are treated the same. Never blocks
+ * a password reset.
  */
 @Injectable()
 export class SignInThrottle {
@@ -48,7 +49,7 @@ export class SignInThrottle {
   ) {}
 
   /**
-   * Counts the attempt before the password is checked: so parallel attempts can't exceed the limit.
+   * Counts the attempt before the password is checked, so that parallel attempts can't exceed the limit.
    * Throws RATE_LIMITED while the source or the account is blocked.
    */
   async countAttempt(email: string, source: SignInSource, userId?: string): Promise<CountedAttempt> {
@@ -69,7 +70,7 @@ export class SignInThrottle {
     return this.decrement(keys);
   }
 
-  /** Failures count in a row only. Those of other sources stay: the owner's sign-in must not help an attacker. */
+  /** Only failures in a row count. Failures of other sources stay: the owner's sign-in must not help an attacker. */
   async recordSuccess({ keys: [own, ...shared] }: CountedAttempt): Promise<void> {
     await this.db.query('DELETE FROM sign_in_throttles WHERE key_hash = $1', [own]);
     await this.decrement(shared);

@@ -5,9 +5,9 @@ import { AfterCommit } from '../../platform/database/after-commit.ts';
 import { withTimeout } from '../../platform/errors/with-timeout.ts';
 
 const POLL_MS = 400;
-/** A poll that hangs on a dead connection is given up, so that the next one can use another connection. */
+/** Abandons a poll on a dead connection, so that the next one can use another connection. */
 const POLL_TIMEOUT_MS = 5_000;
-/** `revoked_at` is the start of its transaction, but other sessions see the row only at the commit. */
+/** `revoked_at` is the start of its transaction, but other transactions see the row only after the commit. */
 const COMMIT_DELAY_SECONDS = 60;
 /** An expired token is still accepted for the clock tolerance, by a clock that may differ from its issuer's. */
 const EXPIRY_MARGIN_SECONDS = 150;
@@ -67,7 +67,7 @@ export class SessionRevocations {
     return this.keepUntil.has(sessionId);
   }
 
-  /** True when the list is too old to trust: authenticated requests must then fail rather than be let in. */
+  /** True when the list is too old. Authenticated requests must then fail. */
   get isStale(): boolean {
     return performance.now() - this.polledAt > STALE_AFTER_MS;
   }

@@ -18,7 +18,7 @@ export interface Device {
   ipAddress: string | null;
 }
 
-/** What the next token pair of a session is made from. */
+/** The data for the next token pair of a session. */
 export interface ActiveSession {
   id: string;
   userId: string;
@@ -110,7 +110,7 @@ export class SessionsService implements OnModuleInit {
     return affected === 1;
   }
 
-  /** Revokes every session of the user, except for one where that is given. */
+  /** Revokes all sessions of the user, except `exceptId`. */
   async revokeAllSessions(
     userId: string,
     reason: RevokedReason,

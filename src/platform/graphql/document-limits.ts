@@ -34,7 +34,7 @@ export const TOKENS_MAX = 1_000;
 export const TEXT_MAX = 32 * 1024;
 
 const DEFAULT_PAGE_SIZE = 20;
-/** The frame of a connection. */
+/** The wrapper fields of a connection cost nothing. */
 const FREE_FIELDS = new Set(['edges', 'node', 'pageInfo']);
 
 type Variables = Readonly<Record<string, unknown>>;
@@ -80,7 +80,7 @@ export function assertWithinLimits(
 /** Runs before validation, so the document may contain anything that has the syntax of GraphQL. */
 class Measure {
   private readonly fragments = new Map<string, FragmentDefinitionNode>();
-  /** Measured once each, or a chain of fragments would take exponential time. */
+  /** Each fragment is measured once, because a chain of fragments would take exponential time. */
   private readonly fragmentSizes = new Map<string, Size>();
   private defaults: Variables = {};
 
@@ -145,7 +145,7 @@ class Measure {
     const inner = node.selectionSet
       ? this.selections(node.selectionSet, isCompositeType(child) ? child : undefined)
       : EMPTY;
-    // Zero times an endless cost is no number.
+    // Zero times Infinity is NaN.
     const innerCost = inner.cost === 0 ? 0 : inner.cost * this.pageSize(node, field);
     return {
       depth: 1 + inner.depth,
@@ -159,7 +159,7 @@ class Measure {
     { name, arguments: args = [] }: FieldNode,
     field: GraphQLField<unknown, unknown> | undefined,
   ): number {
-    // The connection that contains them has counted.
+    // Their connection has already counted the page size.
     if (!field || name.value === 'edges') return 1;
     const isPaged = field.args.some((arg) => arg.name === 'first');
     if (!isPaged) return isListType(getNullableType(field.type)) ? DEFAULT_PAGE_SIZE : 1;

@@ -35,14 +35,14 @@ export function rejectionShapes(error: AppError, correlationId: string): Rejecti
   }));
 }
 
-/** The body of a rejected POST /graphql, whichever layer rejected it. */
+/** The body of every rejected POST /graphql, also of one that was rejected before the controller. */
 export const graphqlErrorFormat: ErrorFormat = {
   mediaType: 'application/json; charset=utf-8',
   body: (error: AppError, { correlationId }: Occurrence) =>
     JSON.stringify({ errors: rejectionShapes(error, correlationId) }),
 };
 
-/** Replaces the errors of resolvers: a client sees only errors of ours, and neither messages of libraries nor a stack. */
+/** Replaces the errors of resolvers: a client never sees the message of a library or a stack. */
 export function executionErrors(errors: readonly GraphQLError[], correlationId: string): GraphQLError[] {
   return errors.map(({ originalError, nodes, source, positions, path, ...rest }) => {
     const cause: unknown = originalError ?? new Error('GraphQL execution failed', { cause: rest });

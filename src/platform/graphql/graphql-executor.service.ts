@@ -112,7 +112,7 @@ export class GraphqlExecutor {
     const { operationName } = parsed.data;
     const variables = parsed.data.variables ?? {};
     const text = this.trusted.resolve(parsed.data);
-    // Mercurius alone would take a serialized AST of any size for a document.
+    // Mercurius alone would accept a serialized AST of any size as a document.
     const document = parseDocument(text);
     assertWithinLimits(document, this.schema, variables);
     return { text, document, variables, operationName: operationName ?? undefined };
@@ -122,7 +122,7 @@ export class GraphqlExecutor {
 const isValidationError = (error: unknown): error is MercuriusValidationError =>
   (error as Partial<MercuriusValidationError>).code === 'MER_ERR_GQL_VALIDATION';
 
-/** For Mercurius: the result with errors of ours. The status stays 200, because the operation ran. */
+/** For Mercurius: the result with our errors. The status stays 200, because the operation ran. */
 export function formatExecution(execution: ExecutionResult, { correlationId }: GraphqlContext) {
   const errors = executionErrors(execution.errors ?? [], correlationId);
   return { statusCode: 200, response: { data: execution.data ?? null, errors } };

@@ -19,8 +19,8 @@ const JSON_TYPE = /^application\/json\s*(;|$)/i;
 const RESPONSE_TYPE = 'application/graphql-response+json';
 
 /**
- * A normal route for the guard, the rate limits, the body limits and the logs, so nothing is checked in another way than
- * in REST. Its schema is schema.graphql, so it is not in the OpenAPI document.
+ * A normal route for the guard, the rate limits, the body limits and the logs, so all checks are the same as in REST.
+ * Its schema is schema.graphql, so it is not in the OpenAPI document.
  */
 @ApiExcludeController()
 @Controller()

@@ -31,8 +31,9 @@ export class WebhookReceiveHandler implements JobRunner<Input> {
       const outcome = await source.handle({ id, type, payload }, tx);
       await tx.update(InboundWebhook, { id: webhookId }, { outcome, processedAt: new Date() });
       const about = { source: source.name, eventType: type, webhookId };
-      if (outcome === 'ignored') ctx.logger.info(about, 'An event was ignored');
-      if (outcome === 'invalid') ctx.logger.warn(about, 'An event is not what its type promises');
+      if (outcome === 'ignored') ctx.logger.info(about, 'Webhook event ignored: its type is not supported');
+      if (outcome === 'invalid')
+        ctx.logger.warn(about, 'Webhook event invalid: its payload does not match its type');
       return { result: { outcome } };
     });
   }

@@ -92,7 +92,7 @@ export class WebhookDeliveriesService {
     return deliveries.map(({ id }) => id);
   }
 
-  /** Sends an event to this endpoint only, whatever its event types are. */
+  /** Sends a test event to this endpoint only, even if it does not subscribe to the type. */
   ping(endpoint: WebhookEndpoint, manager = this.deliveries.manager): Promise<WebhookDelivery> {
     assertEnabled(endpoint);
     const data = ping.data.parse({ endpointId: endpoint.id });

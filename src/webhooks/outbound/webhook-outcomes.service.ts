@@ -20,7 +20,7 @@ export interface AttemptOutcome extends Attempt {
   response: WebhookResponse;
 }
 
-/** Writes what attempts mean for their deliveries and endpoints. */
+/** Writes the outcomes of attempts to their deliveries and endpoints. */
 @Injectable()
 export class WebhookOutcomes {
   constructor(
