@@ -1168,7 +1168,7 @@ export interface webhooks {
     get?: never;
     put?: never;
     /**
-     * An account was made: registered, imported, or by a first sign-in with a provider.
+     * An account was created: by registration, import, or a first sign-in with a provider.
      * @description Respond with a 2xx within ten seconds. Otherwise the event is sent again, with growing delays. Verify the signature before you use the body.
      */
     post: operations['event_user_created'];
@@ -1208,7 +1208,7 @@ export interface webhooks {
     get?: never;
     put?: never;
     /**
-     * Something of an account has changed that its profile shows.
+     * The profile of an account changed: its email, name, role, status or verification.
      * @description Respond with a 2xx within ten seconds. Otherwise the event is sent again, with growing delays. Verify the signature before you use the body.
      */
     post: operations['event_user_updated'];
