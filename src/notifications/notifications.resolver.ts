@@ -42,7 +42,10 @@ export class NotificationsResolver {
       ...(unread != null && { unread: String(unread) }),
     });
     const page = await this.notifications.list(query, caller);
-    return Object.assign(toConnection(page, args, (row) => row), { unreadCount: page.meta.unreadCount });
+    return Object.assign(
+      toConnection(page, args, (row) => row),
+      { unreadCount: page.meta.unreadCount },
+    );
   }
 
   @Mutation(() => NotificationObject)
