@@ -5,24 +5,23 @@ import { UnavailableError } from '../../src/platform/errors/platform.errors.ts';
 import { createUser } from '../factories/user.factory.ts';
 import { TestApp } from '../support/app.ts';
 import { signedIn } from '../support/client.ts';
-import type { Program } from '../support/program.ts';
+import { behindProxy, SignInClient } from '../support/sign-in-client.ts';
 import { times } from '../support/until.ts';
 
 const PASSWORD = 'correct horse battery';
 const FAILURES_MAX = 10;
 
 let app: TestApp;
-/** The IP address of the test's requests. */
-let source: string;
+/** With another IP address in each test. */
+let client: SignInClient;
 
 beforeAll(async () => {
-  // Behind a proxy, so that tests can choose the source of a request.
-  app = await TestApp.start({ worker: true, settings: { RATE_LIMIT_FACTOR: '1', TRUST_PROXY: '127.0.0.1' } });
+  app = await TestApp.start({ worker: true, settings: behindProxy });
 });
 
 beforeEach(async () => {
   await app.db.query('DELETE FROM sign_in_throttles');
-  source = newSource();
+  client = new SignInClient(app);
 });
 
 afterAll(() => app.stop());
@@ -30,17 +29,17 @@ afterAll(() => app.stop());
 describe('an anonymous caller who guesses passwords', () => {
   it('does not lock the owner out at another source', async () => {
     const { user } = await createUser(app);
-    await failTimes(FAILURES_MAX, user.email);
+    await client.failTimes(FAILURES_MAX, user.email);
 
-    const owner = await signIn(user.email, PASSWORD, undefined, newSource());
-    const anonymous = await signIn(user.email, PASSWORD);
+    const owner = await new SignInClient(app).signIn(user.email, PASSWORD);
+    const anonymous = await client.signIn(user.email, PASSWORD);
 
     expect([owner.status, anonymous.status]).toEqual([200, 429]);
   });
 
   it('does not stop a signed-in owner from changing the password', async () => {
     const user = await signedIn(app);
-    await failTimes(FAILURES_MAX, user.user.email);
+    await client.failTimes(FAILURES_MAX, user.user.email);
 
     const change = { currentPassword: PASSWORD, newPassword: 'a new one, and long' };
 
@@ -50,10 +49,10 @@ describe('an anonymous caller who guesses passwords', () => {
   it('does not lock out a browser in which the owner has signed in, even from the same source', async () => {
     const { user } = await createUser(app);
     const cookie = await deviceCookie(user.email);
-    await failTimes(FAILURES_MAX, user.email);
+    await client.failTimes(FAILURES_MAX, user.email);
 
-    const known = await signIn(user.email, PASSWORD).set('cookie', cookie);
-    const unknown = await signIn(user.email, PASSWORD);
+    const known = await client.signIn(user.email, PASSWORD).set('cookie', cookie);
+    const unknown = await client.signIn(user.email, PASSWORD);
 
     expect([known.status, unknown.status]).toEqual([200, 429]);
   });
@@ -61,9 +60,9 @@ describe('an anonymous caller who guesses passwords', () => {
   it('gains nothing from the device cookie of another account', async () => {
     const [{ user }, { user: other }] = [await createUser(app), await createUser(app)];
     const cookie = await deviceCookie(other.email);
-    await failTimes(FAILURES_MAX, user.email);
+    await client.failTimes(FAILURES_MAX, user.email);
 
-    expect((await signIn(user.email, PASSWORD).set('cookie', cookie)).status).toBe(429);
+    expect((await client.signIn(user.email, PASSWORD).set('cookie', cookie)).status).toBe(429);
   });
 
   it('gets a hundred guesses from many networks together', async () => {
@@ -71,7 +70,7 @@ describe('an anonymous caller who guesses passwords', () => {
 
     const statuses = [];
     for (const _ of times(102, () => 0)) {
-      statuses.push((await signIn(user.email, 'a wrong password', undefined, newSource())).status);
+      statuses.push((await new SignInClient(app).signIn(user.email, 'a wrong password')).status);
     }
 
     expect(statuses).toEqual([...times(100, () => 401), 429, 429]);
@@ -80,7 +79,7 @@ describe('an anonymous caller who guesses passwords', () => {
   it('leaves an audit event when the block starts', async () => {
     const { user } = await createUser(app);
 
-    await failTimes(FAILURES_MAX + 2, user.email);
+    await client.failTimes(FAILURES_MAX + 2, user.email);
 
     const events = await app.db.query(
       `SELECT type, count(*)::int AS count FROM audit_events WHERE user_id = $1 GROUP BY type ORDER BY type`,
@@ -99,11 +98,11 @@ describe('an attempt whose password could not be checked', () => {
     const hasher = app.api.get(PasswordHasher);
     const matches = jest.spyOn(hasher, 'matches').mockRejectedValue(new UnavailableError());
 
-    const statuses = await failTimes(FAILURES_MAX + 1, user.email);
+    const statuses = await client.failTimes(FAILURES_MAX + 1, user.email);
     matches.mockRestore();
 
     expect(statuses).toEqual(times(FAILURES_MAX + 1, () => 503));
-    expect((await signIn(user.email, PASSWORD)).status).toBe(200);
+    expect((await client.signIn(user.email, PASSWORD)).status).toBe(200);
   });
 });
 
@@ -112,8 +111,8 @@ describe('a fractional RATE_LIMIT_FACTOR', () => {
     const { user } = await createUser(app);
     const instance = await app.startAnother({ RATE_LIMIT_FACTOR: '0.25' });
 
-    const wrong = await signIn(user.email, 'a wrong password', instance);
-    const statuses = await failTimes(3, user.email, instance);
+    const wrong = await client.at(instance).signIn(user.email, 'a wrong password');
+    const statuses = await client.at(instance).failTimes(3, user.email);
 
     expect(wrong.headers).toMatchObject({
       'ratelimit-policy': '"sign-in";q=15;w=60',
@@ -126,9 +125,9 @@ describe('a fractional RATE_LIMIT_FACTOR', () => {
 describe('wrong passwords for a verification link', () => {
   it('count as failed sign-ins', async () => {
     const email = `${randomUUID()}@example.com`;
-    await from().post('/v1/auth/register').send({ email, password: PASSWORD, displayName: 'New' });
+    await client.post('/v1/auth/register', { email, password: PASSWORD, displayName: 'New' });
     const token = await app.mailbox.token(email);
-    const verify = (password: string) => from().post('/v1/auth/verify-email').send({ token, password });
+    const verify = (password: string) => client.post('/v1/auth/verify-email', { token, password });
 
     const statuses = [];
     for (const _ of times(FAILURES_MAX, () => 0)) statuses.push((await verify('a wrong password')).status);
@@ -138,32 +137,13 @@ describe('wrong passwords for a verification link', () => {
   });
 });
 
-let sources = 0;
-
-function newSource(): string {
-  sources += 1;
-  return `2001:db8:${(sources >> 8).toString(16)}:${(sources & 255).toString(16)}::1`;
-}
-
-const from = (instance?: Program, address = source) => ({
-  post: (path: string) => app.http(instance).post(path).set('x-forwarded-for', address),
-});
-
-const signIn = (email: string, password: string, instance?: Program, address = source) =>
-  from(instance, address).post('/v1/auth/login').send({ email, password });
-
-async function failTimes(count: number, email: string, instance?: Program): Promise<number[]> {
-  const statuses: number[] = [];
-  for (const _ of times(count, () => 0))
-    statuses.push((await signIn(email, 'a wrong password', instance)).status);
-  return statuses;
-}
-
 /** The cookie that identifies a browser after a sign-in. */
 async function deviceCookie(email: string): Promise<string> {
-  const response = await from()
-    .post('/v1/auth/login')
-    .send({ email, password: PASSWORD, refreshTokenIn: 'cookie' });
+  const response = await client.post('/v1/auth/login', {
+    email,
+    password: PASSWORD,
+    refreshTokenIn: 'cookie',
+  });
   const cookies = [response.headers['set-cookie']].flat().map(String);
   return cookies.find((cookie) => cookie.startsWith('__Host-device='))!.split(';')[0]!;
 }

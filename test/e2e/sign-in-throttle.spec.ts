@@ -5,6 +5,7 @@ import { createUser } from '../factories/user.factory.ts';
 import { TestApp } from '../support/app.ts';
 import { signedIn } from '../support/client.ts';
 import type { Program } from '../support/program.ts';
+import { behindProxy, SignInClient } from '../support/sign-in-client.ts';
 import { times } from '../support/until.ts';
 
 const PASSWORD = 'correct horse battery';
@@ -12,18 +13,17 @@ const FAILURES_MAX = 10;
 
 let app: TestApp;
 let other: Program;
-/** The IP address of the test's requests. */
-let source: string;
+/** With another IP address in each test. */
+let client: SignInClient;
 
 beforeAll(async () => {
-  // Behind a proxy, so that tests can choose the source of a request.
-  app = await TestApp.start({ worker: true, settings: { RATE_LIMIT_FACTOR: '1', TRUST_PROXY: '127.0.0.1' } });
+  app = await TestApp.start({ worker: true, settings: behindProxy });
   other = await app.startAnother();
 });
 
 beforeEach(async () => {
   await app.db.query('DELETE FROM sign_in_throttles');
-  source = newSource();
+  client = new SignInClient(app);
 });
 
 afterAll(() => app.stop());
@@ -32,8 +32,8 @@ describe('ten wrong passwords in a row', () => {
   it('block the account for this source for a minute, for the right password too', async () => {
     const { user } = await createUser(app);
 
-    const failures = await failTimes(FAILURES_MAX, user.email);
-    const blocked = await signIn(user.email, PASSWORD);
+    const failures = await client.failTimes(FAILURES_MAX, user.email);
+    const blocked = await client.signIn(user.email, PASSWORD);
 
     expect(failures).toEqual(times(FAILURES_MAX, () => 401));
     expect(blocked).toMatchObject({ status: 429, body: { code: 'RATE_LIMITED' } });
@@ -43,10 +43,13 @@ describe('ten wrong passwords in a row', () => {
 
   it('block on every instance', async () => {
     const { user } = await createUser(app);
-    await failTimes(FAILURES_MAX / 2, user.email);
-    await failTimes(FAILURES_MAX / 2, user.email, other);
+    await client.failTimes(FAILURES_MAX / 2, user.email);
+    await client.at(other).failTimes(FAILURES_MAX / 2, user.email);
 
-    const answers = [await signIn(user.email, PASSWORD), await signIn(user.email, PASSWORD, other)];
+    const answers = [
+      await client.signIn(user.email, PASSWORD),
+      await client.at(other).signIn(user.email, PASSWORD),
+    ];
 
     expect(answers.map(({ status }) => status)).toEqual([429, 429]);
   });
@@ -54,9 +57,9 @@ describe('ten wrong passwords in a row', () => {
   it('block no other account', async () => {
     const [{ user }, { user: bystander }] = [await createUser(app), await createUser(app)];
 
-    await failTimes(FAILURES_MAX + 1, user.email);
+    await client.failTimes(FAILURES_MAX + 1, user.email);
 
-    expect((await signIn(bystander.email, PASSWORD)).status).toBe(200);
+    expect((await client.signIn(bystander.email, PASSWORD)).status).toBe(200);
   });
 
   it('block an email without an account in the same way', async () => {
@@ -64,10 +67,10 @@ describe('ten wrong passwords in a row', () => {
     const unknown = `${randomUUID()}@example.com`;
 
     const statuses = await Promise.all(
-      [user.email, unknown].map((email) => failTimes(FAILURES_MAX + 2, email)),
+      [user.email, unknown].map((email) => client.failTimes(FAILURES_MAX + 2, email)),
     );
     const [known, unregistered] = await Promise.all(
-      [user.email, unknown].map((email) => signIn(email, PASSWORD)),
+      [user.email, unknown].map((email) => client.signIn(email, PASSWORD)),
     );
 
     expect(statuses[0]).toEqual(statuses[1]);
@@ -77,7 +80,7 @@ describe('ten wrong passwords in a row', () => {
   it('do not affect sessions', async () => {
     const user = await signedIn(app);
 
-    await failTimes(FAILURES_MAX + 1, user.user.email);
+    await client.failTimes(FAILURES_MAX + 1, user.user.email);
 
     expect((await user.get('/v1/users/me')).status).toBe(200);
     const refreshed = await app.http().post('/v1/auth/refresh').send({ refreshToken: user.refreshToken });
@@ -86,29 +89,27 @@ describe('ten wrong passwords in a row', () => {
 
   it('do not prevent a password reset, which ends the block', async () => {
     const { user } = await createUser(app);
-    await failTimes(FAILURES_MAX + 1, user.email);
+    await client.failTimes(FAILURES_MAX + 1, user.email);
 
-    await from().post('/v1/auth/forgot-password').send({ email: user.email });
+    await client.post('/v1/auth/forgot-password', { email: user.email });
     const token = await app.mailbox.token(user.email);
-    const reset = await from()
-      .post('/v1/auth/reset-password')
-      .send({ token, password: 'a new one, and long' });
+    const reset = await client.post('/v1/auth/reset-password', { token, password: 'a new one, and long' });
 
     expect(reset.status).toBe(204);
-    expect((await signIn(user.email, 'a new one, and long')).status).toBe(200);
+    expect((await client.signIn(user.email, 'a new one, and long')).status).toBe(200);
   });
 });
 
 describe('a block', () => {
   it('doubles each time, up to fifteen minutes', async () => {
     const { user } = await createUser(app);
-    await failTimes(FAILURES_MAX, user.email);
+    await client.failTimes(FAILURES_MAX, user.email);
     const lengths: number[] = [];
 
     for (const _ of times(6, () => 0)) {
       lengths.push(await blockedSeconds(user.email));
       await endBlock();
-      expect((await signIn(user.email, 'a wrong password')).status).toBe(401);
+      expect((await client.signIn(user.email, 'a wrong password')).status).toBe(401);
     }
 
     expect(lengths).toEqual([60, 120, 240, 480, 900, 900]);
@@ -116,33 +117,33 @@ describe('a block', () => {
 
   it('is not extended by further attempts', async () => {
     const { user } = await createUser(app);
-    await failTimes(FAILURES_MAX, user.email);
+    await client.failTimes(FAILURES_MAX, user.email);
     const before = await throttleRow();
 
-    await failTimes(5, user.email);
+    await client.failTimes(5, user.email);
 
     expect(await throttleRow()).toEqual(before);
   });
 
   it('is forgotten when the right password follows it', async () => {
     const { user } = await createUser(app);
-    await failTimes(FAILURES_MAX, user.email);
+    await client.failTimes(FAILURES_MAX, user.email);
     await endBlock();
 
-    const answer = await signIn(user.email, PASSWORD);
+    const answer = await client.signIn(user.email, PASSWORD);
 
     expect(answer.status).toBe(200);
-    expect(await failTimes(FAILURES_MAX, user.email)).toEqual(times(FAILURES_MAX, () => 401));
+    expect(await client.failTimes(FAILURES_MAX, user.email)).toEqual(times(FAILURES_MAX, () => 401));
   });
 
   it('is forgotten after a day without failures', async () => {
     const { user } = await createUser(app);
-    await failTimes(FAILURES_MAX, user.email);
+    await client.failTimes(FAILURES_MAX, user.email);
     await app.db.query(
       `UPDATE sign_in_throttles SET blocked_until = now() - interval '1 day', updated_at = now() - interval '25 hours'`,
     );
 
-    const statuses = await failTimes(FAILURES_MAX + 1, user.email);
+    const statuses = await client.failTimes(FAILURES_MAX + 1, user.email);
 
     expect(statuses).toEqual([...times(FAILURES_MAX, () => 401), 429]);
   });
@@ -153,18 +154,18 @@ describe('failures', () => {
     const { user } = await createUser(app);
 
     for (const _ of times(3, () => 0)) {
-      await failTimes(FAILURES_MAX - 1, user.email);
-      expect((await signIn(user.email, PASSWORD)).status).toBe(200);
+      await client.failTimes(FAILURES_MAX - 1, user.email);
+      expect((await client.signIn(user.email, PASSWORD)).status).toBe(200);
     }
   });
 
   it('count for the same account regardless of the case of the email', async () => {
     const { user } = await createUser(app);
 
-    await failTimes(FAILURES_MAX / 2, user.email.toUpperCase());
-    await failTimes(FAILURES_MAX / 2, user.email);
+    await client.failTimes(FAILURES_MAX / 2, user.email.toUpperCase());
+    await client.failTimes(FAILURES_MAX / 2, user.email);
 
-    expect((await signIn(user.email, PASSWORD)).status).toBe(429);
+    expect((await client.signIn(user.email, PASSWORD)).status).toBe(429);
   });
 
   it('of a password or email change count too', async () => {
@@ -181,7 +182,7 @@ describe('failures', () => {
 
     expect(wrong).toEqual(times(FAILURES_MAX, () => 'WRONG_PASSWORD'));
     expect(blocked).toMatchObject({ status: 429, body: { code: 'RATE_LIMITED' } });
-    expect((await signIn(user.user.email, PASSWORD)).status).toBe(200);
+    expect((await client.signIn(user.user.email, PASSWORD)).status).toBe(200);
   });
 
   it.each([
@@ -193,7 +194,9 @@ describe('failures', () => {
       const email = await make();
       const hashes = countHashes();
 
-      const answers = await Promise.all(times(200, (index) => signIn(email, `a wrong password ${index}`)));
+      const answers = await Promise.all(
+        times(200, (index) => client.signIn(email, `a wrong password ${index}`)),
+      );
 
       const counts = Object.groupBy(answers, ({ status }) => status);
       expect([counts[401]?.length, counts[429]?.length]).toEqual([FAILURES_MAX, 200 - FAILURES_MAX]);
@@ -205,7 +208,9 @@ describe('failures', () => {
     const { user } = await createUser(app);
 
     const answers = await Promise.all(
-      times(200, (index) => signIn(user.email, `a wrong password ${index}`, index % 2 ? other : undefined)),
+      times(200, (index) =>
+        (index % 2 ? client.at(other) : client).signIn(user.email, `a wrong password ${index}`),
+      ),
     );
 
     expect(answers.filter(({ status }) => status === 401)).toHaveLength(FAILURES_MAX);
@@ -214,32 +219,11 @@ describe('failures', () => {
   it('are stored without the email', async () => {
     const email = `${randomUUID()}@example.com`;
 
-    await signIn(email, 'a wrong password');
+    await client.signIn(email, 'a wrong password');
 
     expect(JSON.stringify(await throttleRow())).not.toContain(email);
   });
 });
-
-let sources = 0;
-
-function newSource(): string {
-  sources += 1;
-  return `2001:db8:${(sources >> 8).toString(16)}:${(sources & 255).toString(16)}::1`;
-}
-
-const from = (instance?: Program, address = source) => ({
-  post: (path: string) => app.http(instance).post(path).set('x-forwarded-for', address),
-});
-
-const signIn = (email: string, password: string, instance?: Program, address = source) =>
-  from(instance, address).post('/v1/auth/login').send({ email, password });
-
-async function failTimes(count: number, email: string, instance?: Program): Promise<number[]> {
-  const statuses: number[] = [];
-  for (const _ of times(count, () => 0))
-    statuses.push((await signIn(email, 'a wrong password', instance)).status);
-  return statuses;
-}
 
 const retryAfter = ({ headers }: { headers: Record<string, string> }): number =>
   Number(headers['retry-after']);
@@ -254,7 +238,7 @@ const withoutIds = ({ status, body }: { status: number; body: Record<string, unk
 
 /** Uses the database clock. */
 async function blockedSeconds(email: string): Promise<number> {
-  expect((await signIn(email, PASSWORD)).status).toBe(429);
+  expect((await client.signIn(email, PASSWORD)).status).toBe(429);
   const { seconds } = await throttleRow();
   return seconds;
 }
