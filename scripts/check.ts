@@ -10,14 +10,14 @@ const bin = (name: string): string => join('node_modules/.bin', name);
 /** Each is a Node program with its arguments. */
 const checks: Record<string, string[]> = {
   types: [bin('tsc'), '--noEmit', '--incremental', '--tsBuildInfoFile', '.local/check/tsc.json'],
-  'client types': [
+  'page types': [
     bin('tsc'),
     '-p',
-    'clients/typescript',
+    'tsconfig.pages.json',
     '--noEmit',
     '--incremental',
     '--tsBuildInfoFile',
-    '.local/check/tsc-client.json',
+    '.local/check/tsc-pages.json',
   ],
   lint: [bin('oxlint'), '--type-aware', '--deny-warnings', '--report-unused-disable-directives'],
   format: [bin('prettier'), '--check', '.', '--cache', '--cache-location', '.local/check/prettier.json'],

@@ -67,12 +67,17 @@ describe('GET /docs', () => {
 });
 
 describe('without API_DOCS', () => {
-  it.each(['/docs', '/docs/', '/openapi.json', '/docs-json', '/docs-yaml', '/docs/swagger-ui-init.js'])(
-    'there is no %s',
-    async (path) => {
-      const answer = await closed.http().get(path);
+  it.each([
+    '/docs',
+    '/docs/',
+    '/openapi.json',
+    '/docs-json',
+    '/docs-yaml',
+    '/docs/page.js',
+    '/docs/scalar.js',
+  ])('there is no %s', async (path) => {
+    const answer = await closed.http().get(path);
 
-      expect(answer).toMatchObject({ status: 404, body: { code: 'NOT_FOUND' } });
-    },
-  );
+    expect(answer).toMatchObject({ status: 404, body: { code: 'NOT_FOUND' } });
+  });
 });

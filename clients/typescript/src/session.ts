@@ -110,6 +110,11 @@ export class Session {
     if (tokens && tokens.expiresAt - withinMs < Date.now()) await this.#refresh();
   }
 
+  /** For other libraries that send requests. Renew it first. */
+  async accessToken(): Promise<string | undefined> {
+    return (await this.#load())?.accessToken;
+  }
+
   request(path: string, init: RequestInit = {}): Request {
     const credentials = this.#usesCookie ? 'include' : 'same-origin';
     return new Request(new URL(path, this.#options.baseUrl), { credentials, ...init });

@@ -43,7 +43,7 @@ export function configureApp(app: NestFastifyApplication, config: Config): void 
   });
   app.enableVersioning({ type: VersioningType.URI });
   setSecurityHeaders(app, config);
-  if (config.API_DOCS) serveDocs(app);
+  if (config.API_DOCS) serveDocs(app, config);
 }
 
 function setSecurityHeaders(app: NestFastifyApplication, config: Config): void {

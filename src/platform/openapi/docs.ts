@@ -1,29 +1,39 @@
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
-import { SwaggerModule } from '@nestjs/swagger';
 import type { FastifyInstance } from 'fastify';
+import { readFileSync } from 'node:fs';
+import { Config } from '../config/config.ts';
+import { builtPageFile, servePageFile } from '../security/page-files.ts';
 import { createDocument } from './document.ts';
 
-/** Swagger UI needs its own scripts and inline styles. */
-const DOCS_POLICY = [
+/** Only files of this origin. The reference sets inline styles. */
+const POLICY = [
   "default-src 'none'",
-  "script-src 'self' 'unsafe-inline'",
+  "script-src 'self'",
   "style-src 'self' 'unsafe-inline'",
   "img-src 'self' data:",
+  'font-src data:',
   "connect-src 'self'",
+  "form-action 'none'",
   "frame-ancestors 'none'",
   "base-uri 'none'",
 ].join(';');
 
-/** Swagger UI at /docs, the document at /openapi.json. */
-export function serveDocs(app: NestFastifyApplication): void {
+/** The page at /docs, the document at /openapi.json. */
+export function serveDocs(app: NestFastifyApplication, config: Config): void {
   const fastify: FastifyInstance = app.getHttpAdapter().getInstance();
-  fastify.addHook('onSend', (request, reply, payload, done) => {
-    if (request.routeOptions.url?.startsWith('/docs')) {
-      reply.raw.setHeader('content-security-policy', DOCS_POLICY);
-      // Swagger UI sets no character set.
-      if (reply.getHeader('content-type') === 'text/html') void reply.type('text/html; charset=utf-8');
-    }
-    done(null, payload);
+  const page = readFileSync(builtPageFile('docs', 'index.html'), 'utf8');
+  const hasSeed = config.NODE_ENV === 'development';
+  const html = page.replace('data-seeded="no"', `data-seeded="${hasSeed ? 'yes' : 'no'}"`);
+  fastify.get('/docs', (_request, reply) =>
+    reply.type('text/html; charset=utf-8').header('content-security-policy', POLICY).send(html),
+  );
+  for (const name of ['page.js', 'page.css', 'scalar.js']) {
+    servePageFile(fastify, `/docs/${name}`, builtPageFile('docs', name), POLICY);
+  }
+  let document: string | undefined;
+  // Created for the first request, because the routes are not complete before the start.
+  fastify.get('/openapi.json', (_request, reply) => {
+    document ??= JSON.stringify(createDocument(app));
+    return reply.type('application/json; charset=utf-8').send(document);
   });
-  SwaggerModule.setup('docs', app, () => createDocument(app), { jsonDocumentUrl: 'openapi.json' });
 }

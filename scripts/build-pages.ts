@@ -1,0 +1,44 @@
+/** Bundles the pages for browsers into dist/pages. Part of npm run build. */
+import { build } from 'esbuild';
+import { fastify } from 'fastify';
+import { copyFileSync, globSync, mkdirSync, writeFileSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
+
+process.chdir(dirname(import.meta.dirname));
+
+const TARGET = 'dist/pages';
+/** Each folder has one script, and the files that are served unchanged. */
+const PAGES = {
+  docs: 'src/platform/openapi/page',
+};
+const SCALAR = join(TARGET, 'docs/scalar.js');
+
+/** The package contains the script as a text, and gives it out only through its plugin. */
+async function scalarScript(): Promise<string> {
+  const { default: plugin } = await import('@scalar/fastify-api-reference');
+  const server = fastify();
+  await server.register(plugin, { routePrefix: '/docs', configuration: { url: '/openapi.json' } });
+  const { statusCode, body } = await server.inject('/docs/js/scalar.js');
+  if (statusCode !== 200) throw new Error(`@scalar/fastify-api-reference has no script: ${statusCode}`);
+  return body;
+}
+
+for (const [name, folder] of Object.entries(PAGES)) {
+  mkdirSync(join(TARGET, name), { recursive: true });
+  for (const file of globSync(`${folder}/*.{html,css}`))
+    copyFileSync(file, join(TARGET, name, basename(file)));
+}
+await build({
+  entryPoints: Object.entries(PAGES).map(([name, folder]) => ({
+    in: `${folder}/page.ts`,
+    out: `${name}/page`,
+  })),
+  bundle: true,
+  format: 'esm',
+  target: 'es2023',
+  outdir: TARGET,
+  // The compiler options are for the type check only, and the image is built without them.
+  tsconfigRaw: {},
+  logLevel: 'warning',
+});
+writeFileSync(SCALAR, await scalarScript());
