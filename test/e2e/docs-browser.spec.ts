@@ -57,7 +57,9 @@ describe('the page of the API documentation', () => {
     await page.getByRole('dialog').getByRole('button', { name: /^send/i }).first().click();
 
     await page.getByText('200 OK').waitFor();
-    expect(await page.getByRole('dialog').getByText('"user@example.com"').count()).toBe(1);
+    const email = page.getByRole('dialog').getByText('"user@example.com"');
+    await email.waitFor();
+    expect(await email.count()).toBe(1);
   });
 
   it('loads nothing from other hosts', () => {
