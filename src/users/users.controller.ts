@@ -1,12 +1,8 @@
-import { Body, Controller, Delete, Get, Headers, Param, Patch, Query, Res } from '@nestjs/common';
+import { Body, Controller, Delete, Get, Param, Patch, Query, Res } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
-import {
-  NotFoundError,
-  PreconditionFailedError,
-  RecentSignInRequiredError,
-} from '../platform/errors/platform.errors.ts';
-import { expectedVersion, setEtag } from '../platform/http/etag.ts';
+import { NotFoundError, RecentSignInRequiredError } from '../platform/errors/platform.errors.ts';
+import { ExpectedVersion, setEtag } from '../platform/http/etag.ts';
 import { item, page } from '../platform/http/schemas.ts';
 import { Endpoint } from '../platform/openapi/endpoint.decorator.ts';
 import { CurrentUser, Roles } from '../platform/security/access.decorators.ts';
@@ -39,6 +35,7 @@ export class UsersController {
     summary: 'Get your profile',
     description: 'The `ETag` header is the version, for `If-Match` in an update.',
     returns: item(userSchema),
+    versioned: true,
     errors: [NotFoundError],
   })
   async getMe(@CurrentUser() { userId }: Principal, @Res({ passthrough: true }) reply: FastifyReply) {
@@ -53,15 +50,16 @@ export class UsersController {
     description:
       'Changes only the given properties. With `If-Match`, only if the profile still has that version.',
     returns: item(userSchema),
-    errors: [NotFoundError, PreconditionFailedError],
+    errors: [NotFoundError],
+    versioned: true,
   })
   async updateMe(
     @Body({ schema: updateMeSchema }) body: UpdateMe,
     @CurrentUser() { userId }: Principal,
-    @Headers('if-match') ifMatch: string | undefined,
+    @ExpectedVersion() version: number | undefined,
     @Res({ passthrough: true }) reply: FastifyReply,
   ) {
-    const user = await this.users.updateMe(userId, body, expectedVersion(ifMatch));
+    const user = await this.users.updateMe(userId, body, version);
     setEtag(reply, user.version);
     return { data: userView(user) };
   }
@@ -72,9 +70,10 @@ export class UsersController {
     description:
       'Revokes all sessions immediately. A job removes the remaining personal data. This can’t be undone.',
     errors: [LastAdminError, NotFoundError, RecentSignInRequiredError],
+    versioned: true,
   })
-  async deleteMe(@CurrentUser() caller: Principal) {
-    await this.deletion.delete(caller);
+  async deleteMe(@CurrentUser() caller: Principal, @ExpectedVersion() version: number | undefined) {
+    await this.deletion.delete(caller, version);
   }
 
   @Get()
@@ -94,6 +93,7 @@ export class UsersController {
     summary: 'Get an account',
     description: 'The `ETag` header is the version, for `If-Match` in an update.',
     returns: item(userSchema),
+    versioned: true,
   })
   @Roles('admin')
   async getUser(
@@ -110,16 +110,17 @@ export class UsersController {
     summary: 'Update the role or status of an account',
     description: 'Revokes its sessions.',
     returns: item(userSchema),
-    errors: [LastAdminError, PreconditionFailedError],
+    errors: [LastAdminError],
+    versioned: true,
   })
   @Roles('admin')
   async updateUser(
     @Param('id', { schema: userIdSchema }) id: string,
     @Body({ schema: updateUserSchema }) body: UpdateUser,
-    @Headers('if-match') ifMatch: string | undefined,
+    @ExpectedVersion() version: number | undefined,
     @Res({ passthrough: true }) reply: FastifyReply,
   ) {
-    const user = await this.users.updateByAdmin(id, body, expectedVersion(ifMatch));
+    const user = await this.users.updateByAdmin(id, body, version);
     setEtag(reply, user.version);
     return { data: userView(user) };
   }

@@ -53,3 +53,21 @@ export function codesOf({ responses }: Operation, status?: number): string[] {
 /** The path of an operation, with a value for each parameter. */
 export const addressOf = ({ path }: Operation, id = '01890a5d-ac96-774b-bcce-b302099a8057'): string =>
   path.replace(/\{(provider|source)\}/, 'github').replace(/\{\w+\}/g, id);
+
+/** Rows for it.each. */
+export function where(isMeant: (operation: Operation) => boolean): [string, Operation][] {
+  return operations.filter(isMeant).map((operation) => [operation.operationId, operation]);
+}
+
+export function successOf({ responses }: Operation) {
+  const [success] = Object.entries(responses).filter(([status]) => /^[23]/.test(status));
+  return { status: String(success?.[0]), ...success?.[1] };
+}
+
+export function hasBody(operation: Operation): boolean {
+  return /^2(?!04)/.test(successOf(operation).status);
+}
+
+export function parameter({ parameters = [] }: Operation, wanted: string) {
+  return parameters.find(({ name }) => name === wanted);
+}

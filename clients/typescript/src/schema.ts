@@ -2442,7 +2442,13 @@ export interface operations {
   getMe: {
     parameters: {
       query?: never;
-      header?: never;
+      header?: {
+        /**
+         * @description The `ETag` of the version that you have. If it is still current, the response is 304 without a body.
+         * @example "1"
+         */
+        'If-None-Match'?: string;
+      };
       path?: never;
       cookie?: never;
     };
@@ -2451,6 +2457,8 @@ export interface operations {
       /** @description Success. */
       200: {
         headers: {
+          /** @description The version of the resource. */
+          ETag?: string;
           [name: string]: unknown;
         };
         content: {
@@ -2459,12 +2467,25 @@ export interface operations {
           };
         };
       };
+      /** @description You have the current version. */
+      304: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content?: never;
+      };
     };
   };
   deleteMe: {
     parameters: {
       query?: never;
-      header?: never;
+      header?: {
+        /**
+         * @description The `ETag` of the version that you have read. If the resource has changed since, the response is 412.
+         * @example "1"
+         */
+        'If-Match'?: string;
+      };
       path?: never;
       cookie?: never;
     };
@@ -2482,7 +2503,13 @@ export interface operations {
   updateMe: {
     parameters: {
       query?: never;
-      header?: never;
+      header?: {
+        /**
+         * @description The `ETag` of the version that you have read. If the resource has changed since, the response is 412.
+         * @example "1"
+         */
+        'If-Match'?: string;
+      };
       path?: never;
       cookie?: never;
     };
@@ -2495,6 +2522,8 @@ export interface operations {
       /** @description Success. */
       200: {
         headers: {
+          /** @description The version of the resource. */
+          ETag?: string;
           [name: string]: unknown;
         };
         content: {
@@ -2547,7 +2576,13 @@ export interface operations {
   getUser: {
     parameters: {
       query?: never;
-      header?: never;
+      header?: {
+        /**
+         * @description The `ETag` of the version that you have. If it is still current, the response is 304 without a body.
+         * @example "1"
+         */
+        'If-None-Match'?: string;
+      };
       path: {
         id: string;
       };
@@ -2558,6 +2593,8 @@ export interface operations {
       /** @description Success. */
       200: {
         headers: {
+          /** @description The version of the resource. */
+          ETag?: string;
           [name: string]: unknown;
         };
         content: {
@@ -2566,12 +2603,25 @@ export interface operations {
           };
         };
       };
+      /** @description You have the current version. */
+      304: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content?: never;
+      };
     };
   };
   updateUser: {
     parameters: {
       query?: never;
-      header?: never;
+      header?: {
+        /**
+         * @description The `ETag` of the version that you have read. If the resource has changed since, the response is 412.
+         * @example "1"
+         */
+        'If-Match'?: string;
+      };
       path: {
         id: string;
       };
@@ -2586,6 +2636,8 @@ export interface operations {
       /** @description Success. */
       200: {
         headers: {
+          /** @description The version of the resource. */
+          ETag?: string;
           [name: string]: unknown;
         };
         content: {
@@ -3004,7 +3056,13 @@ export interface operations {
   getWebhookEndpoint: {
     parameters: {
       query?: never;
-      header?: never;
+      header?: {
+        /**
+         * @description The `ETag` of the version that you have. If it is still current, the response is 304 without a body.
+         * @example "1"
+         */
+        'If-None-Match'?: string;
+      };
       path: {
         id: string;
       };
@@ -3015,6 +3073,8 @@ export interface operations {
       /** @description Success. */
       200: {
         headers: {
+          /** @description The version of the resource. */
+          ETag?: string;
           [name: string]: unknown;
         };
         content: {
@@ -3023,12 +3083,25 @@ export interface operations {
           };
         };
       };
+      /** @description You have the current version. */
+      304: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content?: never;
+      };
     };
   };
   deleteWebhookEndpoint: {
     parameters: {
       query?: never;
-      header?: never;
+      header?: {
+        /**
+         * @description The `ETag` of the version that you have read. If the resource has changed since, the response is 412.
+         * @example "1"
+         */
+        'If-Match'?: string;
+      };
       path: {
         id: string;
       };
@@ -3049,7 +3122,11 @@ export interface operations {
     parameters: {
       query?: never;
       header?: {
-        'if-match'?: string;
+        /**
+         * @description The `ETag` of the version that you have read. If the resource has changed since, the response is 412.
+         * @example "1"
+         */
+        'If-Match'?: string;
       };
       path: {
         id: string;
@@ -3065,6 +3142,8 @@ export interface operations {
       /** @description Success. */
       200: {
         headers: {
+          /** @description The version of the resource. */
+          ETag?: string;
           [name: string]: unknown;
         };
         content: {

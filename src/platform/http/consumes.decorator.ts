@@ -1,7 +1,6 @@
 import { applyDecorators } from '@nestjs/common';
-import { RouteConfig } from '@nestjs/platform-fastify';
-import { FASTIFY_ROUTE_CONFIG_METADATA } from '@nestjs/platform-fastify/constants.js';
 import { ApiBody, ApiConsumes } from '@nestjs/swagger';
+import { addRouteConfig } from '../openapi/endpoint.decorator.ts';
 
 /** Media types that a route may accept instead of JSON. */
 export const CSV = 'text/csv';
@@ -12,14 +11,6 @@ export interface BodyConfig {
   /** Passes the JSON body unparsed, up to this size. */
   rawMaxBytes?: number;
 }
-
-/** Adds to the Fastify configuration of a route. `RouteConfig` alone would replace what another decorator has set. */
-export const addRouteConfig =
-  (config: object): MethodDecorator =>
-  (target, key, descriptor) => {
-    const earlier = Reflect.getMetadata(FASTIFY_ROUTE_CONFIG_METADATA, descriptor.value as object) as object;
-    RouteConfig({ ...earlier, ...config })(target, key, descriptor as never);
-  };
 
 /** Accepts a body of this type. Routes without this decorator reject it with 415. */
 export const Consumes = (mediaType: typeof CSV | typeof FORM): MethodDecorator =>

@@ -1,9 +1,23 @@
-import type { FastifyReply } from 'fastify';
+import { createParamDecorator, type ExecutionContext } from '@nestjs/common';
+import type { FastifyReply, FastifyRequest } from 'fastify';
 import { PreconditionFailedError } from '../errors/platform.errors.ts';
 
 /** Sends the version of a resource as a strong validator (RFC 9110, section 8.8.3). */
 export function setEtag(reply: FastifyReply, version: number): void {
   void reply.header('etag', `"${version}"`);
+}
+
+/**
+ * The version in If-Match, for routes with `versioned: true`. Undefined without the header: the client then overwrites what it
+ * has not read.
+ */
+export const ExpectedVersion = createParamDecorator((_data: undefined, context: ExecutionContext) =>
+  expectedVersion(context.switchToHttp().getRequest<FastifyRequest>().headers['if-match']),
+);
+
+/** The caller has locked the row, so that its version can't change after this check. */
+export function assertVersion(current: { version: number }, expected: number | undefined): void {
+  if (expected !== undefined && expected !== current.version) throw new PreconditionFailedError();
 }
 
 const MATCHES_NOTHING = -1;

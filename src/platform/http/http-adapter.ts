@@ -11,10 +11,10 @@ import type { Config } from '../config/config.ts';
 import { MalformedRequestError, UriTooLongError } from '../errors/platform.errors.ts';
 import { PROBLEM_MEDIA_TYPE, problemBody } from '../errors/problem-body.ts';
 import { correlationIdFrom } from '../logging/request-context.ts';
+import { addDeprecationHeaders } from '../openapi/deprecation.ts';
 import { limitBodyMemory } from './body-budget.ts';
 import { addBodyParsers } from './body-parsers.ts';
 import { rejectOnSocket, trackResponses } from './broken-http.ts';
-import { addDeprecationHeaders } from './deprecation.ts';
 import { addRequestHooks } from './request-hooks.ts';
 import {
   bodyDeadlineMs,

@@ -8,10 +8,7 @@ import type { AppErrorClass, Problem } from '../errors/app-error.ts';
 import {
   ForbiddenError,
   InternalError,
-  IdempotencyInProgressError,
-  IdempotencyKeyReusedError,
   InvalidCursorError,
-  InvalidIdempotencyKeyError,
   MalformedJsonError,
   NotFoundError,
   PayloadTooLargeError,
@@ -22,9 +19,14 @@ import {
   ValidationFailedError,
 } from '../errors/platform.errors.ts';
 import { EventTypes } from '../events/domain-events.ts';
-import type { Deprecation } from '../http/deprecation.ts';
 import { readRegistry, type Registry } from '../registry/registry.ts';
 import { isExemptFromRateLimits } from '../security/rate-limit.decorator.ts';
+import {
+  describeDeprecation,
+  describeIdempotency,
+  describeVersions,
+  type Operation,
+} from './endpoint-headers.ts';
 import { isPaged } from './endpoint.decorator.ts';
 import { type EndpointEntry, findEndpoints } from './endpoints.ts';
 import { problemExample, problemResponse, problemSchema } from './problem-response.ts';
@@ -48,16 +50,6 @@ Unknown properties and unknown query parameters are errors.
 `.trim();
 
 const ACCESS_TOKEN = 'The access token from a sign-in. It is valid for ten minutes; then refresh it.';
-
-interface Operation {
-  operationId: string;
-  description?: string;
-  tags?: string[];
-  parameters?: { in: string; [property: string]: unknown }[];
-  requestBody?: { content: Record<string, object> };
-  responses: Record<string, { headers?: object; description?: string }>;
-  security?: object[];
-}
 
 /** The OpenAPI document of the application, without starting it. */
 export async function describeApp(root: object) {
@@ -92,9 +84,10 @@ export function createDocument(app: INestApplication): OpenAPIObject {
   /** Tags of features that are not part of the reference. */
   const otherTags = new Set<string>();
   for (const [path, operations] of Object.entries(document.paths)) {
-    for (const operation of Object.values(operations as Record<string, Operation>)) {
+    for (const [method, operation] of Object.entries(operations as Record<string, Operation>)) {
       const endpoint = endpoints.get(operation.operationId);
-      if (endpoint) describeOperation(operation, path, endpoint).forEach((problem) => problems.add(problem));
+      if (endpoint)
+        describeOperation(operation, { method, path }, endpoint).forEach((problem) => problems.add(problem));
       for (const name of operation.tags ?? []) if (!(name in TAGS)) otherTags.add(name);
     }
   }
@@ -112,11 +105,17 @@ export function createDocument(app: INestApplication): OpenAPIObject {
  * Adds the security and the errors that follow from the kind of the route, so that routes don't repeat them. Returns the
  * errors.
  */
-function describeOperation(operation: Operation, path: string, endpoint: EndpointEntry): Problem[] {
+function describeOperation(
+  operation: Operation,
+  { method, path }: { method: string; path: string },
+  endpoint: EndpointEntry,
+): Problem[] {
   operation.security = endpoint.isPublic ? [] : [{ bearer: [] }];
-  if (endpoint.options.idempotent) describeIdempotency(operation);
-  if (endpoint.options.deprecated) describeDeprecation(operation, endpoint.options.deprecated);
-  const errors = [...(endpoint.options.errors ?? []), ...impliedErrors(operation, endpoint)];
+  const { errors: declared = [], idempotent, versioned, deprecated } = endpoint.options;
+  const errors = [...declared, ...impliedErrors(operation, endpoint)];
+  if (idempotent) errors.push(...describeIdempotency(operation));
+  if (versioned) errors.push(...describeVersions(operation, method));
+  if (deprecated) describeDeprecation(operation, deprecated);
   if (!isExemptFromRateLimits(path)) errors.push(RateLimitedError);
   const problems = [...new Set(errors)]
     .filter((error) => !endpoint.options.impossibleErrors?.includes(error))
@@ -128,47 +127,6 @@ function describeOperation(operation: Operation, path: string, endpoint: Endpoin
   return problems;
 }
 
-function describeIdempotency(operation: Operation): void {
-  operation.parameters ??= [];
-  operation.parameters.push({
-    name: 'Idempotency-Key',
-    in: 'header',
-    required: false,
-    description:
-      'Makes the request safe to repeat for 24 hours: the same key and body get the stored response. Use a new UUID for ' +
-      'each new request.',
-    schema: { type: 'string', minLength: 1, maxLength: 255 },
-  });
-  addHeader(
-    operation,
-    'Idempotency-Replayed',
-    '`true` if this is the stored response of an earlier request.',
-  );
-}
-
-/** Adds a header to the success response. */
-function addHeader(operation: Operation, name: string, description: string): void {
-  const success = Object.entries(operation.responses).find(([status]) => /^[23]/.test(status))?.[1];
-  if (success) success.headers = { ...success.headers, [name]: { description, schema: { type: 'string' } } };
-}
-
-function describeDeprecation(operation: Operation, { since, sunset, successor, link }: Deprecation): void {
-  const notice = [
-    `Deprecated since ${since}.`,
-    ...(sunset ? [`May be gone from ${sunset}.`] : []),
-    ...(successor ? [`Use \`${successor}\`.`] : []),
-    ...(link ? [`See ${link}.`] : []),
-  ].join(' ');
-  operation.description = [notice, operation.description].filter(Boolean).join('\n\n');
-  addHeader(
-    operation,
-    'Deprecation',
-    'Since when the route is deprecated, in seconds since 1970 (RFC 9745).',
-  );
-  if (sunset) addHeader(operation, 'Sunset', 'From when the route may be gone (RFC 8594).');
-  if (successor || link) addHeader(operation, 'Link', 'The route that replaces it, and how to change to it.');
-}
-
 function impliedErrors(
   { parameters = [], requestBody }: Operation,
   endpoint: EndpointEntry,
@@ -177,9 +135,6 @@ function impliedErrors(
   if (!endpoint.isPublic) errors.push(UnauthenticatedError);
   if (endpoint.hasRoles) errors.push(ForbiddenError);
   if (isPaged(endpoint.options.returns)) errors.push(InvalidCursorError);
-  if (endpoint.options.idempotent) {
-    errors.push(InvalidIdempotencyKeyError, IdempotencyInProgressError, IdempotencyKeyReusedError);
-  }
   if (requestBody) errors.push(PayloadTooLargeError, UnsupportedMediaTypeError);
   if (requestBody?.content['application/json']) errors.push(MalformedJsonError);
   if (parameters.some((parameter) => parameter.in === 'path')) errors.push(NotFoundError);

@@ -1,8 +1,10 @@
 import { applyDecorators, HttpCode, SerializeOptions, SetMetadata } from '@nestjs/common';
+import { RouteConfig } from '@nestjs/platform-fastify';
+import { FASTIFY_ROUTE_CONFIG_METADATA } from '@nestjs/platform-fastify/constants.js';
 import { ApiOperation, ApiResponse } from '@nestjs/swagger';
 import { z } from 'zod';
 import type { AppErrorClass } from '../errors/app-error.ts';
-import { type Deprecation, SendsDeprecation } from '../http/deprecation.ts';
+import { type Deprecation, deprecationConfig } from './deprecation.ts';
 
 export interface EndpointOptions {
   /** Verb and noun: "List jobs". */
@@ -27,6 +29,11 @@ export interface EndpointOptions {
    * Accepts an Idempotency-Key. The handler must make its changes in `@IdempotentTransaction()`. Needs a signed-in user.
    */
   idempotent?: boolean;
+  /**
+   * GET: honours If-None-Match. PATCH, PUT, DELETE: honours If-Match. The handler calls `setEtag()`, and takes
+   * `@ExpectedVersion()` if it makes a change.
+   */
+  versioned?: boolean;
   /** Clients should move to another route. Sends the headers of a deprecation and marks the document. */
   deprecated?: Deprecation;
 }
@@ -43,13 +50,21 @@ export function Endpoint(options: EndpointOptions): MethodDecorator {
     SetMetadata(ENDPOINT, options),
     HttpCode(successStatus(options)),
     ApiOperation({ summary, ...(description && { description }), ...(deprecated && { deprecated: true }) }),
-    ...(deprecated ? [SendsDeprecation(deprecated)] : []),
+    ...(deprecated ? [addRouteConfig(deprecationConfig(deprecated))] : []),
     ...describeSuccess(options),
     ...Object.entries(options.otherResponses ?? {}).map(([other, { description: text, returns }]) =>
       ApiResponse({ status: Number(other), description: text, standardSchema: returns }),
     ),
   );
 }
+
+/** Adds to the Fastify configuration of a route. `RouteConfig` alone would replace what another decorator has set. */
+export const addRouteConfig =
+  (config: object): MethodDecorator =>
+  (target, key, descriptor) => {
+    const earlier = Reflect.getMetadata(FASTIFY_ROUTE_CONFIG_METADATA, descriptor.value as object) as object;
+    RouteConfig({ ...earlier, ...config })(target, key, descriptor as never);
+  };
 
 const successStatus = ({ status, returns, produces }: EndpointOptions): number =>
   status ?? (returns || produces ? 200 : 204);

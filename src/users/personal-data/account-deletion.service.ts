@@ -3,6 +3,7 @@ import { DataSource, type EntityManager } from 'typeorm';
 import { AuditService } from '../../audit/audit.service.ts';
 import { JobsService } from '../../jobs/jobs.service.ts';
 import { Config } from '../../platform/config/config.ts';
+import { assertVersion } from '../../platform/http/etag.ts';
 import { type Principal, requireRecentSignIn } from '../../platform/security/principal.ts';
 import { accountDeleted } from '../users.audit.ts';
 import { userErase } from '../users.jobs.ts';
@@ -25,14 +26,15 @@ export class AccountDeletionService {
    * Anonymizes the account immediately, so its email can be registered again. A job removes the rest. The id is never
    * reused.
    */
-  async delete(caller: Principal): Promise<void> {
+  async delete(caller: Principal, expectedVersion?: number): Promise<void> {
     requireRecentSignIn(caller);
-    await this.db.transaction((tx) => this.deleteWithin(caller.userId, tx));
+    await this.db.transaction((tx) => this.deleteWithin(caller.userId, tx, expectedVersion));
   }
 
   /** For a deletion that the user requested at a provider. */
-  async deleteWithin(userId: string, tx: EntityManager): Promise<void> {
-    await this.users.lockUnlessLastAdmin(userId, tx);
+  async deleteWithin(userId: string, tx: EntityManager, expectedVersion?: number): Promise<void> {
+    const user = await this.users.lockUnlessLastAdmin(userId, tx);
+    if (user) assertVersion(user, expectedVersion);
     await this.users.anonymise(userId, tx);
     await this.audit.record({ type: accountDeleted, userId, data: {} }, tx);
     const availableAt = new Date(

@@ -1,13 +1,8 @@
 import { Body, Controller, Delete, Get, Param, Patch, Post, Query, Res } from '@nestjs/common';
-import { ApiTags, ApiHeader } from '@nestjs/swagger';
+import { ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
-import {
-  ConflictError,
-  ForbiddenError,
-  LimitReachedError,
-  PreconditionFailedError,
-} from '../../platform/errors/platform.errors.ts';
-import { expectedVersion, setEtag } from '../../platform/http/etag.ts';
+import { ConflictError, ForbiddenError, LimitReachedError } from '../../platform/errors/platform.errors.ts';
+import { ExpectedVersion, expectedVersion, setEtag } from '../../platform/http/etag.ts';
 import { item, page } from '../../platform/http/schemas.ts';
 import {
   IdempotentTransaction,
@@ -88,6 +83,7 @@ export class WebhookEndpointsController {
     summary: 'Read a webhook endpoint',
     description: 'Without the secret. The `ETag` header is the version, for `If-Match` in an update.',
     returns: item(webhookEndpointSchema),
+    versioned: true,
   })
   async getWebhookEndpoint(
     @Param('id', ID) id: string,
@@ -100,13 +96,13 @@ export class WebhookEndpointsController {
   }
 
   @Patch('webhook-endpoints/:id')
-  @ApiHeader({ name: 'if-match', required: false })
   @Endpoint({
     summary: 'Change a webhook endpoint',
     description:
       'Changes only the given properties. With `If-Match`, only if the endpoint still has that version.',
     returns: item(webhookEndpointSchema),
-    errors: [ForbiddenError, LimitReachedError, PreconditionFailedError],
+    errors: [ForbiddenError, LimitReachedError],
+    versioned: true,
   })
   async updateWebhookEndpoint(
     @Param('id', ID) id: string,
@@ -124,9 +120,14 @@ export class WebhookEndpointsController {
   @Endpoint({
     summary: 'Delete a webhook endpoint',
     description: 'Pending deliveries are deleted too. Nothing more is sent.',
+    versioned: true,
   })
-  async deleteWebhookEndpoint(@Param('id', ID) id: string, @CurrentUser() caller: Principal) {
-    await this.endpoints.delete(id, caller);
+  async deleteWebhookEndpoint(
+    @Param('id', ID) id: string,
+    @CurrentUser() caller: Principal,
+    @ExpectedVersion() version: number | undefined,
+  ) {
+    await this.endpoints.delete(id, version, caller);
   }
 
   @Post('webhook-endpoints/:id/rotate-secret')

@@ -6,12 +6,8 @@ import { z } from 'zod';
 import type { AuditEventType } from '../../audit/audit-event-types.ts';
 import { AuditService } from '../../audit/audit.service.ts';
 import { JobsService } from '../../jobs/jobs.service.ts';
-import {
-  ForbiddenError,
-  LimitReachedError,
-  NotFoundError,
-  PreconditionFailedError,
-} from '../../platform/errors/platform.errors.ts';
+import { ForbiddenError, LimitReachedError, NotFoundError } from '../../platform/errors/platform.errors.ts';
+import { assertVersion } from '../../platform/http/etag.ts';
 import { Paginator } from '../../platform/pagination/paginator.ts';
 import type { Principal } from '../../platform/security/principal.ts';
 import { lockUsers } from '../../users/lock-users.ts';
@@ -90,13 +86,8 @@ export class WebhookEndpointsService {
     assertMayUseScope(changes, caller);
     this.rules.assertAllowed(changes);
     return this.endpoints.manager.transaction(async (tx) => {
-      const before = await tx.findOne(WebhookEndpoint, {
-        where: { id, userId: caller.userId, deletedAt: IsNull() },
-        lock: { mode: 'for_no_key_update' },
-      });
-      if (!before) throw new NotFoundError();
-      if (expectedVersion !== undefined && before.version !== expectedVersion)
-        throw new PreconditionFailedError();
+      const before = await lockEndpoint(id, caller, tx);
+      assertVersion(before, expectedVersion);
       await tx.update(
         WebhookEndpoint,
         { id },
@@ -113,12 +104,13 @@ export class WebhookEndpointsService {
   }
 
   /** Takes effect at once. A job removes the endpoint and its deliveries. */
-  async delete(id: string, { userId }: Principal): Promise<void> {
+  async delete(id: string, expectedVersion: number | undefined, caller: Principal): Promise<void> {
+    const { userId } = caller;
     await this.endpoints.manager.transaction(async (tx) => {
       // The user's row before the endpoint: see docs/decisions/0033-lock-order-and-retries.md.
       await lockUsers([userId], tx);
-      const deleted = await markDeleted({ id, userId, deletedAt: IsNull() }, this.jobs, tx);
-      if (deleted === 0) throw new NotFoundError();
+      assertVersion(await lockEndpoint(id, caller, tx), expectedVersion);
+      await markDeleted({ id }, this.jobs, tx);
       await this.record(endpointDeleted, { id, userId }, tx);
     });
   }
@@ -127,13 +119,9 @@ export class WebhookEndpointsService {
    * Both secrets sign for 24 hours, so that the receiver can switch at any time. A repeated call in that time returns
    * the same new secret: a third one would replace a secret that the receiver may still use.
    */
-  async rotateSecret(id: string, { userId }: Principal): Promise<WithSecret> {
+  async rotateSecret(id: string, caller: Principal): Promise<WithSecret> {
     return this.endpoints.manager.transaction(async (tx) => {
-      const before = await tx.findOne(WebhookEndpoint, {
-        where: { id, userId, deletedAt: IsNull() },
-        lock: { mode: 'for_no_key_update' },
-      });
-      if (!before) throw new NotFoundError();
+      const before = await lockEndpoint(id, caller, tx);
       const pending = this.secrets.pendingOf(before);
       if (pending !== null) return { ...before, secret: pending };
       const { secret, encrypted } = this.secrets.generate(id);
@@ -147,7 +135,7 @@ export class WebhookEndpointsService {
           version: () => 'version + 1',
         },
       );
-      await this.record(secretRotated, { id, userId }, tx);
+      await this.record(secretRotated, before, tx);
       return { ...(await tx.findOneByOrFail(WebhookEndpoint, { id })), secret };
     });
   }
@@ -160,6 +148,13 @@ export class WebhookEndpointsService {
   ): Promise<void> {
     return this.audit.record({ type, userId, data: { endpointId: id } }, tx);
   }
+}
+
+async function lockEndpoint(id: string, { userId }: Principal, tx: EntityManager): Promise<WebhookEndpoint> {
+  const where = { id, userId, deletedAt: IsNull() };
+  const endpoint = await tx.findOne(WebhookEndpoint, { where, lock: { mode: 'for_no_key_update' } });
+  if (!endpoint) throw new NotFoundError();
+  return endpoint;
 }
 
 /** An endpoint that is enabled again or has a new URL starts without failures. */

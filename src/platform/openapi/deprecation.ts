@@ -1,6 +1,5 @@
 import type { FastifyInstance } from 'fastify';
 import { StartupError } from '../config/config.ts';
-import { addRouteConfig } from './consumes.decorator.ts';
 
 export interface Deprecation {
   /** The day from which clients should use something else: `2026-12-01`. May be in the future. */
@@ -17,8 +16,8 @@ interface DeprecationConfig {
   deprecation?: { headers: Record<string, string>; links: string[] };
 }
 
-/** Sends the headers of a deprecated route with all of its responses, also with errors (RFC 9745, RFC 8594, RFC 8288). */
-export function SendsDeprecation({ since, sunset, successor, link }: Deprecation): MethodDecorator {
+/** The route configuration that makes `addDeprecationHeaders` send the headers (RFC 9745, RFC 8594, RFC 8288). */
+export function deprecationConfig({ since, sunset, successor, link }: Deprecation): DeprecationConfig {
   if (sunset && timeOf(sunset) < timeOf(since))
     throw new StartupError(`The sunset ${sunset} is before the deprecation ${since}.`);
   const headers = {
@@ -29,7 +28,7 @@ export function SendsDeprecation({ since, sunset, successor, link }: Deprecation
     ...(successor ? [`<${successor}>; rel="successor-version"`] : []),
     ...(link ? [`<${link}>; rel="deprecation"; type="text/html"`] : []),
   ];
-  return addRouteConfig({ deprecation: { headers, links } } satisfies DeprecationConfig);
+  return { deprecation: { headers, links } };
 }
 
 function timeOf(day: string): number {
@@ -38,6 +37,7 @@ function timeOf(day: string): number {
   return time;
 }
 
+/** With all responses of a deprecated route, also with errors. */
 export function addDeprecationHeaders(fastify: FastifyInstance): void {
   fastify.addHook('onRequest', ({ routeOptions, params }, reply, done) => {
     const { deprecation } = routeOptions.config as DeprecationConfig;

@@ -1,0 +1,83 @@
+import { describe, expect, it } from '@jest/globals';
+import { codesOf, hasBody, operations, parameter, successOf, where } from '../support/openapi.ts';
+
+/** POSTs without an Idempotency-Key, with the reason. See docs/decisions/0040-idempotency-keys.md. */
+const NOT_IDEMPOTENT = {
+  'the response is the same for every request, and at most one email is sent per minute': [
+    'register',
+    'resendVerificationEmail',
+    'forgotPassword',
+    'requestEmailChange',
+  ],
+  'the token can be used once': [
+    'verifyEmail',
+    'resetPassword',
+    'confirmEmailChange',
+    'exchangeCode',
+    'handleProviderFormCallback',
+    'refreshTokens',
+  ],
+  'the response contains new tokens or a new URL, and nothing is created that a repetition doubles': [
+    'login',
+    'startProviderLink',
+    'openDashboardSession',
+  ],
+  'repeating it is safe': [
+    'logout',
+    'logoutAll',
+    'changePassword',
+    'rotateWebhookSecret',
+    'cancelJob',
+    'retryFailedJobs',
+    'markNotificationRead',
+    'markAllNotificationsRead',
+  ],
+  'the sender gives each webhook an id': ['receiveWebhook'],
+};
+/** PATCHes, PUTs and DELETEs without If-Match, with the reason. */
+const WITHOUT_VERSION = {
+  'it is deleted whole, and it is never edited': ['revokeSession', 'unlinkIdentity', 'closeDashboardSession'],
+};
+
+describe('an operation', () => {
+  it('that is a POST accepts an Idempotency-Key or is listed with a reason', () => {
+    const posts = operations.filter(({ method }) => method === 'post');
+
+    const others = posts.filter((operation) => parameter(operation, 'Idempotency-Key') === undefined);
+    expect(others.map(({ operationId }) => operationId).toSorted()).toEqual(
+      Object.values(NOT_IDEMPOTENT).flat().toSorted(),
+    );
+  });
+
+  it.each(where((operation) => parameter(operation, 'Idempotency-Key') !== undefined))(
+    'with an Idempotency-Key declares its errors and the header of a replay: %s',
+    (_id, operation) => {
+      expect(codesOf(operation, 400)).toContain('INVALID_IDEMPOTENCY_KEY');
+      expect(codesOf(operation, 409)).toContain('IDEMPOTENCY_IN_PROGRESS');
+      expect(codesOf(operation, 422)).toContain('IDEMPOTENCY_KEY_REUSED');
+      expect(successOf(operation)).toHaveProperty(['headers', 'Idempotency-Replayed']);
+    },
+  );
+
+  it('that edits accepts If-Match or is listed with a reason', () => {
+    const edits = operations.filter(({ method }) => ['patch', 'put', 'delete'].includes(method));
+
+    const others = edits.filter((operation) => parameter(operation, 'If-Match') === undefined);
+    expect(others.map(({ operationId }) => operationId).toSorted()).toEqual(
+      Object.values(WITHOUT_VERSION).flat().toSorted(),
+    );
+  });
+
+  it.each(where((operation) => parameter(operation, 'If-Match') !== undefined))(
+    'with If-Match declares 412, and the version is in the ETag of its GET: %s',
+    (_id, operation) => {
+      const read = operations.find(({ method, path }) => method === 'get' && path === operation.path)!;
+
+      expect(codesOf(operation, 412)).toEqual(['PRECONDITION_FAILED']);
+      expect(parameter(read, 'If-None-Match')).toBeDefined();
+      expect(read.responses).toHaveProperty('304');
+      for (const answering of [read, operation].filter(hasBody))
+        expect(successOf(answering)).toHaveProperty(['headers', 'ETag']);
+    },
+  );
+});

@@ -1,0 +1,142 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { createUser } from '../factories/user.factory.ts';
+import { createEndpoint } from '../factories/webhook.factory.ts';
+import { TestApp } from '../support/app.ts';
+import { type SignedIn, signedIn } from '../support/client.ts';
+import { operations } from '../support/openapi.ts';
+import { times } from '../support/until.ts';
+
+interface Resource {
+  caller: SignedIn;
+  path: string;
+  /** The body of a change. */
+  change: (index: number) => object;
+}
+
+/** By the id of the operation that edits it. */
+const RESOURCES: Record<string, () => Promise<Resource>> = {
+  updateMe: async () => ({
+    caller: await signedIn(app),
+    path: '/v1/users/me',
+    change: (index) => ({ displayName: `Name ${index}` }),
+  }),
+  updateUser: async () => ({
+    caller: admin,
+    path: `/v1/users/${(await createUser(app)).user.id}`,
+    change: (index) => ({ status: index % 2 ? 'suspended' : 'active' }),
+  }),
+  updateWebhookEndpoint: async () => {
+    const caller = await signedIn(app);
+    const { id } = await createEndpoint(caller, 'https://example.com');
+    return {
+      caller,
+      path: `/v1/webhook-endpoints/${id}`,
+      change: (index) => ({ description: `Change ${index}` }),
+    };
+  },
+};
+const DELETABLE = ['updateMe', 'updateWebhookEndpoint'];
+
+let app: TestApp;
+let admin: SignedIn;
+
+beforeAll(async () => {
+  app = await TestApp.start();
+  admin = await signedIn(app, { role: 'admin' });
+});
+
+afterAll(() => app.stop());
+
+it('these are the resources that the document lets a client edit', () => {
+  const edits = operations.filter(({ method }) => ['patch', 'put'].includes(method));
+
+  expect(Object.keys(RESOURCES).toSorted()).toEqual(edits.map(({ operationId }) => operationId).toSorted());
+});
+
+describe.each(Object.entries(RESOURCES))('the resource of %s', (_operation, create) => {
+  let resource: Resource;
+  const read = () => resource.caller.get(resource.path);
+  const edit = (index: number) => resource.caller.patch(resource.path, resource.change(index));
+  const etagOf = ({ headers }: { headers: Record<string, string> }) => String(headers['etag']);
+
+  beforeAll(async () => {
+    resource = await create();
+  });
+
+  it('has the same ETag in a GET as in the response to the last change', async () => {
+    const before = etagOf(await read());
+    const edited = await edit(1);
+    const after = etagOf(await read());
+
+    expect(edited.status).toBe(200);
+    expect(after).toMatch(/^"\d+"$/);
+    expect(after).toBe(etagOf(edited));
+    expect(after).not.toBe(before);
+  });
+
+  it.each([
+    ['the ETag', (etag: string) => etag],
+    ['the ETag as a proxy weakens it', (etag: string) => `W/${etag}`],
+    ['a list with the ETag', (etag: string) => `"other", ${etag}`],
+    ['*', () => '*'],
+  ])('is not sent again if If-None-Match is %s', async (_name, header) => {
+    const etag = etagOf(await read());
+
+    const answer = await read().set('if-none-match', header(etag));
+
+    expect(answer.status).toBe(304);
+    expect(answer.text).toBeFalsy();
+    expect(answer.headers).toMatchObject({ etag, 'cache-control': 'no-store' });
+  });
+
+  it('is sent if If-None-Match names an old version', async () => {
+    const old = etagOf(await read());
+    await edit(2);
+
+    const answer = await read().set('if-none-match', old);
+
+    expect(answer.status).toBe(200);
+    expect(answer.body.data).toBeDefined();
+  });
+
+  it.each([
+    ['an old version', (etag: string) => `"${Number(etag.replaceAll('"', '')) - 1}"`],
+    ['no ETag', () => 'yesterday'],
+    ['nothing', () => ''],
+    ['several versions', (etag: string) => `${etag}, "7"`],
+  ])('does not change if If-Match names %s', async (_name, header) => {
+    const before = await read();
+
+    const answer = await edit(3).set('if-match', header(etagOf(before)));
+
+    expect(answer).toMatchObject({ status: 412, body: { code: 'PRECONDITION_FAILED' } });
+    expect((await read()).body).toEqual(before.body);
+  });
+
+  it('changes once when several clients send the same version', async () => {
+    const etag = etagOf(await read());
+
+    const answers = await Promise.all(times(5, (index) => edit(index).set('if-match', etag)));
+
+    expect(answers.map(({ status }) => status).toSorted((a, b) => a - b)).toEqual([200, 412, 412, 412, 412]);
+  });
+
+  it('changes without If-Match: no 428', async () => {
+    expect((await edit(4)).status).toBe(200);
+  });
+});
+
+describe.each(DELETABLE)('a DELETE of the resource of %s', (operation) => {
+  it('honours If-Match', async () => {
+    const { caller, path, change } = await RESOURCES[operation]!();
+    const { headers: old } = await caller.get(path);
+    const { headers: current } = await caller.patch(path, change(1));
+
+    const rejected = await caller.delete(path).set('if-match', old['etag']!);
+    const still = await caller.get(path);
+    const deleted = await caller.delete(path).set('if-match', current['etag']!);
+
+    expect(rejected).toMatchObject({ status: 412, body: { code: 'PRECONDITION_FAILED' } });
+    expect([still.status, deleted.status]).toEqual([200, 204]);
+  });
+});
