@@ -184,6 +184,25 @@ describe('a delivery', () => {
     expect(await endpointRow(app, endpoint.id)).toMatchObject({ enabled: true, failingSince: null });
   });
 
+  it('that fails after its endpoint was enabled again does not disable it at once', async () => {
+    const { endpoint, path } = await failingEndpoint();
+    const setFailingSince = (since: string) =>
+      app.db.query(`UPDATE webhook_endpoints SET failing_since = ${since} WHERE id = $1`, [endpoint.id]);
+    await setFailingSince(`now() - interval '5 days'`);
+    const released = Promise.withResolvers<void>();
+    receiver.behave(path, (_, response) => void released.promise.then(() => response.writeHead(500).end()));
+    await rename(owner);
+    await receiver.next(path);
+
+    // Meanwhile, another attempt has failed since the owner enabled the endpoint.
+    await setFailingSince('now()');
+    released.resolve();
+
+    const delivery = await untilDelivery(app, endpoint, ({ attempts }) => attempts === 1);
+    expect(delivery).toMatchObject({ status: 'pending', lastStatusCode: 500 });
+    expect(await endpointRow(app, endpoint.id)).toMatchObject({ enabled: true });
+  });
+
   it('sends former administrators only their own events', async () => {
     const admin = await signedIn(app, { role: 'admin' });
     const path = `/${randomUUID()}`;

@@ -99,11 +99,11 @@ export class WebhookClaims {
       relations: { user: true },
     });
     const byId = new Map(endpoints.map((endpoint) => [endpoint.id, endpoint]));
-    const attempts = deliveries.map((delivery) => ({
-      delivery,
-      endpoint: byId.get(delivery.endpointId)!,
-      leaseToken,
-    }));
+    const attempts = deliveries.flatMap((delivery) => {
+      const endpoint = byId.get(delivery.endpointId);
+      // An endpoint that was deleted since the claim took its deliveries with it.
+      return endpoint ? [{ delivery, endpoint, leaseToken }] : [];
+    });
     const rejected = attempts.filter((attempt) => undeliverable(attempt) !== null);
     await this.reject(rejected);
     return attempts.filter((attempt) => !rejected.includes(attempt));

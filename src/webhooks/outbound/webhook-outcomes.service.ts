@@ -43,17 +43,17 @@ export class WebhookOutcomes {
   /** Disables endpoints that are gone or have failed for too long. Resolves to their ids. */
   private async disableFailing(outcomes: AttemptOutcome[]): Promise<Set<string>> {
     const disabled = new Set<string>();
-    for (const outcome of outcomes) {
-      const { endpoint } = outcome;
-      const reason = reasonToDisable(outcome);
-      if (!reason || disabled.has(endpoint.id)) continue;
+    for (const { endpoint, response } of outcomes) {
+      if (!reasonToDisable(response, endpoint) || disabled.has(endpoint.id)) continue;
       await this.db.transaction(async (tx) => {
         // A response from the previous URL says nothing about the new one.
         const where = { id: endpoint.id, url: endpoint.url };
         // If a request has locked the endpoint, the next failure disables it.
         const lock = { mode: 'for_no_key_update', onLocked: 'skip_locked' } as const;
         const current = await tx.findOne(WebhookEndpoint, { where, lock });
-        if (!current || (reason === 'failing' && !current.failingSince)) return;
+        // Another attempt may have succeeded since the claim, or the owner may have enabled the endpoint again.
+        const reason = current && reasonToDisable(response, current);
+        if (!reason) return;
         await disableEndpoints([endpoint.id], reason, this.jobs, tx);
         disabled.add(endpoint.id);
       });
@@ -62,10 +62,13 @@ export class WebhookOutcomes {
   }
 }
 
-function reasonToDisable({ endpoint, response }: AttemptOutcome): DisableReason | null {
+function reasonToDisable(
+  response: WebhookResponse,
+  { failingSince }: Pick<WebhookEndpoint, 'failingSince'>,
+): DisableReason | null {
   if (response.error === null) return null;
   if (response.statusCode === HTTP_GONE) return 'gone';
-  const failingMs = endpoint.failingSince ? Date.now() - endpoint.failingSince.getTime() : 0;
+  const failingMs = failingSince ? Date.now() - failingSince.getTime() : 0;
   return failingMs >= FAILING_MAX_MS ? 'failing' : null;
 }
 

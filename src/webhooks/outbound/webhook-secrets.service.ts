@@ -87,7 +87,11 @@ export class WebhookSecretsRenewal implements OnApplicationBootstrap, OnModuleDe
     const counts = { renewed: 0, unreadable: 0 };
     for (let last: string | undefined = FIRST_ID; last !== undefined && !this.task.isStopped;) {
       const after: string = last;
-      last = await this.db.transaction((tx) => this.renewBatch(after, counts, tx));
+      const batch = await this.db.transaction((tx) => this.renewBatch(after, tx));
+      // After the commit, because a transaction may run more than once.
+      counts.renewed += batch.renewed;
+      counts.unreadable += batch.unreadable;
+      last = batch.last;
     }
     if (counts.renewed > 0)
       this.logger.log({ msg: 'Webhook secrets encrypted with the newest key', ...counts });
@@ -95,12 +99,12 @@ export class WebhookSecretsRenewal implements OnApplicationBootstrap, OnModuleDe
       this.logger.error({ msg: 'No key of SECRET_KEYS decrypts some webhook secrets', ...counts });
   }
 
-  /** Resolves to the last id of the batch. Undefined after the last batch. */
+  /** `last` is the last id of the batch, or undefined after the last batch. */
   private async renewBatch(
     after: string,
-    counts: { renewed: number; unreadable: number },
     tx: EntityManager,
-  ): Promise<string | undefined> {
+  ): Promise<{ renewed: number; unreadable: number; last: string | undefined }> {
+    let renewedRows = 0;
     const rows = await tx.query<EncryptedSecrets[]>(
       `SELECT id, secret, previous_secret AS "previousSecret" FROM webhook_endpoints
        WHERE id > $1 AND NOT (starts_with(secret, $2) AND starts_with(coalesce(previous_secret, $2), $2))
@@ -115,9 +119,10 @@ export class WebhookSecretsRenewal implements OnApplicationBootstrap, OnModuleDe
           renewed.secret,
           renewed.previousSecret,
         ]);
-        counts.renewed += 1;
-      } else counts.unreadable += 1;
+        renewedRows += 1;
+      }
     }
-    return rows.length === BATCH_ROWS ? rows.at(-1)?.id : undefined;
+    const last = rows.length === BATCH_ROWS ? rows.at(-1)?.id : undefined;
+    return { renewed: renewedRows, unreadable: rows.length - renewedRows, last };
   }
 }
