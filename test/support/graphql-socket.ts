@@ -19,8 +19,11 @@ export class GraphqlSocket {
   }
 
   /** Resolves when the WebSocket is open, before any message. */
-  static async open(baseUrl: string, { protocol = 'graphql-transport-ws' } = {}): Promise<GraphqlSocket> {
-    const socket = new WebSocket(`${baseUrl.replace(/^http/, 'ws')}/graphql`, protocol);
+  static async open(
+    baseUrl: string,
+    { protocol = 'graphql-transport-ws', headers = {} } = {},
+  ): Promise<GraphqlSocket> {
+    const socket = new WebSocket(`${baseUrl.replace(/^http/, 'ws')}/graphql`, protocol, { headers });
     const client = new GraphqlSocket(socket);
     await until(() => socket.readyState !== WebSocket.CONNECTING, 'the WebSocket to open');
     return client;

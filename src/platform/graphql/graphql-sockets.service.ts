@@ -11,6 +11,7 @@ import { LimitReachedError } from '../errors/platform.errors.ts';
 import { EventStreams } from '../http/event-streams.service.ts';
 import { JSON_BODY_MAX_BYTES } from '../http/http-adapter.ts';
 import { logError, toAppError } from '../http/problem.filter.ts';
+import { clientIp } from '../http/trusted-proxies.ts';
 import { correlationIdFrom, runInContext } from '../logging/request-context.ts';
 import { type Principal, TokenVerifier } from '../security/principal.ts';
 import { RateLimiter } from '../security/rate-limiter.service.ts';
@@ -87,9 +88,9 @@ export class GraphqlSockets implements OnApplicationBootstrap, OnModuleDestroy {
     this.webSockets.handleUpgrade(request, socket, head, (webSocket) => this.open(webSocket, request));
   }
 
-  private open(socket: WebSocket, { headers, socket: { remoteAddress = '' } }: IncomingMessage): void {
-    const correlationId = correlationIdFrom(headers['x-correlation-id']);
-    const session: Session = { socket, ip: remoteAddress, correlationId };
+  private open(socket: WebSocket, request: IncomingMessage): void {
+    const correlationId = correlationIdFrom(request.headers['x-correlation-id']);
+    const session: Session = { socket, ip: clientIp(request, this.config.TRUST_PROXY), correlationId };
     // A broken connection closes too. Without a listener the error would end the process.
     socket.on('error', () => undefined);
     const stopHeartbeat = this.startHeartbeat(socket);
@@ -129,10 +130,10 @@ export class GraphqlSockets implements OnApplicationBootstrap, OnModuleDestroy {
 
   /** Closes the socket when the token is not accepted. */
   private async authenticate({ extra, connectionParams }: SocketContext): Promise<boolean> {
-    const { socket } = extra;
+    const { socket, ip } = extra;
     try {
-      const caller = await this.verifier.verify(authorizationOf(connectionParams));
-      await this.limiter.count('default', { userId: caller.userId, ip: extra.ip });
+      const caller = await this.verify(connectionParams, ip);
+      await this.limiter.count('default', { userId: caller.userId, ip });
       // The client may have disconnected during the checks. Its 'close' event has passed, so don't track the socket.
       if (socket.readyState !== socket.OPEN) return false;
       extra.caller = caller;
@@ -144,6 +145,16 @@ export class GraphqlSockets implements OnApplicationBootstrap, OnModuleDestroy {
       const code = { 401: 4401, 429: 4429 }[problem.status] ?? 1013;
       socket.close(code, problem.code);
       return false;
+    }
+  }
+
+  private async verify(params: Record<string, unknown> | undefined, ip: string): Promise<Principal> {
+    try {
+      return await this.verifier.verify(authorizationOf(params));
+    } catch (error) {
+      // Invalid tokens are counted by IP address, as in HTTP requests.
+      await this.limiter.count('default', { ip });
+      throw error;
     }
   }
 

@@ -1,7 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
 import { fastify } from 'fastify';
+import type { IncomingMessage } from 'node:http';
 import type { Config } from '../config/config.ts';
-import { cleanForwardedFor, trustedProxies } from './trusted-proxies.ts';
+import { cleanForwardedFor, clientIp, trustedProxies } from './trusted-proxies.ts';
 
 const PROXY = '172.16.0.1';
 
@@ -26,7 +27,11 @@ describe('TRUST_PROXY', () => {
     ['the range of the proxy', ['172.16.0.0/12'], '198.51.100.2'],
     ['the range of another one', ['10.0.0.0/8'], PROXY],
   ])('of %s trusts exactly these proxies', async (_name, setting, expected) => {
-    expect(await addressSeen(setting, '6.6.6.6, 203.0.113.9, 198.51.100.2')).toBe(expected);
+    const forwardedFor = '6.6.6.6, 203.0.113.9, 198.51.100.2';
+    const upgrade = { headers: { 'x-forwarded-for': forwardedFor }, socket: { remoteAddress: PROXY } };
+
+    expect(await addressSeen(setting, forwardedFor)).toBe(expected);
+    expect(clientIp(upgrade as unknown as IncomingMessage, setting)).toBe(expected);
   });
 
   it.each([

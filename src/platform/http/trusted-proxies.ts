@@ -1,5 +1,7 @@
+import proxyAddr from '@fastify/proxy-addr';
 import type { FastifyInstance } from 'fastify';
 import ipaddr from 'ipaddr.js';
+import type { IncomingMessage } from 'node:http';
 import type { Config } from '../config/config.ts';
 
 type TrustProxy = false | string[] | ((address: string, hop: number) => boolean);
@@ -17,11 +19,22 @@ export function trustedProxies(setting: Config['TRUST_PROXY']): TrustProxy {
 /** Keeps only IP addresses without ports in X-Forwarded-For. Runs before anything reads `request.ip`. */
 export function cleanForwardedFor(fastify: FastifyInstance): void {
   fastify.addHook('onRequest', (request, _reply, done) => {
-    const { headers } = request.raw;
-    const header = headers['x-forwarded-for'];
-    if (header !== undefined) headers['x-forwarded-for'] = validAddresses(String(header));
+    cleanHeader(request.raw);
     done();
   });
+}
+
+/** The value of `request.ip` for a request that Fastify doesn't handle, such as the start of a WebSocket. */
+export function clientIp(request: IncomingMessage, setting: Config['TRUST_PROXY']): string {
+  cleanHeader(request);
+  const trusted = trustedProxies(setting);
+  if (!trusted) return request.socket.remoteAddress ?? '';
+  return proxyAddr(request, trusted);
+}
+
+function cleanHeader({ headers }: IncomingMessage): void {
+  const header = headers['x-forwarded-for'];
+  if (header !== undefined) headers['x-forwarded-for'] = validAddresses(String(header));
 }
 
 /** Starts at the nearest proxy. Entries before an invalid entry can't be trusted either. */
