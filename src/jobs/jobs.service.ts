@@ -160,8 +160,9 @@ export class JobsService implements OnModuleInit {
 
   /** Cancels a queued job at once. A running job stops within seconds. */
   async cancel(id: string, caller: Principal): Promise<Job> {
-    await this.get(id, caller);
+    const { userId } = await this.get(id, caller);
     await this.db.transaction(async (tx) => {
+      if (userId) await lockUsers([userId], tx);
       const cancelled = await this.cancelWhere('id = $1', id, tx);
       if (!cancelled) throw new JobNotCancellableError();
     });
