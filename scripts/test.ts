@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { coverageGaps } from '../test/support/contract-coverage.ts';
 import { removeDeadRuns } from '../test/support/test-run.ts';
 import { removePostgresSettings } from './processes.ts';
 import { readOutcomes, REPORT, differingFaults, writeReport } from './reliability-report.ts';
@@ -29,6 +30,7 @@ const minutes = runsFaults ? FAULTS_TIME_LIMIT_MINUTES : TIME_LIMIT_MINUTES;
 const dir = mkdtempSync(join(tmpdir(), 'test-summary-'));
 const summaryFile = join(dir, 'counts');
 const outcomesFile = join(dir, 'outcomes');
+const responsesFile = join(dir, 'responses');
 
 function startJest(): ChildProcess {
   const coverage = isWholeRun && !runsFaults ? ['--coverage'] : [];
@@ -45,6 +47,7 @@ function startJest(): ChildProcess {
         NODE_OPTIONS: `${process.env.NODE_OPTIONS ?? ''} ${options}`.trim(),
         TEST_SUMMARY_FILE: summaryFile,
         TEST_OUTCOMES_FILE: outcomesFile,
+        TEST_RESPONSES_FILE: responsesFile,
         TEST_FAULTS: runsFaults ? '1' : '',
       },
     },
@@ -103,11 +106,19 @@ async function reportFaults(seconds: number): Promise<boolean> {
   return false;
 }
 
+/** Whether the tests saw every response that openapi.json documents. */
+function hasSeenEveryResponse(): boolean {
+  const gaps = coverageGaps(readLines(responsesFile));
+  if (gaps.length > 0) console.error(['Responses of openapi.json and the tests differ:', ...gaps].join('\n'));
+  return gaps.length === 0;
+}
+
 const startedAt = Date.now();
 let code = await untilEnded(startJest());
 const { passed, failed, skipped } = readCounts();
-const isReportable = runsFaults && isWholeRun && failed === 0 && skipped === 0 && code === 0;
-if (isReportable && !(await reportFaults((Date.now() - startedAt) / 1_000))) code = 1;
+const isComplete = isWholeRun && failed === 0 && skipped === 0 && code === 0;
+if (isComplete && !runsFaults && !hasSeenEveryResponse()) code = 1;
+if (isComplete && runsFaults && !(await reportFaults((Date.now() - startedAt) / 1_000))) code = 1;
 rmSync(dir, { recursive: true });
 await removeDeadRuns();
 console.log(`${passed} passed, ${failed} failed${skipped ? `, ${skipped} skipped` : ''}`);
