@@ -16,7 +16,7 @@ import { signedIn } from '../support/client.ts';
 import { GraphqlSocket } from '../support/graphql-socket.ts';
 import { graphql, type GraphqlResult, resultOf } from '../support/graphql.ts';
 import { openapi } from '../support/openapi.ts';
-import { until } from '../support/until.ts';
+import { times, until } from '../support/until.ts';
 
 interface Rule {
   /** What the field returns for each caller: `ok` or an error code. */
@@ -131,6 +131,22 @@ describe('a WebSocket', () => {
 
     expect(track).not.toHaveBeenCalled();
     jest.restoreAllMocks();
+  });
+
+  it('with an invalid token counts in the rate limit of the client, behind a proxy too', async () => {
+    const limited = await app.startAnother({ RATE_LIMIT_FACTOR: '0.1', TRUST_PROXY: '1' });
+    const closeOf = async (ip: string): Promise<string> => {
+      const socket = await GraphqlSocket.open(limited.url, { headers: { 'x-forwarded-for': ip } });
+      socket.init({ authorization: 'Bearer invalid' });
+      const { code, reason } = await socket.untilClosed();
+      return `${code} ${reason}`;
+    };
+
+    const closes = await Promise.all(times(31, () => closeOf('203.0.113.7')));
+    const otherClient = await closeOf('203.0.113.8');
+
+    expect(closes.toSorted()).toEqual([...times(30, () => '4401 UNAUTHENTICATED'), '4429 RATE_LIMITED']);
+    expect(otherClient).toBe('4401 UNAUTHENTICATED');
   });
 });
 

@@ -194,7 +194,7 @@ describe('a delivery', () => {
     await rename(owner);
     await receiver.next(path);
 
-    // Meanwhile, another attempt has failed since the owner enabled the endpoint.
+    // The owner has enabled the endpoint again, and another attempt has failed since.
     await setFailingSince('now()');
     released.resolve();
 
