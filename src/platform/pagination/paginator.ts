@@ -26,17 +26,16 @@ export class Paginator {
 
   async page<T extends ObjectLiteral>(rows: SelectQueryBuilder<T>, listing: Listing): Promise<Page<T>> {
     const { limit, sort, cursor, include } = listing.page;
-    const unpaged = rows.clone();
-    const countTotal = () => countUpTo(TOTAL_MAX, unpaged);
-    const total = include === 'total' ? { total: await countTotal() } : {};
     const descending = sort.startsWith('-');
     const property = listing.sorts[sort.replace(/^-/, '')] ?? 'id';
     const column = `${rows.alias}.${property}`;
     const direction = descending ? 'DESC' : 'ASC';
-    rows
-      .orderBy(column, direction)
-      .addOrderBy(`${rows.alias}.id`, direction)
-      .limit(limit + 1);
+    rows.orderBy(column, direction).addOrderBy(`${rows.alias}.id`, direction);
+    // In the same order, so that the count uses the index of the page and not the whole table.
+    const all = rows.clone();
+    const countTotal = () => countUpTo(TOTAL_MAX, all);
+    const total = include === 'total' ? { total: await countTotal() } : {};
+    rows.limit(limit + 1);
     if (cursor !== undefined) {
       const [value, id] = this.decode(cursor, listing);
       rows.andWhere(`(${column}, ${rows.alias}.id) ${descending ? '<' : '>'} (:cursorValue, :cursorId)`, {
