@@ -10,6 +10,7 @@ import { Endpoint } from '../../src/platform/openapi/endpoint.decorator.ts';
 import { TestApp } from '../support/app.ts';
 import { BookmarksController } from '../support/bookmarks.ts';
 import { type SignedIn, signedIn } from '../support/client.ts';
+import { codeBlocks, readGuide } from '../support/guide.ts';
 
 const ID = '01890a5d-ac96-774b-bcce-b302099a8057';
 const OLD = { deprecation: '@1796083200', sunset: 'Tue, 01 Jun 2027 00:00:00 GMT' };
@@ -125,10 +126,8 @@ describe('@Endpoint', () => {
 
 describe('the API guide', () => {
   it('shows the code of the two versions that this test runs', () => {
-    const [guide = '', code = ''] = ['docs/guides/api.md', 'test/support/bookmarks.ts'].map((path) =>
-      readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8'),
-    );
-    const [, example = ''] = /^```ts\n(@Controller.*?)^```/ms.exec(guide) ?? [];
+    const code = readFileSync(new URL('../support/bookmarks.ts', import.meta.url), 'utf8');
+    const [example = ''] = codeBlocks(readGuide('api.md'), 'ts');
 
     expect(example).toContain("@Version('2')");
     expect(code).toContain(example.trim());

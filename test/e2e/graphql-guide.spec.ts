@@ -1,12 +1,12 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { readFileSync } from 'node:fs';
 import { TestApp } from '../support/app.ts';
 import { type SignedIn, signedIn } from '../support/client.ts';
 import { GraphqlSocket } from '../support/graphql-socket.ts';
 import { graphql, resultOf } from '../support/graphql.ts';
+import { codeBlocks, readGuide } from '../support/guide.ts';
 
-const GUIDE = readFileSync(new URL('../../docs/guides/graphql.md', import.meta.url), 'utf8');
-const examples = [...GUIDE.matchAll(/^```graphql\n(.*?)^```/gms)].map(([, text]) => String(text));
+const GUIDE = readGuide('graphql.md');
+const examples = codeBlocks(GUIDE, 'graphql');
 
 let app: TestApp;
 let user: SignedIn;
