@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { idSchema, instantSchema, pageQuery, text, timestampSchema } from '../platform/http/schemas.ts';
+import { examples, sample } from '../platform/openapi/examples.ts';
 import { AuditEventTypes } from './audit-event-types.ts';
 
 export const auditEventSchema = z
@@ -14,7 +15,20 @@ export const auditEventSchema = z
     data: z.record(z.string(), z.unknown()),
     createdAt: timestampSchema,
   })
-  .meta({ id: 'AuditEvent' });
+  .meta({ id: 'AuditEvent' })
+  .register(examples, {
+    'Sign-in': {
+      id: sample.id,
+      type: 'sign-in',
+      userId: sample.userId,
+      actorId: sample.userId,
+      ipAddress: '203.0.113.7',
+      userAgent: 'curl/8.14.1',
+      correlationId: '5f1c6c0e-8a43-4d0f-9f6e-2b7a1c3d4e5f',
+      data: {},
+      createdAt: sample.later,
+    },
+  });
 
 export const auditEventsQuerySchema = pageQuery(['createdAt'], {
   type: text({ max: 64 }).meta({ keyOf: AuditEventTypes }).optional(),

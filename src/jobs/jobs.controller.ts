@@ -8,6 +8,7 @@ import {
   type RequestTransaction,
 } from '../platform/idempotency/idempotency.interceptor.ts';
 import { Endpoint } from '../platform/openapi/endpoint.decorator.ts';
+import { examplesOf, streamExample } from '../platform/openapi/examples.ts';
 import { CurrentUser, Roles } from '../platform/security/access.decorators.ts';
 import type { Principal } from '../platform/security/principal.ts';
 import { JobEventsService } from './job-events.service.ts';
@@ -46,6 +47,7 @@ export class JobsController {
       'day; beyond that 409 `LIMIT_REACHED`.',
     status: 202,
     returns: item(jobSchema),
+    examples: ['Queued export'],
     errors: [LimitReachedError],
     idempotent: true,
   })
@@ -102,6 +104,7 @@ export class JobsController {
     description:
       'A queued job is cancelled at once, a running job within seconds. Changes that it has committed stay.',
     returns: item(jobSchema),
+    examples: ['Cancelled export'],
     errors: [JobNotCancellableError],
   })
   async cancelJob(@Param('id', { schema: jobIdSchema }) id: string, @CurrentUser() caller: Principal) {
@@ -114,6 +117,7 @@ export class JobsController {
     description: 'Retries a failed or cancelled job. Its attempts start at zero again.',
     status: 202,
     returns: item(jobSchema),
+    examples: ['Queued export'],
     errors: [JobNotRetryableError, LimitReachedError],
     idempotent: true,
   })
@@ -133,6 +137,10 @@ export class JobsController {
       '`end` is the final status of the job, or the reason why the stream closed early: `session-ended`, ' +
       '`token-expired`, `server-draining`, `too-many-streams` (at most five per user) or `deleted`.',
     produces: 'text/event-stream',
+    produced: streamExample(
+      { event: 'progress', data: examplesOf(jobSchema)['Completed export'] },
+      { event: 'end', data: { reason: 'completed' } },
+    ),
   })
   async watchJob(
     @Param('id', { schema: jobIdSchema }) id: string,
@@ -147,6 +155,7 @@ export class JobsController {
     summary: 'Download the result of a job',
     description: 'An administrator who downloads the result of another user leaves an audit event.',
     produces: '*/*',
+    produced: 'line,email,code,message\r\n3,ada@example.com,EMAIL_TAKEN,The email has an account.\r\n',
     errors: [JobNotFinishedError, NotFoundError],
   })
   async downloadJobResult(

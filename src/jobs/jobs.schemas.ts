@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { idSchema, instantSchema, pageQuery, text, timestampSchema } from '../platform/http/schemas.ts';
+import { examples, sample } from '../platform/openapi/examples.ts';
 import { jobStatuses, type Job } from './job.entity.ts';
 
 export const jobSchema = z
@@ -15,7 +16,69 @@ export const jobSchema = z
     startedAt: timestampSchema.nullable(),
     finishedAt: timestampSchema.nullable(),
   })
-  .meta({ id: 'Job' });
+  .meta({ id: 'Job' })
+  .register(examples, {
+    'Queued export': {
+      id: sample.id,
+      type: 'user-export',
+      status: 'queued',
+      progress: 0,
+      attempts: 0,
+      result: null,
+      error: null,
+      createdAt: sample.earlier,
+      startedAt: null,
+      finishedAt: null,
+    },
+    'Completed export': {
+      id: sample.id,
+      type: 'user-export',
+      status: 'completed',
+      progress: 100,
+      attempts: 1,
+      result: { bytes: 18_204 },
+      error: null,
+      createdAt: sample.earlier,
+      startedAt: '2026-11-28T09:30:00.420Z',
+      finishedAt: sample.later,
+    },
+    'Failed export': {
+      id: sample.id,
+      type: 'user-export',
+      status: 'failed',
+      progress: 40,
+      attempts: 8,
+      result: null,
+      error: { code: 'INTERNAL', message: 'The job failed unexpectedly.' },
+      createdAt: sample.earlier,
+      startedAt: '2026-11-28T09:30:00.420Z',
+      finishedAt: sample.later,
+    },
+    'Cancelled export': {
+      id: sample.id,
+      type: 'user-export',
+      status: 'cancelled',
+      progress: 40,
+      attempts: 1,
+      result: null,
+      error: null,
+      createdAt: sample.earlier,
+      startedAt: '2026-11-28T09:30:00.420Z',
+      finishedAt: sample.later,
+    },
+    'Queued import': {
+      id: sample.id,
+      type: 'user-import',
+      status: 'queued',
+      progress: 0,
+      attempts: 0,
+      result: null,
+      error: null,
+      createdAt: sample.earlier,
+      startedAt: null,
+      finishedAt: null,
+    },
+  });
 
 /** A job as its owner and administrators see it. */
 export const jobView = (job: Job) => ({
@@ -25,7 +88,11 @@ export const jobView = (job: Job) => ({
 
 export const startJobSchema = z
   .strictObject({ type: text({ min: 1, max: 64 }), input: z.record(z.string(), z.unknown()).default({}) })
-  .meta({ id: 'StartJob' });
+  .meta({ id: 'StartJob' })
+  .register(examples, {
+    'Export your data': { type: 'user-export' },
+    'With an input': { type: 'user-export', input: {} },
+  });
 export type StartJob = z.output<typeof startJobSchema>;
 
 export const redriveJobsSchema = z
@@ -35,7 +102,16 @@ export const redriveJobsSchema = z
     from: instantSchema.optional().describe('Only jobs that failed at or after this time.'),
     to: instantSchema.optional().describe('Only jobs that failed at or before this time.'),
   })
-  .meta({ id: 'RedriveJobs' });
+  .meta({ id: 'RedriveJobs' })
+  .register(examples, {
+    'All failed exports': { type: 'user-export' },
+    'Failures of one outage': {
+      type: 'user-export',
+      errorCode: 'WORKER_STALLED',
+      from: sample.earlier,
+      to: sample.later,
+    },
+  });
 export type RedriveJobs = z.output<typeof redriveJobsSchema>;
 
 export const redrivenJobsSchema = z
@@ -43,10 +119,16 @@ export const redrivenJobsSchema = z
     redriven: z.int().describe('How many failed jobs are retried.'),
     hasMore: z.boolean().describe('True if more failed jobs are left. Send the request again.'),
   })
-  .meta({ id: 'RedrivenJobs' });
+  .meta({ id: 'RedrivenJobs' })
+  .register(examples, {
+    'All retried': { redriven: 12, hasMore: false },
+    'More left': { redriven: 5_000, hasMore: true },
+  });
 
 export const jobsQuerySchema = pageQuery(['createdAt'], {
-  type: text({ max: 64 }).optional(),
+  type: text({ max: 64 })
+    .optional()
+    .meta({ examples: ['user-export'] }),
   status: z.enum(jobStatuses).optional(),
 });
 export type JobsQuery = z.output<typeof jobsQuerySchema>;

@@ -3,6 +3,7 @@ import { ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import { page } from '../platform/http/schemas.ts';
 import { Endpoint } from '../platform/openapi/endpoint.decorator.ts';
+import { examplesOf, sample, streamExample } from '../platform/openapi/examples.ts';
 import { CurrentUser } from '../platform/security/access.decorators.ts';
 import type { Principal } from '../platform/security/principal.ts';
 import { NotificationStreamService } from './notification-stream.service.ts';
@@ -63,6 +64,10 @@ export class NotificationsController {
       'reason for closing: `session-ended`, `token-expired`, `server-draining` or `too-many-streams`. A sixth stream ' +
       'closes the oldest.',
     produces: 'text/event-stream',
+    produced: streamExample(
+      { event: 'notification', id: sample.id, data: examplesOf(notificationSchema)['Completed job'] },
+      { event: 'end', data: { reason: 'token-expired' } },
+    ),
   })
   async streamNotifications(
     @CurrentUser() caller: Principal,

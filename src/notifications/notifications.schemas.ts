@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { idSchema, pageQuery, timestampSchema } from '../platform/http/schemas.ts';
+import { examples, sample } from '../platform/openapi/examples.ts';
 
 export const notificationSchema = z
   .object({
@@ -15,7 +16,18 @@ export const notificationSchema = z
     readAt: timestampSchema.nullable(),
     createdAt: timestampSchema,
   })
-  .meta({ id: 'Notification' });
+  .meta({ id: 'Notification' })
+  .register(examples, {
+    'Completed job': {
+      id: sample.id,
+      type: 'job-completed',
+      title: 'Your export is ready',
+      body: 'Download it from the page of the job.',
+      data: { jobId: '0199a3c0-7b11-7c2d-9e4f-6a8b0c2d4e6f', jobType: 'user-export' },
+      readAt: null,
+      createdAt: sample.later,
+    },
+  });
 
 export const unreadMeta = { unreadCount: z.int().describe('Unread notifications of the user on all pages.') };
 

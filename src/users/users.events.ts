@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { defineEvent } from '../platform/events/domain-events.ts';
+import { examples, sample } from '../platform/openapi/examples.ts';
 import { userSchema } from './users.schemas.ts';
 
 export const userCreated = defineEvent({
@@ -42,7 +43,10 @@ export const userSuspended = defineEvent({
 export const userDeleted = defineEvent({
   type: 'user.deleted',
   summary: 'An account was deleted.',
-  data: z.object({ id: z.string() }).meta({ id: 'DeletedUser' }),
+  data: z
+    .object({ id: z.string() })
+    .meta({ id: 'DeletedUser' })
+    .register(examples, { 'Deleted account': { id: sample.userId } }),
   isPublic: true,
   outlivesUser: true,
 });

@@ -7,6 +7,7 @@ import {
   text,
   timestampSchema,
 } from '../platform/http/schemas.ts';
+import { examples, sample } from '../platform/openapi/examples.ts';
 import { type User, userRoles, userStatuses } from './user.entity.ts';
 
 const DISPLAY_NAME_MAX = 100;
@@ -24,19 +25,33 @@ export const userSchema = z
     createdAt: timestampSchema,
     updatedAt: timestampSchema,
   })
-  .meta({ id: 'User' });
+  .meta({ id: 'User' })
+  .register(examples, {
+    User: {
+      id: sample.userId,
+      email: sample.email,
+      displayName: sample.displayName,
+      role: 'user',
+      status: 'active',
+      emailVerified: true,
+      createdAt: sample.earlier,
+      updatedAt: sample.later,
+    },
+  });
 
 /** The account as its owner and administrators see it. */
 export const userView = (user: User) => ({ ...user, emailVerified: user.emailVerifiedAt !== null });
 
 export const updateMeSchema = z
   .strictObject({ displayName: displayNameSchema.optional() })
-  .meta({ id: 'UpdateMe' });
+  .meta({ id: 'UpdateMe' })
+  .register(examples, { 'New name': { displayName: 'Ada King' } });
 export type UpdateMe = z.output<typeof updateMeSchema>;
 
 export const updateUserSchema = z
   .strictObject({ role: z.enum(userRoles).optional(), status: z.enum(userStatuses).optional() })
-  .meta({ id: 'UpdateUser' });
+  .meta({ id: 'UpdateUser' })
+  .register(examples, { Suspend: { status: 'suspended' }, 'Make an administrator': { role: 'admin' } });
 export type UpdateUser = z.output<typeof updateUserSchema>;
 
 export const usersQuerySchema = pageQuery(['createdAt', 'email'], {
@@ -45,7 +60,8 @@ export const usersQuerySchema = pageQuery(['createdAt', 'email'], {
   email: text({ min: 1, max: 254 })
     .toLowerCase()
     .optional()
-    .describe('Only emails that start with this text.'),
+    .describe('Only emails that start with this text.')
+    .meta({ examples: ['ada@'] }),
 });
 export type UsersQuery = z.output<typeof usersQuerySchema>;
 

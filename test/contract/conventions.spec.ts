@@ -107,7 +107,9 @@ describe('each operation', () => {
     (_id, operation) => {
       const { content = {} } = successOf(operation);
 
-      expect(Object.values(content)).toEqual([{ schema: { type: 'string', format: 'binary' } }]);
+      expect(Object.values(content)).toEqual([
+        { schema: { type: 'string', format: 'binary' }, example: expect.any(String) },
+      ]);
     },
   );
 

@@ -1337,7 +1337,10 @@ export interface components {
       url: string;
     };
     StartLink: {
-      /** @description URL to return to, on an allowed origin. Default: the frontend. */
+      /**
+       * @description URL to return to, on an allowed origin. Default: the frontend.
+       * @example https://app.example.com/settings
+       */
       returnTo?: string;
     };
     AuthorizationUrl: {
@@ -2836,6 +2839,13 @@ export interface operations {
           [name: string]: unknown;
         };
         content: {
+          /**
+           * @example event: progress
+           *     data: {"id":"0199a3c1-5d2e-7a77-9b1f-3c8e6d2f4b10","type":"user-export","status":"completed","progress":100,"attempts":1,"result":{"bytes":18204},"error":null,"createdAt":"2026-11-28T09:30:00.000Z","startedAt":"2026-11-28T09:30:00.420Z","finishedAt":"2026-11-28T09:31:07.250Z"}
+           *
+           *     event: end
+           *     data: {"reason":"completed"}
+           */
           'text/event-stream': string;
         };
       };
@@ -2858,6 +2868,10 @@ export interface operations {
           [name: string]: unknown;
         };
         content: {
+          /**
+           * @example line,email,code,message
+           *     3,ada@example.com,EMAIL_TAKEN,The email has an account.
+           */
           '*/*': string;
         };
       };
@@ -2954,6 +2968,14 @@ export interface operations {
           [name: string]: unknown;
         };
         content: {
+          /**
+           * @example event: notification
+           *     id: 0199a3c1-5d2e-7a77-9b1f-3c8e6d2f4b10
+           *     data: {"id":"0199a3c1-5d2e-7a77-9b1f-3c8e6d2f4b10","type":"job-completed","title":"Your export is ready","body":"Download it from the page of the job.","data":{"jobId":"0199a3c0-7b11-7c2d-9e4f-6a8b0c2d4e6f","jobType":"user-export"},"readAt":null,"createdAt":"2026-11-28T09:31:07.250Z"}
+           *
+           *     event: end
+           *     data: {"reason":"token-expired"}
+           */
           'text/event-stream': string;
         };
       };

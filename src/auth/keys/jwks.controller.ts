@@ -2,6 +2,7 @@ import { Controller, Get, Header } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
 import { z } from 'zod';
 import { Endpoint } from '../../platform/openapi/endpoint.decorator.ts';
+import { examples } from '../../platform/openapi/examples.ts';
 import { Public } from '../../platform/security/access.decorators.ts';
 import { KeyRing } from './key-ring.ts';
 
@@ -18,7 +19,21 @@ const jwksSchema = z
       }),
     ),
   })
-  .meta({ id: 'Jwks' });
+  .meta({ id: 'Jwks' })
+  .register(examples, {
+    'One key': {
+      keys: [
+        {
+          kty: 'RSA',
+          n: 'yLz4kT0v8mQx2Ls7Rt0Yb5Nc8Hd1Jf6Gp4Za',
+          e: 'AQAB',
+          kid: '2026-11-a1b2c3',
+          use: 'sig',
+          alg: 'RS256',
+        },
+      ],
+    },
+  });
 
 @ApiTags('Authentication')
 @Controller('.well-known')

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { ValidationFailedError } from '../../platform/errors/platform.errors.ts';
 import { emailSchema, tokenSchema } from '../../platform/http/schemas.ts';
+import { examples, sample } from '../../platform/openapi/examples.ts';
 import { isCommonPassword } from './common-passwords.ts';
 
 const LENGTH_MIN = 12;
@@ -72,15 +73,24 @@ export function assertWithoutEmail(password: string, email: string, path: string
     throw new ValidationFailedError({ details: [{ path, ...CONTAINS_EMAIL }] });
 }
 
-export const forgotPasswordSchema = z.strictObject({ email: emailSchema }).meta({ id: 'ForgotPassword' });
+export const forgotPasswordSchema = z
+  .strictObject({ email: emailSchema })
+  .meta({ id: 'ForgotPassword' })
+  .register(examples, { 'Own email': { email: sample.email } });
 export type ForgotPassword = z.output<typeof forgotPasswordSchema>;
 
 export const resetPasswordSchema = z
   .strictObject({ token: tokenSchema, password: newPasswordSchema })
-  .meta({ id: 'ResetPassword' });
+  .meta({ id: 'ResetPassword' })
+  .register(examples, {
+    'Token from the mail': { token: sample.token, password: 'another four plain words' },
+  });
 export type ResetPassword = z.output<typeof resetPasswordSchema>;
 
 export const changePasswordSchema = z
   .strictObject({ currentPassword: passwordSchema, newPassword: newPasswordSchema })
-  .meta({ id: 'ChangePassword' });
+  .meta({ id: 'ChangePassword' })
+  .register(examples, {
+    'New password': { currentPassword: sample.password, newPassword: 'another four plain words' },
+  });
 export type ChangePassword = z.output<typeof changePasswordSchema>;

@@ -3,6 +3,7 @@ import { ApiTags } from '@nestjs/swagger';
 import { z } from 'zod';
 import { idSchema, list, timestampSchema } from '../../platform/http/schemas.ts';
 import { Endpoint } from '../../platform/openapi/endpoint.decorator.ts';
+import { examples, sample } from '../../platform/openapi/examples.ts';
 import { CurrentUser } from '../../platform/security/access.decorators.ts';
 import type { Principal } from '../../platform/security/principal.ts';
 import { SessionsService } from './sessions.service.ts';
@@ -17,7 +18,18 @@ const sessionSchema = z
     expiresAt: timestampSchema,
     current: z.boolean().describe('True for the session of this request.'),
   })
-  .meta({ id: 'Session' });
+  .meta({ id: 'Session' })
+  .register(examples, {
+    'This session': {
+      id: sample.id,
+      userAgent: 'Mozilla/5.0 (X11; Linux x86_64) Firefox/145.0',
+      ipAddress: '203.0.113.7',
+      createdAt: sample.earlier,
+      lastUsedAt: sample.later,
+      expiresAt: '2026-12-28T09:30:00.000Z',
+      current: true,
+    },
+  });
 
 @ApiTags('Authentication')
 @Controller({ path: 'auth/sessions', version: '1' })

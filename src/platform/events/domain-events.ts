@@ -10,6 +10,8 @@ export interface EventDefinition<Schema extends z.ZodType = z.ZodType> {
   readonly summary: string;
   /** The payload. Keep it small: an event over 20 KB can't be sent to a webhook endpoint. */
   readonly data: Schema;
+  /** Names of the examples of `data` that this event can have. Default: all. */
+  readonly examples?: string[];
   /** Whether webhook endpoints may receive the event. Then its type and data are part of the public API. */
   readonly isPublic: boolean;
   /** Whether the event contains no personal data, so that it may be kept after the user is erased. */

@@ -5,10 +5,14 @@ import { z } from 'zod';
 import { version } from '../config/version.ts';
 import { UnavailableError } from '../errors/platform.errors.ts';
 import { Endpoint } from '../openapi/endpoint.decorator.ts';
+import { examples } from '../openapi/examples.ts';
 import { Public } from '../security/access.decorators.ts';
 import { HealthService } from './health.service.ts';
 
-const liveSchema = z.object({ status: z.literal('ok'), version: z.string() }).meta({ id: 'Liveness' });
+const liveSchema = z
+  .object({ status: z.literal('ok'), version: z.string() })
+  .meta({ id: 'Liveness' })
+  .register(examples, { Alive: { status: 'ok', version: '1.0.0' } });
 const readySchema = z
   .object({
     status: z.enum(['ok', 'degraded', 'unavailable', 'draining']),
@@ -20,7 +24,15 @@ const readySchema = z
       queue: z.literal('down').optional(),
     }),
   })
-  .meta({ id: 'Readiness' });
+  .meta({ id: 'Readiness' })
+  .register(examples, {
+    Ready: { status: 'ok', checks: { database: 'up', migrations: 'current', redis: 'up' } },
+    'Without a database': {
+      status: 'unavailable',
+      checks: { database: 'down', migrations: 'unknown', redis: 'up' },
+    },
+    'Without Redis': { status: 'degraded', checks: { database: 'up', migrations: 'current', redis: 'down' } },
+  });
 
 @ApiTags('System')
 @Controller('health')
@@ -46,7 +58,14 @@ export class HealthController {
       '200 if the process can take requests, otherwise 503 with the same body: a dependency is down, or the process is shutting down. ' +
       '`degraded` still takes requests.',
     returns: readySchema,
-    otherResponses: { 503: { description: 'The process can’t take requests.', returns: readySchema } },
+    examples: ['Ready', 'Without Redis'],
+    otherResponses: {
+      503: {
+        description: 'The process can’t take requests.',
+        returns: readySchema,
+        examples: ['Without a database'],
+      },
+    },
   })
   @Public()
   async checkReadiness(@Res({ passthrough: true }) reply: FastifyReply) {

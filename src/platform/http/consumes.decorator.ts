@@ -12,18 +12,26 @@ export interface BodyConfig {
   rawMaxBytes?: number;
 }
 
+/** Examples of a body without a schema, by name. */
+type BodyExamples = Record<string, unknown>;
+
+const named = (values: BodyExamples = {}) =>
+  Object.fromEntries(Object.entries(values).map(([name, value]) => [name, { value }]));
+
 /** Accepts a body of this type. Routes without this decorator reject it with 415. */
-export const Consumes = (mediaType: typeof CSV | typeof FORM): MethodDecorator =>
+export const Consumes = (mediaType: typeof CSV | typeof FORM, examples?: BodyExamples): MethodDecorator =>
   applyDecorators(
     addRouteConfig({ consumes: mediaType } satisfies BodyConfig),
     ApiConsumes(mediaType),
     // A form is described by the schema of its fields. A stream has no schema.
-    ...(mediaType === CSV ? [ApiBody({ schema: { type: 'string', format: 'binary' } })] : []),
+    ...(mediaType === CSV
+      ? [ApiBody({ schema: { type: 'string', format: 'binary' }, examples: named(examples) })]
+      : []),
   );
 
 /** Passes the JSON body as an unparsed Buffer, because a signature covers bytes. */
-export const RawBody = (rawMaxBytes: number): MethodDecorator =>
+export const RawBody = (rawMaxBytes: number, examples?: BodyExamples): MethodDecorator =>
   applyDecorators(
     addRouteConfig({ rawMaxBytes } satisfies BodyConfig),
-    ApiBody({ schema: { type: 'object' } }),
+    ApiBody({ schema: { type: 'object' }, examples: named(examples) }),
   );

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { examples, sample } from '../openapi/examples.ts';
 
 const TEXT_MAX = 1_000;
 
@@ -24,7 +25,10 @@ export const nameText = (max: number) =>
   });
 
 /** A UUID of any version. */
-export const idSchema = z.guid().transform((id) => id.toLowerCase());
+export const idSchema = z
+  .guid()
+  .transform((id) => id.toLowerCase())
+  .meta({ examples: [sample.id] });
 
 const EMAIL_MAX = 254;
 
@@ -60,7 +64,7 @@ export const instantSchema = z.iso
   .max(INSTANT_MAX)
   .transform((value) => new Date(value))
   .pipe(z.date())
-  .meta({ format: 'date-time' });
+  .meta({ format: 'date-time', examples: [sample.earlier] });
 
 /** A time in a response: RFC 3339 in UTC with milliseconds. A string comes from a stored response (see platform/idempotency). */
 export const timestampSchema = z
@@ -133,6 +137,7 @@ export interface PageRequest {
 /** The response of routes that must not reveal whether an email has an account. */
 export const acceptedSchema = z
   .object({ status: z.literal('accepted') })
-  .meta({ id: 'Accepted', description: 'The response is the same whether the email has an account or not.' });
+  .meta({ id: 'Accepted', description: 'The response is the same whether the email has an account or not.' })
+  .register(examples, { Accepted: { status: 'accepted' } });
 
 export const accepted = { data: { status: 'accepted' } } as const;

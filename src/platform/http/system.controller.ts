@@ -8,16 +8,38 @@ import type { Problem } from '../errors/app-error.ts';
 import { NotFoundError } from '../errors/platform.errors.ts';
 import { Endpoint } from '../openapi/endpoint.decorator.ts';
 import { listProblems } from '../openapi/endpoints.ts';
+import { examples } from '../openapi/examples.ts';
 import { Public } from '../security/access.decorators.ts';
 import { item, list } from './schemas.ts';
 
 const rootSchema = z
   .object({ name: z.string(), version: z.string(), links: z.record(z.string(), z.string()) })
-  .meta({ id: 'Root' });
+  .meta({ id: 'Root' })
+  .register(examples, {
+    'In development': {
+      name: 'reference',
+      version: '1.0.0',
+      links: {
+        docs: '/docs',
+        openapi: '/openapi.json',
+        problems: '/problems',
+        health: '/health/ready',
+        jwks: '/.well-known/jwks.json',
+      },
+    },
+  });
 
 const problemTypeSchema = z
   .object({ code: z.string(), status: z.int(), title: z.string(), detail: z.string() })
-  .meta({ id: 'ProblemType' });
+  .meta({ id: 'ProblemType' })
+  .register(examples, {
+    'Malformed JSON': {
+      code: 'MALFORMED_JSON',
+      status: 400,
+      title: 'Malformed JSON',
+      detail: 'The body is not valid JSON in UTF-8. Correct the body and send it again.',
+    },
+  });
 
 /** The entry point of the API, and the error codes: the `type` of a problem document is a URL below /problems. */
 @ApiTags('System')
@@ -69,7 +91,15 @@ export class SystemController {
     returns: item(problemTypeSchema),
   })
   @Public()
-  getProblem(@Param('code', { schema: z.string().max(64) }) code: string) {
+  getProblem(
+    @Param('code', {
+      schema: z
+        .string()
+        .max(64)
+        .meta({ examples: ['NOT_FOUND'] }),
+    })
+    code: string,
+  ) {
     const problem = this.problems.find((entry) => entry.code === code);
     if (!problem) throw new NotFoundError();
     return { data: problem };

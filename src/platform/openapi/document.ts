@@ -29,6 +29,7 @@ import {
 } from './endpoint-headers.ts';
 import { isPaged } from './endpoint.decorator.ts';
 import { type EndpointEntry, findEndpoints } from './endpoints.ts';
+import { EXAMPLES_KEY, examplesOf, placeExamples } from './examples.ts';
 import { problemExample, problemResponse, problemSchema } from './problem-response.ts';
 import { describeEvents } from './webhook-events.ts';
 
@@ -110,6 +111,7 @@ function describeOperation(
   { method, path }: { method: string; path: string },
   endpoint: EndpointEntry,
 ): Problem[] {
+  describeExamples(operation, endpoint);
   operation.security = endpoint.isPublic ? [] : [{ bearer: [] }];
   const { errors: declared = [], idempotent, versioned, deprecated } = endpoint.options;
   const errors = [...declared, ...impliedErrors(operation, endpoint)];
@@ -125,6 +127,14 @@ function describeOperation(
     operation.responses[status] = problemResponse(entries);
   }
   return problems;
+}
+
+function describeExamples({ requestBody, responses }: Operation, { options }: EndpointEntry): void {
+  placeExamples(requestBody?.content);
+  for (const [status, { content }] of Object.entries(responses)) {
+    const other = options.otherResponses?.[Number(status)];
+    placeExamples(content, other ? other.examples : options.examples);
+  }
 }
 
 function impliedErrors(
@@ -164,7 +174,9 @@ function converter(modules: ModulesContainer) {
       }),
     );
     void $schema;
-    return { schema: rest, components: $defs };
+    const found = examplesOf(schema);
+    const stashed = Object.keys(found).length > 0 && { [EXAMPLES_KEY]: found };
+    return { schema: { ...rest, ...stashed }, components: $defs };
   };
 }
 

@@ -13,7 +13,7 @@ export interface Operation {
   tags?: string[];
   parameters?: { in: string; [property: string]: unknown }[];
   requestBody?: { content: Record<string, object> };
-  responses: Record<string, { headers?: object; description?: string }>;
+  responses: Record<string, { headers?: object; description?: string; content?: Record<string, object> }>;
   security?: object[];
 }
 

@@ -14,8 +14,12 @@ export interface EndpointOptions {
   status?: number;
   /** Response schema: `item(…)`, `list(…)` or `page(…)`. Other properties are removed. Left out: no body. */
   returns?: z.ZodType;
+  /** Names of the examples of `returns` that this route can return. Default: all. */
+  examples?: string[];
   /** Media type of a response that is not JSON, for example `text/csv`. */
   produces?: string;
+  /** The example of a response that is not JSON. */
+  produced?: string;
   /** Errors of this route, in addition to those that follow from its kind (see document.ts). */
   errors?: AppErrorClass[];
   /** Errors that follow from the kind of this route, but that it can't have. */
@@ -23,7 +27,7 @@ export interface EndpointOptions {
   /** Errors that the client gets as `error=` in the query of a redirect. */
   redirectErrors?: AppErrorClass[];
   /** Responses that are neither the success nor a problem document, by status. */
-  otherResponses?: Record<number, { description: string; returns: z.ZodType }>;
+  otherResponses?: Record<number, { description: string; returns: z.ZodType; examples?: string[] }>;
   headers?: Record<string, { description: string; schema: { type: 'string' } }>;
   /**
    * Accepts an Idempotency-Key. The handler must make its changes in `@IdempotentTransaction()`. Needs a signed-in user.
@@ -75,11 +79,12 @@ const DESCRIPTIONS: Record<number, string> = {
 };
 
 function describeSuccess(options: EndpointOptions) {
-  const { returns, produces, headers } = options;
+  const { returns, produces, produced, headers } = options;
   const status = successStatus(options);
   const description = DESCRIPTIONS[status] ?? 'Success.';
   if (produces) {
-    const content = { [produces]: { schema: { type: 'string' as const, format: 'binary' } } };
+    const schema = { type: 'string' as const, format: 'binary' };
+    const content = { [produces]: { schema, ...(produced && { example: produced }) } };
     return [ApiResponse({ status, description, content })];
   }
   if (!returns) return [ApiResponse({ status, description, ...(headers && { headers }) })];

@@ -1,8 +1,9 @@
 import type { OpenAPIObject } from '@nestjs/swagger';
 import { z } from 'zod';
 import type { EventDefinition } from '../events/domain-events.ts';
+import { examples, examplesOf, placeExamples, sample } from './examples.ts';
 
-type Convert = (schema: z.ZodType) => { schema: object; components: object };
+type Convert = (schema: z.ZodType) => { schema: Record<string, unknown>; components: object };
 
 /** The headers of Standard Webhooks 1.0, which every event is sent with. */
 const HEADERS = {
@@ -19,16 +20,28 @@ export function describeEvents(document: OpenAPIObject, events: EventDefinition[
   const webhooks = events
     .filter(({ isPublic }) => isPublic)
     .toSorted((a, b) => a.type.localeCompare(b.type))
-    .map(({ type, summary, data }) => {
-      const payload = z.object({ type: z.literal(type), timestamp: z.iso.datetime(), data });
+    .map(({ type, summary, data, examples: names }) => {
+      const payload = z
+        .object({ type: z.literal(type), timestamp: z.iso.datetime(), data })
+        .register(examples, eventExamples(type, data));
       const { schema, components } = convert(payload);
       Object.assign(document.components!.schemas!, components);
-      return [type, { post: operation(type, summary, schema) }] as const;
+      const content = { 'application/json': { schema } };
+      placeExamples(content, names);
+      return [type, { post: operation(type, summary, content) }] as const;
     });
   Object.assign(document, { webhooks: Object.fromEntries(webhooks) });
 }
 
-const operation = (type: string, summary: string, schema: object) => ({
+const eventExamples = (type: string, data: z.ZodType) =>
+  Object.fromEntries(
+    Object.entries(examplesOf(data)).map(([name, value]) => [
+      name,
+      { type, timestamp: sample.later, data: value },
+    ]),
+  );
+
+const operation = (type: string, summary: string, content: object) => ({
   operationId: `event_${type.replace(/\W/g, '_')}`,
   summary,
   description:
@@ -43,7 +56,7 @@ const operation = (type: string, summary: string, schema: object) => ({
     description,
     schema: { type: 'string' },
   })),
-  requestBody: { required: true, content: { 'application/json': { schema } } },
+  requestBody: { required: true, content },
   responses: {
     '2XX': { description: 'The event was received.' },
     '410': { description: 'The endpoint is gone: it is disabled at once.' },

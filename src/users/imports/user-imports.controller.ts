@@ -34,11 +34,15 @@ export class UserImportsController {
       'Its result is a report of the rejected lines. Imported lines stay, even if the job fails later.',
     status: 202,
     returns: item(jobSchema),
+    examples: ['Queued import'],
     errors: [ImportFileInvalidError, LimitReachedError, PayloadTooLargeError, UnsupportedMediaTypeError],
     idempotent: true,
   })
   @Roles('admin')
-  @Consumes(CSV)
+  @Consumes(CSV, {
+    'Two accounts': 'email,displayName\r\nada@example.com,Ada Lovelace\r\ngrace@example.com,Grace Hopper\r\n',
+    'With roles': 'email,displayName,role\r\nada@example.com,Ada Lovelace,admin\r\n',
+  })
   async importUsers(
     @Body() body: unknown,
     @CurrentUser() { userId }: Principal,

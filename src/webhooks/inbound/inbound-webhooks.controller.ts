@@ -6,6 +6,7 @@ import { MalformedJsonError } from '../../platform/errors/platform.errors.ts';
 import { RawBody } from '../../platform/http/consumes.decorator.ts';
 import { item, text } from '../../platform/http/schemas.ts';
 import { Endpoint } from '../../platform/openapi/endpoint.decorator.ts';
+import { examples, sample } from '../../platform/openapi/examples.ts';
 import { Public } from '../../platform/security/access.decorators.ts';
 import { RateLimit } from '../../platform/security/rate-limit.decorator.ts';
 import { WebhookSignatureInvalidError, InboundWebhooksService } from './inbound-webhooks.service.ts';
@@ -15,7 +16,8 @@ const SOURCE_MAX = 64;
 
 const acceptedWebhookSchema = z
   .object({ status: z.literal('accepted') })
-  .meta({ id: 'AcceptedWebhook', description: 'A repeated event gets the same response.' });
+  .meta({ id: 'AcceptedWebhook', description: 'A repeated event gets the same response.' })
+  .register(examples, { Accepted: { status: 'accepted' } });
 
 @ApiTags('Webhooks')
 @Controller({ path: 'webhooks', version: '1' })
@@ -35,9 +37,12 @@ export class InboundWebhooksController {
   })
   @Public()
   @RateLimit('webhook')
-  @RawBody(BODY_MAX_BYTES)
+  @RawBody(BODY_MAX_BYTES, {
+    'Standard Webhooks': { type: 'ping', timestamp: sample.later, data: { endpointId: sample.id } },
+  })
   async receiveWebhook(
-    @Param('source', { schema: text({ min: 1, max: SOURCE_MAX }) }) source: string,
+    @Param('source', { schema: text({ min: 1, max: SOURCE_MAX }).meta({ examples: ['standard'] }) })
+    source: string,
     @Body() body: unknown,
     @Req() { headers }: FastifyRequest,
   ) {

@@ -8,6 +8,7 @@ import { insertAll } from '../../platform/database/insert-all.ts';
 import { ConflictError, LimitReachedError, NotFoundError } from '../../platform/errors/platform.errors.ts';
 import { defineEvent, type DomainEvent } from '../../platform/events/domain-events.ts';
 import { currentContext } from '../../platform/logging/request-context.ts';
+import { examples } from '../../platform/openapi/examples.ts';
 import { Paginator } from '../../platform/pagination/paginator.ts';
 import type { Principal } from '../../platform/security/principal.ts';
 import { lockUsers } from '../../users/lock-users.ts';
@@ -34,7 +35,10 @@ export const DELIVERIES_CHANNEL = 'webhook-deliveries';
 export const ping = defineEvent({
   type: 'ping',
   summary: 'A test event that the owner of the endpoint requested. Sent to endpoints with any event types.',
-  data: z.object({ endpointId: z.string() }).meta({ id: 'Ping' }),
+  data: z
+    .object({ endpointId: z.string() })
+    .meta({ id: 'Ping' })
+    .register(examples, { 'Test event': { endpointId: '0199a3be-1f20-7e31-8d42-9c53ae64bf75' } }),
   isPublic: true,
 });
 

@@ -154,6 +154,7 @@ export class WebhookEndpointsController {
     description: 'Sends a `ping`, whatever event types the endpoint has. At most ten pings may be pending.',
     status: 202,
     returns: item(webhookDeliverySchema),
+    examples: ['Pending'],
     errors: [ConflictError, LimitReachedError],
     idempotent: true,
   })
@@ -220,6 +221,7 @@ export class WebhookEndpointsController {
     description: 'The event keeps its webhook-id, so receivers can recognize duplicates.',
     status: 202,
     returns: item(webhookDeliverySchema),
+    examples: ['Pending'],
     errors: [ConflictError, LimitReachedError],
     idempotent: true,
   })

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { idSchema, instantSchema, pageQuery, text, timestampSchema } from '../../platform/http/schemas.ts';
+import { examples, sample } from '../../platform/openapi/examples.ts';
 import { deliveryStatuses } from './webhook-delivery.entity.ts';
 import { URL_MAX } from './webhook-endpoint-rules.service.ts';
 import { disabledReasons, webhookScopes } from './webhook-endpoint.entity.ts';
@@ -21,13 +22,40 @@ export const webhookEndpointSchema = z
     createdAt: timestampSchema,
     updatedAt: timestampSchema,
   })
-  .meta({ id: 'WebhookEndpoint' });
+  .meta({ id: 'WebhookEndpoint' })
+  .register(examples, {
+    Enabled: {
+      id: sample.id,
+      url: 'https://example.com/hooks',
+      eventTypes: ['job.completed', 'job.failed'],
+      description: 'Exports',
+      enabled: true,
+      disabledReason: null,
+      scope: 'own',
+      createdAt: sample.earlier,
+      updatedAt: sample.earlier,
+    },
+  });
 
 export const webhookEndpointWithSecretSchema = webhookEndpointSchema
   .extend({
     secret: z.string().describe('Signs the deliveries. Returned only when it is created or rotated.'),
   })
-  .meta({ id: 'WebhookEndpointWithSecret' });
+  .meta({ id: 'WebhookEndpointWithSecret' })
+  .register(examples, {
+    Enabled: {
+      id: sample.id,
+      url: 'https://example.com/hooks',
+      eventTypes: ['job.completed', 'job.failed'],
+      description: 'Exports',
+      enabled: true,
+      disabledReason: null,
+      scope: 'own',
+      createdAt: sample.earlier,
+      updatedAt: sample.earlier,
+      secret: 'whsec_bm90IGEgcmVhbCBzZWNyZXQsIGp1c3QgYSBzYW1wbGU=',
+    },
+  });
 
 /** The service checks the types against the registered events. */
 const eventTypesSchema = z
@@ -54,13 +82,26 @@ export const createWebhookEndpointSchema = z
     enabled: fields.enabled.default(true),
     scope: fields.scope.default('own'),
   })
-  .meta({ id: 'CreateWebhookEndpoint' });
+  .meta({ id: 'CreateWebhookEndpoint' })
+  .register(examples, {
+    'Events of your own jobs': {
+      url: 'https://example.com/hooks',
+      eventTypes: ['job.completed', 'job.failed'],
+      description: 'Exports',
+    },
+    'Events of all users, as an administrator': {
+      url: 'https://example.com/hooks',
+      eventTypes: ['user.created', 'user.deleted'],
+      scope: 'all',
+    },
+  });
 export type CreateWebhookEndpoint = z.output<typeof createWebhookEndpointSchema>;
 
 export const updateWebhookEndpointSchema = z
   .strictObject(fields)
   .partial()
-  .meta({ id: 'UpdateWebhookEndpoint' });
+  .meta({ id: 'UpdateWebhookEndpoint' })
+  .register(examples, { 'Other events': { eventTypes: ['job.failed'] }, Disable: { enabled: false } });
 export type UpdateWebhookEndpoint = z.output<typeof updateWebhookEndpointSchema>;
 
 export const webhookEndpointsQuerySchema = pageQuery(['createdAt'], {});
@@ -81,7 +122,51 @@ export const webhookDeliverySchema = z
     createdAt: timestampSchema,
     deliveredAt: timestampSchema.nullable(),
   })
-  .meta({ id: 'WebhookDelivery' });
+  .meta({ id: 'WebhookDelivery' })
+  .register(examples, {
+    Delivered: {
+      id: sample.id,
+      endpointId: '0199a3be-1f20-7e31-8d42-9c53ae64bf75',
+      eventId: '0199a3c1-6e01-7f12-a034-b156c278d39a',
+      eventType: 'job.completed',
+      status: 'delivered',
+      attempts: 1,
+      lastStatusCode: 204,
+      lastDurationMs: 83,
+      lastError: null,
+      nextAttemptAt: null,
+      createdAt: sample.earlier,
+      deliveredAt: '2026-11-28T09:30:00.310Z',
+    },
+    'Waiting for a retry': {
+      id: '0199a3c1-6e02-7a45-b167-c289d30ae41b',
+      endpointId: '0199a3be-1f20-7e31-8d42-9c53ae64bf75',
+      eventId: '0199a3c1-6e02-7b56-8278-d39ae41bf52c',
+      eventType: 'job.failed',
+      status: 'pending',
+      attempts: 1,
+      lastStatusCode: 503,
+      lastDurationMs: 127,
+      lastError: 'The response has the status 503.',
+      nextAttemptAt: sample.later,
+      createdAt: sample.earlier,
+      deliveredAt: null,
+    },
+    Pending: {
+      id: sample.id,
+      endpointId: '0199a3be-1f20-7e31-8d42-9c53ae64bf75',
+      eventId: '0199a3c1-6e01-7f12-a034-b156c278d39a',
+      eventType: 'ping',
+      status: 'pending',
+      attempts: 0,
+      lastStatusCode: null,
+      lastDurationMs: null,
+      lastError: null,
+      nextAttemptAt: sample.earlier,
+      createdAt: sample.earlier,
+      deliveredAt: null,
+    },
+  });
 
 export const webhookDeliveriesQuerySchema = pageQuery(['createdAt'], {
   status: z.enum(deliveryStatuses).optional(),
@@ -97,7 +182,25 @@ export const webhookAttemptSchema = z
     response: z.string().describe('The first 4 KiB of the response body.'),
     createdAt: timestampSchema,
   })
-  .meta({ id: 'WebhookAttempt' });
+  .meta({ id: 'WebhookAttempt' })
+  .register(examples, {
+    Accepted: {
+      id: sample.id,
+      statusCode: 204,
+      durationMs: 83,
+      error: null,
+      response: '',
+      createdAt: sample.later,
+    },
+    Rejected: {
+      id: '0199a3c1-6e02-7a45-b167-c289d30ae41b',
+      statusCode: 503,
+      durationMs: 127,
+      error: 'The response has the status 503.',
+      response: 'Try again later.',
+      createdAt: sample.earlier,
+    },
+  });
 
 export const webhookAttemptsQuerySchema = pageQuery(['createdAt'], {});
 export type WebhookAttemptsQuery = z.output<typeof webhookAttemptsQuerySchema>;
@@ -108,9 +211,14 @@ export const redeliverManySchema = z
     to: instantSchema.describe('End of the period.'),
     status: z.enum(['failed', 'delivered']).default('failed'),
   })
-  .meta({ id: 'RedeliverMany' });
+  .meta({ id: 'RedeliverMany' })
+  .register(examples, {
+    'Failed events of an outage': { from: sample.earlier, to: sample.later },
+    'Delivered events, again': { from: sample.earlier, to: sample.later, status: 'delivered' },
+  });
 export type RedeliverMany = z.output<typeof redeliverManySchema>;
 
 export const redeliveredSchema = z
   .object({ count: z.int().describe('The number of deliveries that are sent again.') })
-  .meta({ id: 'Redelivered' });
+  .meta({ id: 'Redelivered' })
+  .register(examples, { 'Three events': { count: 3 } });
