@@ -128,7 +128,7 @@ export const redrivenJobsSchema = z
 export const jobsQuerySchema = pageQuery(['createdAt'], {
   type: text({ max: 64 })
     .optional()
-    .meta({ examples: ['user-export'] }),
+    .meta({ example: 'user-export' }),
   status: z.enum(jobStatuses).optional(),
 });
 export type JobsQuery = z.output<typeof jobsQuerySchema>;

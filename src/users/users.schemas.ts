@@ -61,7 +61,7 @@ export const usersQuerySchema = pageQuery(['createdAt', 'email'], {
     .toLowerCase()
     .optional()
     .describe('Only emails that start with this text.')
-    .meta({ examples: ['ada@'] }),
+    .meta({ example: 'ada@' }),
 });
 export type UsersQuery = z.output<typeof usersQuerySchema>;
 

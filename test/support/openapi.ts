@@ -4,6 +4,7 @@ import { z } from 'zod';
 interface Content {
   schema?: Record<string, unknown>;
   examples?: Record<string, unknown>;
+  example?: unknown;
 }
 
 export interface Operation {
@@ -14,7 +15,13 @@ export interface Operation {
   tags: string[];
   /** Empty if the operation needs no token. */
   security: object[];
-  parameters?: { name: string; in: string; required?: boolean; schema: Record<string, unknown> }[];
+  parameters?: {
+    name: string;
+    in: string;
+    required?: boolean;
+    schema: Record<string, unknown>;
+    example?: unknown;
+  }[];
   requestBody?: { content: Record<string, Content> };
   responses: Record<string, { description: string; content?: Record<string, Content> }>;
 }

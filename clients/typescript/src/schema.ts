@@ -1462,11 +1462,13 @@ export interface components {
       /**
        * Format: date-time
        * @description Only jobs that failed at or after this time.
+       * @example 2026-11-28T09:30:00.000Z
        */
       from?: string;
       /**
        * Format: date-time
        * @description Only jobs that failed at or before this time.
+       * @example 2026-11-28T09:30:00.000Z
        */
       to?: string;
     };
@@ -1573,11 +1575,13 @@ export interface components {
       /**
        * Format: date-time
        * @description Start of the period in which the events occurred.
+       * @example 2026-11-28T09:30:00.000Z
        */
       from: string;
       /**
        * Format: date-time
        * @description End of the period.
+       * @example 2026-11-28T09:30:00.000Z
        */
       to: string;
       /**
@@ -1748,6 +1752,7 @@ export interface operations {
       query?: never;
       header?: never;
       path: {
+        /** @example NOT_FOUND */
         code: string;
       };
       cookie?: never;
@@ -2116,7 +2121,10 @@ export interface operations {
   startProviderSignIn: {
     parameters: {
       query?: {
-        /** @description URL to return to, on an allowed origin. Default: the frontend. */
+        /**
+         * @description URL to return to, on an allowed origin. Default: the frontend.
+         * @example https://app.example.com/settings
+         */
         returnTo?: string;
       };
       header?: never;
@@ -2335,6 +2343,7 @@ export interface operations {
       query?: never;
       header?: never;
       path: {
+        /** @example 0199a3c1-5d2e-7a77-9b1f-3c8e6d2f4b10 */
         id: string;
       };
       cookie?: never;
@@ -2380,10 +2389,17 @@ export interface operations {
           | 'webhook-endpoint-created'
           | 'webhook-endpoint-deleted'
           | 'webhook-secret-rotated';
+        /** @example 0199a3c1-5d2e-7a77-9b1f-3c8e6d2f4b10 */
         userId?: string;
-        /** @description Only events at or after this time. */
+        /**
+         * @description Only events at or after this time.
+         * @example 2026-11-28T09:30:00.000Z
+         */
         from?: string;
-        /** @description Only events at or before this time. */
+        /**
+         * @description Only events at or before this time.
+         * @example 2026-11-28T09:30:00.000Z
+         */
         to?: string;
       };
       header?: never;
@@ -2548,7 +2564,10 @@ export interface operations {
         include?: 'total';
         status?: 'active' | 'suspended';
         role?: 'user' | 'admin';
-        /** @description Only emails that start with this text. */
+        /**
+         * @description Only emails that start with this text.
+         * @example ada@
+         */
         email?: string;
       };
       header?: never;
@@ -2587,6 +2606,7 @@ export interface operations {
         'If-None-Match'?: string;
       };
       path: {
+        /** @example 0199a3c1-5d2e-7a77-9b1f-3c8e6d2f4b10 */
         id: string;
       };
       cookie?: never;
@@ -2626,6 +2646,7 @@ export interface operations {
         'If-Match'?: string;
       };
       path: {
+        /** @example 0199a3c1-5d2e-7a77-9b1f-3c8e6d2f4b10 */
         id: string;
       };
       cookie?: never;
@@ -2660,6 +2681,7 @@ export interface operations {
         sort?: '-createdAt' | 'createdAt';
         /** @description `total` adds the number of items on all pages, up to 1000. */
         include?: 'total';
+        /** @example user-export */
         type?: string;
         status?: 'queued' | 'active' | 'completed' | 'failed' | 'cancelled';
       };
@@ -2750,6 +2772,7 @@ export interface operations {
       query?: never;
       header?: never;
       path: {
+        /** @example 0199a3c1-5d2e-7a77-9b1f-3c8e6d2f4b10 */
         id: string;
       };
       cookie?: never;
@@ -2774,6 +2797,7 @@ export interface operations {
       query?: never;
       header?: never;
       path: {
+        /** @example 0199a3c1-5d2e-7a77-9b1f-3c8e6d2f4b10 */
         id: string;
       };
       cookie?: never;
@@ -2801,6 +2825,7 @@ export interface operations {
         'Idempotency-Key'?: string;
       };
       path: {
+        /** @example 0199a3c1-5d2e-7a77-9b1f-3c8e6d2f4b10 */
         id: string;
       };
       cookie?: never;
@@ -2827,6 +2852,7 @@ export interface operations {
       query?: never;
       header?: never;
       path: {
+        /** @example 0199a3c1-5d2e-7a77-9b1f-3c8e6d2f4b10 */
         id: string;
       };
       cookie?: never;
@@ -2856,6 +2882,7 @@ export interface operations {
       query?: never;
       header?: never;
       path: {
+        /** @example 0199a3c1-5d2e-7a77-9b1f-3c8e6d2f4b10 */
         id: string;
       };
       cookie?: never;
@@ -2938,6 +2965,7 @@ export interface operations {
       query?: never;
       header?: never;
       path: {
+        /** @example 0199a3c1-5d2e-7a77-9b1f-3c8e6d2f4b10 */
         id: string;
       };
       cookie?: never;
@@ -2986,6 +3014,7 @@ export interface operations {
       query?: never;
       header?: never;
       path: {
+        /** @example standard */
         source: string;
       };
       cookie?: never;
@@ -3086,6 +3115,7 @@ export interface operations {
         'If-None-Match'?: string;
       };
       path: {
+        /** @example 0199a3c1-5d2e-7a77-9b1f-3c8e6d2f4b10 */
         id: string;
       };
       cookie?: never;
@@ -3125,6 +3155,7 @@ export interface operations {
         'If-Match'?: string;
       };
       path: {
+        /** @example 0199a3c1-5d2e-7a77-9b1f-3c8e6d2f4b10 */
         id: string;
       };
       cookie?: never;
@@ -3151,6 +3182,7 @@ export interface operations {
         'If-Match'?: string;
       };
       path: {
+        /** @example 0199a3c1-5d2e-7a77-9b1f-3c8e6d2f4b10 */
         id: string;
       };
       cookie?: never;
@@ -3181,6 +3213,7 @@ export interface operations {
       query?: never;
       header?: never;
       path: {
+        /** @example 0199a3c1-5d2e-7a77-9b1f-3c8e6d2f4b10 */
         id: string;
       };
       cookie?: never;
@@ -3208,6 +3241,7 @@ export interface operations {
         'Idempotency-Key'?: string;
       };
       path: {
+        /** @example 0199a3c1-5d2e-7a77-9b1f-3c8e6d2f4b10 */
         id: string;
       };
       cookie?: never;
@@ -3242,6 +3276,7 @@ export interface operations {
       };
       header?: never;
       path: {
+        /** @example 0199a3c1-5d2e-7a77-9b1f-3c8e6d2f4b10 */
         id: string;
       };
       cookie?: never;
@@ -3275,6 +3310,7 @@ export interface operations {
         'Idempotency-Key'?: string;
       };
       path: {
+        /** @example 0199a3c1-5d2e-7a77-9b1f-3c8e6d2f4b10 */
         id: string;
       };
       cookie?: never;
@@ -3312,6 +3348,7 @@ export interface operations {
       };
       header?: never;
       path: {
+        /** @example 0199a3c1-5d2e-7a77-9b1f-3c8e6d2f4b10 */
         id: string;
       };
       cookie?: never;
@@ -3345,6 +3382,7 @@ export interface operations {
         'Idempotency-Key'?: string;
       };
       path: {
+        /** @example 0199a3c1-5d2e-7a77-9b1f-3c8e6d2f4b10 */
         id: string;
       };
       cookie?: never;

@@ -25,7 +25,7 @@ const returnToSchema = z
   .max(RETURN_TO_MAX)
   .optional()
   .describe('URL to return to, on an allowed origin. Default: the frontend.')
-  .meta({ examples: ['https://app.example.com/settings'] });
+  .meta({ example: 'https://app.example.com/settings' });
 
 export const startQuerySchema = z.strictObject({ returnTo: returnToSchema });
 export type StartQuery = z.output<typeof startQuerySchema>;

@@ -28,7 +28,7 @@ export const nameText = (max: number) =>
 export const idSchema = z
   .guid()
   .transform((id) => id.toLowerCase())
-  .meta({ examples: [sample.id] });
+  .meta({ example: sample.id });
 
 const EMAIL_MAX = 254;
 
@@ -64,7 +64,7 @@ export const instantSchema = z.iso
   .max(INSTANT_MAX)
   .transform((value) => new Date(value))
   .pipe(z.date())
-  .meta({ format: 'date-time', examples: [sample.earlier] });
+  .meta({ format: 'date-time', example: sample.earlier });
 
 /** A time in a response: RFC 3339 in UTC with milliseconds. A string comes from a stored response (see platform/idempotency). */
 export const timestampSchema = z

@@ -96,7 +96,7 @@ export class SystemController {
       schema: z
         .string()
         .max(64)
-        .meta({ examples: ['NOT_FOUND'] }),
+        .meta({ example: 'NOT_FOUND' }),
     })
     code: string,
   ) {

@@ -129,7 +129,14 @@ function describeOperation(
   return problems;
 }
 
-function describeExamples({ requestBody, responses }: Operation, { options }: EndpointEntry): void {
+function describeExamples(
+  { parameters = [], requestBody, responses }: Operation,
+  { options }: EndpointEntry,
+): void {
+  for (const parameter of parameters) {
+    const { example, ...schema } = parameter['schema'] as { example?: unknown };
+    if (example !== undefined) Object.assign(parameter, { schema, example });
+  }
   placeExamples(requestBody?.content);
   for (const [status, { content }] of Object.entries(responses)) {
     const other = options.otherResponses?.[Number(status)];

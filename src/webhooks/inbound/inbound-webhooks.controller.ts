@@ -41,7 +41,7 @@ export class InboundWebhooksController {
     'Standard Webhooks': { type: 'ping', timestamp: sample.later, data: { endpointId: sample.id } },
   })
   async receiveWebhook(
-    @Param('source', { schema: text({ min: 1, max: SOURCE_MAX }).meta({ examples: ['standard'] }) })
+    @Param('source', { schema: text({ min: 1, max: SOURCE_MAX }).meta({ example: 'standard' }) })
     source: string,
     @Body() body: unknown,
     @Req() { headers }: FastifyRequest,

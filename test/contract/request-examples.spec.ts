@@ -1,0 +1,123 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import type { Response, Test } from 'supertest';
+import { signedIn } from '../support/client.ts';
+import { type OAuthApp, startOAuthApp } from '../support/oauth-app.ts';
+import { openapi, type Operation, operations } from '../support/openapi.ts';
+import { type ExampleBody, preparations, STANDARD_SECRET } from './request-examples.ts';
+
+interface BodyExample {
+  operation: Operation;
+  type: string;
+  value: unknown;
+}
+
+interface QueryExample {
+  operation: Operation;
+  query: Record<string, string>;
+}
+
+const titleOf = ({ method, path }: Operation): string => `${method.toUpperCase()} ${path}`;
+
+const bodyExamples = operations.flatMap((operation) =>
+  Object.entries(operation.requestBody?.content ?? {}).flatMap(([type, { examples = {} }]) =>
+    Object.entries(examples).map(([name, example]): [string, string, BodyExample] => [
+      titleOf(operation),
+      name,
+      { operation, type, value: (example as { value: unknown }).value },
+    ]),
+  ),
+);
+
+const queryExamples = operations.flatMap((operation) =>
+  (operation.parameters ?? [])
+    .filter(({ in: place, example }) => place === 'query' && example !== undefined)
+    .map(({ name, example }): [string, string, QueryExample] => [
+      titleOf(operation),
+      `${name}=${String(example)}`,
+      { operation, query: { [name]: String(example) } },
+    ]),
+);
+
+let world: OAuthApp;
+
+beforeAll(async () => {
+  world = await startOAuthApp({
+    // Sends the mails.
+    worker: true,
+    settings: {
+      STANDARD_WEBHOOK_SECRET: STANDARD_SECRET,
+      OAUTH_RETURN_TO_ALLOWLIST: 'https://app.example.com',
+    },
+  });
+});
+
+afterAll(() => world.stop());
+
+/** Sends an example after the preparation of its operation. */
+async function send(
+  operation: Operation,
+  value: unknown,
+  add: (request: Test, body: unknown) => Test,
+): Promise<Response> {
+  const { operationId, method, security } = operation;
+  const isObject = typeof value === 'object' && value !== null;
+  const prepared = await preparations[operationId]?.(world, (isObject ? value : {}) as ExampleBody);
+  const { id = '', name = 'github', headers = {} } = prepared ?? {};
+  const path = operation.path.replace('{id}', id).replace(/\{(provider|source)\}/, name);
+  const request = world.app.http()[method](path).set(headers);
+  if (security.length > 0) {
+    const { accessToken } = prepared?.caller ?? (await signedIn(world.app));
+    request.set('authorization', `Bearer ${accessToken}`);
+  }
+  return add(request, isObject ? { ...value, ...prepared?.body } : value);
+}
+
+/** The status, or what to do if the example does not work. */
+function outcomeOf({ status, text }: Response, { operationId, responses }: Operation): string {
+  if (status < 400 && String(status) in responses) return 'works';
+  const where = `preparations.${operationId} in test/contract/request-examples.ts`;
+  return `${status} ${text}\nCorrect the example, or add what it needs (a caller, an id, a token) to ${where}.`;
+}
+
+describe('the request examples of openapi.json', () => {
+  it.each(bodyExamples)('%s: %s', async (_title, _name, { operation, type, value }) => {
+    const response = await send(operation, value, (request, body) => request.type(type).send(body as object));
+
+    expect(outcomeOf(response, operation)).toBe('works');
+  });
+
+  it.each(queryExamples)('%s?%s', async (_title, _name, { operation, query }) => {
+    const response = await send(operation, undefined, (request) => request.query(query));
+
+    expect(outcomeOf(response, operation)).toBe('works');
+  });
+
+  it('exist for each body of a request and each JSON body of a response and event', () => {
+    const events = Object.entries(openapi.webhooks).map(
+      ([name, { post }]) => [name, post.requestBody.content] as const,
+    );
+    const bodies = operations.flatMap(({ operationId, requestBody, responses }) => [
+      [`${operationId} request`, requestBody?.content ?? {}] as const,
+      ...Object.entries(responses).map(
+        ([status, { content = {} }]) => [`${operationId} ${status}`, content] as const,
+      ),
+    ]);
+
+    const without = [...bodies, ...events].flatMap(([name, content]) =>
+      Object.entries(content)
+        .filter(
+          ([, { examples = {}, example }]) => Object.keys(examples).length === 0 && example === undefined,
+        )
+        .map(([type]) => `${name} ${type}: add .register(examples, { … }) to its schema`),
+    );
+    expect(without).toEqual([]);
+  });
+
+  it('have no preparation for an operation without examples', () => {
+    const used = new Set(
+      [...bodyExamples, ...queryExamples].map(([, , { operation }]) => operation.operationId),
+    );
+
+    expect(Object.keys(preparations).filter((operationId) => !used.has(operationId))).toEqual([]);
+  });
+});
