@@ -11,7 +11,7 @@ const SPEC = '\\.spec\\.ts$';
 /** The programs: each is started by its path, not imported. */
 const PROGRAMS = '^src/[^./]+\\.ts$';
 /** Loaded by browsers. */
-const PAGES = ['^src/(dashboard|reference-client|platform/graphql)/static/', '^src/.*/page/'];
+const PAGES = ['^src/(dashboard|platform/graphql)/static/', '^src/.*/page/'];
 /** For migrations after the first release. */
 const MIGRATION_STEPS = '^src/platform/database/migration-steps[.]ts$';
 /** The folders of src/platform/, lowest first: each may import those before it, and none after it. */

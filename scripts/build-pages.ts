@@ -10,6 +10,7 @@ const TARGET = 'dist/pages';
 /** Each folder has one script, and the files that are served unchanged. */
 const PAGES = {
   docs: 'src/platform/openapi/page',
+  'reference-client': 'src/reference-client/page',
 };
 const SCALAR = join(TARGET, 'docs/scalar.js');
 

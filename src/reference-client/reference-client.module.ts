@@ -1,17 +1,10 @@
 import { Module, type OnModuleInit } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import type { FastifyInstance } from 'fastify';
-import { readdirSync, readFileSync } from 'node:fs';
-import { extname, join } from 'node:path';
 import { Config } from '../platform/config/config.ts';
+import { builtPageFile, servePageFile } from '../platform/security/page-files.ts';
 
-const DIR = join(import.meta.dirname, 'static');
 const PATH = '/reference-client/';
-const TYPES: Record<string, string> = {
-  '.html': 'text/html; charset=utf-8',
-  '.css': 'text/css; charset=utf-8',
-  '.js': 'text/javascript; charset=utf-8',
-};
 /** Only files of this origin, no inline code, and no HTML from strings. */
 const POLICY = [
   "default-src 'none'",
@@ -29,8 +22,8 @@ const POLICY = [
 const MAILED_LINKS = ['/verify-email', '/reset-password', '/confirm-email-change'];
 
 /**
- * A browser client that shows how a frontend signs in. `static/api.js` is the part to copy. It uses only the public API. Off
- * in production, unless REFERENCE_CLIENT is set.
+ * A browser client that shows how a frontend uses the API, with the client in `clients/typescript`. Off in production, unless
+ * REFERENCE_CLIENT is set.
  */
 @Module({})
 export class ReferenceClientModule implements OnModuleInit {
@@ -41,24 +34,14 @@ export class ReferenceClientModule implements OnModuleInit {
 
   onModuleInit(): void {
     if (!this.config.REFERENCE_CLIENT) return;
-    for (const name of readdirSync(DIR)) this.serve(`${PATH}${name}`, name);
-    this.serve(PATH, 'index.html');
-    if (this.config.FRONTEND_URL === this.config.PUBLIC_URL) {
-      for (const path of MAILED_LINKS) this.serve(path, 'index.html');
+    const fastify: FastifyInstance = this.adapterHost.httpAdapter.getInstance();
+    const hasOtherFrontend = this.config.FRONTEND_URL !== this.config.PUBLIC_URL;
+    const pages = [PATH, `${PATH}index.html`, ...(hasOtherFrontend ? [] : MAILED_LINKS)];
+    for (const path of pages)
+      servePageFile(fastify, path, builtPageFile('reference-client', 'index.html'), POLICY);
+    for (const name of ['page.js', 'page.css']) {
+      servePageFile(fastify, `${PATH}${name}`, builtPageFile('reference-client', name), POLICY);
     }
-    const fastify: FastifyInstance = this.adapterHost.httpAdapter.getInstance();
     fastify.get(PATH.slice(0, -1), (_request, reply) => reply.redirect(PATH));
-  }
-
-  /** Registers routes without a controller, because the client is not part of the API and its OpenAPI document. */
-  private serve(path: string, name: string): void {
-    const content = readFileSync(join(DIR, name));
-    const fastify: FastifyInstance = this.adapterHost.httpAdapter.getInstance();
-    fastify.get(path, (_request, reply) =>
-      reply
-        .header('content-type', TYPES[extname(name)])
-        .header('content-security-policy', POLICY)
-        .send(content),
-    );
   }
 }

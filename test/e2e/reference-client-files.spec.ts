@@ -8,7 +8,7 @@ afterEach(async () => {
   app = undefined;
 });
 
-const files = ['', 'index.html', 'app.js', 'api.js', 'style.css'];
+const files = ['', 'index.html', 'page.js', 'page.css'];
 
 describe('GET /reference-client/', () => {
   it('serves a page that may load only files of the same origin', async () => {

@@ -26,8 +26,8 @@ export interface StreamOptions {
   /** Sends only events after this one. */
   lastEventId?: string;
   /**
-   * Loads earlier items and resolves to the id of the newest, if any. It is called once, while the stream is open, so no
-   * event is missed. An event can arrive twice.
+   * Loads earlier items and resolves to the id of the newest, if any. It is called while the stream is open, so no event is
+   * missed, and again by each connection until an id is known. An event can arrive twice.
    */
   loadEarlier?: () => Promise<string | undefined>;
 }
@@ -53,7 +53,6 @@ export class EventStream {
   readonly #visibility: Visibility | undefined;
   readonly #signal: AbortSignal;
   readonly #position: Position;
-  #hasLoaded = false;
 
   constructor(session: Session, path: string, options: StreamOptions, visibility?: Visibility) {
     this.#session = session;
@@ -101,9 +100,7 @@ export class EventStream {
     try {
       const response = await this.#open(connection.signal);
       position.failures = 0;
-      if (!this.#hasLoaded)
-        position.lastEventId = (await this.#options.loadEarlier?.()) ?? position.lastEventId;
-      this.#hasLoaded = true;
+      position.lastEventId ??= await this.#options.loadEarlier?.();
       for await (const { event, id, retry, data } of blocksOf(response)) {
         life.extend();
         if (retry !== undefined) position.retryMs = retry;

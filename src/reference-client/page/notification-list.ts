@@ -1,54 +1,53 @@
-import { button, element } from './elements.js';
+import type { Notification } from '../../../clients/typescript/src/index.ts';
+import { button, element, time } from './elements.ts';
 
 /** The visible notifications. One that arrives with a page and with the stream is shown once. */
 export class NotificationList {
-  node = element('ul', { id: 'notifications' });
-  #lines = new Map();
-  #markRead;
+  readonly node = element('ul', { id: 'notifications' });
+  readonly #lines = new Map<string, HTMLLIElement>();
+  readonly #markRead: (id: string) => Promise<void>;
 
   /** `markRead(id)` is called by the button. */
-  constructor(markRead) {
+  constructor(markRead: (id: string) => Promise<void>) {
     this.#markRead = markRead;
   }
 
-  has({ id }) {
+  has({ id }: Notification): boolean {
     return this.#lines.has(id);
   }
 
   /** Adds a page, newest first, below the others. */
-  append(notifications) {
+  append(notifications: Notification[]): void {
     const added = notifications.filter((notification) => !this.has(notification));
     this.node.append(...added.map((notification) => this.#line(notification)));
   }
 
-  prepend(notification) {
+  prepend(notification: Notification): void {
     this.node.prepend(this.#line(notification));
   }
 
   /** One notification, or all without an id. */
-  showRead(id) {
-    const lines = id ? [this.#lines.get(id)].filter(Boolean) : [...this.#lines.values()];
+  showRead(id?: string): void {
+    const one = id === undefined ? undefined : this.#lines.get(id);
+    const lines = id === undefined ? [...this.#lines.values()] : one ? [one] : [];
     for (const line of lines) {
       const read = line.querySelector('button');
       // Keyboard users continue here instead of at the top of the page.
-      if (read === document.activeElement) line.focus();
+      if (read && read === document.activeElement) line.focus();
       read?.remove();
       line.classList.remove('unread');
     }
   }
 
-  #line({ id, title, body, readAt, createdAt }) {
+  #line({ id, title, body, readAt, createdAt }: Notification): HTMLLIElement {
     const line = element(
       'li',
       { tabIndex: -1, className: readAt ? '' : 'unread' },
-      element('strong', {}, title),
-      ' ',
-      element('time', { dateTime: createdAt }, new Date(createdAt).toLocaleString()),
-      element('p', {}, body),
+      element('div', {}, element('strong', {}, title), ' ', time(createdAt), element('p', {}, body)),
     );
     if (!readAt) {
       const read = button('Mark as read', () => this.#markRead(id));
-      read.setAttribute('aria-label', `Mark as read: ${title}`);
+      read.ariaLabel = `Mark as read: ${title}`;
       line.append(read);
     }
     this.#lines.set(id, line);

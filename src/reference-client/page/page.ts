@@ -1,14 +1,13 @@
-import { showAccount } from './account.js';
-import { exchange, restoreSession, watchSession } from './api.js';
-import { attempt, say, showAside } from './elements.js';
-import { exportPanel, importPanel } from './job-starters.js';
-import { showMailedLink } from './mailed-link.js';
-import { NotificationsPanel } from './notifications.js';
-import { nameOf } from './providers.js';
-import { showSignIn } from './sign-in.js';
+import { showAccount } from './account.ts';
+import { attempt, say, showAside } from './elements.ts';
+import { exportPanel, importPanel } from './job-starters.ts';
+import { showMailedLink } from './mailed-link.ts';
+import { NotificationsPanel } from './notifications.ts';
+import { api, nameOf } from './providers.ts';
+import { showSignIn } from './sign-in.ts';
 
 /** The error codes that a sign-in with a provider can return, in lower case. */
-const ERRORS = {
+const ERRORS: Partial<Record<string, string>> = {
   access_denied: 'You denied access at the provider.',
   provider_unavailable: 'The provider does not respond. Try again later.',
   account_exists: 'An account with this email exists. Sign in to it, then link the provider.',
@@ -20,14 +19,14 @@ const ERRORS = {
 /** Aborts the streams and requests of the previous page state. */
 let current = new AbortController();
 
-async function start() {
+async function start(): Promise<void> {
   current.abort();
   current = new AbortController();
   const { signal } = current;
   showAside();
   let isSignedIn = false;
   try {
-    isSignedIn = await restoreSession();
+    isSignedIn = await api.session.restore();
   } catch (error) {
     // Without the form the page would be unusable until the next reload.
     await showSignIn(signal);
@@ -37,7 +36,7 @@ async function start() {
   else await showSignIn(signal);
 }
 
-async function showSignedIn(signal) {
+async function showSignedIn(signal: AbortSignal): Promise<void> {
   const user = await showAccount(signal);
   if (!user) return;
   showAside(
@@ -47,23 +46,23 @@ async function showSignedIn(signal) {
   );
 }
 
-async function open() {
+async function open(): Promise<void> {
   const url = new URL(location.href);
   // Remove codes and tokens from the address bar, so that they end up neither in the history nor in a copied URL.
   if (url.search) history.replaceState(null, '', url.pathname);
   if (showMailedLink(url)) return;
-  const { code, error, linked } = Object.fromEntries(url.searchParams);
+  const [code, error, linked] = ['code', 'error', 'linked'].map((name) => url.searchParams.get(name));
   let message = linked ? `${nameOf(linked)} is linked.` : '';
   if (error) message = ERRORS[error] ?? 'The sign-in failed.';
   // A failed sign-in keeps the previous session.
   if (code)
-    message = await exchange(code).then(
+    message = await api.session.exchangeCode(code).then(
       () => 'Welcome.',
-      (failure) => failure.message,
+      (failure: Error) => failure.message,
     );
   await start();
   say(message);
 }
 
-watchSession(() => void attempt(start));
+api.session.watch(() => void attempt(start));
 void attempt(open);

@@ -1,0 +1,92 @@
+import type { components, User } from '../../../clients/typescript/src/index.ts';
+import { button, element, section, show, time } from './elements.ts';
+import { api, link, listProviders, nameOf, type ProviderName } from './providers.ts';
+
+type Session = components['schemas']['Session'];
+type Identity = components['schemas']['Identity'];
+type Again = () => Promise<unknown>;
+
+/** Resolves to the user, or to undefined if `signal` aborted because the session changed. */
+export async function showAccount(signal: AbortSignal): Promise<User | undefined> {
+  // In parallel. If the access token has expired, the requests share one refresh.
+  const [{ data: user }, { data: sessions }, { data: identities }, providers] = await Promise.all([
+    api.get('/v1/users/me'),
+    api.get('/v1/auth/sessions'),
+    api.get('/v1/users/me/identities'),
+    listProviders(),
+  ]);
+  if (signal.aborted) return undefined;
+  const again = (): Promise<unknown> => showAccount(signal);
+  const lines = providers.map((one) => identityLine(one.provider, identities, again));
+  show(
+    profile(user, again),
+    section('Sessions', element('ul', { id: 'sessions' }, ...sessions.map((one) => sessionLine(one, again)))),
+    section('Linked identities', element('ul', { id: 'identities' }, ...lines)),
+  );
+  return user;
+}
+
+function profile({ displayName, email, role }: User, again: Again): HTMLElement {
+  const initial = element(
+    'span',
+    { className: 'avatar', ariaHidden: 'true' },
+    displayName.trim().slice(0, 1),
+  );
+  const queues = element('a', { href: '/admin/queues' }, 'Queues');
+  return section(
+    'Profile',
+    element('div', { className: 'person' }, initial, nameLine(displayName, `${email} (${role})`)),
+    element(
+      'p',
+      { className: 'actions' },
+      button('Sign out', () => api.session.signOut()),
+      button('Refresh', again),
+      ...(role === 'admin' ? [queues] : []),
+    ),
+  );
+}
+
+const nameLine = (name: string, rest: string): HTMLElement =>
+  element('p', { id: 'profile' }, element('strong', {}, name), ', ', element('span', {}, rest));
+
+function sessionLine({ id, userAgent, ipAddress, lastUsedAt, current }: Session, again: Again): HTMLElement {
+  const device = element('strong', { title: userAgent ?? '' }, deviceOf(userAgent));
+  const used = element('small', {}, `${ipAddress ?? 'Unknown IP address'}, last used `, time(lastUsedAt));
+  const text = element('div', {}, device, current ? ' (this one)' : '', used);
+  if (current) return element('li', {}, text);
+  const end = button('End', async () => {
+    await api.delete('/v1/auth/sessions/{id}', { params: { path: { id } } });
+    await again();
+  });
+  return element('li', {}, text, end);
+}
+
+/** For example "Chrome on Linux". Browsers also name the browsers that they are compatible with. */
+function deviceOf(userAgent: string | null): string {
+  const [browser] = /Edg|OPR|Firefox|Chrome|Safari/.exec(userAgent ?? '') ?? [];
+  const [system] = /Windows|Android|iPhone|iPad|Mac OS|Linux/.exec(userAgent ?? '') ?? [];
+  if (!browser) return userAgent ?? 'Unknown device';
+  const name = /Edg|OPR/.exec(userAgent ?? '')?.[0] ?? browser;
+  return `${{ Edg: 'Edge', OPR: 'Opera' }[name] ?? name} on ${system ?? 'an unknown system'}`;
+}
+
+function identityLine(provider: ProviderName, identities: Identity[], again: Again): HTMLElement {
+  const identity = identities.find((one) => one.provider === provider);
+  const name = nameOf(provider);
+  const text = element('div', {}, element('strong', {}, name));
+  if (!identity) {
+    text.append(element('small', {}, 'Not linked'));
+    return element(
+      'li',
+      {},
+      text,
+      button(`Link ${name}`, () => link(provider)),
+    );
+  }
+  text.append(element('small', {}, identity.email ?? 'No email'));
+  const unlink = button(`Unlink ${name}`, async () => {
+    await api.delete('/v1/users/me/identities/{provider}', { params: { path: { provider } } });
+    await again();
+  });
+  return element('li', {}, text, unlink);
+}
