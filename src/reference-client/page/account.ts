@@ -4,6 +4,16 @@ import { api, link, listProviders, nameOf, type ProviderName } from './providers
 
 type Session = components['schemas']['Session'];
 type Identity = components['schemas']['Identity'];
+/** With their marks in the User-Agent header. Browsers also send the marks of those that come later in this list. */
+const BROWSERS = [
+  ['Edge', 'Edg'],
+  ['Opera', 'OPR'],
+  ['Firefox', 'Firefox'],
+  ['Chrome', 'Chrome'],
+  ['Safari', 'Safari'],
+] as const;
+const SYSTEMS = ['Windows', 'Android', 'iPhone', 'iPad', 'Mac OS', 'Linux'];
+
 type Again = () => Promise<unknown>;
 
 /** Resolves to the user, or to undefined if `signal` aborted because the session changed. */
@@ -61,13 +71,12 @@ function sessionLine({ id, userAgent, ipAddress, lastUsedAt, current }: Session,
   return element('li', {}, text, end);
 }
 
-/** For example "Chrome on Linux". Browsers also name the browsers that they are compatible with. */
+/** For example "Chrome on Linux". */
 function deviceOf(userAgent: string | null): string {
-  const [browser] = /Edg|OPR|Firefox|Chrome|Safari/.exec(userAgent ?? '') ?? [];
-  const [system] = /Windows|Android|iPhone|iPad|Mac OS|Linux/.exec(userAgent ?? '') ?? [];
-  if (!browser) return userAgent ?? 'Unknown device';
-  const name = /Edg|OPR/.exec(userAgent ?? '')?.[0] ?? browser;
-  return `${{ Edg: 'Edge', OPR: 'Opera' }[name] ?? name} on ${system ?? 'an unknown system'}`;
+  if (!userAgent) return 'Unknown device';
+  const [browser] = BROWSERS.find(([, mark]) => userAgent.includes(mark)) ?? [];
+  const system = SYSTEMS.find((name) => userAgent.includes(name));
+  return browser && system ? `${browser} on ${system}` : userAgent;
 }
 
 function identityLine(provider: ProviderName, identities: Identity[], again: Again): HTMLElement {

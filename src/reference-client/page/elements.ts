@@ -19,6 +19,7 @@ export interface Field extends Partial<Omit<HTMLInputElement, 'labels'>> {
 }
 
 /** Labelled inputs and a button. `submit` gets the values by name. */
+// eslint-disable-next-line typescript/no-unnecessary-type-parameters -- the caller knows the names of its inputs
 export function form<Values>(
   title: string,
   inputs: Field[],
