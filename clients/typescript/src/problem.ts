@@ -15,7 +15,8 @@ export class ProblemError extends Error {
 
   constructor(response: Response, problem: Partial<Problem>) {
     const { title = response.statusText, detail, details = [] } = problem;
-    super([title, detail, ...details.map(({ message }) => message)].filter(Boolean).join(' '));
+    const text = detail ? `${title}: ${detail}` : title;
+    super([text, ...details.map(({ message }) => message)].join(' '));
     this.status = response.status;
     this.code = problem.code ?? `HTTP_${response.status}`;
     this.details = details;
