@@ -108,6 +108,26 @@ describe('seed.js', () => {
     expect(await db.query('SELECT * FROM users ORDER BY email')).toEqual(before);
   });
 
+  it('emits the events of new accounts', async () => {
+    await run('migrate');
+    const id = '01890a5d-ac96-774b-bcce-b302099a8057';
+    await db.query(
+      `INSERT INTO users (id, email, display_name, role) VALUES ($1, 'first@example.com', 'First', 'admin')`,
+      [id],
+    );
+    await db.query(
+      `INSERT INTO webhook_endpoints (id, user_id, url, event_types, scope, secret)
+       VALUES ($1, $1, 'https://example.com', '{user.created}', 'all', 'x')`,
+      [id],
+    );
+
+    await run('seed');
+
+    const rows = await db.query<{ payload: string }[]>('SELECT payload FROM webhook_deliveries');
+    const emails = rows.map(({ payload }) => (JSON.parse(payload) as { data: { email: string } }).data.email);
+    expect(emails.toSorted((a, b) => a.localeCompare(b))).toEqual(['admin@example.com', 'user@example.com']);
+  });
+
   it('does not run in production', async () => {
     await run('migrate');
 
