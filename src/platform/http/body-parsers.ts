@@ -18,6 +18,9 @@ export function addBodyParsers(fastify: FastifyInstance): void {
     const { rawMaxBytes } = (route.config ?? {}) as BodyConfig;
     if (rawMaxBytes !== undefined) route.bodyLimit = rawMaxBytes;
   });
+  fastify.addHook('preParsing', (request, _reply, payload, done) => {
+    done(encodingError(request), payload);
+  });
   fastify.removeAllContentTypeParsers();
   for (const type of ['application/json', 'application/merge-patch+json']) {
     fastify.addContentTypeParser(type, { parseAs: 'buffer' }, (request: FastifyRequest, body, done) => {
@@ -35,6 +38,16 @@ export function addBodyParsers(fastify: FastifyInstance): void {
     return payload;
   });
   fastify.addContentTypeParser(FORM, parseForm);
+}
+
+/** A small compressed body can become a huge one, so bodies are never decompressed. */
+function encodingError({ headers }: FastifyRequest): Error | null {
+  const encoding = headers['content-encoding']?.trim().toLowerCase() ?? 'identity';
+  if (encoding === 'identity') return null;
+  return new UnsupportedMediaTypeError({
+    detail: 'Compressed bodies are not supported. Send the body without Content-Encoding.',
+    headers: { 'accept-encoding': 'identity' },
+  });
 }
 
 function rejectUnlessConsumed(mediaType: string, { routeOptions }: FastifyRequest): void {
