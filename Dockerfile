@@ -11,7 +11,7 @@ COPY package.json package-lock.json ./
 RUN --mount=type=cache,target=/root/.npm npm ci --no-audit --no-fund
 COPY .swcrc ./
 COPY src src
-COPY clients/typescript clients/typescript
+COPY clients/typescript/src clients/typescript/src
 COPY scripts/build-pages.ts scripts/
 COPY migrations migrations
 RUN npm run build

@@ -125,7 +125,10 @@ function watchSources(): void {
       restarts = restarts.then(() => restart(paths)).catch((error: unknown) => console.error(error));
     }, 100);
   };
-  watch(['src', 'migrations'], { ignoreInitial: true, ignored: (path) => path.endsWith('.spec.ts') })
+  watch(['src', 'migrations', 'clients/typescript/src'], {
+    ignoreInitial: true,
+    ignored: (path) => path.endsWith('.spec.ts'),
+  })
     .on('all', (_event, path) => {
       changed.push(path);
       restartSoon();

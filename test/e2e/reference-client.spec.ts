@@ -133,6 +133,35 @@ describe('the reference client', () => {
     expect(await tab.showsSignIn()).toBe(true);
   });
 
+  it('refreshes in one tab at a time', async () => {
+    const { email } = await client.signInWithPassword(tab);
+    const other = await client.openTab();
+    await other.shows(email);
+    const { promise: isReleased, resolve: release } = Promise.withResolvers<void>();
+    const sent: Tab[] = [];
+    for (const each of [tab, other]) {
+      await each.spoilTokens({ times: 1 });
+      await each.page.route('**/v1/auth/refresh', async (route) => {
+        sent.push(each);
+        await isReleased;
+        await route.continue();
+      });
+    }
+
+    await tab.showAnew();
+    await until(() => sent.length === 1, 'the refresh of the first tab');
+    const rejected = other.page.waitForResponse((response) => response.status() === 401);
+    await other.showAnew();
+    await rejected;
+    // Long enough for a second refresh.
+    await sleep(300);
+
+    expect(sent.map((each) => each === tab)).toEqual([true]);
+    release();
+    for (const each of [tab, other]) expect(await each.shows(email)).toBe(true);
+    expect(sent.map((each) => each === tab)).toEqual([true, false]);
+  });
+
   it('never continues as one user after another user has signed in in another tab', async () => {
     const first = await client.signInWithPassword(tab);
     const other = await client.openTab();
