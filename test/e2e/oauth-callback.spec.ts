@@ -251,11 +251,12 @@ describe('POST /v1/auth/oauth/apple/callback', () => {
         .type('form')
         .send({ state: 'a'.repeat(40_000) }),
       app.http().post(path).type('text/plain').send('state=a'),
+      app.http().post(path).send({ state: 'a' }),
       app.http().post('/v1/auth/login').type('form').send('email=a@example.com&password=b'),
       app.http().post('/v1/auth/oauth/exchange').type('form').send('code=a'),
     ]);
 
-    expect(answers.map(({ status }) => status)).toEqual([413, 415, 415, 415]);
+    expect(answers.map(({ status }) => status)).toEqual([413, 415, 415, 415, 415]);
   });
 
   it('rejects GET, and the other callbacks reject POST', async () => {

@@ -25,6 +25,7 @@ export function addBodyParsers(fastify: FastifyInstance): void {
   for (const type of ['application/json', 'application/merge-patch+json']) {
     fastify.addContentTypeParser(type, { parseAs: 'buffer' }, (request: FastifyRequest, body, done) => {
       try {
+        rejectUnlessConsumed('application/json', request);
         const { rawMaxBytes } = request.routeOptions.config as BodyConfig;
         done(null, rawMaxBytes === undefined ? parseJson(body as Buffer) : body);
       } catch (error) {
