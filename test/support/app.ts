@@ -107,6 +107,11 @@ export class TestApp {
     return `http://127.0.0.1:${(this.api.getHttpServer().address() as AddressInfo).port}`;
   }
 
+  /** How responses since the last call differed from openapi.json. The others make `stop` throw. */
+  takeContractViolations(): string[] {
+    return this.parts.contract.takeViolations();
+  }
+
   async startWorker(settings: Settings = {}): Promise<INestApplicationContext> {
     const config = loadConfig(undefined, { ...this.parts.env, ...settings });
     const worker = await NestFactory.createApplicationContext(

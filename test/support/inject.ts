@@ -1,3 +1,4 @@
+import { text } from 'node:stream/consumers';
 import type { TestApp } from './app.ts';
 
 export interface InjectedRequest {
@@ -7,20 +8,36 @@ export interface InjectedRequest {
   payload?: string | undefined;
 }
 
+export interface InjectedResponse {
+  status: number;
+  mediaType: string;
+  /** Empty for an event stream, which has no end. */
+  body: string;
+}
+
 /** Sends a request without a socket: fast, and with values that an HTTP client would reject. */
-export async function inject(app: TestApp, { payload, ...request }: InjectedRequest) {
+export async function inject(
+  app: TestApp,
+  { payload, ...request }: InjectedRequest,
+): Promise<InjectedResponse> {
   const answer = await app.api.inject({
     ...request,
     method: request.method.toUpperCase() as 'GET',
+    payloadAsStream: true,
     ...(payload !== undefined && { payload }),
   });
+  const mediaType = (answer.headers['content-type'] ?? '').split(';')[0]!;
+  const { res } = answer.raw;
+  const isEndless = mediaType === 'text/event-stream';
+  const body = isEndless ? '' : await text(answer.stream());
+  if (isEndless) res.destroy();
   // Ends a body that the app did not read. A socket would be closed.
-  answer.raw.req.emit('close');
-  return answer;
+  res.req.emit('close');
+  return { status: answer.statusCode, mediaType, body };
 }
 
 /** The code of an error, or the status. */
 export async function injectedOutcome(app: TestApp, request: InjectedRequest): Promise<string | number> {
-  const { statusCode, json } = await inject(app, request);
-  return statusCode < 400 ? statusCode : json<{ code: string }>().code;
+  const { status, body } = await inject(app, request);
+  return status < 400 ? status : (JSON.parse(body) as { code: string }).code;
 }
