@@ -3,7 +3,7 @@ import type { Response, Test } from 'supertest';
 import { signedIn } from '../support/client.ts';
 import { type OAuthApp, startOAuthApp } from '../support/oauth-app.ts';
 import { openapi, type Operation, operations } from '../support/openapi.ts';
-import { type ExampleBody, preparations, STANDARD_SECRET } from './request-examples.ts';
+import { type ExampleBody, preparations, type Prepared, STANDARD_SECRET } from './request-examples.ts';
 
 interface BodyExample {
   operation: Operation;
@@ -53,6 +53,8 @@ beforeAll(async () => {
 
 afterAll(() => world.stop());
 
+const isObject = (value: unknown): value is ExampleBody => typeof value === 'object' && value !== null;
+
 /** Sends an example after the preparation of its operation. */
 async function send(
   operation: Operation,
@@ -60,17 +62,20 @@ async function send(
   add: (request: Test, body: unknown) => Test,
 ): Promise<Response> {
   const { operationId, method, security } = operation;
-  const isObject = typeof value === 'object' && value !== null;
-  const prepared = await preparations[operationId]?.(world, (isObject ? value : {}) as ExampleBody);
-  const { id = '', name = 'github', headers = {} } = prepared ?? {};
-  const path = operation.path.replace('{id}', id).replace(/\{(provider|source)\}/, name);
-  const request = world.app.http()[method](path).set(headers);
+  const body = isObject(value) ? value : {};
+  const prepared: Prepared = (await preparations[operationId]?.(world, body)) ?? {};
+  const path = pathOf(operation, prepared);
+  const http = world.app.http();
+  const request = http[method](path).set(prepared.headers ?? {});
   if (security.length > 0) {
-    const { accessToken } = prepared?.caller ?? (await signedIn(world.app));
+    const { accessToken } = prepared.caller ?? (await signedIn(world.app));
     request.set('authorization', `Bearer ${accessToken}`);
   }
-  return add(request, isObject ? { ...value, ...prepared?.body } : value);
+  return add(request, isObject(value) ? { ...body, ...prepared.body } : value);
 }
+
+const pathOf = ({ path }: Operation, { id = '', name = 'github' }: Prepared): string =>
+  path.replace('{id}', id).replace(/\{(provider|source)\}/, name);
 
 /** The status, or what to do if the example does not work. */
 function outcomeOf({ status, text }: Response, { operationId, responses }: Operation): string {

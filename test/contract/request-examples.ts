@@ -11,7 +11,7 @@ import type { ProviderName } from '../support/providers/person.ts';
 import { visit } from '../support/providers/visit.ts';
 
 /** What the test adds to an example before it sends it. */
-interface Prepared {
+export interface Prepared {
   /** Default: a new user, if the operation needs a token. */
   caller?: SignedIn;
   /** For the `{id}` of the path. */
