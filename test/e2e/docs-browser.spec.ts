@@ -22,6 +22,7 @@ describe('the page of the API documentation', () => {
     await createUser(app, { email: 'user@example.com', password: 'development-only-user' });
     chromium = await startChromium();
     page = await chromium.newPage();
+    page.setDefaultTimeout(15_000);
     page.on('pageerror', (error) => complaints.push(String(error)));
     page.on('console', (message) => {
       if (message.type() === 'error') complaints.push(message.text());

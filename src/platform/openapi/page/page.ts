@@ -52,8 +52,26 @@ if (form.dataset['seeded'] === 'yes') {
   fillPassword();
 }
 
+interface Parameter {
+  required?: boolean;
+  example?: unknown;
+  examples?: unknown;
+}
+
+/**
+ * The reference sends every parameter that has an example. An optional one must not be sent unless the user adds it: a
+ * cursor or If-None-Match of an example would change the response.
+ */
+function withoutOptionalExamples(_key: string, value: unknown): unknown {
+  if (typeof value !== 'object' || value === null || !('in' in value && 'schema' in value)) return value;
+  const { example: _example, examples: _examples, ...rest } = value as Parameter;
+  return rest.required ? value : rest;
+}
+
+const response = await fetch('/openapi.json');
 Scalar.createApiReference('#reference', {
-  url: '/openapi.json',
+  content: JSON.parse(await response.text(), withoutOptionalExamples),
+  documentDownloadType: 'none',
   onRequestBuilt: authorize,
   authentication: { preferredSecurityScheme: 'bearer' },
   defaultHttpClient: { targetKey: 'shell', clientKey: 'curl' },
