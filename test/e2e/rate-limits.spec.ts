@@ -1,5 +1,6 @@
 import { describe, expect, it, afterAll, beforeAll } from '@jest/globals';
 import { randomBytes, randomUUID } from 'node:crypto';
+import { RouteMethods } from '../../src/platform/http/route-methods.ts';
 import { TestApp } from '../support/app.ts';
 import { signedIn } from '../support/client.ts';
 import { startRedis } from '../support/redis.ts';
@@ -59,6 +60,47 @@ describe('every response under /v1', () => {
     },
   );
 });
+
+describe('every route', () => {
+  /** Probes, token verifiers, static pages and files. */
+  const EXEMPT = [
+    '/',
+    '/.well-known/jwks.json',
+    '/health/live',
+    '/health/ready',
+    '/openapi.json',
+    '/verify-email',
+    '/reset-password',
+    '/confirm-email-change',
+    /^\/(docs|reference-client|admin\/queues)(\/|$)/,
+  ];
+  const isExempt = (path: string) =>
+    EXEMPT.some((one) => (typeof one === 'string' ? one === path : one.test(path)));
+
+  it('is counted, or is in the list of exempt routes', async () => {
+    const { routes } = app.api.get<{ routes: { pattern: RegExp; methods: string[] }[] }>(RouteMethods);
+    const requests = routes.flatMap(({ pattern, methods }) =>
+      methods
+        .filter((method) => !['HEAD', 'OPTIONS'].includes(method))
+        .map((method) => ({ method, path: pathOf(pattern) })),
+    );
+
+    const uncounted: string[] = [];
+    for (const { method, path } of requests) {
+      const { headers } = await app.http()[method.toLowerCase() as 'get'](path).redirects(0);
+      if (!headers['ratelimit']) uncounted.push(path);
+    }
+
+    expect(requests.length).toBeGreaterThan(60);
+    expect(uncounted.filter((path) => !isExempt(path))).toEqual([]);
+    expect(uncounted).toEqual(expect.arrayContaining(EXEMPT.filter((one) => typeof one === 'string')));
+    expect(requests.filter(({ path }) => isExempt(path) && !uncounted.includes(path))).toEqual([]);
+  });
+});
+
+/** A path that the pattern of a route matches. */
+const pathOf = ({ source }: RegExp): string =>
+  source.slice(1, -1).replaceAll('[^/]+', '01890a5d-ac96-774b-bcce-b302099a8057').replaceAll(/\\(.)/g, '$1');
 
 describe('the limit of a user', () => {
   it('counts per user, from any IP address', async () => {
