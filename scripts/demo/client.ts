@@ -8,6 +8,8 @@ export interface Call {
   csv?: () => AsyncIterable<Uint8Array>;
   /** The Cookie header. */
   cookie?: string;
+  /** The Idempotency-Key header. */
+  idempotencyKey?: string;
   timeoutMs?: number;
 }
 
@@ -100,13 +102,14 @@ export class ApiClient {
     }
   }
 
-  private headers({ json, csv, cookie }: Call): Record<string, string> {
+  private headers({ json, csv, cookie, idempotencyKey }: Call): Record<string, string> {
     const { accessToken, correlationId } = this.options;
     return {
       'X-Correlation-Id': correlationId,
       ...(json === undefined ? {} : { 'Content-Type': 'application/json' }),
       ...(csv === undefined ? {} : { 'Content-Type': 'text/csv' }),
       ...(cookie ? { Cookie: cookie } : {}),
+      ...(idempotencyKey ? { 'Idempotency-Key': idempotencyKey } : {}),
       ...(accessToken === undefined ? {} : { Authorization: `Bearer ${accessToken}` }),
     };
   }

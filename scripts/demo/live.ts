@@ -14,9 +14,12 @@ interface Notification {
   createdAt: string;
 }
 
+const startExport = (api: ApiClient, idempotencyKey: string) =>
+  api.call<Job>('POST /v1/jobs', 202, { json: { type: 'user-export' }, idempotencyKey });
+
 /** Starts the export of the user's data and waits for its end. */
-export async function exportData(api: ApiClient, on: Progress): Promise<Job> {
-  const { data: job } = await api.call<Job>('POST /v1/jobs', 202, { json: { type: 'user-export' } });
+export async function exportData(api: ApiClient, idempotencyKey: string, on: Progress): Promise<Job> {
+  const { data: job } = await startExport(api, idempotencyKey);
   const stream = await EventStream.open(api, `/v1/jobs/${job.id}/events`);
   const end = await stream.find(
     ({ event }) => event === 'end',
@@ -26,6 +29,21 @@ export async function exportData(api: ApiClient, on: Progress): Promise<Job> {
   expectEqual('the job to end', (end.data as { reason: string }).reason, 'completed');
   on.note(`/v1/jobs/${job.id}`);
   return job;
+}
+
+/** Sends the request again, like a client that got no response. */
+export async function repeatExport(
+  api: ApiClient,
+  idempotencyKey: string,
+  job: Job,
+  on: Progress,
+): Promise<void> {
+  const { data, headers } = await startExport(api, idempotencyKey);
+  expectEqual('the job of the repeated request', data.id, job.id);
+  expectEqual('Idempotency-Replayed', headers.get('idempotency-replayed'), 'true');
+  const { data: jobs } = await api.call<Job[]>('GET /v1/jobs?type=user-export', 200);
+  expectEqual('the number of exports', String(jobs.length), '1');
+  on.note('the stored response, and still one job');
 }
 
 export async function receiveNotification(stream: EventStream, job: Job, on: Progress): Promise<void> {

@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto';
+import { randomBytes, randomUUID } from 'node:crypto';
 import * as account from './account.ts';
 import { ApiClient } from './client.ts';
 import { type ImportFile, makeImportFile } from './csv.ts';
@@ -96,7 +96,9 @@ async function followExport({ api, terminal, runId }: Demo, { email, session }: 
   const graphqlStream = await terminal.step('Subscribe with GraphQL', () =>
     graphql.Subscription.open(api, session.accessToken),
   );
-  const job = await terminal.step('Export the user data', (on) => live.exportData(visitor, on));
+  const key = randomUUID();
+  const job = await terminal.step('Export the user data', (on) => live.exportData(visitor, key, on));
+  await terminal.step('Repeat the request', (on) => live.repeatExport(visitor, key, job, on));
   await terminal.step('Receive the notification', (on) => live.receiveNotification(stream, job, on));
   await terminal.step('Receive it with GraphQL', (on) => graphqlStream.receiveJob(job, on));
   await terminal.step('Query it with GraphQL', (on) => graphql.queryNotifications(visitor, email, on));

@@ -39,6 +39,7 @@ describe('the demo', () => {
       expect(stdout).toMatch(/Receive a ping .*signature verified/);
       expect(stdout).toMatch(/Receive the notification .*“Job completed”/);
       expect(stdout).toMatch(/Receive it with GraphQL .*“Job completed”/);
+      expect(stdout).toMatch(/Repeat the request .*the stored response, and still one job/);
       expect(stdout).toMatch(/Receive the webhook .*a modified body is rejected/);
     },
     LIMIT_MS,
