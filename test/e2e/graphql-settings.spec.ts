@@ -128,6 +128,8 @@ describe('in production', () => {
       JWT_KEYS: JSON.stringify({ 'active-test.pem': pem }),
       SMTP_URL: 'smtps://localhost:1',
       RATE_LIMIT_FACTOR: '100',
+      PASSWORD_HASH_MEMORY_KIB: '',
+      PASSWORD_HASH_PASSES: '',
       ...trusted('off'),
     });
     const { body } = await visitor(app, production).signIn(user.user.email);
