@@ -2,6 +2,7 @@ import formats from 'ajv-formats';
 import { type ValidateFunction, Ajv2020 } from 'ajv/dist/2020.js';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { appendFileSync } from 'node:fs';
+import { differencesOfGraphql } from './graphql-contract.ts';
 import { codesOf, openapi, type Operation, operations } from './openapi.ts';
 
 /** Any request may cause these errors, so no operation documents them. */
@@ -22,7 +23,7 @@ const byRoute = new Map(
   ]),
 );
 
-/** Compares every response of an application with openapi.json, and records what was seen. */
+/** Compares every response of an application with openapi.json or schema.graphql, and records what was seen. */
 export class ContractRecorder {
   private readonly violations = new Set<string>();
   private readonly seen = new Set<string>();
@@ -32,6 +33,10 @@ export class ContractRecorder {
     fastify.addHook('onSend', (request, reply, payload, done) => {
       const operation = byRoute.get(`${request.method} ${request.routeOptions.url}`);
       if (operation) this.check(operation, request, reply, payload);
+      if (request.method === 'POST' && request.routeOptions.url === '/graphql') {
+        const found = differencesOfGraphql(request.body, reply.statusCode, String(payload));
+        for (const text of found) this.violations.add(`GraphQL ${reply.statusCode}: ${text}`);
+      }
       done(null, payload);
     });
   }
