@@ -32,6 +32,7 @@ const checks: Record<string, string[]> = {
   'trusted-documents.json': ['--run', 'graphql-documents', '--', '--check'],
   'openapi.json rules': ['scripts/check-openapi-rules.ts'],
   'TypeScript client': ['--run', 'client', '--', '--check'],
+  'docs/events.md': ['scripts/events-page.ts', '--check'],
   'breaking changes': ['scripts/check-breaking-changes.ts'],
   '.env.example': ['scripts/env-example.ts', '--check'],
 };
