@@ -126,9 +126,7 @@ export const redrivenJobsSchema = z
   });
 
 export const jobsQuerySchema = pageQuery(['createdAt'], {
-  type: text({ max: 64 })
-    .optional()
-    .meta({ example: 'user-export' }),
+  type: text({ max: 64 }).optional().meta({ example: 'user-export' }),
   status: z.enum(jobStatuses).optional(),
 });
 export type JobsQuery = z.output<typeof jobsQuerySchema>;

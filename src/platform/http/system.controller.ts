@@ -93,10 +93,7 @@ export class SystemController {
   @Public()
   getProblem(
     @Param('code', {
-      schema: z
-        .string()
-        .max(64)
-        .meta({ example: 'NOT_FOUND' }),
+      schema: z.string().max(64).meta({ example: 'NOT_FOUND' }),
     })
     code: string,
   ) {
