@@ -128,6 +128,15 @@ describe('seed.js', () => {
     expect(emails.toSorted((a, b) => a.localeCompare(b))).toEqual(['admin@example.com', 'user@example.com']);
   });
 
+  it('needs no Redis', async () => {
+    await run('migrate');
+
+    const { exit, output } = await run('seed', { REDIS_URL: 'redis://127.0.0.1:1' });
+
+    expect([exit.code, output]).toEqual([0, expect.stringContaining('can sign in')]);
+    expect(await db.query('SELECT * FROM users')).toHaveLength(2);
+  });
+
   it('does not run in production', async () => {
     await run('migrate');
 
