@@ -31,7 +31,7 @@ export const jobSchema = z
       finishedAt: null,
     },
     'Completed export': {
-      id: sample.id,
+      id: '0199a3c1-5d2e-7a77-9b1f-3c8e6d2f4b11',
       type: 'user-export',
       status: 'completed',
       progress: 100,
@@ -43,7 +43,7 @@ export const jobSchema = z
       finishedAt: sample.later,
     },
     'Failed export': {
-      id: sample.id,
+      id: '0199a3c1-5d2e-7a77-9b1f-3c8e6d2f4b12',
       type: 'user-export',
       status: 'failed',
       progress: 40,
@@ -55,7 +55,7 @@ export const jobSchema = z
       finishedAt: sample.later,
     },
     'Cancelled export': {
-      id: sample.id,
+      id: '0199a3c1-5d2e-7a77-9b1f-3c8e6d2f4b13',
       type: 'user-export',
       status: 'cancelled',
       progress: 40,
@@ -67,7 +67,7 @@ export const jobSchema = z
       finishedAt: sample.later,
     },
     'Queued import': {
-      id: sample.id,
+      id: '0199a3c1-5d2e-7a77-9b1f-3c8e6d2f4b14',
       type: 'user-import',
       status: 'queued',
       progress: 0,

@@ -2867,7 +2867,7 @@ export interface operations {
         content: {
           /**
            * @example event: progress
-           *     data: {"id":"0199a3c1-5d2e-7a77-9b1f-3c8e6d2f4b10","type":"user-export","status":"completed","progress":100,"attempts":1,"result":{"bytes":18204},"error":null,"createdAt":"2026-11-28T09:30:00.000Z","startedAt":"2026-11-28T09:30:00.420Z","finishedAt":"2026-11-28T09:31:07.250Z"}
+           *     data: {"id":"0199a3c1-5d2e-7a77-9b1f-3c8e6d2f4b11","type":"user-export","status":"completed","progress":100,"attempts":1,"result":{"bytes":18204},"error":null,"createdAt":"2026-11-28T09:30:00.000Z","startedAt":"2026-11-28T09:30:00.420Z","finishedAt":"2026-11-28T09:31:07.250Z"}
            *
            *     event: end
            *     data: {"reason":"completed"}

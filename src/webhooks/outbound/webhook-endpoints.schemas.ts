@@ -153,7 +153,7 @@ export const webhookDeliverySchema = z
       deliveredAt: null,
     },
     Pending: {
-      id: sample.id,
+      id: '0199a3c1-6e02-7c67-9389-e4abf52c0631',
       endpointId: '0199a3be-1f20-7e31-8d42-9c53ae64bf75',
       eventId: '0199a3c1-6e01-7f12-a034-b156c278d39a',
       eventType: 'ping',
