@@ -28,6 +28,12 @@ describe('the comparison of a GraphQL response with the schema', () => {
     expect(check(body)).toEqual([difference]);
   });
 
+  it('accepts that a condition leaves out a part of a merged field', () => {
+    const merged = '{ me @skip(if: true) { role } me { id } }';
+
+    expect(differencesOfGraphql({ query: merged }, 200, '{"data":{"me":{"id":"b"}}}')).toEqual([]);
+  });
+
   it('finds an error without a documented code', () => {
     const errors = [{ message: 'No', extensions: { code: 'ODD', correlationId: 'a' } }];
 

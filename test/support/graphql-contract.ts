@@ -83,13 +83,18 @@ class ResultCheck {
     const document = parse(this.query);
     const operation = getOperationAST(document, operationName);
     if (!operation || validate(graphqlSchema, document).length > 0) return ['data of an invalid operation'];
-    this.checkObject(graphqlSchema.getRootType(operation.operation)!, [operation.selectionSet], data, '');
+    this.checkObject(
+      graphqlSchema.getRootType(operation.operation)!,
+      [{ set: operation.selectionSet, isConditional: false }],
+      data,
+      '',
+    );
     return this.differences;
   }
 
   private checkObject(
     type: GraphQLObjectType,
-    selections: SelectionSetNode[],
+    selections: Selection[],
     value: Record<string, unknown>,
     path: string,
   ): void {
@@ -106,18 +111,15 @@ class ResultCheck {
         if (nodes.some(({ isConditional }) => !isConditional)) this.add(`${path}${name} is missing`);
         continue;
       }
-      const inner = nodes.flatMap(({ node: { selectionSet } }) => selectionSet ?? []);
+      const inner = nodes.flatMap(({ node: { selectionSet }, isConditional }) =>
+        selectionSet ? [{ set: selectionSet, isConditional }] : [],
+      );
       const { type: fieldType } = type.getFields()[node.name.value]!;
       this.checkValue(fieldType, inner, value[name], `${path}${name}`);
     }
   }
 
-  private checkValue(
-    type: GraphQLOutputType,
-    selections: SelectionSetNode[],
-    value: unknown,
-    path: string,
-  ): void {
+  private checkValue(type: GraphQLOutputType, selections: Selection[], value: unknown, path: string): void {
     if (value === null) {
       if (isNonNullType(type)) this.add(`${path} is null`);
       return;
@@ -137,18 +139,24 @@ class ResultCheck {
   }
 
   /** The fields of a selection and its fragments. A condition may leave them out. */
-  private fieldsOf(selection: SelectionSetNode, isInConditional = false): SelectedField[] {
-    return selection.selections.flatMap((node) => {
+  private fieldsOf({ set, isConditional: isInConditional }: Selection): SelectedField[] {
+    return set.selections.flatMap((node) => {
       const isConditional = isInConditional || (node.directives?.length ?? 0) > 0;
       if (node.kind === Kind.FIELD) return [{ node, isConditional }];
-      const inner = node.kind === Kind.INLINE_FRAGMENT ? node : this.fragments.get(node.name.value)!;
-      return this.fieldsOf(inner.selectionSet, isConditional);
+      const { selectionSet } =
+        node.kind === Kind.INLINE_FRAGMENT ? node : this.fragments.get(node.name.value)!;
+      return this.fieldsOf({ set: selectionSet, isConditional });
     });
   }
 
   private add(difference: string): void {
     this.differences.push(difference);
   }
+}
+
+interface Selection {
+  set: SelectionSetNode;
+  isConditional: boolean;
 }
 
 interface SelectedField {
