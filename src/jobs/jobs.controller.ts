@@ -48,6 +48,7 @@ export class JobsController {
     status: 202,
     returns: item(jobSchema),
     examples: ['Queued export'],
+    location: 'The path of the job.',
     errors: [LimitReachedError],
     idempotent: true,
   })

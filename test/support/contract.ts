@@ -67,11 +67,20 @@ export class ContractRecorder {
     const found = isError
       ? differencesOfError(operation, status, { type, body })
       : differencesOfSuccess(`${operationId} ${status}`, responses[status], { type, body });
+    found.push(...missingHeaders(responses[status], reply));
     for (const text of found) this.violations.add(`${operationId} ${status} (${request.url}): ${text}`);
   }
 }
 
 type Documented = Operation['responses'][string] | undefined;
+
+function missingHeaders(documented: Documented, reply: FastifyReply): string[] {
+  const required = Object.entries(documented?.headers ?? {}).filter(([, header]) => {
+    const { $ref } = header;
+    return ($ref ? openapi.components.headers[$ref.split('/').at(-1)!]! : header).required;
+  });
+  return required.filter(([name]) => !reply.hasHeader(name)).map(([name]) => `the header ${name} is missing`);
+}
 
 /** `body` is undefined for streams. */
 function differencesOfSuccess(

@@ -7,6 +7,11 @@ interface Content {
   example?: unknown;
 }
 
+interface Header {
+  $ref?: string;
+  required?: boolean;
+}
+
 export interface Operation {
   operationId: string;
   method: 'get' | 'post' | 'put' | 'patch' | 'delete';
@@ -23,7 +28,10 @@ export interface Operation {
     example?: unknown;
   }[];
   requestBody?: { content: Record<string, Content> };
-  responses: Record<string, { description: string; content?: Record<string, Content> }>;
+  responses: Record<
+    string,
+    { description: string; headers?: Record<string, Header>; content?: Record<string, Content> }
+  >;
 }
 
 /** The document in the repository. Another test compares it with the served document. */
@@ -32,7 +40,7 @@ export const openapi = JSON.parse(readFileSync(new URL('../../openapi.json', imp
   tags: { name: string }[];
   paths: Record<string, Record<string, Operation>>;
   webhooks: Record<string, { post: { requestBody: { content: Record<string, Content> } } }>;
-  components: { schemas: Record<string, Record<string, unknown>> };
+  components: { schemas: Record<string, Record<string, unknown>>; headers: Record<string, Header> };
 };
 
 export const operations: Operation[] = Object.entries(openapi.paths).flatMap(([path, methods]) =>

@@ -1652,7 +1652,22 @@ export interface components {
   responses: never;
   parameters: never;
   requestBodies: never;
-  headers: never;
+  headers: {
+    /** @description Identifies the request in the logs. */
+    CorrelationId: string;
+    /**
+     * @description The number of requests (`q`) in a window of seconds (`w`), by name of the limit.
+     * @example "default";q=300;w=60
+     */
+    RateLimitPolicy: string;
+    /**
+     * @description The remaining requests (`r`), and the seconds until there are more (`t`).
+     * @example "default";r=299;t=60
+     */
+    RateLimit: string;
+    /** @description Repeat the request after this many seconds. */
+    RetryAfter: string;
+  };
   pathItems: never;
 }
 export type Root = components['schemas']['Root'];
@@ -1701,6 +1716,10 @@ export type Problem = components['schemas']['Problem'];
 export type EndedJob = components['schemas']['EndedJob'];
 export type Ping = components['schemas']['Ping'];
 export type DeletedUser = components['schemas']['DeletedUser'];
+export type HeaderCorrelationId = components['headers']['CorrelationId'];
+export type HeaderRateLimitPolicy = components['headers']['RateLimitPolicy'];
+export type HeaderRateLimit = components['headers']['RateLimit'];
+export type HeaderRetryAfter = components['headers']['RetryAfter'];
 export type $defs = Record<string, never>;
 export interface operations {
   getApiInfo: {
@@ -1715,6 +1734,7 @@ export interface operations {
       /** @description Success. */
       200: {
         headers: {
+          'X-Correlation-Id': components['headers']['CorrelationId'];
           [name: string]: unknown;
         };
         content: {
@@ -1737,6 +1757,9 @@ export interface operations {
       /** @description Success. */
       200: {
         headers: {
+          'X-Correlation-Id': components['headers']['CorrelationId'];
+          'RateLimit-Policy': components['headers']['RateLimitPolicy'];
+          RateLimit: components['headers']['RateLimit'];
           [name: string]: unknown;
         };
         content: {
@@ -1762,6 +1785,9 @@ export interface operations {
       /** @description Success. */
       200: {
         headers: {
+          'X-Correlation-Id': components['headers']['CorrelationId'];
+          'RateLimit-Policy': components['headers']['RateLimitPolicy'];
+          RateLimit: components['headers']['RateLimit'];
           [name: string]: unknown;
         };
         content: {
@@ -1784,6 +1810,7 @@ export interface operations {
       /** @description Success. */
       200: {
         headers: {
+          'X-Correlation-Id': components['headers']['CorrelationId'];
           [name: string]: unknown;
         };
         content: {
@@ -1804,6 +1831,7 @@ export interface operations {
       /** @description Success. */
       200: {
         headers: {
+          'X-Correlation-Id': components['headers']['CorrelationId'];
           [name: string]: unknown;
         };
         content: {
@@ -1828,6 +1856,9 @@ export interface operations {
       /** @description Success. */
       202: {
         headers: {
+          'X-Correlation-Id': components['headers']['CorrelationId'];
+          'RateLimit-Policy': components['headers']['RateLimitPolicy'];
+          RateLimit: components['headers']['RateLimit'];
           [name: string]: unknown;
         };
         content: {
@@ -1854,6 +1885,9 @@ export interface operations {
       /** @description Success. */
       200: {
         headers: {
+          'X-Correlation-Id': components['headers']['CorrelationId'];
+          'RateLimit-Policy': components['headers']['RateLimitPolicy'];
+          RateLimit: components['headers']['RateLimit'];
           [name: string]: unknown;
         };
         content: {
@@ -1880,6 +1914,9 @@ export interface operations {
       /** @description Success. */
       202: {
         headers: {
+          'X-Correlation-Id': components['headers']['CorrelationId'];
+          'RateLimit-Policy': components['headers']['RateLimitPolicy'];
+          RateLimit: components['headers']['RateLimit'];
           [name: string]: unknown;
         };
         content: {
@@ -1906,6 +1943,9 @@ export interface operations {
       /** @description Success. */
       200: {
         headers: {
+          'X-Correlation-Id': components['headers']['CorrelationId'];
+          'RateLimit-Policy': components['headers']['RateLimitPolicy'];
+          RateLimit: components['headers']['RateLimit'];
           [name: string]: unknown;
         };
         content: {
@@ -1932,6 +1972,9 @@ export interface operations {
       /** @description Success. */
       200: {
         headers: {
+          'X-Correlation-Id': components['headers']['CorrelationId'];
+          'RateLimit-Policy': components['headers']['RateLimitPolicy'];
+          RateLimit: components['headers']['RateLimit'];
           [name: string]: unknown;
         };
         content: {
@@ -1954,6 +1997,9 @@ export interface operations {
       /** @description Success, without a body. */
       204: {
         headers: {
+          'X-Correlation-Id': components['headers']['CorrelationId'];
+          'RateLimit-Policy': components['headers']['RateLimitPolicy'];
+          RateLimit: components['headers']['RateLimit'];
           [name: string]: unknown;
         };
         content?: never;
@@ -1972,6 +2018,9 @@ export interface operations {
       /** @description Success, without a body. */
       204: {
         headers: {
+          'X-Correlation-Id': components['headers']['CorrelationId'];
+          'RateLimit-Policy': components['headers']['RateLimitPolicy'];
+          RateLimit: components['headers']['RateLimit'];
           [name: string]: unknown;
         };
         content?: never;
@@ -1994,6 +2043,9 @@ export interface operations {
       /** @description Success. */
       202: {
         headers: {
+          'X-Correlation-Id': components['headers']['CorrelationId'];
+          'RateLimit-Policy': components['headers']['RateLimitPolicy'];
+          RateLimit: components['headers']['RateLimit'];
           [name: string]: unknown;
         };
         content: {
@@ -2020,6 +2072,9 @@ export interface operations {
       /** @description Success, without a body. */
       204: {
         headers: {
+          'X-Correlation-Id': components['headers']['CorrelationId'];
+          'RateLimit-Policy': components['headers']['RateLimitPolicy'];
+          RateLimit: components['headers']['RateLimit'];
           [name: string]: unknown;
         };
         content?: never;
@@ -2042,6 +2097,9 @@ export interface operations {
       /** @description Success, without a body. */
       204: {
         headers: {
+          'X-Correlation-Id': components['headers']['CorrelationId'];
+          'RateLimit-Policy': components['headers']['RateLimitPolicy'];
+          RateLimit: components['headers']['RateLimit'];
           [name: string]: unknown;
         };
         content?: never;
@@ -2064,6 +2122,9 @@ export interface operations {
       /** @description Success. */
       202: {
         headers: {
+          'X-Correlation-Id': components['headers']['CorrelationId'];
+          'RateLimit-Policy': components['headers']['RateLimitPolicy'];
+          RateLimit: components['headers']['RateLimit'];
           [name: string]: unknown;
         };
         content: {
@@ -2090,6 +2151,9 @@ export interface operations {
       /** @description Success, without a body. */
       204: {
         headers: {
+          'X-Correlation-Id': components['headers']['CorrelationId'];
+          'RateLimit-Policy': components['headers']['RateLimitPolicy'];
+          RateLimit: components['headers']['RateLimit'];
           [name: string]: unknown;
         };
         content?: never;
@@ -2108,6 +2172,9 @@ export interface operations {
       /** @description Success. */
       200: {
         headers: {
+          'X-Correlation-Id': components['headers']['CorrelationId'];
+          'RateLimit-Policy': components['headers']['RateLimitPolicy'];
+          RateLimit: components['headers']['RateLimit'];
           [name: string]: unknown;
         };
         content: {
@@ -2139,7 +2206,10 @@ export interface operations {
       302: {
         headers: {
           /** @description The URL that the browser opens next. */
-          location?: string;
+          Location: string;
+          'X-Correlation-Id': components['headers']['CorrelationId'];
+          'RateLimit-Policy': components['headers']['RateLimitPolicy'];
+          RateLimit: components['headers']['RateLimit'];
           [name: string]: unknown;
         };
         content?: never;
@@ -2164,6 +2234,9 @@ export interface operations {
       /** @description Success. */
       200: {
         headers: {
+          'X-Correlation-Id': components['headers']['CorrelationId'];
+          'RateLimit-Policy': components['headers']['RateLimitPolicy'];
+          RateLimit: components['headers']['RateLimit'];
           [name: string]: unknown;
         };
         content: {
@@ -2195,7 +2268,10 @@ export interface operations {
       302: {
         headers: {
           /** @description The URL that the browser opens next. */
-          location?: string;
+          Location: string;
+          'X-Correlation-Id': components['headers']['CorrelationId'];
+          'RateLimit-Policy': components['headers']['RateLimitPolicy'];
+          RateLimit: components['headers']['RateLimit'];
           [name: string]: unknown;
         };
         content?: never;
@@ -2221,7 +2297,10 @@ export interface operations {
       302: {
         headers: {
           /** @description The URL that the browser opens next. */
-          location?: string;
+          Location: string;
+          'X-Correlation-Id': components['headers']['CorrelationId'];
+          'RateLimit-Policy': components['headers']['RateLimitPolicy'];
+          RateLimit: components['headers']['RateLimit'];
           [name: string]: unknown;
         };
         content?: never;
@@ -2244,6 +2323,9 @@ export interface operations {
       /** @description Success. */
       200: {
         headers: {
+          'X-Correlation-Id': components['headers']['CorrelationId'];
+          'RateLimit-Policy': components['headers']['RateLimitPolicy'];
+          RateLimit: components['headers']['RateLimit'];
           [name: string]: unknown;
         };
         content: {
@@ -2266,6 +2348,9 @@ export interface operations {
       /** @description Success. */
       200: {
         headers: {
+          'X-Correlation-Id': components['headers']['CorrelationId'];
+          'RateLimit-Policy': components['headers']['RateLimitPolicy'];
+          RateLimit: components['headers']['RateLimit'];
           [name: string]: unknown;
         };
         content: {
@@ -2290,6 +2375,9 @@ export interface operations {
       /** @description Success, without a body. */
       204: {
         headers: {
+          'X-Correlation-Id': components['headers']['CorrelationId'];
+          'RateLimit-Policy': components['headers']['RateLimitPolicy'];
+          RateLimit: components['headers']['RateLimit'];
           [name: string]: unknown;
         };
         content?: never;
@@ -2308,6 +2396,7 @@ export interface operations {
       /** @description Success. */
       200: {
         headers: {
+          'X-Correlation-Id': components['headers']['CorrelationId'];
           [name: string]: unknown;
         };
         content: {
@@ -2328,6 +2417,9 @@ export interface operations {
       /** @description Success. */
       200: {
         headers: {
+          'X-Correlation-Id': components['headers']['CorrelationId'];
+          'RateLimit-Policy': components['headers']['RateLimitPolicy'];
+          RateLimit: components['headers']['RateLimit'];
           [name: string]: unknown;
         };
         content: {
@@ -2353,6 +2445,9 @@ export interface operations {
       /** @description Success, without a body. */
       204: {
         headers: {
+          'X-Correlation-Id': components['headers']['CorrelationId'];
+          'RateLimit-Policy': components['headers']['RateLimitPolicy'];
+          RateLimit: components['headers']['RateLimit'];
           [name: string]: unknown;
         };
         content?: never;
@@ -2411,6 +2506,9 @@ export interface operations {
       /** @description Success. */
       200: {
         headers: {
+          'X-Correlation-Id': components['headers']['CorrelationId'];
+          'RateLimit-Policy': components['headers']['RateLimitPolicy'];
+          RateLimit: components['headers']['RateLimit'];
           [name: string]: unknown;
         };
         content: {
@@ -2448,6 +2546,11 @@ export interface operations {
         headers: {
           /** @description `true` if this is the stored response of an earlier request. */
           'Idempotency-Replayed'?: string;
+          /** @description The path of the job. */
+          Location: string;
+          'X-Correlation-Id': components['headers']['CorrelationId'];
+          'RateLimit-Policy': components['headers']['RateLimitPolicy'];
+          RateLimit: components['headers']['RateLimit'];
           [name: string]: unknown;
         };
         content: {
@@ -2477,7 +2580,10 @@ export interface operations {
       200: {
         headers: {
           /** @description The version of the resource. */
-          ETag?: string;
+          ETag: string;
+          'X-Correlation-Id': components['headers']['CorrelationId'];
+          'RateLimit-Policy': components['headers']['RateLimitPolicy'];
+          RateLimit: components['headers']['RateLimit'];
           [name: string]: unknown;
         };
         content: {
@@ -2489,6 +2595,9 @@ export interface operations {
       /** @description You have the current version. */
       304: {
         headers: {
+          'X-Correlation-Id': components['headers']['CorrelationId'];
+          'RateLimit-Policy': components['headers']['RateLimitPolicy'];
+          RateLimit: components['headers']['RateLimit'];
           [name: string]: unknown;
         };
         content?: never;
@@ -2513,6 +2622,9 @@ export interface operations {
       /** @description Success, without a body. */
       204: {
         headers: {
+          'X-Correlation-Id': components['headers']['CorrelationId'];
+          'RateLimit-Policy': components['headers']['RateLimitPolicy'];
+          RateLimit: components['headers']['RateLimit'];
           [name: string]: unknown;
         };
         content?: never;
@@ -2542,7 +2654,10 @@ export interface operations {
       200: {
         headers: {
           /** @description The version of the resource. */
-          ETag?: string;
+          ETag: string;
+          'X-Correlation-Id': components['headers']['CorrelationId'];
+          'RateLimit-Policy': components['headers']['RateLimitPolicy'];
+          RateLimit: components['headers']['RateLimit'];
           [name: string]: unknown;
         };
         content: {
@@ -2579,6 +2694,9 @@ export interface operations {
       /** @description Success. */
       200: {
         headers: {
+          'X-Correlation-Id': components['headers']['CorrelationId'];
+          'RateLimit-Policy': components['headers']['RateLimitPolicy'];
+          RateLimit: components['headers']['RateLimit'];
           [name: string]: unknown;
         };
         content: {
@@ -2617,7 +2735,10 @@ export interface operations {
       200: {
         headers: {
           /** @description The version of the resource. */
-          ETag?: string;
+          ETag: string;
+          'X-Correlation-Id': components['headers']['CorrelationId'];
+          'RateLimit-Policy': components['headers']['RateLimitPolicy'];
+          RateLimit: components['headers']['RateLimit'];
           [name: string]: unknown;
         };
         content: {
@@ -2629,6 +2750,9 @@ export interface operations {
       /** @description You have the current version. */
       304: {
         headers: {
+          'X-Correlation-Id': components['headers']['CorrelationId'];
+          'RateLimit-Policy': components['headers']['RateLimitPolicy'];
+          RateLimit: components['headers']['RateLimit'];
           [name: string]: unknown;
         };
         content?: never;
@@ -2661,7 +2785,10 @@ export interface operations {
       200: {
         headers: {
           /** @description The version of the resource. */
-          ETag?: string;
+          ETag: string;
+          'X-Correlation-Id': components['headers']['CorrelationId'];
+          'RateLimit-Policy': components['headers']['RateLimitPolicy'];
+          RateLimit: components['headers']['RateLimit'];
           [name: string]: unknown;
         };
         content: {
@@ -2694,6 +2821,9 @@ export interface operations {
       /** @description Success. */
       200: {
         headers: {
+          'X-Correlation-Id': components['headers']['CorrelationId'];
+          'RateLimit-Policy': components['headers']['RateLimitPolicy'];
+          RateLimit: components['headers']['RateLimit'];
           [name: string]: unknown;
         };
         content: {
@@ -2731,6 +2861,11 @@ export interface operations {
         headers: {
           /** @description `true` if this is the stored response of an earlier request. */
           'Idempotency-Replayed'?: string;
+          /** @description The path of the job. */
+          Location: string;
+          'X-Correlation-Id': components['headers']['CorrelationId'];
+          'RateLimit-Policy': components['headers']['RateLimitPolicy'];
+          RateLimit: components['headers']['RateLimit'];
           [name: string]: unknown;
         };
         content: {
@@ -2757,6 +2892,9 @@ export interface operations {
       /** @description Success. */
       202: {
         headers: {
+          'X-Correlation-Id': components['headers']['CorrelationId'];
+          'RateLimit-Policy': components['headers']['RateLimitPolicy'];
+          RateLimit: components['headers']['RateLimit'];
           [name: string]: unknown;
         };
         content: {
@@ -2782,6 +2920,9 @@ export interface operations {
       /** @description Success. */
       200: {
         headers: {
+          'X-Correlation-Id': components['headers']['CorrelationId'];
+          'RateLimit-Policy': components['headers']['RateLimitPolicy'];
+          RateLimit: components['headers']['RateLimit'];
           [name: string]: unknown;
         };
         content: {
@@ -2807,6 +2948,9 @@ export interface operations {
       /** @description Success. */
       200: {
         headers: {
+          'X-Correlation-Id': components['headers']['CorrelationId'];
+          'RateLimit-Policy': components['headers']['RateLimitPolicy'];
+          RateLimit: components['headers']['RateLimit'];
           [name: string]: unknown;
         };
         content: {
@@ -2837,6 +2981,9 @@ export interface operations {
         headers: {
           /** @description `true` if this is the stored response of an earlier request. */
           'Idempotency-Replayed'?: string;
+          'X-Correlation-Id': components['headers']['CorrelationId'];
+          'RateLimit-Policy': components['headers']['RateLimitPolicy'];
+          RateLimit: components['headers']['RateLimit'];
           [name: string]: unknown;
         };
         content: {
@@ -2862,6 +3009,9 @@ export interface operations {
       /** @description Success. */
       200: {
         headers: {
+          'X-Correlation-Id': components['headers']['CorrelationId'];
+          'RateLimit-Policy': components['headers']['RateLimitPolicy'];
+          RateLimit: components['headers']['RateLimit'];
           [name: string]: unknown;
         };
         content: {
@@ -2892,6 +3042,9 @@ export interface operations {
       /** @description Success. */
       200: {
         headers: {
+          'X-Correlation-Id': components['headers']['CorrelationId'];
+          'RateLimit-Policy': components['headers']['RateLimitPolicy'];
+          RateLimit: components['headers']['RateLimit'];
           [name: string]: unknown;
         };
         content: {
@@ -2924,6 +3077,9 @@ export interface operations {
       /** @description Success. */
       200: {
         headers: {
+          'X-Correlation-Id': components['headers']['CorrelationId'];
+          'RateLimit-Policy': components['headers']['RateLimitPolicy'];
+          RateLimit: components['headers']['RateLimit'];
           [name: string]: unknown;
         };
         content: {
@@ -2954,6 +3110,9 @@ export interface operations {
       /** @description Success, without a body. */
       204: {
         headers: {
+          'X-Correlation-Id': components['headers']['CorrelationId'];
+          'RateLimit-Policy': components['headers']['RateLimitPolicy'];
+          RateLimit: components['headers']['RateLimit'];
           [name: string]: unknown;
         };
         content?: never;
@@ -2975,6 +3134,9 @@ export interface operations {
       /** @description Success, without a body. */
       204: {
         headers: {
+          'X-Correlation-Id': components['headers']['CorrelationId'];
+          'RateLimit-Policy': components['headers']['RateLimitPolicy'];
+          RateLimit: components['headers']['RateLimit'];
           [name: string]: unknown;
         };
         content?: never;
@@ -2993,6 +3155,9 @@ export interface operations {
       /** @description Success. */
       200: {
         headers: {
+          'X-Correlation-Id': components['headers']['CorrelationId'];
+          'RateLimit-Policy': components['headers']['RateLimitPolicy'];
+          RateLimit: components['headers']['RateLimit'];
           [name: string]: unknown;
         };
         content: {
@@ -3028,6 +3193,9 @@ export interface operations {
       /** @description Success. */
       202: {
         headers: {
+          'X-Correlation-Id': components['headers']['CorrelationId'];
+          'RateLimit-Policy': components['headers']['RateLimitPolicy'];
+          RateLimit: components['headers']['RateLimit'];
           [name: string]: unknown;
         };
         content: {
@@ -3057,6 +3225,9 @@ export interface operations {
       /** @description Success. */
       200: {
         headers: {
+          'X-Correlation-Id': components['headers']['CorrelationId'];
+          'RateLimit-Policy': components['headers']['RateLimitPolicy'];
+          RateLimit: components['headers']['RateLimit'];
           [name: string]: unknown;
         };
         content: {
@@ -3094,6 +3265,11 @@ export interface operations {
         headers: {
           /** @description `true` if this is the stored response of an earlier request. */
           'Idempotency-Replayed'?: string;
+          /** @description The path of the endpoint. */
+          Location: string;
+          'X-Correlation-Id': components['headers']['CorrelationId'];
+          'RateLimit-Policy': components['headers']['RateLimitPolicy'];
+          RateLimit: components['headers']['RateLimit'];
           [name: string]: unknown;
         };
         content: {
@@ -3126,7 +3302,10 @@ export interface operations {
       200: {
         headers: {
           /** @description The version of the resource. */
-          ETag?: string;
+          ETag: string;
+          'X-Correlation-Id': components['headers']['CorrelationId'];
+          'RateLimit-Policy': components['headers']['RateLimitPolicy'];
+          RateLimit: components['headers']['RateLimit'];
           [name: string]: unknown;
         };
         content: {
@@ -3138,6 +3317,9 @@ export interface operations {
       /** @description You have the current version. */
       304: {
         headers: {
+          'X-Correlation-Id': components['headers']['CorrelationId'];
+          'RateLimit-Policy': components['headers']['RateLimitPolicy'];
+          RateLimit: components['headers']['RateLimit'];
           [name: string]: unknown;
         };
         content?: never;
@@ -3165,6 +3347,9 @@ export interface operations {
       /** @description Success, without a body. */
       204: {
         headers: {
+          'X-Correlation-Id': components['headers']['CorrelationId'];
+          'RateLimit-Policy': components['headers']['RateLimitPolicy'];
+          RateLimit: components['headers']['RateLimit'];
           [name: string]: unknown;
         };
         content?: never;
@@ -3197,7 +3382,10 @@ export interface operations {
       200: {
         headers: {
           /** @description The version of the resource. */
-          ETag?: string;
+          ETag: string;
+          'X-Correlation-Id': components['headers']['CorrelationId'];
+          'RateLimit-Policy': components['headers']['RateLimitPolicy'];
+          RateLimit: components['headers']['RateLimit'];
           [name: string]: unknown;
         };
         content: {
@@ -3223,6 +3411,9 @@ export interface operations {
       /** @description Success. */
       200: {
         headers: {
+          'X-Correlation-Id': components['headers']['CorrelationId'];
+          'RateLimit-Policy': components['headers']['RateLimitPolicy'];
+          RateLimit: components['headers']['RateLimit'];
           [name: string]: unknown;
         };
         content: {
@@ -3253,6 +3444,9 @@ export interface operations {
         headers: {
           /** @description `true` if this is the stored response of an earlier request. */
           'Idempotency-Replayed'?: string;
+          'X-Correlation-Id': components['headers']['CorrelationId'];
+          'RateLimit-Policy': components['headers']['RateLimitPolicy'];
+          RateLimit: components['headers']['RateLimit'];
           [name: string]: unknown;
         };
         content: {
@@ -3286,6 +3480,9 @@ export interface operations {
       /** @description Success. */
       200: {
         headers: {
+          'X-Correlation-Id': components['headers']['CorrelationId'];
+          'RateLimit-Policy': components['headers']['RateLimitPolicy'];
+          RateLimit: components['headers']['RateLimit'];
           [name: string]: unknown;
         };
         content: {
@@ -3326,6 +3523,9 @@ export interface operations {
         headers: {
           /** @description `true` if this is the stored response of an earlier request. */
           'Idempotency-Replayed'?: string;
+          'X-Correlation-Id': components['headers']['CorrelationId'];
+          'RateLimit-Policy': components['headers']['RateLimitPolicy'];
+          RateLimit: components['headers']['RateLimit'];
           [name: string]: unknown;
         };
         content: {
@@ -3358,6 +3558,9 @@ export interface operations {
       /** @description Success. */
       200: {
         headers: {
+          'X-Correlation-Id': components['headers']['CorrelationId'];
+          'RateLimit-Policy': components['headers']['RateLimitPolicy'];
+          RateLimit: components['headers']['RateLimit'];
           [name: string]: unknown;
         };
         content: {
@@ -3394,6 +3597,9 @@ export interface operations {
         headers: {
           /** @description `true` if this is the stored response of an earlier request. */
           'Idempotency-Replayed'?: string;
+          'X-Correlation-Id': components['headers']['CorrelationId'];
+          'RateLimit-Policy': components['headers']['RateLimitPolicy'];
+          RateLimit: components['headers']['RateLimit'];
           [name: string]: unknown;
         };
         content: {
@@ -3416,6 +3622,9 @@ export interface operations {
       /** @description Success, without a body. */
       204: {
         headers: {
+          'X-Correlation-Id': components['headers']['CorrelationId'];
+          'RateLimit-Policy': components['headers']['RateLimitPolicy'];
+          RateLimit: components['headers']['RateLimit'];
           [name: string]: unknown;
         };
         content?: never;
@@ -3434,6 +3643,9 @@ export interface operations {
       /** @description Success, without a body. */
       204: {
         headers: {
+          'X-Correlation-Id': components['headers']['CorrelationId'];
+          'RateLimit-Policy': components['headers']['RateLimitPolicy'];
+          RateLimit: components['headers']['RateLimit'];
           [name: string]: unknown;
         };
         content?: never;

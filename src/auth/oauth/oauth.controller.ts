@@ -49,9 +49,7 @@ const BROWSER_SECRET = /^[\w-]{43}$/;
 /** The lifetime of the attempt (10 minutes) plus that of its code (1 minute). */
 const BROWSER_COOKIE_SECONDS = 11 * 60;
 
-const locationHeader = {
-  location: { description: 'The URL that the browser opens next.', schema: { type: 'string' } },
-} as const;
+const LOCATION = 'The URL that the browser opens next.';
 
 const callbackEndpoint = {
   summary: 'Handle the callback of a provider',
@@ -60,7 +58,7 @@ const callbackEndpoint = {
     '`access_denied`, `provider_unavailable`, `provider_error`, `account_exists`, `identity_conflict` or ' +
     '`email_unverified`.',
   status: 302,
-  headers: locationHeader,
+  location: LOCATION,
   errors: [OAuthStateInvalidError],
   redirectErrors: REDIRECT_ERRORS,
 };
@@ -94,7 +92,7 @@ export class OAuthController {
     description:
       'Open this URL in a browser, not from a script. Only the browser that starts the sign-in can finish it.',
     status: 302,
-    headers: locationHeader,
+    location: LOCATION,
     errors: [ReturnToNotAllowedError, ProviderUnavailableError, RateLimitedError],
   })
   @Public()

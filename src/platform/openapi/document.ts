@@ -23,8 +23,11 @@ import { readRegistry, type Registry } from '../registry/registry.ts';
 import { isExemptFromRateLimits } from '../security/rate-limit.decorator.ts';
 import {
   describeDeprecation,
+  describeHeaders,
   describeIdempotency,
+  describeLocation,
   describeVersions,
+  HEADERS,
   type Operation,
 } from './endpoint-headers.ts';
 import { isPaged } from './endpoint.decorator.ts';
@@ -93,6 +96,7 @@ export function createDocument(app: INestApplication): OpenAPIObject {
     }
   }
   document.tags!.push(...[...otherTags].map((name) => ({ name })));
+  document.components!.headers = HEADERS;
   document.components!.examples = Object.fromEntries(
     [...problems].map((problem) => [problem.code, problemExample(problem)]),
   );
@@ -113,11 +117,11 @@ function describeOperation(
 ): Problem[] {
   describeExamples(operation, endpoint);
   operation.security = endpoint.isPublic ? [] : [{ bearer: [] }];
-  const { errors: declared = [], idempotent, versioned, deprecated } = endpoint.options;
-  const errors = [...declared, ...impliedErrors(operation, endpoint)];
-  if (idempotent) errors.push(...describeIdempotency(operation));
-  if (versioned) errors.push(...describeVersions(operation, method));
-  if (deprecated) describeDeprecation(operation, deprecated);
+  const errors = [
+    ...(endpoint.options.errors ?? []),
+    ...impliedErrors(operation, endpoint),
+    ...describeOptions(operation, method, endpoint),
+  ];
   if (!isExemptFromRateLimits(path)) errors.push(RateLimitedError);
   const problems = [...new Set(errors)]
     .filter((error) => !endpoint.options.impossibleErrors?.includes(error))
@@ -126,7 +130,19 @@ function describeOperation(
     if (endpoint.options.otherResponses?.[status]) continue;
     operation.responses[status] = problemResponse(entries);
   }
+  describeHeaders(operation, path);
   return problems;
+}
+
+/** Returns the errors that follow from the options. */
+function describeOptions(operation: Operation, method: string, { options }: EndpointEntry): AppErrorClass[] {
+  const { idempotent, versioned, deprecated, location } = options;
+  if (deprecated) describeDeprecation(operation, deprecated);
+  if (location) describeLocation(operation, location);
+  return [
+    ...(idempotent ? describeIdempotency(operation) : []),
+    ...(versioned ? describeVersions(operation, method) : []),
+  ];
 }
 
 function describeExamples(

@@ -5,6 +5,7 @@ import {
   InvalidIdempotencyKeyError,
   PreconditionFailedError,
 } from '../errors/platform.errors.ts';
+import { isExemptFromRateLimits } from '../security/rate-limit.decorator.ts';
 import type { Deprecation } from './deprecation.ts';
 
 export interface Operation {
@@ -15,6 +16,47 @@ export interface Operation {
   requestBody?: { content: Record<string, object> };
   responses: Record<string, { headers?: object; description?: string; content?: Record<string, object> }>;
   security?: object[];
+}
+
+const text = { type: 'string' } as const;
+
+/** Headers of many responses. */
+export const HEADERS = {
+  CorrelationId: { description: 'Identifies the request in the logs.', required: true, schema: text },
+  RateLimitPolicy: {
+    description: 'The number of requests (`q`) in a window of seconds (`w`), by name of the limit.',
+    required: true,
+    schema: text,
+    example: '"default";q=300;w=60',
+  },
+  RateLimit: {
+    description: 'The remaining requests (`r`), and the seconds until there are more (`t`).',
+    required: true,
+    schema: text,
+    example: '"default";r=299;t=60',
+  },
+  RetryAfter: { description: 'Repeat the request after this many seconds.', required: true, schema: text },
+};
+
+/** Adds the headers that follow from the route and the status. Call it when the operation has all responses. */
+export function describeHeaders({ responses }: Operation, path: string): void {
+  const refTo = (name: keyof typeof HEADERS) => ({ $ref: `#/components/headers/${name}` });
+  const counted = isExemptFromRateLimits(path)
+    ? {}
+    : { 'RateLimit-Policy': refTo('RateLimitPolicy'), RateLimit: refTo('RateLimit') };
+  for (const [status, response] of Object.entries(responses)) {
+    const isRetryable = ['429', '503'].includes(status) && response.content?.['application/problem+json'];
+    response.headers = {
+      ...response.headers,
+      'X-Correlation-Id': refTo('CorrelationId'),
+      ...counted,
+      ...(isRetryable && { 'Retry-After': refTo('RetryAfter') }),
+    };
+  }
+}
+
+export function describeLocation(operation: Operation, description: string): void {
+  addHeader(operation, 'Location', description);
 }
 
 /** Conditional requests (RFC 9110, section 13). Returns the errors that the header may cause. */
@@ -52,14 +94,15 @@ export function describeIdempotency(operation: Operation): AppErrorClass[] {
     operation,
     'Idempotency-Replayed',
     '`true` if this is the stored response of an earlier request.',
+    false,
   );
   return [InvalidIdempotencyKeyError, IdempotencyInProgressError, IdempotencyKeyReusedError];
 }
 
 /** Adds a header to the success response. */
-function addHeader(operation: Operation, name: string, description: string): void {
+function addHeader(operation: Operation, name: string, description: string, required = true): void {
   const success = Object.entries(operation.responses).find(([status]) => /^[23]/.test(status))?.[1];
-  if (success) success.headers = { ...success.headers, [name]: { description, schema: { type: 'string' } } };
+  if (success) success.headers = { ...success.headers, [name]: { description, required, schema: text } };
 }
 
 export function describeDeprecation(

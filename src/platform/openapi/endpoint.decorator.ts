@@ -28,7 +28,8 @@ export interface EndpointOptions {
   redirectErrors?: AppErrorClass[];
   /** Responses that are neither the success nor a problem document, by status. */
   otherResponses?: Record<number, { description: string; returns: z.ZodType; examples?: string[] }>;
-  headers?: Record<string, { description: string; schema: { type: 'string' } }>;
+  /** What the `Location` header of the success names. */
+  location?: string;
   /**
    * Accepts an Idempotency-Key. The handler must make its changes in `@IdempotentTransaction()`. Needs a signed-in user.
    */
@@ -79,7 +80,7 @@ const DESCRIPTIONS: Record<number, string> = {
 };
 
 function describeSuccess(options: EndpointOptions) {
-  const { returns, produces, produced, headers } = options;
+  const { returns, produces, produced } = options;
   const status = successStatus(options);
   const description = DESCRIPTIONS[status] ?? 'Success.';
   if (produces) {
@@ -87,10 +88,10 @@ function describeSuccess(options: EndpointOptions) {
     const content = { [produces]: { schema, ...(produced && { example: produced }) } };
     return [ApiResponse({ status, description, content })];
   }
-  if (!returns) return [ApiResponse({ status, description, ...(headers && { headers }) })];
+  if (!returns) return [ApiResponse({ status, description })];
   return [
     SerializeOptions({ schema: returns }),
-    ApiResponse({ status, description, standardSchema: returns, ...(headers && { headers }) }),
+    ApiResponse({ status, description, standardSchema: returns }),
   ];
 }
 

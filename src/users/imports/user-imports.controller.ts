@@ -35,6 +35,7 @@ export class UserImportsController {
     status: 202,
     returns: item(jobSchema),
     examples: ['Queued import'],
+    location: 'The path of the job.',
     errors: [ImportFileInvalidError, LimitReachedError, PayloadTooLargeError, UnsupportedMediaTypeError],
     idempotent: true,
   })

@@ -63,6 +63,7 @@ export class WebhookEndpointsController {
     description: 'The response contains the secret that signs the deliveries. It is shown only once.',
     status: 201,
     returns: item(webhookEndpointWithSecretSchema),
+    location: 'The path of the endpoint.',
     errors: [ForbiddenError, LimitReachedError],
     idempotent: true,
   })
