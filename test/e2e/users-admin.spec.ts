@@ -3,6 +3,7 @@ import { createUser } from '../factories/user.factory.ts';
 import { createEndpoint, endpointRow } from '../factories/webhook.factory.ts';
 import { TestApp } from '../support/app.ts';
 import { login, type SignedIn, signedIn } from '../support/client.ts';
+import { upload } from '../support/imports.ts';
 import { times } from '../support/until.ts';
 
 let app: TestApp;
@@ -153,7 +154,7 @@ describe('a user who is not an administrator', () => {
       'learn the validation rules of a change',
       (user: SignedIn) => user.patch(`/v1/users/${UNKNOWN}`, { x: 1 }),
     ],
-    ['import accounts', (user: SignedIn) => user.post('/v1/users/imports', {})],
+    ['import accounts', (user: SignedIn) => upload(user, 'email,displayName\n')],
   ])('cannot %s', async (_name, attempt) => {
     const user = await signedIn(app);
 
