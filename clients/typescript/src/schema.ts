@@ -2544,10 +2544,10 @@ export interface operations {
       /** @description Success. */
       202: {
         headers: {
-          /** @description `true` if this is the stored response of an earlier request. */
-          'Idempotency-Replayed'?: string;
           /** @description The path of the job. */
           Location: string;
+          /** @description `true` if this is the stored response of an earlier request. */
+          'Idempotency-Replayed'?: string;
           'X-Correlation-Id': components['headers']['CorrelationId'];
           'RateLimit-Policy': components['headers']['RateLimitPolicy'];
           RateLimit: components['headers']['RateLimit'];
@@ -2859,10 +2859,10 @@ export interface operations {
       /** @description Success. */
       202: {
         headers: {
-          /** @description `true` if this is the stored response of an earlier request. */
-          'Idempotency-Replayed'?: string;
           /** @description The path of the job. */
           Location: string;
+          /** @description `true` if this is the stored response of an earlier request. */
+          'Idempotency-Replayed'?: string;
           'X-Correlation-Id': components['headers']['CorrelationId'];
           'RateLimit-Policy': components['headers']['RateLimitPolicy'];
           RateLimit: components['headers']['RateLimit'];
@@ -3263,10 +3263,10 @@ export interface operations {
       /** @description Success. */
       201: {
         headers: {
-          /** @description `true` if this is the stored response of an earlier request. */
-          'Idempotency-Replayed'?: string;
           /** @description The path of the endpoint. */
           Location: string;
+          /** @description `true` if this is the stored response of an earlier request. */
+          'Idempotency-Replayed'?: string;
           'X-Correlation-Id': components['headers']['CorrelationId'];
           'RateLimit-Policy': components['headers']['RateLimitPolicy'];
           RateLimit: components['headers']['RateLimit'];
