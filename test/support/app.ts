@@ -98,7 +98,8 @@ export class TestApp {
 
   /** A request without credentials: `app.http().get('/v1/users/me')`. */
   http(instance?: Program) {
-    return supertest(instance?.url ?? this.api.getHttpServer());
+    if (instance) return this.parts.contract.watchClient(supertest(instance.url));
+    return supertest(this.api.getHttpServer());
   }
 
   /** Opens a port, for tests that need a listening server. Returns the URL. */

@@ -1,7 +1,8 @@
 import formats from 'ajv-formats';
 import { type ValidateFunction, Ajv2020 } from 'ajv/dist/2020.js';
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { FastifyInstance, FastifyReply } from 'fastify';
 import { appendFileSync } from 'node:fs';
+import type supertest from 'supertest';
 import { differencesOfGraphql } from './graphql-contract.ts';
 import { codesOf, openapi, type Operation, operations } from './openapi.ts';
 
@@ -10,6 +11,8 @@ export const ANYWHERE = ['MALFORMED_REQUEST', 'METHOD_NOT_ALLOWED', 'URI_TOO_LON
 /** A body that the operation does not have may cause these errors. */
 const OF_A_BODY = ['MALFORMED_JSON', 'PAYLOAD_TOO_LARGE', 'UNSUPPORTED_MEDIA_TYPE'];
 const PROBLEM = 'application/problem+json';
+
+type Client = ReturnType<typeof supertest>;
 
 const ajv = new Ajv2020({ strict: false, allErrors: true });
 formats.default(ajv);
@@ -23,6 +26,24 @@ const byRoute = new Map(
   ]),
 );
 
+const countParameters = ({ operation }: { operation: Operation }): number => operation.path.split('{').length;
+
+/** Paths without parameters first: they win over `/v1/jobs/{id}`. */
+const patterns = operations
+  .map((operation) => ({
+    operation,
+    pattern: new RegExp(`^${operation.path.replaceAll('.', '\\.').replaceAll(/\{\w+\}/g, '[^/]+')}$`),
+  }))
+  .toSorted((first, second) => countParameters(first) - countParameters(second));
+
+interface Received {
+  status: number;
+  /** The media type. */
+  type: string;
+  /** Undefined for streams. */
+  body: string | undefined;
+}
+
 /** Compares every response of an application with openapi.json or schema.graphql, and records what was seen. */
 export class ContractRecorder {
   private readonly violations = new Set<string>();
@@ -32,12 +53,35 @@ export class ContractRecorder {
   watch(fastify: FastifyInstance): void {
     fastify.addHook('onSend', (request, reply, payload, done) => {
       const operation = byRoute.get(`${request.method} ${request.routeOptions.url}`);
-      if (operation) this.check(operation, request, reply, payload);
+      if (operation) {
+        const type = String(reply.getHeader('content-type') ?? '').split(';')[0]!;
+        const body = typeof payload === 'string' ? payload : undefined;
+        this.check(operation, request.url, { status: reply.statusCode, type, body });
+        const missing = missingHeaders(operation.responses[reply.statusCode], reply);
+        this.report(operation, reply.statusCode, request.url, missing);
+      }
       if (request.method === 'POST' && request.routeOptions.url === '/graphql') {
         const found = differencesOfGraphql(request.body, reply.statusCode, String(payload));
         for (const text of found) this.violations.add(`GraphQL ${reply.statusCode}: ${text}`);
       }
       done(null, payload);
+    });
+  }
+
+  /** Compares the responses that another process sends to this client. */
+  watchClient(client: Client): Client {
+    return new Proxy(client, {
+      get: (target, method: keyof Client) => (path: string) => {
+        const test = (target[method] as Client['get'])(path);
+        test.on('response', ({ status, type, text }: supertest.Response) => {
+          const [pathname] = path.split('?');
+          const found = patterns.find(
+            ({ operation, pattern }) => operation.method === method && pattern.test(pathname!),
+          );
+          if (found) this.check(found.operation, path, { status, type, body: text });
+        });
+        return test;
+      },
     });
   }
 
@@ -57,18 +101,18 @@ export class ContractRecorder {
       throw new Error(`Responses differ from openapi.json:\n${[...this.violations].join('\n')}`);
   }
 
-  private check(operation: Operation, request: FastifyRequest, reply: FastifyReply, payload: unknown): void {
+  private check(operation: Operation, url: string, { status, type, body }: Received): void {
     const { operationId, responses } = operation;
-    const { statusCode: status } = reply;
-    const type = String(reply.getHeader('content-type') ?? '').split(';')[0]!;
-    const body = typeof payload === 'string' ? payload : undefined;
     this.seen.add(`${operationId} ${status}`);
     const isError = status >= 400 && !responses[status]?.content?.['application/json'];
     const found = isError
       ? differencesOfError(operation, status, { type, body })
       : differencesOfSuccess(`${operationId} ${status}`, responses[status], { type, body });
-    found.push(...missingHeaders(responses[status], reply));
-    for (const text of found) this.violations.add(`${operationId} ${status} (${request.url}): ${text}`);
+    this.report(operation, status, url, found);
+  }
+
+  private report({ operationId }: Operation, status: number, url: string, found: string[]): void {
+    for (const text of found) this.violations.add(`${operationId} ${status} (${url}): ${text}`);
   }
 }
 
