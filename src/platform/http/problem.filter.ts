@@ -100,6 +100,8 @@ export class ProblemFilter implements ExceptionFilter {
     if (status === 401 && !headers?.['www-authenticate'] && !code.startsWith('WEBHOOK_')) {
       void reply.header('www-authenticate', challenge(request));
     }
+    // Unless the error has a time of its own.
+    if (status === 503) void reply.header('retry-after', String(RETRY_AFTER_SECONDS));
     // The rest of a body that is too large is not read.
     if (status === 413) void reply.header('connection', 'close');
     void reply
@@ -134,13 +136,13 @@ const logger = new Logger('Errors');
 /** The error that a client gets for an exception: nothing of an unexpected one but INTERNAL. */
 export function toAppError(exception: unknown): AppError {
   if (exception instanceof AppError) return exception;
-  if (isDatabaseUnavailable(exception)) return unavailable();
+  if (isDatabaseUnavailable(exception)) return new UnavailableError();
   if (isIntegrityViolation(exception)) {
     logger.warn({ msg: 'A constraint rejected a row, and no service handled it', err: exception });
     return new ConflictError();
   }
   const status = statusOf(exception);
-  if (status === 503) return unavailable();
+  if (status === 503) return new UnavailableError();
   if (status === undefined || status >= 500) return new InternalError();
   return new (BY_STATUS[status] ?? MalformedRequestError)();
 }
@@ -158,8 +160,6 @@ const isAlreadyCounted = (request: FastifyRequest, reply: FastifyReply): boolean
 function challenge(request: FastifyRequest): string {
   return request.headers.authorization ? 'Bearer error="invalid_token"' : 'Bearer';
 }
-
-const unavailable = () => new UnavailableError({ headers: { 'retry-after': String(RETRY_AFTER_SECONDS) } });
 
 function statusOf(exception: unknown): number | undefined {
   if (exception instanceof HttpException) return exception.getStatus();
