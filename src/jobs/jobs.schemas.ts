@@ -3,6 +3,19 @@ import { idSchema, instantSchema, pageQuery, text, timestampSchema } from '../pl
 import { examples, sample } from '../platform/openapi/examples.ts';
 import { jobStatuses, type Job } from './job.entity.ts';
 
+const queuedExample = {
+  id: sample.id,
+  type: 'user-export',
+  status: 'queued' as const,
+  progress: 0,
+  attempts: 0,
+  result: null,
+  error: null,
+  createdAt: sample.earlier,
+  startedAt: null,
+  finishedAt: null,
+};
+
 export const jobSchema = z
   .object({
     id: z.string(),
@@ -18,18 +31,7 @@ export const jobSchema = z
   })
   .meta({ id: 'Job' })
   .register(examples, {
-    'Queued export': {
-      id: sample.id,
-      type: 'user-export',
-      status: 'queued',
-      progress: 0,
-      attempts: 0,
-      result: null,
-      error: null,
-      createdAt: sample.earlier,
-      startedAt: null,
-      finishedAt: null,
-    },
+    'Queued export': queuedExample,
     'Completed export': {
       id: '0199a3c1-5d2e-7a77-9b1f-3c8e6d2f4b11',
       type: 'user-export',
@@ -66,18 +68,7 @@ export const jobSchema = z
       startedAt: '2026-11-28T09:30:00.420Z',
       finishedAt: sample.later,
     },
-    'Queued import': {
-      id: '0199a3c1-5d2e-7a77-9b1f-3c8e6d2f4b14',
-      type: 'user-import',
-      status: 'queued',
-      progress: 0,
-      attempts: 0,
-      result: null,
-      error: null,
-      createdAt: sample.earlier,
-      startedAt: null,
-      finishedAt: null,
-    },
+    'Queued import': { ...queuedExample, id: '0199a3c1-5d2e-7a77-9b1f-3c8e6d2f4b14', type: 'user-import' },
   });
 
 /** A job as its owner and administrators see it. */

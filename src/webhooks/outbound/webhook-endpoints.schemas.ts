@@ -10,6 +10,18 @@ const EVENT_TYPE_MAX = 64;
 
 export const webhookEndpointIdSchema = idSchema;
 
+const enabledExample = {
+  id: sample.id,
+  url: 'https://example.com/hooks',
+  eventTypes: ['job.completed', 'job.failed'],
+  description: 'Exports',
+  enabled: true,
+  disabledReason: null,
+  scope: 'own' as const,
+  createdAt: sample.earlier,
+  updatedAt: sample.earlier,
+};
+
 export const webhookEndpointSchema = z
   .object({
     id: z.string(),
@@ -24,17 +36,7 @@ export const webhookEndpointSchema = z
   })
   .meta({ id: 'WebhookEndpoint' })
   .register(examples, {
-    Enabled: {
-      id: sample.id,
-      url: 'https://example.com/hooks',
-      eventTypes: ['job.completed', 'job.failed'],
-      description: 'Exports',
-      enabled: true,
-      disabledReason: null,
-      scope: 'own',
-      createdAt: sample.earlier,
-      updatedAt: sample.earlier,
-    },
+    Enabled: enabledExample,
   });
 
 export const webhookEndpointWithSecretSchema = webhookEndpointSchema
@@ -44,15 +46,7 @@ export const webhookEndpointWithSecretSchema = webhookEndpointSchema
   .meta({ id: 'WebhookEndpointWithSecret' })
   .register(examples, {
     Enabled: {
-      id: sample.id,
-      url: 'https://example.com/hooks',
-      eventTypes: ['job.completed', 'job.failed'],
-      description: 'Exports',
-      enabled: true,
-      disabledReason: null,
-      scope: 'own',
-      createdAt: sample.earlier,
-      updatedAt: sample.earlier,
+      ...enabledExample,
       secret: 'whsec_bm90IGEgcmVhbCBzZWNyZXQsIGp1c3QgYSBzYW1wbGU=',
     },
   });
