@@ -100,7 +100,7 @@ export class ProblemFilter implements ExceptionFilter {
     if (status === 401 && !headers?.['www-authenticate'] && !code.startsWith('WEBHOOK_')) {
       void reply.header('www-authenticate', challenge(request));
     }
-    // Unless the error has a time of its own.
+    // An error that names its own time replaces this one below.
     if (status === 503) void reply.header('retry-after', String(RETRY_AFTER_SECONDS));
     // The rest of a body that is too large is not read.
     if (status === 413) void reply.header('connection', 'close');
