@@ -2,15 +2,13 @@ import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { MigrationInterface, QueryRunner } from 'typeorm';
-import { migrations } from '../src/platform/database/migrations.ts';
+import type { QueryRunner } from 'typeorm';
+import { type MigrationClass, migrations } from '../src/platform/database/migrations.ts';
 
 /*
  * Checks that each migration is safe while the previous release runs: squawk checks its SQL, and this script checks two
  * more rules. See docs/decisions/0034-migrations-beside-running-releases.md.
  */
-
-export type MigrationClass = new () => MigrationInterface;
 
 /** These create the tables of the first release, in an empty database. */
 const FIRST_RELEASE_UNTIL = 1_764_100_100_000;

@@ -1,8 +1,56 @@
-import { describe, expect, it } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import type { MigrationInterface, QueryRunner } from 'typeorm';
-import { checkMigrations, type MigrationClass } from '../../scripts/check-migrations.ts';
+import { checkMigrations } from '../../scripts/check-migrations.ts';
 import { changeInBatches, createIndexConcurrently } from '../../src/platform/database/migration-steps.ts';
-import { migrations } from '../../src/platform/database/migrations.ts';
+import { loadMigrations, type MigrationClass, migrations } from '../../src/platform/database/migrations.ts';
+
+describe('the folder of migrations', () => {
+  let dir: string;
+
+  beforeEach(() => {
+    dir = mkdtempSync(join(tmpdir(), 'migrations-'));
+  });
+
+  afterEach(() => rmSync(dir, { recursive: true }));
+
+  const load = (files: Record<string, string>) => {
+    for (const [name, source] of Object.entries(files)) writeFileSync(join(dir, name), source);
+    return loadMigrations(pathToFileURL(`${dir}/`));
+  };
+
+  it('is loaded oldest first, without a list', async () => {
+    const loaded = await load({
+      '1900000000001-b.js': 'export class B1900000000001 {}',
+      '1900000000000-c.js': 'export class C1900000000000 {}',
+      '1900000000000-c.js.map': '{}',
+    });
+
+    expect(loaded.map(({ name }) => name)).toEqual(['C1900000000000', 'B1900000000001']);
+  });
+
+  it.each([
+    ['a file without a number', 'add-a.js', 'export class A1900000000000 {}', /add-a\.js: name the file/],
+    [
+      'a class with another number',
+      '1900000000000-a.js',
+      'export class A1900000000001 {}',
+      /1900000000000-a\.js: export one class/,
+    ],
+    ['a file without a class', '1900000000000-a.js', 'export {}', /1900000000000-a\.js: export one class/],
+    [
+      'a file with two classes',
+      '1900000000000-a.js',
+      'export class A1900000000000 {}; export class B1900000000000 {}',
+      /1900000000000-a\.js: export one class/,
+    ],
+  ])('rejects %s', async (_what, name, source, message) => {
+    await expect(load({ [name]: source })).rejects.toThrow(message);
+  });
+});
 
 describe('the check of the migrations', () => {
   it('accepts the migrations of this repository', async () => {

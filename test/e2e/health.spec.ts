@@ -31,9 +31,10 @@ describe('GET /health/ready', () => {
     });
   });
 
-  it('is 503 if the schema is older than the code', async () => {
+  it('is 503 with the names of pending migrations, which the API and the worker also log', async () => {
     const [last] = await app.db.query('SELECT * FROM migrations ORDER BY id DESC LIMIT 1');
     await app.db.query('DELETE FROM migrations WHERE id = $1', [last.id]);
+    const [api, worker] = await Promise.all([app.startAnother(), app.startAnotherWorker()]);
 
     const answer = await until(async () => {
       const asked = await app.http().get('/health/ready');
@@ -45,7 +46,21 @@ describe('GET /health/ready', () => {
       last.timestamp,
       last.name,
     ]);
-    expect(answer.body).toMatchObject({ status: 'unavailable', checks: { migrations: 'pending' } });
+    expect(answer.body).toMatchObject({
+      status: 'unavailable',
+      checks: { database: 'up', migrations: 'pending' },
+      code: 'MIGRATIONS_PENDING',
+      pendingMigrations: [last.name],
+    });
+    for (const program of [api, worker]) {
+      expect(program.lines()).toContainEqual(
+        expect.objectContaining({
+          level: 'warn',
+          msg: expect.stringContaining('Migrations are pending'),
+          migrations: [last.name],
+        }),
+      );
+    }
     await until(async () => (await app.http().get('/health/ready')).status === 200, 'the API to be ready');
   });
 

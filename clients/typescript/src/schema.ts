@@ -1254,6 +1254,9 @@ export interface components {
         /** @enum {string} */
         queue?: 'down';
       };
+      /** @enum {string} */
+      code?: 'MIGRATIONS_PENDING';
+      pendingMigrations?: string[];
     };
     Register: {
       /** Format: email */

@@ -1,18 +1,31 @@
-import { CreateUsersAndSessions1763800000000 } from '../../../migrations/1763800000000-create-users-and-sessions.ts';
-import { CreateJobs1763800100000 } from '../../../migrations/1763800100000-create-jobs.ts';
-import { CreateSignInTables1763900000000 } from '../../../migrations/1763900000000-create-sign-in-tables.ts';
-import { CreateNotifications1764000100000 } from '../../../migrations/1764000100000-create-notifications.ts';
-import { CreateWebhooks1764100000000 } from '../../../migrations/1764100000000-create-webhooks.ts';
-import { CreateInboundWebhooks1764100100000 } from '../../../migrations/1764100100000-create-inbound-webhooks.ts';
-import { CreateIdempotencyKeys1764100200000 } from '../../../migrations/1764100200000-create-idempotency-keys.ts';
+import { readdirSync } from 'node:fs';
+import { basename, extname } from 'node:path';
+import type { MigrationInterface } from 'typeorm';
 
-/** Oldest first. A list, because a glob would find .ts files in tests and .js files in the build. */
-export const migrations = [
-  CreateUsersAndSessions1763800000000,
-  CreateJobs1763800100000,
-  CreateSignInTables1763900000000,
-  CreateNotifications1764000100000,
-  CreateWebhooks1764100000000,
-  CreateInboundWebhooks1764100100000,
-  CreateIdempotencyKeys1764100200000,
-];
+export type MigrationClass = new () => MigrationInterface;
+
+/** Of the sources in tests and scripts, of the build in production. */
+const FOLDER = new URL('../../../migrations/', import.meta.url);
+const FILE_NAME = /^(\d{13})-[a-z0-9-]+\.[jt]s$/;
+
+/** The migrations in a folder, oldest first. Each file exports one class. */
+export async function loadMigrations(folder: URL): Promise<MigrationClass[]> {
+  const files = readdirSync(folder).filter((name) => ['.js', '.ts'].includes(extname(name)));
+  return Promise.all(files.toSorted().map((file) => loadMigration(new URL(file, folder))));
+}
+
+async function loadMigration(url: URL): Promise<MigrationClass> {
+  const file = `migrations/${basename(url.pathname)}`;
+  const stamp = FILE_NAME.exec(basename(url.pathname))?.[1];
+  if (!stamp) {
+    throw new Error(`${file}: name the file <milliseconds>-<what-it-does>.ts, in lower case.`);
+  }
+  const classes = Object.values((await import(url.href)) as Record<string, MigrationClass>);
+  const [migration] = classes;
+  if (classes.length !== 1 || !migration?.name.endsWith(stamp)) {
+    throw new Error(`${file}: export one class whose name ends in ${stamp}.`);
+  }
+  return migration;
+}
+
+export const migrations = await loadMigrations(FOLDER);

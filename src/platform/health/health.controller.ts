@@ -23,6 +23,8 @@ const readySchema = z
       clock: z.literal('skewed').optional(),
       queue: z.literal('down').optional(),
     }),
+    code: z.literal('MIGRATIONS_PENDING').optional(),
+    pendingMigrations: z.array(z.string().max(200)).max(10_000).optional(),
   })
   .meta({ id: 'Readiness' })
   .register(examples, {
@@ -30,6 +32,12 @@ const readySchema = z
     'Without a database': {
       status: 'unavailable',
       checks: { database: 'down', migrations: 'unknown', redis: 'up' },
+    },
+    'Pending migrations': {
+      status: 'unavailable',
+      checks: { database: 'up', migrations: 'pending', redis: 'up' },
+      code: 'MIGRATIONS_PENDING',
+      pendingMigrations: ['CreateNotifications1764000100000'],
     },
     'Without Redis': { status: 'degraded', checks: { database: 'up', migrations: 'current', redis: 'down' } },
   });
@@ -63,7 +71,7 @@ export class HealthController {
       503: {
         description: 'The process can’t take requests.',
         returns: readySchema,
-        examples: ['Without a database'],
+        examples: ['Without a database', 'Pending migrations'],
       },
     },
   })

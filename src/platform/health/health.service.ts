@@ -1,4 +1,4 @@
-import { Injectable, Logger } from '@nestjs/common';
+import { Injectable, Logger, type OnApplicationBootstrap } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { withTimeout } from '../errors/with-timeout.ts';
 import { QueueBackend } from '../queue/queue-backend.ts';
@@ -23,13 +23,17 @@ export interface Readiness {
     /** Present when the clock of this process differs from that of Postgres by more than a minute. */
     clock?: 'skewed';
   };
+  /** Present with the pending migrations: what the operator has to do, and their names. */
+  code?: 'MIGRATIONS_PENDING';
+  pendingMigrations?: string[];
 }
 
 @Injectable()
-export class HealthService {
+export class HealthService implements OnApplicationBootstrap {
   private readonly logger = new Logger('Health');
   private draining = false;
   private skewWarnedAt = -Infinity;
+  private loggedPending = '';
   private readonly drainListeners: (() => void)[] = [];
   private last?: { at: number; readiness: Promise<Readiness> };
 
@@ -38,6 +42,11 @@ export class HealthService {
     private readonly redis: RedisConnections,
     private readonly queues: QueueBackend,
   ) {}
+
+  /** Logs pending migrations at the start, also if nothing calls the health check. */
+  async onApplicationBootstrap(): Promise<void> {
+    await withFallback(this.pendingMigrations(), undefined);
+  }
 
   /** Makes this process unready, so that load balancers send no more requests. */
   drain(): void {
@@ -63,17 +72,22 @@ export class HealthService {
   }
 
   private async check(): Promise<Readiness> {
-    const [migrations, redis, skewMs, isQueueUsable] = await Promise.all([
+    const [pending, redis, skewMs, isQueueUsable] = await Promise.all([
       withFallback(this.pendingMigrations(), undefined),
       withFallback(this.redis.state(), 'down' as const),
       withFallback(this.clockSkewMs(), 0),
       withFallback(this.queues.isUsable(), false),
     ]);
-    const database = migrations === undefined ? 'down' : 'up';
+    const database = pending ? 'up' : 'down';
+    const migrations = stateOf(pending);
     const clock = skewMs > CLOCK_SKEW_MAX_MS && { clock: 'skewed' as const };
     const queue = database === 'up' && !isQueueUsable && { queue: 'down' as const };
-    const checks = { database, migrations: migrations ?? 'unknown', redis, ...clock, ...queue } as const;
-    return { status: overall(checks), checks };
+    const checks = { database, migrations, redis, ...clock, ...queue } as const;
+    return {
+      status: overall(checks),
+      checks,
+      ...(pending?.length && { code: 'MIGRATIONS_PENDING', pendingMigrations: pending }),
+    };
   }
 
   /** The difference between the clock of this process and that of Postgres, which all instances share. */
@@ -93,18 +107,35 @@ export class HealthService {
     return skewMs;
   }
 
+  private async pendingMigrations(): Promise<string[]> {
+    const applied = await this.appliedMigrations();
+    const pending = this.db.migrations.map(({ name }) => name ?? '').filter((name) => !applied.has(name));
+    const names = pending.join(', ');
+    if (names && names !== this.loggedPending) {
+      this.logger.warn({
+        msg: 'Migrations are pending, so this process is not ready: run the program migrate',
+        migrations: pending,
+      });
+    }
+    this.loggedPending = names;
+    return pending;
+  }
+
   /** Reads the table with SQL, because TypeORM's check would create it. */
-  private async pendingMigrations(): Promise<'current' | 'pending'> {
-    const known = this.db.migrations.map((migration) => migration.name ?? '');
+  private async appliedMigrations(): Promise<Set<string>> {
     try {
       const rows = await this.db.query<{ name: string }[]>('SELECT name FROM migrations');
-      const applied = new Set(rows.map((row) => row.name));
-      return known.every((name) => applied.has(name)) ? 'current' : 'pending';
+      return new Set(rows.map(({ name }) => name));
     } catch (error) {
-      if ((error as { code?: string }).code === '42P01') return 'pending';
+      if ((error as { code?: string }).code === '42P01') return new Set();
       throw error;
     }
   }
+}
+
+function stateOf(pending: string[] | undefined): Readiness['checks']['migrations'] {
+  if (!pending) return 'unknown';
+  return pending.length > 0 ? 'pending' : 'current';
 }
 
 function overall(checks: Readiness['checks']): Readiness['status'] {

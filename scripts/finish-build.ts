@@ -1,7 +1,7 @@
-/** Bundles the pages for browsers into dist/pages. Part of npm run build. */
+/** The second half of npm run build: removes migrations without a source, and bundles the pages for browsers into dist/pages. */
 import { build } from 'esbuild';
 import { fastify } from 'fastify';
-import { copyFileSync, globSync, mkdirSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, globSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 
 process.chdir(dirname(import.meta.dirname));
@@ -24,6 +24,11 @@ async function scalarScript(): Promise<string> {
   return body;
 }
 
+// The compiler keeps the files of earlier builds, and every migration in the folder is applied.
+for (const compiled of globSync('dist/migrations/*.js')) {
+  const source = join('migrations', basename(compiled).replace(/\.js$/, '.ts'));
+  if (!existsSync(source)) rmSync(compiled);
+}
 for (const [name, folder] of Object.entries(PAGES)) {
   mkdirSync(join(TARGET, name), { recursive: true });
   for (const file of globSync(`${folder}/*.{html,css}`))
