@@ -4,10 +4,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { QueryRunner } from 'typeorm';
 import { type MigrationClass, migrations } from '../src/platform/database/migrations.ts';
+import { foreignKeysWithoutIndex, type MigrationSql } from './foreign-key-indexes.ts';
 
 /*
- * Checks that each migration is safe while the previous release runs: squawk checks its SQL, and this script checks two
- * more rules. See docs/decisions/0034-migrations-beside-running-releases.md.
+ * Checks that each migration is safe while the previous release runs: squawk checks its SQL, and this script checks
+ * three more rules. See docs/decisions/0034-migrations-beside-running-releases.md.
  */
 
 /** These create the tables of the first release, in an empty database. */
@@ -15,13 +16,15 @@ const FIRST_RELEASE_UNTIL = 1_764_100_100_000;
 
 export async function checkMigrations(classes: readonly MigrationClass[]): Promise<string[]> {
   const recorded = await Promise.all(classes.map(record));
-  return [...squawk(recorded), ...recorded.filter(isAfterFirstRelease).flatMap(ownRules)];
+  return [
+    ...squawk(recorded),
+    ...recorded.filter(isAfterFirstRelease).flatMap(ownRules),
+    ...foreignKeysWithoutIndex(recorded),
+  ];
 }
 
-interface Recorded {
-  name: string;
+interface Recorded extends MigrationSql {
   isTransactional: boolean;
-  statements: string[];
 }
 
 /** Runs `up` without a database. */

@@ -27,6 +27,7 @@ const checks: Record<string, string[]> = {
   parameters: ['scripts/check-parameters.ts'],
   tables: ['scripts/check-tables.ts'],
   migrations: ['scripts/check-migrations.ts'],
+  'authorization matrix': ['scripts/check-matrix.ts'],
   // Generated from the built code, so this builds first.
   'API documents': ['--run', 'check-api-documents'],
   'trusted-documents.json': ['--run', 'graphql-documents', '--', '--check'],

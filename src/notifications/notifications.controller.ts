@@ -1,6 +1,7 @@
-import { Controller, Get, Headers, Param, Post, Query, Res } from '@nestjs/common';
+import { Controller, Get, Param, Post, Query, Res } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
+import { RequestHeader } from '../platform/http/request-header.decorator.ts';
 import { page } from '../platform/http/schemas.ts';
 import { Endpoint } from '../platform/openapi/endpoint.decorator.ts';
 import { examplesOf, sample, streamExample } from '../platform/openapi/examples.ts';
@@ -9,6 +10,7 @@ import type { Principal } from '../platform/security/principal.ts';
 import { NotificationStreamService } from './notification-stream.service.ts';
 import {
   notificationIdSchema,
+  lastEventIdSchema,
   notificationSchema,
   notificationsQuerySchema,
   type NotificationsQuery,
@@ -71,7 +73,7 @@ export class NotificationsController {
   })
   async streamNotifications(
     @CurrentUser() caller: Principal,
-    @Headers('last-event-id') lastEventId: string | undefined,
+    @RequestHeader('last-event-id', lastEventIdSchema) lastEventId: string | undefined,
     @Res({ passthrough: true }) reply: FastifyReply,
   ) {
     return (await this.streams.open(caller, lastEventId, reply)).responseBody;

@@ -37,3 +37,11 @@ export const notificationsQuerySchema = pageQuery(['createdAt'], {
 export type NotificationsQuery = z.output<typeof notificationsQuerySchema>;
 
 export const notificationIdSchema = idSchema;
+
+/** A malformed id is ignored, as the standard asks for. */
+export const lastEventIdSchema = z
+  .string()
+  .max(1_000)
+  .optional()
+  .describe('The id of the last event that you have. The stream starts after it.')
+  .meta({ example: sample.id });

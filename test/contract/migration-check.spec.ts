@@ -83,9 +83,48 @@ describe('the check of the migrations', () => {
       ],
       /locks users and jobs in one transaction/,
     ],
+    [
+      'a foreign key without an index',
+      [
+        'CREATE TABLE a (id uuid PRIMARY KEY, user_id uuid NOT NULL, FOREIGN KEY (user_id) REFERENCES users (id))',
+      ],
+      /the foreign key a\.user_id has no index/,
+    ],
+    [
+      'a foreign key of a column without an index',
+      ['CREATE TABLE a (id uuid PRIMARY KEY, b numeric(1, 2), user_id uuid NOT NULL REFERENCES users (id))'],
+      /the foreign key a\.user_id has no index/,
+    ],
+    [
+      'a foreign key whose index starts with another column',
+      [
+        'CREATE TABLE a (id uuid PRIMARY KEY, user_id uuid REFERENCES users (id), UNIQUE (id, user_id))',
+        'CREATE INDEX a_idx ON a (id, user_id)',
+      ],
+      /the foreign key a\.user_id has no index/,
+    ],
+    [
+      'an added foreign key without an index',
+      ['ALTER TABLE jobs ADD CONSTRAINT b FOREIGN KEY (other_id) REFERENCES users (id) NOT VALID'],
+      /the foreign key jobs\.other_id has no index/,
+    ],
     ['a backfill in one transaction', [`UPDATE jobs SET result = '{}'`], /changes rows of jobs/],
   ])('rejects %s', async (_what, statements, finding) => {
     expect((await checkMigrations([migrationOf(statements)])).join('\n')).toMatch(finding);
+  });
+
+  it.each([
+    ['an index', 'user_id uuid REFERENCES users (id)', 'CREATE INDEX a_idx ON a USING btree (user_id, id)'],
+    [
+      'a unique constraint',
+      'user_id uuid, FOREIGN KEY (user_id) REFERENCES users (id), UNIQUE (user_id, id)',
+      '',
+    ],
+    ['a primary key', 'user_id uuid PRIMARY KEY REFERENCES users (id)', ''],
+  ])('accepts a foreign key that starts %s', async (_what, columns, index) => {
+    const statements = [`CREATE TABLE a (id uuid, ${columns})`, index].filter(Boolean);
+
+    expect((await checkMigrations([migrationOf(statements)])).join('\n')).not.toMatch(/foreign key/);
   });
 
   it.each([

@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { DataSource } from 'typeorm';
 import { loadConfig } from '../../src/platform/config/config.ts';
 import { dataSourceOptions } from '../../src/platform/database/data-source.ts';
+import { foreignKeysWithoutIndex } from '../../src/platform/database/foreign-key-check.ts';
 import { migrations } from '../../src/platform/database/migrations.ts';
 import { TestApp } from '../support/app.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
@@ -55,10 +56,7 @@ describe('the migrations', () => {
   it('create an index that starts with each foreign key', async () => {
     await db.runMigrations({ transaction: 'each' });
 
-    const missing = await db.query(`
-      SELECT conrelid::regclass || ': ' || conname AS name FROM pg_constraint c
-      WHERE contype = 'f' AND connamespace = 'public'::regnamespace AND NOT EXISTS (
-        SELECT 1 FROM pg_index i WHERE i.indrelid = c.conrelid AND i.indkey[0] = c.conkey[1])`);
+    const missing = await foreignKeysWithoutIndex(db);
 
     expect(missing).toEqual([]);
   });

@@ -3149,7 +3149,10 @@ export interface operations {
   streamNotifications: {
     parameters: {
       query?: never;
-      header?: never;
+      header?: {
+        /** @example 0199a3c1-5d2e-7a77-9b1f-3c8e6d2f4b10 */
+        'last-event-id'?: string;
+      };
       path?: never;
       cookie?: never;
     };

@@ -3,6 +3,7 @@ import { TypeOrmModule } from '@nestjs/typeorm';
 import { Config } from '../config/config.ts';
 import { describePermanentFault } from './connection-faults.ts';
 import { dataSourceOptions, type ProcessRole } from './data-source.ts';
+import { ForeignKeyCheck } from './foreign-key-check.ts';
 import { RetryingDataSource } from './retrying-data-source.ts';
 
 @Module({})
@@ -11,6 +12,7 @@ export class DatabaseModule {
   static for(role: Exclude<ProcessRole, 'migrate'>): DynamicModule {
     return {
       module: DatabaseModule,
+      providers: [ForeignKeyCheck],
       imports: [
         TypeOrmModule.forRootAsync({
           inject: [Config],

@@ -4,7 +4,7 @@ import { ApiExcludeController } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { UnsupportedMediaTypeError } from '../errors/platform.errors.ts';
 import type { ErrorFormatConfig } from '../http/problem.filter.ts';
-import { Endpoint } from '../openapi/endpoint.decorator.ts';
+import { Endpoint, UnvalidatedBody } from '../openapi/endpoint.decorator.ts';
 import { CurrentUser } from '../security/access.decorators.ts';
 import type { Principal } from '../security/principal.ts';
 import { graphqlErrorFormat } from './error-format.ts';
@@ -30,6 +30,7 @@ export class GraphqlController {
   @Post(GRAPHQL_PATH)
   @Endpoint({ summary: 'Run a GraphQL operation', status: 200, errors: GRAPHQL_ERRORS })
   @RouteConfig({ errorFormat: graphqlErrorFormat } satisfies ErrorFormatConfig)
+  @UnvalidatedBody('The executor checks the request and its document.')
   async runGraphql(
     @Body() body: unknown,
     @CurrentUser() caller: Principal,

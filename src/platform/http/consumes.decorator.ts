@@ -1,6 +1,6 @@
 import { applyDecorators } from '@nestjs/common';
 import { ApiBody, ApiConsumes } from '@nestjs/swagger';
-import { addRouteConfig } from '../openapi/endpoint.decorator.ts';
+import { addRouteConfig, UnvalidatedBody } from '../openapi/endpoint.decorator.ts';
 
 /** Media types that a route may accept instead of JSON. */
 export const CSV = 'text/csv';
@@ -25,7 +25,10 @@ export const Consumes = (mediaType: typeof CSV | typeof FORM, examples?: BodyExa
     ApiConsumes(mediaType),
     // A form is described by the schema of its fields. A stream has no schema.
     ...(mediaType === CSV
-      ? [ApiBody({ schema: { type: 'string', format: 'binary' }, examples: named(examples) })]
+      ? [
+          ApiBody({ schema: { type: 'string', format: 'binary' }, examples: named(examples) }),
+          UnvalidatedBody('The handler streams the file, and checks each line.'),
+        ]
       : []),
   );
 
@@ -34,4 +37,5 @@ export const RawBody = (rawMaxBytes: number, examples?: BodyExamples): MethodDec
   applyDecorators(
     addRouteConfig({ rawMaxBytes } satisfies BodyConfig),
     ApiBody({ schema: { type: 'object' }, examples: named(examples) }),
+    UnvalidatedBody('The handler verifies the signature of the bytes first.'),
   );

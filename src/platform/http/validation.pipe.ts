@@ -6,14 +6,15 @@ import { NotFoundError, ValidationFailedError } from '../errors/platform.errors.
 /** Validates each parameter by its schema, declared as `@Body({ schema })`. */
 @Injectable()
 export class ValidationPipe implements PipeTransform {
-  async transform(value: unknown, { schema, type }: ArgumentMetadata): Promise<unknown> {
+  async transform(value: unknown, { schema, type, data }: ArgumentMetadata): Promise<unknown> {
     if (!schema) return value;
     const result = await schema['~standard'].validate(value);
     if (!result.issues) return result.value;
     // A malformed id belongs to no resource.
     if (type === 'param') throw new NotFoundError();
     throw new ValidationFailedError({
-      details: fieldFailures(result.issues as unknown as z.core.$ZodIssue[], value),
+      // `data` is the name of a single parameter or header, such as `@Query('name', { schema })`.
+      details: fieldFailures(result.issues as unknown as z.core.$ZodIssue[], value, data ? [data] : []),
     });
   }
 }

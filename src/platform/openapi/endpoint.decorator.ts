@@ -63,6 +63,11 @@ export function Endpoint(options: EndpointOptions): MethodDecorator {
   );
 }
 
+export const UNVALIDATED_BODY = 'openapi:unvalidated-body';
+
+/** Allows `@Body()` without a schema. Give the reason: what validates the body instead. */
+export const UnvalidatedBody = (reason: string): MethodDecorator => SetMetadata(UNVALIDATED_BODY, reason);
+
 /** Adds to the Fastify configuration of a route. `RouteConfig` alone would replace what another decorator has set. */
 export const addRouteConfig =
   (config: object): MethodDecorator =>

@@ -1,8 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
-import { Controller, Get, Post } from '@nestjs/common';
+import { Body, Controller, Get, Post } from '@nestjs/common';
 import type { ModulesContainer } from '@nestjs/core';
 import { StartupError } from '../config/config.ts';
-import { Endpoint } from './endpoint.decorator.ts';
+import { Endpoint, UnvalidatedBody } from './endpoint.decorator.ts';
 import { findEndpoints } from './endpoints.ts';
 
 @Controller('complete')
@@ -22,6 +22,14 @@ class IncompleteController {
 
   @Post()
   createThing(): void {}
+}
+
+@Controller('streams')
+class StreamsController {
+  @Post()
+  @Endpoint({ summary: 'Upload a file' })
+  @UnvalidatedBody('The handler checks each line.')
+  upload(@Body() _body: unknown): void {}
 }
 
 @Controller('twin')
@@ -51,6 +59,23 @@ describe('findEndpoints', () => {
         'IncompleteController.createThing() is a route handler without @Endpoint: add @Endpoint({ summary, … }) to it.',
       ),
     );
+  });
+
+  it('names the file of a class of the application', () => {
+    // Named as one of the application.
+    @Controller('health')
+    class HealthController {
+      @Get()
+      check(): void {}
+    }
+
+    expect(() => findEndpoints(withControllers(HealthController))).toThrow(
+      'HealthController.check() in src/platform/health/health.controller.ts is a route handler without @Endpoint',
+    );
+  });
+
+  it('accepts a body without a schema that has a reason', () => {
+    expect([...findEndpoints(withControllers(StreamsController)).keys()]).toEqual(['upload']);
   });
 
   it('rejects two handlers of the same name', () => {

@@ -1,10 +1,10 @@
-import { METHOD_METADATA } from '@nestjs/common/constants.js';
-import { MetadataScanner, type ModulesContainer } from '@nestjs/core';
+import type { ModulesContainer } from '@nestjs/core';
 import { StartupError } from '../config/config.ts';
 import type { AppErrorClass, Problem } from '../errors/app-error.ts';
 import * as platformErrors from '../errors/platform.errors.ts';
 import { IS_PUBLIC, ROLES } from '../security/access.decorators.ts';
 import { ENDPOINT, type EndpointOptions } from './endpoint.decorator.ts';
+import { type Controller, faultsOf, handlersOf } from './route-faults.ts';
 
 export interface EndpointEntry {
   operationId: string;
@@ -13,42 +13,34 @@ export interface EndpointEntry {
   hasRoles: boolean;
 }
 
-type Controller = (new (...args: never[]) => unknown) & { prototype: Record<string, object> };
-
-/** Every route handler, by operationId. Stops the start when one has no `@Endpoint`, or when two have the same name. */
+/**
+ * Every route handler, by operationId. Stops the start when one has no `@Endpoint` or takes input without a schema, or when
+ * two have the same name.
+ */
 export function findEndpoints(modules: ModulesContainer): Map<string, EndpointEntry> {
   const controllers = [...modules.values()].flatMap((module) =>
     [...module.controllers.values()].map(({ metatype }) => metatype as Controller),
   );
+  const handlers = [...new Set(controllers)].flatMap((controller) =>
+    handlersOf(controller).map((method) => ({ controller, method })),
+  );
+  const faults = handlers.flatMap(({ controller, method }) => faultsOf(controller, method));
+  if (faults.length > 0) throw new StartupError(faults.join('\n'));
   const entries = new Map<string, EndpointEntry>();
-  for (const controller of new Set(controllers)) {
-    for (const entry of endpointsOf(controller)) {
-      if (entries.has(entry.operationId)) {
-        throw new StartupError(
-          `Two route handlers are named ${entry.operationId}, one of them in ${controller.name}: rename one, because the name is the operationId.`,
-        );
-      }
-      entries.set(entry.operationId, entry);
+  for (const { controller, method } of handlers) {
+    if (entries.has(method)) {
+      throw new StartupError(
+        `Two route handlers are named ${method}, one of them in ${controller.name}: rename one, because the name is the operationId.`,
+      );
     }
+    entries.set(method, endpointOf(controller, method));
   }
   return entries;
 }
 
-function endpointsOf(controller: Controller): EndpointEntry[] {
-  const methods = new MetadataScanner().getAllMethodNames(controller.prototype);
-  return methods
-    .filter((method) => Reflect.hasMetadata(METHOD_METADATA, controller.prototype[method]!))
-    .map((method) => endpointOf(controller, method));
-}
-
 function endpointOf(controller: Controller, operationId: string): EndpointEntry {
   const handler = controller.prototype[operationId]!;
-  const options = Reflect.getMetadata(ENDPOINT, handler) as EndpointOptions | undefined;
-  if (!options) {
-    throw new StartupError(
-      `${controller.name}.${operationId}() is a route handler without @Endpoint: add @Endpoint({ summary, … }) to it.`,
-    );
-  }
+  const options = Reflect.getMetadata(ENDPOINT, handler) as EndpointOptions;
   const has = (key: string): boolean =>
     Boolean(Reflect.getMetadata(key, handler) ?? Reflect.getMetadata(key, controller));
   return { operationId, options, isPublic: has(IS_PUBLIC), hasRoles: has(ROLES) };
