@@ -6,7 +6,8 @@ import { TestApp } from '../support/app.ts';
 import { addressOf, operations } from '../support/openapi.ts';
 import type { Program } from '../support/program.ts';
 import { times } from '../support/until.ts';
-import { make, matrix, type Users, createUsers } from './authorization-matrix.ts';
+import { matrix } from './authorization-matrix.ts';
+import { createUsers, type Users } from './authorization-rule.ts';
 
 const FUZZ_CASES = 5_000;
 const AT_ONCE = 25;
@@ -69,7 +70,7 @@ describe('a path in another spelling', () => {
     'gives no access to other users and anonymous callers: %s',
     async (_id, operation) => {
       const { of, expected } = matrix[operation.operationId]!;
-      const address = addressOf(operation, of && (await make(of, app, users.owner)));
+      const address = addressOf(operation, await of?.(app, users.owner));
       const token = expected.other >= 400 ? users.other.accessToken : undefined;
 
       const statuses = await Promise.all(

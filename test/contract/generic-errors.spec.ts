@@ -6,7 +6,8 @@ import { TestApp } from '../support/app.ts';
 import { type SignedIn, signedIn } from '../support/client.ts';
 import { type InjectedRequest, injectedOutcome } from '../support/inject.ts';
 import { addressOf, codesOf, type Operation, operations } from '../support/openapi.ts';
-import { make, matrix, type Thing } from './authorization-matrix.ts';
+import { matrix } from './authorization-matrix.ts';
+import type { Thing } from './authorization-rule.ts';
 
 /** Larger than the limit of every route that buffers its body. */
 const LARGE = 'x'.repeat(1024 * 1024 + 1);
@@ -46,7 +47,7 @@ let app: TestApp;
 let user: SignedIn;
 let admin: SignedIn;
 /** Resources of the administrator. */
-const ids = new Map<Thing, string>();
+const ids = new Map<Thing, Awaited<ReturnType<Thing>>>();
 
 beforeAll(async () => {
   app = await TestApp.start({
@@ -169,8 +170,8 @@ async function outcomes(
 /** A request of the authorization matrix, for a resource of the administrator. */
 async function validRequest(operation: Operation, caller = admin): Promise<InjectedRequest> {
   const { of, body = {} } = matrix[operation.operationId] ?? {};
-  const id = of && (ids.get(of) ?? (await make(of, app, admin)));
-  if (id) ids.set(of, id);
+  const id = of && (ids.get(of) ?? (await of(app, admin)));
+  if (of && id) ids.set(of, id);
   return {
     method: operation.method,
     url: addressOf(operation, id),

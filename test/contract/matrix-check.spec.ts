@@ -13,16 +13,16 @@ describe('the check of the authorization matrix', () => {
 
     expect(matrixFaults(routes, new Map())).toEqual([
       expect.stringMatching(
-        /^getNote\(\) in src\/notes\/notes\.controller\.ts has no row in test\/contract\/authorization-matrix\.ts: add getNote: rule\(/,
+        /^getNote\(\) in src\/notes\/notes\.controller\.ts has no row in test\/contract\/authorization\/notes\.ts: add getNote: rule\(/,
       ),
     ]);
   });
 
   it('names a row without a route', () => {
-    const rows = new Map([['getNote', 'test/contract/authorization-matrix.ts']]);
+    const rows = new Map([['getNote', 'test/contract/authorization/notes.ts']]);
 
     expect(matrixFaults(new Map(), rows)).toEqual([
-      'getNote in test/contract/authorization-matrix.ts is not a route: remove the row.',
+      'getNote in test/contract/authorization/notes.ts is not a route: remove the row.',
     ]);
   });
 });

@@ -3,67 +3,14 @@ import { GraphQLSchemaHost } from '@nestjs/graphql';
 import { setImmediate as afterPromises } from 'node:timers/promises';
 import { EventStreams } from '../../src/platform/http/event-streams.service.ts';
 import { RateLimiter } from '../../src/platform/security/rate-limiter.service.ts';
-import {
-  type Caller,
-  callers,
-  make,
-  type Users,
-  createUsers,
-  type Thing,
-} from '../contract/authorization-matrix.ts';
+import { graphqlMatrix } from '../contract/authorization-matrix.ts';
+import { type Caller, callers, createUsers, type Users } from '../contract/authorization-rule.ts';
 import { TestApp } from '../support/app.ts';
 import { signedIn } from '../support/client.ts';
 import { GraphqlSocket } from '../support/graphql-socket.ts';
 import { graphql, type GraphqlResult, resultOf } from '../support/graphql.ts';
 import { openapi } from '../support/openapi.ts';
 import { times, until } from '../support/until.ts';
-
-interface Rule {
-  /** What the field returns for each caller: `ok` or an error code. */
-  expected: Record<Caller, string>;
-  operation: string;
-  /** A resource of the owner for `$id`. */
-  of?: Thing;
-}
-
-type Codes = [anonymous: string, other: string, owner: string, admin: string];
-
-const NO = 'UNAUTHENTICATED';
-
-const rule = ([anonymous, other, owner, admin]: Codes, operation: string, of?: Thing): Rule => ({
-  expected: { anonymous, other, owner, admin },
-  operation,
-  ...(of && { of }),
-});
-
-/** Each root field of the schema needs a row. */
-const matrix: Record<string, Rule> = {
-  me: rule([NO, 'ok', 'ok', 'ok'], '{ me { id } }'),
-  user: rule([NO, 'FORBIDDEN', 'FORBIDDEN', 'ok'], 'query ($id: ID!) { user(id: $id) { id } }', 'account'),
-  users: rule([NO, 'FORBIDDEN', 'FORBIDDEN', 'ok'], '{ users { edges { node { id } } } }'),
-  job: rule([NO, 'NOT_FOUND', 'ok', 'ok'], 'query ($id: ID!) { job(id: $id) { id } }', 'queued job'),
-  jobs: rule([NO, 'ok', 'ok', 'ok'], '{ jobs { edges { node { id } } } }'),
-  notifications: rule([NO, 'ok', 'ok', 'ok'], '{ notifications { edges { node { id } } } }'),
-  webhookEndpoints: rule([NO, 'ok', 'ok', 'ok'], '{ webhookEndpoints { edges { node { id } } } }'),
-  updateMe: rule([NO, 'ok', 'ok', 'ok'], 'mutation { updateMe(input: { displayName: "New" }) { id } }'),
-  startJob: rule([NO, 'ok', 'ok', 'ok'], 'mutation { startJob(input: { type: "user-export" }) { id } }'),
-  cancelJob: rule(
-    [NO, 'NOT_FOUND', 'ok', 'ok'],
-    'mutation ($id: ID!) { cancelJob(id: $id) { id } }',
-    'queued job',
-  ),
-  retryJob: rule(
-    [NO, 'NOT_FOUND', 'ok', 'ok'],
-    'mutation ($id: ID!) { retryJob(id: $id) { id } }',
-    'failed job',
-  ),
-  markNotificationRead: rule(
-    [NO, 'NOT_FOUND', 'ok', 'NOT_FOUND'],
-    'mutation ($id: ID!) { markNotificationRead(id: $id) { id } }',
-    'notification',
-  ),
-  notificationAdded: rule([NO, 'ok', 'ok', 'ok'], 'subscription { notificationAdded { id } }'),
-};
 
 let app: TestApp;
 let url: string;
@@ -82,22 +29,26 @@ describe('the GraphQL authorization matrix', () => {
     const roots = [schema().getQueryType(), schema().getMutationType(), schema().getSubscriptionType()];
     const fields = roots.flatMap((root) => Object.keys(root?.getFields() ?? {}));
 
-    expect(Object.keys(matrix).toSorted()).toEqual(fields.toSorted());
+    expect(Object.keys(graphqlMatrix).toSorted()).toEqual(fields.toSorted());
   });
 
-  it.each(Object.entries(matrix))('matches the API: %s', async (_field, { expected, operation, of }) => {
-    const users = await createUsers(app);
+  it.each(Object.entries(graphqlMatrix))(
+    'matches the API: %s',
+    async (_field, { expected, operation, of }) => {
+      const users = await createUsers(app);
 
-    const answered: Partial<Record<Caller, string>> = {};
-    for (const caller of callers) {
-      const id = of && (await make(of, app, users.owner));
-      answered[caller] = operation.startsWith('subscription')
-        ? await subscribe(users, caller, operation)
-        : outcomeOf(await run(users, caller, operation, id));
-    }
+      const answered: Partial<Record<Caller, string>> = {};
+      for (const caller of callers) {
+        const values = await of?.(app, users.owner);
+        const variables = typeof values === 'string' ? { id: values } : values;
+        answered[caller] = operation.startsWith('subscription')
+          ? await subscribe(users, caller, operation)
+          : outcomeOf(await run(users, caller, operation, variables));
+      }
 
-    expect(answered).toEqual(expected);
-  });
+      expect(answered).toEqual(expected);
+    },
+  );
 
   it('rejects anonymous callers with 401 and a Bearer challenge, even for an invalid document', async () => {
     const response = await app.http().post('/graphql').send({ query: '{ unknown }' });
@@ -162,8 +113,7 @@ describe('the types of the schema', () => {
   });
 });
 
-function run(users: Users, caller: Caller, query: string, id?: string): Promise<GraphqlResult> {
-  const variables = id === undefined ? undefined : { id };
+function run(users: Users, caller: Caller, query: string, variables?: object): Promise<GraphqlResult> {
   if (caller !== 'anonymous') return graphql(users[caller], query, variables);
   return app.http().post('/graphql').send({ query, variables }).then(resultOf);
 }
@@ -174,7 +124,8 @@ async function subscribe(users: Users, caller: Caller, query: string): Promise<s
   const socket = await GraphqlSocket.open(url);
   try {
     socket.init(caller === 'anonymous' ? {} : { authorization: `Bearer ${users[caller].accessToken}` });
-    if (caller === 'anonymous') return (await socket.untilClosed()).code === 4401 ? NO : 'other';
+    if (caller === 'anonymous')
+      return (await socket.untilClosed()).code === 4401 ? 'UNAUTHENTICATED' : 'other';
     await socket.received('connection_ack');
     socket.subscribe('1', query);
     socket.send({ type: 'ping' });

@@ -65,9 +65,18 @@ export function codesOf({ responses }: Operation, status?: number): string[] {
     .flatMap(([, { content }]) => Object.keys(content?.['application/problem+json']?.examples ?? {}));
 }
 
-/** The path of an operation, with a value for each parameter. */
-export const addressOf = ({ path }: Operation, id = '01890a5d-ac96-774b-bcce-b302099a8057'): string =>
-  path.replace(/\{(provider|source)\}/, 'github').replace(/\{\w+\}/g, id);
+const UNKNOWN_ID = '01890a5d-ac96-774b-bcce-b302099a8057';
+
+/** The path of an operation, with one value for all parameters or a value for each. */
+export const addressOf = (
+  { path }: Operation,
+  values: string | Record<string, string> = UNKNOWN_ID,
+): string =>
+  path
+    .replace(/\{(provider|source)\}/, 'github')
+    .replace(/\{(\w+)\}/g, (_, name: string) =>
+      typeof values === 'string' ? values : (values[name] ?? UNKNOWN_ID),
+    );
 
 /** Rows for it.each. */
 export function where(isMeant: (operation: Operation) => boolean): [string, Operation][] {

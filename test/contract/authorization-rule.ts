@@ -1,0 +1,57 @@
+import type { TestApp } from '../support/app.ts';
+import { type SignedIn, signedIn } from '../support/client.ts';
+
+/** `other` is another user. A resource in the path belongs to the owner. */
+export const callers = ['anonymous', 'other', 'owner', 'admin'] as const;
+export type Caller = (typeof callers)[number];
+
+/** Creates what the path names. Returns its id, or a value for each path parameter: `{ id, commentId }`. */
+export type Thing = (app: TestApp, owner: SignedIn) => Promise<string | Record<string, string>>;
+
+export interface Rule {
+  expected: Record<Caller, number>;
+  /** Creates a resource of the owner for the path, for each call. */
+  of?: Thing;
+  /** A valid body, except for secrets that no caller has. */
+  body?: object | string;
+  headers?: Record<string, string>;
+  /** Needs no access token, although anonymous callers get 401: their password or refresh token is wrong. */
+  isPublic?: boolean;
+  /** The response is a stream without an end, so only its status is checked. */
+  isEndless?: boolean;
+}
+
+/** Response statuses in the order of `callers`. */
+export type Statuses = [anonymous: number, other: number, owner: number, admin: number];
+
+export const rule = ([anonymous, other, owner, admin]: Statuses, more: Partial<Rule> = {}): Rule => ({
+  expected: { anonymous, other, owner, admin },
+  ...more,
+});
+
+/** One row of the GraphQL matrix: the outcome of a root field, `ok` or an error code. */
+export interface FieldRule {
+  expected: Record<Caller, string>;
+  operation: string;
+  /** Creates a resource of the owner: its id is `$id`. Several values are variables by their names. */
+  of?: Thing;
+}
+
+export type Outcomes = [anonymous: string, other: string, owner: string, admin: string];
+
+export const fieldRule = (
+  [anonymous, other, owner, admin]: Outcomes,
+  operation: string,
+  of?: Thing,
+): FieldRule => ({ expected: { anonymous, other, owner, admin }, operation, ...(of && { of }) });
+
+export type Users = Record<Exclude<Caller, 'anonymous'>, SignedIn>;
+
+export async function createUsers(app: TestApp): Promise<Users> {
+  const [other, owner, admin] = await Promise.all([
+    signedIn(app),
+    signedIn(app),
+    signedIn(app, { role: 'admin' }),
+  ]);
+  return { other, owner, admin };
+}
