@@ -15,6 +15,7 @@ import { HttpModule } from './platform/http/http.module.ts';
 import { LoggingModule } from './platform/logging/logging.module.ts';
 import { PlatformModule } from './platform/platform.module.ts';
 import { ReferenceClientModule } from './reference-client/reference-client.module.ts';
+import { SchedulesHttpModule } from './schedules/schedules-http.module.ts';
 import { UsersHttpModule } from './users/users-http.module.ts';
 import { WebhooksHttpModule } from './webhooks/webhooks-http.module.ts';
 
@@ -32,6 +33,7 @@ import { WebhooksHttpModule } from './webhooks/webhooks-http.module.ts';
     AuditHttpModule,
     UsersHttpModule,
     JobsHttpModule,
+    SchedulesHttpModule,
     NotificationsHttpModule,
     WebhooksHttpModule,
     ReferenceClientModule,

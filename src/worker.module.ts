@@ -12,6 +12,7 @@ import { LoggingModule } from './platform/logging/logging.module.ts';
 import { PlatformModule } from './platform/platform.module.ts';
 import { PurgeService } from './platform/retention/purge.service.ts';
 import { RetentionModule } from './platform/retention/retention.module.ts';
+import { SchedulesWorkerModule } from './schedules/schedules-worker.module.ts';
 import { UsersWorkerModule } from './users/users-worker.module.ts';
 import { WebhooksWorkerModule } from './webhooks/webhooks-worker.module.ts';
 
@@ -25,6 +26,7 @@ import { WebhooksWorkerModule } from './webhooks/webhooks-worker.module.ts';
     EventsModule,
     HealthModule.forWorker(),
     JobsWorkerModule,
+    SchedulesWorkerModule,
     AuthWorkerModule,
     UsersWorkerModule,
     MailWorkerModule,

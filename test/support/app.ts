@@ -1,4 +1,10 @@
-import { type INestApplicationContext, Module, type Provider, type Type } from '@nestjs/common';
+import {
+  type DynamicModule,
+  type INestApplicationContext,
+  Module,
+  type Provider,
+  type Type,
+} from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -30,6 +36,8 @@ export interface TestAppOptions {
   worker?: boolean;
   /** Additional job handlers, for tests only. */
   handlers?: Type[];
+  /** Additional modules of the API and of the workers, for tests only. */
+  modules?: DynamicModule[];
   /** Additional routes, for tests only. */
   controllers?: Type[];
   /** Additional providers of the API, for tests only. */
@@ -47,6 +55,7 @@ interface Parts {
   database: TestDatabase;
   redis: TestRedis | undefined;
   handlers: Type[];
+  modules: DynamicModule[];
   contract: ContractRecorder;
 }
 
@@ -76,7 +85,7 @@ export class TestApp {
 
   private static async startOn(
     database: TestDatabase,
-    { backend = 'postgres', worker, handlers = [], settings = {}, ...rest }: TestAppOptions,
+    { backend = 'postgres', worker, handlers = [], modules = [], settings = {}, ...rest }: TestAppOptions,
   ): Promise<TestApp> {
     const dir = mkdtempSync(join(tmpdir(), 'test-app-'));
     const redis = backend === 'redis' ? await createTestRedis() : undefined;
@@ -86,8 +95,8 @@ export class TestApp {
     };
     const config = loadConfig(undefined, env);
     const contract = new ContractRecorder();
-    const api = await startApi(config, { handlers, ...rest }, contract);
-    const app = new TestApp(api, config, { dir, env, database, redis, handlers, contract });
+    const api = await startApi(config, { handlers, modules, ...rest }, contract);
+    const app = new TestApp(api, config, { dir, env, database, redis, handlers, modules, contract });
     if (worker) await app.startWorker();
     return app;
   }
@@ -113,12 +122,13 @@ export class TestApp {
     return this.parts.contract.takeViolations();
   }
 
-  async startWorker(settings: Settings = {}): Promise<INestApplicationContext> {
+  /** `modules` replaces those of the app, as in another release. */
+  async startWorker(settings: Settings = {}, modules = this.parts.modules): Promise<INestApplicationContext> {
     const config = loadConfig(undefined, { ...this.parts.env, ...settings });
     const worker = await NestFactory.createApplicationContext(
       {
         module: TestModule,
-        imports: [WorkerModule.with(config), JobsModule.forFeature(typesOf(this.parts.handlers))],
+        imports: [WorkerModule.with(config), JobsModule.forFeature(typesOf(this.parts.handlers)), ...modules],
         providers: this.parts.handlers,
       },
       { abortOnError: false, logger: false },
@@ -189,10 +199,10 @@ function environment(dir: string, databaseUrl: string, redisUrl = ''): Settings 
 
 async function startApi(
   config: Config,
-  { handlers = [], controllers = [], providers = [] }: TestAppOptions,
+  { handlers = [], modules = [], controllers = [], providers = [] }: TestAppOptions,
   contract: ContractRecorder,
 ): Promise<NestFastifyApplication> {
-  const imports = [AppModule.with(config), JobsModule.forFeature(typesOf(handlers))];
+  const imports = [AppModule.with(config), JobsModule.forFeature(typesOf(handlers)), ...modules];
   const api = await createApp({ module: TestModule, imports, controllers, providers }, config);
   contract.watch(api.getHttpAdapter().getInstance());
   await api.init();

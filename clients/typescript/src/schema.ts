@@ -800,6 +800,66 @@ export interface paths {
     patch?: never;
     trace?: never;
   };
+  '/v1/schedules': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /**
+     * List schedules
+     * @description The recurring jobs, with their last and next run.
+     */
+    get: operations['listSchedules'];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  '/v1/schedules/{name}/pause': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    put?: never;
+    /**
+     * Pause a schedule
+     * @description A paused schedule starts no jobs. Running jobs continue. The pause lasts until it is resumed.
+     */
+    post: operations['pauseSchedule'];
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  '/v1/schedules/{name}/resume': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    put?: never;
+    /**
+     * Resume a schedule
+     * @description Continues with the next run. Runs that were due during the pause do not start.
+     */
+    post: operations['resumeSchedule'];
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
   '/v1/notifications': {
     parameters: {
       query?: never;
@@ -1481,6 +1541,25 @@ export interface components {
       /** @description True if more failed jobs are left. Send the request again. */
       hasMore: boolean;
     };
+    Schedule: {
+      name: string;
+      /** @description Minute, hour, day of month, month, day of week. */
+      cron: string;
+      timezone: string;
+      jobType: string;
+      /**
+       * @description What happens to runs that were missed while no worker ran.
+       * @enum {string}
+       */
+      missed: 'once' | 'skip';
+      /** @description The scheduled time of the last run. */
+      lastRunAt: string | null;
+      /** @description The job of the last run. It is deleted after 30 days. */
+      lastJobId: string | null;
+      /** @description Null while the schedule is paused. */
+      nextRunAt: string | null;
+      pausedAt: string | null;
+    };
     Notification: {
       id: string;
       /** @description For example `job-completed`. Show the title and body of a type that you don’t know. */
@@ -1705,6 +1784,7 @@ export type UpdateUser = components['schemas']['UpdateUser'];
 export type StartJob = components['schemas']['StartJob'];
 export type RedriveJobs = components['schemas']['RedriveJobs'];
 export type RedrivenJobs = components['schemas']['RedrivenJobs'];
+export type Schedule = components['schemas']['Schedule'];
 export type Notification = components['schemas']['Notification'];
 export type AcceptedWebhook = components['schemas']['AcceptedWebhook'];
 export type WebhookEndpoint = components['schemas']['WebhookEndpoint'];
@@ -2478,6 +2558,8 @@ export interface operations {
           | 'password-reset'
           | 'refresh-token-reused'
           | 'role-changed'
+          | 'schedule-paused'
+          | 'schedule-resumed'
           | 'session-ended'
           | 'sign-in'
           | 'sign-in-blocked'
@@ -3056,6 +3138,87 @@ export interface operations {
            *     3,ada@example.com,EMAIL_TAKEN,The email has an account.
            */
           '*/*': string;
+        };
+      };
+    };
+  };
+  listSchedules: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description Success. */
+      200: {
+        headers: {
+          'X-Correlation-Id': components['headers']['CorrelationId'];
+          'RateLimit-Policy': components['headers']['RateLimitPolicy'];
+          RateLimit: components['headers']['RateLimit'];
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': {
+            data: components['schemas']['Schedule'][];
+          };
+        };
+      };
+    };
+  };
+  pauseSchedule: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        /** @example daily-digest */
+        name: string;
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description Success. */
+      200: {
+        headers: {
+          'X-Correlation-Id': components['headers']['CorrelationId'];
+          'RateLimit-Policy': components['headers']['RateLimitPolicy'];
+          RateLimit: components['headers']['RateLimit'];
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': {
+            data: components['schemas']['Schedule'];
+          };
+        };
+      };
+    };
+  };
+  resumeSchedule: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        /** @example daily-digest */
+        name: string;
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description Success. */
+      200: {
+        headers: {
+          'X-Correlation-Id': components['headers']['CorrelationId'];
+          'RateLimit-Policy': components['headers']['RateLimitPolicy'];
+          RateLimit: components['headers']['RateLimit'];
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': {
+            data: components['schemas']['Schedule'];
+          };
         };
       };
     };

@@ -1,0 +1,51 @@
+import { Controller, Get, Param, Post } from '@nestjs/common';
+import { ApiTags } from '@nestjs/swagger';
+import { item, list } from '../platform/http/schemas.ts';
+import { Endpoint } from '../platform/openapi/endpoint.decorator.ts';
+import { Roles } from '../platform/security/access.decorators.ts';
+import { scheduleNameSchema, scheduleSchema } from './schedules.schemas.ts';
+import { SchedulesService } from './schedules.service.ts';
+
+@ApiTags('Jobs')
+@Controller({ path: 'schedules', version: '1' })
+export class SchedulesController {
+  constructor(private readonly schedules: SchedulesService) {}
+
+  @Get()
+  @Endpoint({
+    summary: 'List schedules',
+    description: 'The recurring jobs, with their last and next run.',
+    returns: list(scheduleSchema),
+  })
+  @Roles('admin')
+  async listSchedules() {
+    return { data: await this.schedules.list() };
+  }
+
+  @Post(':name/pause')
+  @Endpoint({
+    summary: 'Pause a schedule',
+    description:
+      'A paused schedule starts no jobs. Running jobs continue. The pause lasts until it is resumed.',
+    status: 200,
+    returns: item(scheduleSchema),
+    examples: ['Paused'],
+  })
+  @Roles('admin')
+  async pauseSchedule(@Param('name', { schema: scheduleNameSchema }) name: string) {
+    return { data: await this.schedules.pause(name) };
+  }
+
+  @Post(':name/resume')
+  @Endpoint({
+    summary: 'Resume a schedule',
+    description: 'Continues with the next run. Runs that were due during the pause do not start.',
+    status: 200,
+    returns: item(scheduleSchema),
+    examples: ['Daily'],
+  })
+  @Roles('admin')
+  async resumeSchedule(@Param('name', { schema: scheduleNameSchema }) name: string) {
+    return { data: await this.schedules.resume(name) };
+  }
+}

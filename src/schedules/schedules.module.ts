@@ -1,0 +1,33 @@
+import { type DynamicModule, Module } from '@nestjs/common';
+import { TypeOrmModule } from '@nestjs/typeorm';
+import { AuditModule } from '../audit/audit.module.ts';
+import { JobsModule } from '../jobs/jobs.module.ts';
+import { registerIn } from '../platform/registry/registry.ts';
+import { RetentionModule } from '../platform/retention/retention.module.ts';
+import { type Schedule, Schedules } from './schedule-definition.ts';
+import { ScheduleState } from './schedule.entity.ts';
+import { schedulePaused, scheduleResumed } from './schedules.audit.ts';
+import { SchedulesService } from './schedules.service.ts';
+
+@Module({
+  imports: [
+    TypeOrmModule.forFeature([ScheduleState]),
+    AuditModule.forFeature([schedulePaused, scheduleResumed]),
+    JobsModule,
+    // Removed from the code, or no worker has run for a month.
+    RetentionModule.forFeature([
+      { table: 'schedules', expired: `confirmed_at < now() - interval '30 days'` },
+    ]),
+  ],
+  providers: [Schedules, SchedulesService],
+  exports: [Schedules, SchedulesService],
+})
+export class SchedulesModule {
+  /** For the feature whose jobs recur. */
+  static forFeature(schedules: Schedule[]): DynamicModule {
+    return registerIn(SchedulesFeatureModule, Schedules, schedules);
+  }
+}
+
+@Module({ imports: [SchedulesModule], exports: [SchedulesModule] })
+class SchedulesFeatureModule {}

@@ -1,0 +1,285 @@
+import { afterAll, afterEach, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import type { INestApplicationContext } from '@nestjs/common';
+import type { Job } from '../../src/jobs/job.entity.ts';
+import { JobsService } from '../../src/jobs/jobs.service.ts';
+import { defineSchedule } from '../../src/schedules/schedule-definition.ts';
+import { ScheduleRunner } from '../../src/schedules/schedule-runner.service.ts';
+import { SchedulesModule } from '../../src/schedules/schedules.module.ts';
+import { untilJob } from '../factories/job.factory.ts';
+import { TestApp } from '../support/app.ts';
+import { type SignedIn, signedIn } from '../support/client.ts';
+import { backends, loseQueueData } from '../support/queue-data.ts';
+import {
+  completeWithMark,
+  createMarks,
+  marksOf,
+  script,
+  scripted,
+  scriptedHandlers,
+} from '../support/scripted-jobs.ts';
+import { times, until } from '../support/until.ts';
+
+const job = { job: scripted, input: script(completeWithMark), timezone: 'Europe/Berlin' };
+const nightly = defineSchedule({ ...job, name: 'test-nightly', cron: '30 2 * * *' });
+const timely = defineSchedule({ ...job, name: 'test-timely', cron: '0 12 * * *', missed: 'skip' });
+const modules = [SchedulesModule.forFeature([nightly, timely])];
+/** As if every run at or before the time had started, and no other schedule existed. */
+async function setHandled(app: TestApp, name: string, handledUntil: string): Promise<void> {
+  await app.db.query(`UPDATE schedules SET handled_until = 'infinity' WHERE name <> $1`, [name]);
+  await app.db.query(`UPDATE schedules SET handled_until = $2 WHERE name = $1`, [name, handledUntil]);
+}
+
+const stateOf = async (app: TestApp, name: string) =>
+  (await app.db.query(`SELECT * FROM schedules WHERE name = $1`, [name]))[0];
+
+const jobsOf = (app: TestApp): Promise<Job[]> => app.db.query(`SELECT * FROM jobs WHERE type LIKE 'test-%'`);
+
+const tickAt = (workers: INestApplicationContext[], time: string) =>
+  Promise.all(workers.map((worker) => worker.get(ScheduleRunner).startDueJobs(new Date(time))));
+
+/** Waits for the first run at startup. Afterwards only the test starts runs. */
+const stopTimers = (workers: INestApplicationContext[]) =>
+  Promise.all(workers.map((worker) => worker.get(ScheduleRunner).onModuleDestroy()));
+
+describe.each(backends)('schedules of three workers, on %s', (backend) => {
+  let app: TestApp;
+
+  beforeAll(async () => {
+    app = await TestApp.start({
+      backend,
+      worker: true,
+      handlers: scriptedHandlers,
+      modules,
+    });
+    for (const _ of times(2, String)) await app.startWorker();
+    await createMarks(app);
+    await stopTimers(app.workers);
+  });
+
+  afterEach(() => app.db.query('DELETE FROM jobs'));
+  afterAll(() => app.stop());
+
+  it('start one job for each scheduled time', async () => {
+    await setHandled(app, nightly.name, '2026-05-01T00:00:00Z');
+
+    await tickAt(app.workers, '2026-05-01T00:29:59Z');
+    expect(await jobsOf(app)).toEqual([]);
+    for (const _ of times(3, String)) await tickAt(app.workers, '2026-05-01T00:30:01Z');
+
+    const [started, ...others] = await jobsOf(app);
+    expect(others).toEqual([]);
+    await untilJob(app, started!.id, 'completed');
+    expect(await marksOf(app, [started!])).toEqual([1]);
+    expect(await stateOf(app, nightly.name)).toMatchObject({
+      last_run_at: new Date('2026-05-01T00:30:00Z'),
+      last_job_id: started!.id,
+    });
+  });
+
+  it('run their job if the queue loses it', async () => {
+    await setHandled(app, nightly.name, '2026-05-01T00:00:00Z');
+
+    await tickAt(app.workers, '2026-05-01T00:31:00Z');
+    await loseQueueData(app);
+
+    const { last_job_id: id } = await stateOf(app, nightly.name);
+    await untilJob(app, id, 'completed');
+    expect(await marksOf(app, [{ id } as Job])).toEqual([1]);
+  });
+});
+
+describe('a schedule', () => {
+  let app: TestApp;
+
+  beforeAll(async () => {
+    app = await TestApp.start({ worker: true, handlers: scriptedHandlers, modules });
+    await createMarks(app);
+    await stopTimers(app.workers);
+  });
+
+  afterEach(async () => {
+    jest.restoreAllMocks();
+    await app.db.query('DELETE FROM jobs');
+  });
+  afterAll(() => app.stop());
+
+  it('runs once for all runs that were missed', async () => {
+    await setHandled(app, nightly.name, '2026-05-01T00:00:00Z');
+
+    for (const _ of times(3, String)) await tickAt(app.workers, '2026-05-09T06:00:00Z');
+
+    expect(await jobsOf(app)).toHaveLength(1);
+    expect(await stateOf(app, nightly.name)).toMatchObject({ last_run_at: new Date('2026-05-09T00:30:00Z') });
+  });
+
+  it('skips missed runs if it is defined so, and starts a run that is only seconds late', async () => {
+    await setHandled(app, timely.name, '2026-05-01T00:00:00Z');
+
+    await tickAt(app.workers, '2026-05-01T16:00:00Z');
+    expect(await jobsOf(app)).toEqual([]);
+    await tickAt(app.workers, '2026-05-02T10:00:20Z');
+
+    expect(await jobsOf(app)).toHaveLength(1);
+  });
+
+  it('starts its job later if the transaction rolls back', async () => {
+    await setHandled(app, nightly.name, '2026-05-01T00:00:00Z');
+    const jobs = app.workers[0]!.get(JobsService, { strict: false });
+    jest.spyOn(jobs, 'enqueue').mockRejectedValueOnce(new Error('connection lost'));
+
+    await tickAt(app.workers, '2026-05-01T00:30:05Z');
+    expect(await jobsOf(app)).toEqual([]);
+    await tickAt(app.workers, '2026-05-01T00:30:15Z');
+
+    expect(await jobsOf(app)).toHaveLength(1);
+  });
+
+  it('starts by itself when it is due', async () => {
+    await setHandled(app, nightly.name, '2026-05-01T00:00:00Z');
+
+    const worker = await app.startWorker();
+
+    const started = await until(async () => (await jobsOf(app))[0], 'the due job to start');
+    expect(started).toMatchObject({ type: scripted.type, user_id: null });
+    await stopTimers([worker]);
+  });
+});
+
+describe('a schedule that a release changes', () => {
+  let app: TestApp;
+  const later = defineSchedule({ ...job, name: nightly.name, cron: '0 4 * * *' });
+  const released = [SchedulesModule.forFeature([later])];
+
+  beforeAll(async () => {
+    app = await TestApp.start({ worker: true, handlers: scriptedHandlers, modules });
+    await createMarks(app);
+    await stopTimers(app.workers);
+  });
+
+  afterAll(() => app.stop());
+
+  const cronOf = async () => (await stateOf(app, nightly.name)).cron;
+
+  it('follows the newer definition in the workers of both releases', async () => {
+    await stopTimers([await app.startWorker({}, released)]);
+    expect(await cronOf()).toBe(later.cron);
+    await setHandled(app, nightly.name, '2026-05-01T00:00:00Z');
+
+    await tickAt(app.workers, '2026-05-01T00:30:05Z');
+    expect(await jobsOf(app)).toEqual([]);
+    await tickAt(app.workers, '2026-05-01T02:00:05Z');
+
+    expect(await jobsOf(app)).toHaveLength(1);
+  });
+
+  it('is not changed back by older workers that still run', async () => {
+    const older = app.workers[0]!.get(ScheduleRunner);
+
+    await older.storeDefinitions({ isStart: false });
+
+    expect(await cronOf()).toBe(later.cron);
+  });
+
+  it('is changed back when no worker has the newer definition any more', async () => {
+    await app.db.query(`UPDATE schedules SET confirmed_at = now() - interval '6 minutes'`);
+
+    await app.workers[0]!.get(ScheduleRunner).storeDefinitions({ isStart: false });
+
+    expect(await cronOf()).toBe(nightly.cron);
+    const { handled_until: handledUntil } = await stateOf(app, nightly.name);
+    expect(Date.now() - handledUntil.getTime()).toBeLessThan(60_000);
+  });
+
+  it('is left alone by workers that no longer have it', async () => {
+    const removed = await app.startWorker({}, [SchedulesModule.forFeature([timely])]);
+    await stopTimers([removed]);
+    await setHandled(app, nightly.name, '2026-05-01T00:00:00Z');
+    await app.db.query('DELETE FROM jobs');
+
+    await tickAt([removed], '2026-05-02T00:00:00Z');
+
+    expect(await jobsOf(app)).toEqual([]);
+  });
+});
+
+describe('/v1/schedules', () => {
+  let app: TestApp;
+  let admin: SignedIn;
+
+  beforeAll(async () => {
+    app = await TestApp.start({ handlers: scriptedHandlers, modules });
+    admin = await signedIn(app, { role: 'admin' });
+  });
+
+  afterAll(() => app.stop());
+
+  it('lists the schedules with their next run, also before a worker has started', async () => {
+    const { status, body } = await admin.get('/v1/schedules');
+
+    expect(status).toBe(200);
+    expect(body.data).toContainEqual({
+      name: nightly.name,
+      cron: '30 2 * * *',
+      timezone: 'Europe/Berlin',
+      jobType: scripted.type,
+      missed: 'once',
+      lastRunAt: null,
+      lastJobId: null,
+      nextRunAt: expect.stringMatching(/T0[01]:30:00.000Z$/),
+      pausedAt: null,
+    });
+  });
+
+  it('pauses and resumes a schedule, which then continues with its next run', async () => {
+    const paused = await admin.post(`/v1/schedules/${nightly.name}/pause`);
+    const again = await admin.post(`/v1/schedules/${nightly.name}/pause`);
+    const worker = await app.startWorker();
+    await stopTimers(app.workers);
+    await setHandled(app, nightly.name, '2026-05-01T00:00:00Z');
+    await tickAt([worker], '2026-05-02T00:30:00Z');
+    const whilePaused = await jobsOf(app);
+
+    const resumed = await admin.post(`/v1/schedules/${nightly.name}/resume`);
+    await tickAt([worker], new Date().toISOString());
+
+    expect(paused.body.data).toMatchObject({ nextRunAt: null, pausedAt: expect.any(String) });
+    expect(again.body.data).toEqual(paused.body.data);
+    expect(resumed.body.data).toMatchObject({ nextRunAt: expect.any(String), pausedAt: null });
+    expect([whilePaused, await jobsOf(app)]).toEqual([[], []]);
+    const events = await app.db.query(
+      `SELECT type, data FROM audit_events WHERE actor_id = $1 AND type LIKE 'schedule-%' ORDER BY created_at, id`,
+      [admin.user.id],
+    );
+    expect(events).toEqual([
+      { type: 'schedule-paused', data: { name: nightly.name } },
+      { type: 'schedule-resumed', data: { name: nightly.name } },
+    ]);
+  });
+
+  it('responds with 404 for an unknown schedule', async () => {
+    for (const action of ['pause', 'resume'])
+      expect((await admin.post(`/v1/schedules/unknown/${action}`)).status).toBe(404);
+  });
+});
+
+describe('a process with an invalid schedule', () => {
+  it.each([
+    [
+      'an invalid cron expression',
+      defineSchedule({ ...job, name: 'bad', cron: '61 * * * *' }),
+      /Schedule bad: "61/,
+    ],
+    [
+      'a job type that no module registers',
+      defineSchedule({ ...job, name: 'bad', cron: '@daily', job: { ...scripted, type: 'unknown' } }),
+      /Schedule bad: register the job type unknown/,
+    ],
+  ])('does not start: %s', async (_, schedule, message) => {
+    const start = TestApp.start({
+      handlers: scriptedHandlers,
+      modules: [SchedulesModule.forFeature([schedule])],
+    });
+
+    await expect(start).rejects.toThrow(message);
+  });
+});
