@@ -1,12 +1,12 @@
 import { Controller, Get, Query } from '@nestjs/common';
-import { ApiTags } from '@nestjs/swagger';
 import { page } from '../platform/http/schemas.ts';
 import { Endpoint } from '../platform/openapi/endpoint.decorator.ts';
+import { Tag } from '../platform/openapi/tag.decorator.ts';
 import { Roles } from '../platform/security/access.decorators.ts';
 import { auditEventSchema, auditEventsQuerySchema, type AuditEventsQuery } from './audit.schemas.ts';
 import { AuditService } from './audit.service.ts';
 
-@ApiTags('Audit')
+@Tag('Audit', 'The audit log: who did what, and when.')
 @Controller({ path: 'audit-events', version: '1' })
 export class AuditController {
   constructor(private readonly audit: AuditService) {}

@@ -1,9 +1,9 @@
 import { Body, Controller, Post, Req, Res } from '@nestjs/common';
-import { ApiTags } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { ForbiddenError } from '../platform/errors/platform.errors.ts';
 import { accepted, acceptedSchema, item } from '../platform/http/schemas.ts';
 import { Endpoint } from '../platform/openapi/endpoint.decorator.ts';
+import { Tag } from '../platform/openapi/tag.decorator.ts';
 import { CurrentUser, Public } from '../platform/security/access.decorators.ts';
 import type { Principal } from '../platform/security/principal.ts';
 import { RateLimit } from '../platform/security/rate-limit.decorator.ts';
@@ -35,7 +35,7 @@ import { RefreshTokenTransport } from './refresh-token-transport.service.ts';
 import { RegistrationService } from './registration.service.ts';
 import { SessionRefreshService } from './sessions/session-refresh.service.ts';
 
-@ApiTags('Authentication')
+@Tag('Authentication', 'Accounts, sessions, passwords and sign-in with Google, GitHub and Apple.')
 @Controller({ path: 'auth', version: '1' })
 export class AuthController {
   constructor(

@@ -1,8 +1,8 @@
 import { Body, Controller, Post } from '@nestjs/common';
-import { ApiTags } from '@nestjs/swagger';
 import { RecentSignInRequiredError } from '../platform/errors/platform.errors.ts';
 import { accepted, acceptedSchema, item } from '../platform/http/schemas.ts';
 import { Endpoint } from '../platform/openapi/endpoint.decorator.ts';
+import { Tag } from '../platform/openapi/tag.decorator.ts';
 import { CurrentUser, Public } from '../platform/security/access.decorators.ts';
 import type { Principal } from '../platform/security/principal.ts';
 import { RateLimit } from '../platform/security/rate-limit.decorator.ts';
@@ -15,7 +15,7 @@ import {
 } from './auth.schemas.ts';
 import { EmailChangeService } from './email-change.service.ts';
 
-@ApiTags('Authentication')
+@Tag('Authentication')
 @Controller({ version: '1' })
 export class EmailChangeController {
   constructor(private readonly emailChanges: EmailChangeService) {}

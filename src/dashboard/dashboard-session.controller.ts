@@ -1,13 +1,13 @@
 import { Controller, Delete, Post, Req, Res } from '@nestjs/common';
-import { ApiTags } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { ForbiddenError } from '../platform/errors/platform.errors.ts';
 import { Endpoint } from '../platform/openapi/endpoint.decorator.ts';
+import { Tag } from '../platform/openapi/tag.decorator.ts';
 import { CurrentUser, Public, Roles } from '../platform/security/access.decorators.ts';
 import type { Principal } from '../platform/security/principal.ts';
 import { DashboardAccess } from './dashboard-access.service.ts';
 
-@ApiTags('System')
+@Tag('System')
 @Controller({ path: 'admin/queues/session', version: '1' })
 export class DashboardSessionController {
   constructor(private readonly access: DashboardAccess) {}

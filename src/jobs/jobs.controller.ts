@@ -1,5 +1,4 @@
 import { Body, Controller, Get, Param, Post, Query, Res, StreamableFile } from '@nestjs/common';
-import { ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import { LimitReachedError, NotFoundError } from '../platform/errors/platform.errors.ts';
 import { item, page } from '../platform/http/schemas.ts';
@@ -9,6 +8,7 @@ import {
 } from '../platform/idempotency/idempotency.interceptor.ts';
 import { Endpoint } from '../platform/openapi/endpoint.decorator.ts';
 import { examplesOf, streamExample } from '../platform/openapi/examples.ts';
+import { Tag } from '../platform/openapi/tag.decorator.ts';
 import { CurrentUser, Roles } from '../platform/security/access.decorators.ts';
 import type { Principal } from '../platform/security/principal.ts';
 import { JobEventsService } from './job-events.service.ts';
@@ -29,7 +29,7 @@ import {
 } from './jobs.schemas.ts';
 import { JobsService } from './jobs.service.ts';
 
-@ApiTags('Jobs')
+@Tag('Jobs', 'Background jobs, their progress and results.')
 @Controller({ path: 'jobs', version: '1' })
 export class JobsController {
   constructor(

@@ -1,10 +1,10 @@
 import { Controller, Get, Param, Post, Query, Res } from '@nestjs/common';
-import { ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import { RequestHeader } from '../platform/http/request-header.decorator.ts';
 import { page } from '../platform/http/schemas.ts';
 import { Endpoint } from '../platform/openapi/endpoint.decorator.ts';
 import { examplesOf, sample, streamExample } from '../platform/openapi/examples.ts';
+import { Tag } from '../platform/openapi/tag.decorator.ts';
 import { CurrentUser } from '../platform/security/access.decorators.ts';
 import type { Principal } from '../platform/security/principal.ts';
 import { NotificationStreamService } from './notification-stream.service.ts';
@@ -18,7 +18,7 @@ import {
 } from './notifications.schemas.ts';
 import { NotificationsService } from './notifications.service.ts';
 
-@ApiTags('Notifications')
+@Tag('Notifications', 'Messages to the signed-in user.')
 @Controller({ path: 'notifications', version: '1' })
 export class NotificationsController {
   constructor(

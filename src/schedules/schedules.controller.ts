@@ -1,12 +1,12 @@
 import { Controller, Get, Param, Post } from '@nestjs/common';
-import { ApiTags } from '@nestjs/swagger';
 import { item, list } from '../platform/http/schemas.ts';
 import { Endpoint } from '../platform/openapi/endpoint.decorator.ts';
+import { Tag } from '../platform/openapi/tag.decorator.ts';
 import { Roles } from '../platform/security/access.decorators.ts';
 import { scheduleNameSchema, scheduleSchema } from './schedules.schemas.ts';
 import { SchedulesService } from './schedules.service.ts';
 
-@ApiTags('Jobs')
+@Tag('Jobs')
 @Controller({ path: 'schedules', version: '1' })
 export class SchedulesController {
   constructor(private readonly schedules: SchedulesService) {}

@@ -1,10 +1,10 @@
 import { Body, Controller, Delete, Get, Param, Patch, Query, Res } from '@nestjs/common';
-import { ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import { NotFoundError, RecentSignInRequiredError } from '../platform/errors/platform.errors.ts';
 import { ExpectedVersion, setEtag } from '../platform/http/etag.ts';
 import { item, page } from '../platform/http/schemas.ts';
 import { Endpoint } from '../platform/openapi/endpoint.decorator.ts';
+import { Tag } from '../platform/openapi/tag.decorator.ts';
 import { CurrentUser, Roles } from '../platform/security/access.decorators.ts';
 import type { Principal } from '../platform/security/principal.ts';
 import { AccountDeletionService } from './personal-data/account-deletion.service.ts';
@@ -22,7 +22,7 @@ import {
 } from './users.schemas.ts';
 import { UsersService } from './users.service.ts';
 
-@ApiTags('Users')
+@Tag('Users', 'Profiles and user administration.')
 @Controller({ path: 'users', version: '1' })
 export class UsersController {
   constructor(

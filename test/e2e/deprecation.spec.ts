@@ -1,12 +1,12 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { Controller, Get } from '@nestjs/common';
-import { ApiTags } from '@nestjs/swagger';
 import { readFileSync } from 'node:fs';
 import { z } from 'zod';
 import { Consumes, CSV } from '../../src/platform/http/consumes.decorator.ts';
 import { page } from '../../src/platform/http/schemas.ts';
 import { createDocument } from '../../src/platform/openapi/document.ts';
 import { Endpoint } from '../../src/platform/openapi/endpoint.decorator.ts';
+import { Tag } from '../../src/platform/openapi/tag.decorator.ts';
 import { TestApp } from '../support/app.ts';
 import { BookmarksController } from '../support/bookmarks.ts';
 import { type SignedIn, signedIn } from '../support/client.ts';
@@ -15,7 +15,7 @@ import { codeBlocks, readGuide } from '../support/guide.ts';
 const ID = '01890a5d-ac96-774b-bcce-b302099a8057';
 const OLD = { deprecation: '@1796083200', sunset: 'Tue, 01 Jun 2027 00:00:00 GMT' };
 
-@ApiTags('Bookmarks')
+@Tag('Bookmarks')
 @Controller({ path: 'old-pages', version: '1' })
 class OldPagesController {
   @Get()

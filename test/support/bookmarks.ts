@@ -1,9 +1,9 @@
 import { Controller, Get, Param, Version } from '@nestjs/common';
-import { ApiTags } from '@nestjs/swagger';
 import { z } from 'zod';
 import { NotFoundError } from '../../src/platform/errors/platform.errors.ts';
 import { idSchema, item } from '../../src/platform/http/schemas.ts';
 import { Endpoint } from '../../src/platform/openapi/endpoint.decorator.ts';
+import { Tag } from '../../src/platform/openapi/tag.decorator.ts';
 
 const bookmarkSchema = z
   .object({ id: z.string(), url: z.string(), tags: z.array(z.string()) })
@@ -18,7 +18,7 @@ const BOOKMARK = {
 };
 
 /** The example of docs/guides/api.md: two versions of one route. */
-@ApiTags('Bookmarks')
+@Tag('Bookmarks', 'URLs that a user keeps.')
 @Controller({ path: 'bookmarks', version: '1' })
 export class BookmarksController {
   @Get(':id')

@@ -1,8 +1,8 @@
 import { Controller, Get, Header } from '@nestjs/common';
-import { ApiTags } from '@nestjs/swagger';
 import { z } from 'zod';
 import { Endpoint } from '../../platform/openapi/endpoint.decorator.ts';
 import { examples } from '../../platform/openapi/examples.ts';
+import { Tag } from '../../platform/openapi/tag.decorator.ts';
 import { Public } from '../../platform/security/access.decorators.ts';
 import { KeyRing } from './key-ring.ts';
 
@@ -35,7 +35,7 @@ const jwksSchema = z
     },
   });
 
-@ApiTags('Authentication')
+@Tag('Authentication')
 @Controller('.well-known')
 export class JwksController {
   constructor(private readonly keys: KeyRing) {}

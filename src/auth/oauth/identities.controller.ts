@@ -1,8 +1,8 @@
 import { Controller, Delete, Get, Param } from '@nestjs/common';
-import { ApiTags } from '@nestjs/swagger';
 import { RecentSignInRequiredError } from '../../platform/errors/platform.errors.ts';
 import { list } from '../../platform/http/schemas.ts';
 import { Endpoint } from '../../platform/openapi/endpoint.decorator.ts';
+import { Tag } from '../../platform/openapi/tag.decorator.ts';
 import { CurrentUser } from '../../platform/security/access.decorators.ts';
 import { type Principal, requireRecentSignIn } from '../../platform/security/principal.ts';
 import { IdentitiesService } from './identities.service.ts';
@@ -10,7 +10,7 @@ import type { ProviderName } from './identity.entity.ts';
 import { LastSignInMethodError } from './oauth.errors.ts';
 import { identitySchema, identityView, providerNameSchema } from './oauth.schemas.ts';
 
-@ApiTags('Authentication')
+@Tag('Authentication')
 @Controller({ path: 'users/me/identities', version: '1' })
 export class IdentitiesController {
   constructor(private readonly identities: IdentitiesService) {}

@@ -1,5 +1,4 @@
 import { Body, Controller, Get, Param, Post, Query, Req, Res } from '@nestjs/common';
-import { ApiTags } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Config } from '../../platform/config/config.ts';
 import { AppError } from '../../platform/errors/app-error.ts';
@@ -12,6 +11,7 @@ import {
 import { Consumes, FORM } from '../../platform/http/consumes.decorator.ts';
 import { item, list } from '../../platform/http/schemas.ts';
 import { Endpoint } from '../../platform/openapi/endpoint.decorator.ts';
+import { Tag } from '../../platform/openapi/tag.decorator.ts';
 import { CurrentUser, Public } from '../../platform/security/access.decorators.ts';
 import { type Principal, requireRecentSignIn } from '../../platform/security/principal.ts';
 import { RateLimit } from '../../platform/security/rate-limit.decorator.ts';
@@ -63,7 +63,7 @@ const callbackEndpoint = {
   redirectErrors: REDIRECT_ERRORS,
 };
 
-@ApiTags('Authentication')
+@Tag('Authentication')
 @Controller({ path: 'auth/oauth', version: '1' })
 export class OAuthController {
   constructor(

@@ -1,7 +1,7 @@
 import { Body, Controller, Post } from '@nestjs/common';
-import { ApiTags } from '@nestjs/swagger';
 import { accepted, acceptedSchema, item } from '../../platform/http/schemas.ts';
 import { Endpoint } from '../../platform/openapi/endpoint.decorator.ts';
+import { Tag } from '../../platform/openapi/tag.decorator.ts';
 import { CurrentUser, Public } from '../../platform/security/access.decorators.ts';
 import type { Principal } from '../../platform/security/principal.ts';
 import { RateLimit } from '../../platform/security/rate-limit.decorator.ts';
@@ -17,7 +17,7 @@ import {
 } from './passwords.schemas.ts';
 import { PasswordsService } from './passwords.service.ts';
 
-@ApiTags('Authentication')
+@Tag('Authentication')
 @Controller({ path: 'auth', version: '1' })
 export class PasswordsController {
   constructor(

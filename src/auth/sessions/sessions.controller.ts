@@ -1,9 +1,9 @@
 import { Controller, Delete, Get, Param } from '@nestjs/common';
-import { ApiTags } from '@nestjs/swagger';
 import { z } from 'zod';
 import { idSchema, list, timestampSchema } from '../../platform/http/schemas.ts';
 import { Endpoint } from '../../platform/openapi/endpoint.decorator.ts';
 import { examples, sample } from '../../platform/openapi/examples.ts';
+import { Tag } from '../../platform/openapi/tag.decorator.ts';
 import { CurrentUser } from '../../platform/security/access.decorators.ts';
 import type { Principal } from '../../platform/security/principal.ts';
 import { SessionsService } from './sessions.service.ts';
@@ -31,7 +31,7 @@ const sessionSchema = z
     },
   });
 
-@ApiTags('Authentication')
+@Tag('Authentication')
 @Controller({ path: 'auth/sessions', version: '1' })
 export class SessionsController {
   constructor(private readonly sessions: SessionsService) {}

@@ -1,11 +1,11 @@
 import { Controller, Get, Res } from '@nestjs/common';
-import { ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import { z } from 'zod';
 import { version } from '../config/version.ts';
 import { UnavailableError } from '../errors/platform.errors.ts';
 import { Endpoint } from '../openapi/endpoint.decorator.ts';
 import { examples } from '../openapi/examples.ts';
+import { Tag } from '../openapi/tag.decorator.ts';
 import { Public } from '../security/access.decorators.ts';
 import { HealthService } from './health.service.ts';
 
@@ -42,7 +42,7 @@ const readySchema = z
     'Without Redis': { status: 'degraded', checks: { database: 'up', migrations: 'current', redis: 'down' } },
   });
 
-@ApiTags('System')
+@Tag('System')
 @Controller('health')
 export class HealthController {
   constructor(private readonly health: HealthService) {}

@@ -1,6 +1,5 @@
 import { Controller, Get, Param } from '@nestjs/common';
 import { ModulesContainer } from '@nestjs/core';
-import { ApiTags } from '@nestjs/swagger';
 import { z } from 'zod';
 import { Config } from '../config/config.ts';
 import { version } from '../config/version.ts';
@@ -9,6 +8,7 @@ import { NotFoundError } from '../errors/platform.errors.ts';
 import { Endpoint } from '../openapi/endpoint.decorator.ts';
 import { listProblems } from '../openapi/endpoints.ts';
 import { examples } from '../openapi/examples.ts';
+import { Tag } from '../openapi/tag.decorator.ts';
 import { Public } from '../security/access.decorators.ts';
 import { item, list } from './schemas.ts';
 
@@ -42,7 +42,7 @@ const problemTypeSchema = z
   });
 
 /** The entry point of the API, and the error codes: the `type` of a problem document is a URL below /problems. */
-@ApiTags('System')
+@Tag('System', 'Health, error codes and entry points.')
 @Controller()
 export class SystemController {
   private readonly problems: Problem[];

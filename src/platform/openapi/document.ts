@@ -34,18 +34,8 @@ import { isPaged } from './endpoint.decorator.ts';
 import { type EndpointEntry, findEndpoints } from './endpoints.ts';
 import { EXAMPLES_KEY, examplesOf, placeExamples } from './examples.ts';
 import { problemExample, problemResponse, problemSchema } from './problem-response.ts';
+import { listTags } from './tag.decorator.ts';
 import { describeEvents } from './webhook-events.ts';
-
-/** In the order of the documentation. */
-const TAGS = {
-  Authentication: 'Accounts, sessions, passwords and sign-in with Google, GitHub and Apple.',
-  Users: 'Profiles and user administration.',
-  Jobs: 'Background jobs, their progress and results.',
-  Notifications: 'Messages to the signed-in user.',
-  Webhooks: 'Events sent to your servers, and events received from others.',
-  Audit: 'The audit log: who did what, and when.',
-  System: 'Health, error codes and entry points.',
-};
 
 const DESCRIPTION = `
 A successful response has the resource in \`data\`; a page of a list also has \`meta.nextCursor\` for the next page.
@@ -71,8 +61,8 @@ export function createDocument(app: INestApplication): OpenAPIObject {
     // Relative, so that the document is the same on every server.
     .addServer('/', 'The server that serves this document.')
     .addBearerAuth({ type: 'http', bearerFormat: 'JWT', description: ACCESS_TOKEN });
-  for (const [name, description] of Object.entries(TAGS)) options.addTag(name, description);
   const modules = app.get(ModulesContainer);
+  for (const { name, description } of listTags(modules)) options.addTag(name, description);
   const convert = converter(modules);
   const document = SwaggerModule.createDocument(app, options.build(), {
     operationIdFactory: (_controller, method) => method,
@@ -85,17 +75,13 @@ export function createDocument(app: INestApplication): OpenAPIObject {
   Object.assign(document.components!.schemas!, convert(problemSchema, { schemaType: 'output' }).components);
   const endpoints = findEndpoints(modules);
   const problems = new Set<Problem>();
-  /** Tags of features that are not part of the reference. */
-  const otherTags = new Set<string>();
   for (const [path, operations] of Object.entries(document.paths)) {
     for (const [method, operation] of Object.entries(operations as Record<string, Operation>)) {
       const endpoint = endpoints.get(operation.operationId);
       if (endpoint)
         describeOperation(operation, { method, path }, endpoint).forEach((problem) => problems.add(problem));
-      for (const name of operation.tags ?? []) if (!(name in TAGS)) otherTags.add(name);
     }
   }
-  document.tags!.push(...[...otherTags].map((name) => ({ name })));
   document.components!.headers = HEADERS;
   document.components!.examples = Object.fromEntries(
     [...problems].map((problem) => [problem.code, problemExample(problem)]),

@@ -1,5 +1,4 @@
 import { Body, Controller, Post, Req, Res } from '@nestjs/common';
-import { ApiTags } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Readable } from 'node:stream';
 import { jobSchema, jobView } from '../../jobs/jobs.schemas.ts';
@@ -13,12 +12,13 @@ import { item } from '../../platform/http/schemas.ts';
 import type { RequestTransaction } from '../../platform/idempotency/idempotency.interceptor.ts';
 import { hasIdempotencyKey, IdempotencyService } from '../../platform/idempotency/idempotency.service.ts';
 import { Endpoint } from '../../platform/openapi/endpoint.decorator.ts';
+import { Tag } from '../../platform/openapi/tag.decorator.ts';
 import { CurrentUser, Roles } from '../../platform/security/access.decorators.ts';
 import type { Principal } from '../../platform/security/principal.ts';
 import { ImportFileInvalidError } from '../users.errors.ts';
 import { UserImportsService } from './user-imports.service.ts';
 
-@ApiTags('Users')
+@Tag('Users')
 @Controller({ path: 'users/imports', version: '1' })
 export class UserImportsController {
   constructor(

@@ -1,5 +1,4 @@
 import { Body, Controller, Param, Post, Req } from '@nestjs/common';
-import { ApiTags } from '@nestjs/swagger';
 import type { FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { MalformedJsonError } from '../../platform/errors/platform.errors.ts';
@@ -7,6 +6,7 @@ import { RawBody } from '../../platform/http/consumes.decorator.ts';
 import { item, text } from '../../platform/http/schemas.ts';
 import { Endpoint } from '../../platform/openapi/endpoint.decorator.ts';
 import { examples, sample } from '../../platform/openapi/examples.ts';
+import { Tag } from '../../platform/openapi/tag.decorator.ts';
 import { Public } from '../../platform/security/access.decorators.ts';
 import { RateLimit } from '../../platform/security/rate-limit.decorator.ts';
 import { WebhookSignatureInvalidError, InboundWebhooksService } from './inbound-webhooks.service.ts';
@@ -19,7 +19,7 @@ const acceptedWebhookSchema = z
   .meta({ id: 'AcceptedWebhook', description: 'A repeated event gets the same response.' })
   .register(examples, { Accepted: { status: 'accepted' } });
 
-@ApiTags('Webhooks')
+@Tag('Webhooks')
 @Controller({ path: 'webhooks', version: '1' })
 export class InboundWebhooksController {
   constructor(private readonly webhooks: InboundWebhooksService) {}

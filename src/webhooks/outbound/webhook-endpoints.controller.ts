@@ -1,5 +1,4 @@
 import { Body, Controller, Delete, Get, Param, Patch, Post, Query, Res } from '@nestjs/common';
-import { ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import { ConflictError, ForbiddenError, LimitReachedError } from '../../platform/errors/platform.errors.ts';
 import { ExpectedVersion, expectedVersion, setEtag } from '../../platform/http/etag.ts';
@@ -9,6 +8,7 @@ import {
   type RequestTransaction,
 } from '../../platform/idempotency/idempotency.interceptor.ts';
 import { Endpoint } from '../../platform/openapi/endpoint.decorator.ts';
+import { Tag } from '../../platform/openapi/tag.decorator.ts';
 import { CurrentUser } from '../../platform/security/access.decorators.ts';
 import type { Principal } from '../../platform/security/principal.ts';
 import { WebhookDeliveriesService } from './webhook-deliveries.service.ts';
@@ -36,7 +36,7 @@ import { WebhookEndpointsService } from './webhook-endpoints.service.ts';
 
 const ID = { schema: webhookEndpointIdSchema };
 
-@ApiTags('Webhooks')
+@Tag('Webhooks', 'Events sent to your servers, and events received from others.')
 @Controller({ version: '1' })
 export class WebhookEndpointsController {
   constructor(
