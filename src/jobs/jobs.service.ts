@@ -7,7 +7,6 @@ import { Config } from '../platform/config/config.ts';
 import { insertAll } from '../platform/database/insert-all.ts';
 import {
   LimitReachedError,
-  NotFoundError,
   UnauthenticatedError,
   ValidationFailedError,
 } from '../platform/errors/platform.errors.ts';
@@ -23,6 +22,7 @@ import { type JobDefinition, JobTypes } from './job-definition.ts';
 import { JobDispatcher } from './job-dispatcher.service.ts';
 import { INITIAL_JOB_STATE, Job, JobFile } from './job.entity.ts';
 import { JobNotCancellableError, JobNotRetryableError } from './jobs.errors.ts';
+import { jobPolicy } from './jobs.policy.ts';
 import type { JobsQuery, StartJob } from './jobs.schemas.ts';
 
 const UNFINISHED_PER_USER_MAX = 100;
@@ -131,26 +131,22 @@ export class JobsService implements OnModuleInit {
     return job;
   }
 
-  /** A user sees their own jobs. An administrator sees all jobs. */
-  async get(id: string, caller: Principal, manager = this.db.manager): Promise<Job> {
-    const job = await manager.findOneBy(Job, { id, ...ownedBy(caller) });
-    if (!job) throw new NotFoundError();
-    return job;
+  get(id: string, caller: Principal): Promise<Job> {
+    return jobPolicy.get('read', id, caller, this.db.manager);
   }
 
   /** Those of the ids that the caller may see. */
   findMany(ids: string[], caller: Principal): Promise<Job[]> {
-    return this.jobs.findBy({ id: In(ids), ...ownedBy(caller) });
+    const rows = this.jobs.createQueryBuilder('job').where({ id: In(ids) });
+    return jobPolicy.filter(rows, 'read', caller).getMany();
   }
 
   list(query: JobsQuery, caller: Principal) {
     const { type, status, ...page } = query;
-    const rows = this.jobs.createQueryBuilder('job').where({
-      ...ownedBy(caller),
-      ...(type && { type }),
-      ...(status && { status }),
-    });
-    return this.paginator.page(rows, {
+    const rows = this.jobs
+      .createQueryBuilder('job')
+      .where({ ...(type && { type }), ...(status && { status }) });
+    return this.paginator.page(jobPolicy.filter(rows, 'read', caller), {
       list: 'jobs',
       page,
       filters: { type, status },
@@ -160,7 +156,7 @@ export class JobsService implements OnModuleInit {
 
   /** Cancels a queued job at once. A running job stops within seconds. */
   async cancel(id: string, caller: Principal): Promise<Job> {
-    const { userId } = await this.get(id, caller);
+    const { userId } = await jobPolicy.get('cancel', id, caller, this.db.manager);
     await this.db.transaction(async (tx) => {
       if (userId) await lockUsers([userId], tx);
       const cancelled = await this.cancelWhere('id = $1', id, tx);
@@ -174,7 +170,7 @@ export class JobsService implements OnModuleInit {
 
   /** Retries a failed or cancelled job. It continues from its last checkpoint. */
   async retry(id: string, caller: Principal, manager = this.db.manager): Promise<Job> {
-    const { userId, type } = await this.get(id, caller, manager);
+    const { userId, type } = await jobPolicy.get('retry', id, caller, manager);
     return manager.transaction(async (tx) => {
       if (userId) await lockUsers([userId], tx);
       const { affected } = await tx.update(
@@ -232,5 +228,3 @@ export class JobsService implements OnModuleInit {
     if ((await tx.countBy(Job, today)) > perDay) throw new LimitReachedError();
   }
 }
-
-const ownedBy = (caller: Principal) => (caller.roles.includes('admin') ? {} : { userId: caller.userId });

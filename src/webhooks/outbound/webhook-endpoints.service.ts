@@ -6,7 +6,7 @@ import { z } from 'zod';
 import type { AuditEventType } from '../../audit/audit-event-types.ts';
 import { AuditService } from '../../audit/audit.service.ts';
 import { JobsService } from '../../jobs/jobs.service.ts';
-import { ForbiddenError, LimitReachedError, NotFoundError } from '../../platform/errors/platform.errors.ts';
+import { ForbiddenError, LimitReachedError } from '../../platform/errors/platform.errors.ts';
 import { assertVersion } from '../../platform/http/etag.ts';
 import { Paginator } from '../../platform/pagination/paginator.ts';
 import type { Principal } from '../../platform/security/principal.ts';
@@ -14,6 +14,7 @@ import { lockUsers } from '../../users/lock-users.ts';
 import { WebhookEndpointRules } from './webhook-endpoint-rules.service.ts';
 import { WebhookEndpoint, type WebhookScope } from './webhook-endpoint.entity.ts';
 import { markDeleted } from './webhook-endpoint.jobs.ts';
+import { endpointPolicy } from './webhook-endpoints.policy.ts';
 import type {
   CreateWebhookEndpoint,
   UpdateWebhookEndpoint,
@@ -46,16 +47,14 @@ export class WebhookEndpointsService {
     private readonly jobs: JobsService,
   ) {}
 
-  list(page: WebhookEndpointsQuery, { userId }: Principal) {
-    const rows = this.endpoints.createQueryBuilder('endpoint').where({ userId, deletedAt: IsNull() });
+  list(page: WebhookEndpointsQuery, caller: Principal) {
+    const rows = endpointPolicy.filter(this.endpoints.createQueryBuilder('endpoint'), 'read', caller);
     const sorts = { createdAt: 'createdAt' };
     return this.paginator.page(rows, { list: 'webhook-endpoints', page, filters: {}, sorts });
   }
 
-  async get(id: string, { userId }: Principal): Promise<WebhookEndpoint> {
-    const endpoint = await this.endpoints.findOneBy({ id, userId, deletedAt: IsNull() });
-    if (!endpoint) throw new NotFoundError();
-    return endpoint;
+  get(id: string, caller: Principal): Promise<WebhookEndpoint> {
+    return endpointPolicy.get('read', id, caller, this.endpoints.manager);
   }
 
   /** The secret is returned here and after a rotation only. */
@@ -86,7 +85,7 @@ export class WebhookEndpointsService {
     assertMayUseScope(changes, caller);
     this.rules.assertAllowed(changes);
     return this.endpoints.manager.transaction(async (tx) => {
-      const before = await lockEndpoint(id, caller, tx);
+      const before = await endpointPolicy.lock('change', id, caller, tx);
       assertVersion(before, expectedVersion);
       await tx.update(
         WebhookEndpoint,
@@ -109,7 +108,7 @@ export class WebhookEndpointsService {
     await this.endpoints.manager.transaction(async (tx) => {
       // The user's row before the endpoint: see docs/decisions/0033-lock-order-and-retries.md.
       await lockUsers([userId], tx);
-      assertVersion(await lockEndpoint(id, caller, tx), expectedVersion);
+      assertVersion(await endpointPolicy.lock('change', id, caller, tx), expectedVersion);
       await markDeleted({ id }, this.jobs, tx);
       await this.record(endpointDeleted, { id, userId }, tx);
     });
@@ -121,7 +120,7 @@ export class WebhookEndpointsService {
    */
   async rotateSecret(id: string, caller: Principal): Promise<WithSecret> {
     return this.endpoints.manager.transaction(async (tx) => {
-      const before = await lockEndpoint(id, caller, tx);
+      const before = await endpointPolicy.lock('change', id, caller, tx);
       const pending = this.secrets.pendingOf(before);
       if (pending !== null) return { ...before, secret: pending };
       const { secret, encrypted } = this.secrets.generate(id);
@@ -148,13 +147,6 @@ export class WebhookEndpointsService {
   ): Promise<void> {
     return this.audit.record({ type, userId, data: { endpointId: id } }, tx);
   }
-}
-
-async function lockEndpoint(id: string, { userId }: Principal, tx: EntityManager): Promise<WebhookEndpoint> {
-  const where = { id, userId, deletedAt: IsNull() };
-  const endpoint = await tx.findOne(WebhookEndpoint, { where, lock: { mode: 'for_no_key_update' } });
-  if (!endpoint) throw new NotFoundError();
-  return endpoint;
 }
 
 /** An endpoint that is enabled again or has a new URL starts without failures. */
