@@ -13,7 +13,7 @@ const PATH =
 /** Names with capitals, for example `JobHandler`, `defineProblem()`, `@Endpoint` and `DATABASE_URL`. */
 const NAME = /^@?((?=\w*[A-Z])[A-Za-z]\w{3,})(?:\(.*\))?(?:=.*)?$/;
 /** `npm run check`, `bin/test` and `node dist/src/main.js`, also in code blocks. */
-const COMMAND = /\bnpm run ([\w-]+)|(?<![\w/.-])(bin\/\w+)|\bnode dist\/(src\/\w+)\.js/g;
+const COMMAND = /\bnpm run ([\w:-]+)|(?<![\w/.-])(bin\/\w+)|\bnode dist\/(src\/\w+)\.js/g;
 /** Files and names that the reader of a guide adds. */
 const EXAMPLES = /bookmark|mail-?purge|gitlab|acme/i;
 /** Names of other systems that no file of this project contains. */

@@ -7,6 +7,7 @@ import { DEFAULT_PORT as WEBHOOK_RECEIVER_PORT } from './demo/webhook-receiver.t
 import { reservePorts } from './dev-ports.ts';
 import { DevProcesses } from './dev-processes.ts';
 import { usesFakeProviders, startFakeProviders } from './dev-providers.ts';
+import { claimClone, saveDevState } from './dev-state.ts';
 import { type EmbeddedPostgres, startEmbeddedPostgres } from './embedded-postgres.ts';
 import { becomesTrue, removePostgresSettings, SetupError } from './processes.ts';
 
@@ -25,9 +26,19 @@ const STOP_TIMEOUT_MS = (Number(env.SHUTDOWN_DEADLINE_SECONDS || 25) + 3) * 1000
 /** Under `npm run dev` one Ctrl-C arrives twice: from the terminal and from npm. */
 const SAME_CTRL_C_MS = 500;
 
-// bin/demo starts its webhook receiver here. The worker rejects private addresses unless they are allowed.
-const receiver = `127.0.0.1:${env.WEBHOOK_RECEIVER_PORT || WEBHOOK_RECEIVER_PORT}`;
-env.WEBHOOK_ALLOW_PRIVATE = [env.WEBHOOK_ALLOW_PRIVATE, receiver].filter(Boolean).join(',');
+/** Settings that the other programs of the clone need, such as bin/demo. */
+const SHARED_SETTINGS = [
+  'PORT',
+  'METRICS_PORT',
+  'FAKE_PROVIDERS_PORT',
+  'WEBHOOK_RECEIVER_PORT',
+  'WEBHOOK_ALLOW_PRIVATE',
+  'DATABASE_URL',
+  'REDIS_URL',
+  'MAIL_DIR',
+  'ADMIN_EMAIL',
+  'ADMIN_PASSWORD',
+];
 
 let ports = { api: 0, metrics: 0 };
 let providerSettings: Record<string, string> = {};
@@ -39,8 +50,10 @@ let codeHasChanged = false;
 let stopping: { since: number; done: Promise<never> } | undefined;
 
 async function start(): Promise<void> {
+  claimClone(root);
   ports = await choosePorts();
   await startDatabase();
+  shareState();
   rmSync('dist', { recursive: true, force: true });
   await processes.run('build', ['--run', 'build']);
   await processes.run('migrate', ['dist/src/migrate.js']);
@@ -71,7 +84,26 @@ async function choosePorts(): Promise<{ api: number; metrics: number }> {
     const providers = { name, value: FAKE_PROVIDERS_PORT, fallback, host: '127.0.0.1', count: 3 };
     env.FAKE_PROVIDERS_PORT = String(await reservePorts(providers));
   }
+  await chooseReceiverPort();
   return { api, metrics };
+}
+
+/** bin/demo starts its webhook receiver there. The worker rejects private addresses unless they are allowed. */
+async function chooseReceiverPort(): Promise<void> {
+  const name = 'WEBHOOK_RECEIVER_PORT';
+  const fallback = WEBHOOK_RECEIVER_PORT;
+  // A receiver may already run on a port that is set.
+  env[name] ||= String(await reservePorts({ name, value: '', fallback, host: '127.0.0.1', count: 1 }));
+  env.WEBHOOK_ALLOW_PRIVATE = [env.WEBHOOK_ALLOW_PRIVATE, receiver()].filter(Boolean).join(',');
+}
+
+const receiver = (): string => `127.0.0.1:${env.WEBHOOK_RECEIVER_PORT}`;
+
+const apiUrl = (): string => env.PUBLIC_URL || `http://localhost:${ports.api}`;
+
+function shareState(): void {
+  const settings = SHARED_SETTINGS.flatMap((name) => (env[name] ? [[name, env[name]]] : []));
+  saveDevState(root, { url: apiUrl(), settings: Object.fromEntries(settings) });
 }
 
 async function startDatabase(): Promise<void> {
@@ -172,7 +204,7 @@ async function untilReady(): Promise<void> {
 }
 
 async function showBox(): Promise<void> {
-  const url = env.PUBLIC_URL || `http://localhost:${ports.api}`;
+  const url = apiUrl();
   const admin = env.ADMIN_EMAIL || 'admin@example.com';
   const adminPassword = env.ADMIN_PASSWORD ? '(ADMIN_PASSWORD)' : 'development-only-admin';
   const lines = [
@@ -185,7 +217,7 @@ async function showBox(): Promise<void> {
     ['Sign in', `${admin} / ${adminPassword}`],
     ['', 'user@example.com / development-only-user'],
     ...providerLines(),
-    ['Webhooks', `allowed to ${receiver}, where bin/demo receives them`],
+    ['Webhooks', `allowed to ${receiver()}, where bin/demo receives them`],
     ['Queue', env.REDIS_URL ? 'Redis, at REDIS_URL' : 'PostgreSQL (REDIS_URL is empty)'],
     ['Database', postgres ? `embedded, in ${shortened((await postgres).dir)}` : 'at DATABASE_URL'],
   ].map(([name, value]) => `│ ${name?.padEnd(9)} ${value}`);

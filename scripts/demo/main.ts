@@ -1,4 +1,6 @@
 import { randomBytes, randomUUID } from 'node:crypto';
+import { dirname } from 'node:path';
+import { readDevState } from '../dev-state.ts';
 import * as account from './account.ts';
 import { ApiClient } from './client.ts';
 import { type ImportFile, makeImportFile } from './csv.ts';
@@ -144,8 +146,11 @@ async function assertReachable(api: ApiClient): Promise<void> {
 }
 
 async function main(): Promise<void> {
+  const dev = env.BASE_URL ? undefined : readDevState(dirname(dirname(import.meta.dirname)));
+  // What the caller sets wins.
+  Object.assign(env, { ...dev?.settings, ...env });
   const api = new ApiClient({
-    baseUrl: env.BASE_URL || 'http://localhost:3000',
+    baseUrl: env.BASE_URL || dev?.url || 'http://localhost:3000',
     correlationId,
     onWaiting: (text) => terminal.waiting(text),
   });

@@ -90,6 +90,67 @@ describe('migrate.js', () => {
   });
 });
 
+describe('migrate.js undo', () => {
+  it('undoes the last migration, which migrate.js applies again', async () => {
+    await run('migrate');
+    const before = await schemaOf(db);
+    const last = migrations.at(-1)!.name;
+
+    const undo = await run('migrate', {}, ['undo']);
+    const undone = await schemaOf(db);
+    const redo = await run('migrate');
+
+    expect([undo.exit.code, redo.exit.code]).toEqual([0, 0]);
+    expect(undo.output).toMatch(`migrate: undid ${last}.`);
+    expect(undone.length).toBeLessThan(before.length);
+    expect(redo.output).toBe(`migrate: applied ${last}\n`);
+    expect(await schemaOf(db)).toEqual(before);
+  });
+
+  it('names a last migration whose file is missing, and changes nothing', async () => {
+    await run('migrate');
+    await db.query(`INSERT INTO migrations (timestamp, name) VALUES (1900000000000, 'Gone1900000000000')`);
+    const before = await schemaOf(db);
+
+    const { exit, output } = await run('migrate', {}, ['undo']);
+
+    expect(exit.code).toBe(1);
+    expect(output).toBe(
+      'The last migration is Gone1900000000000, which is not in migrations/. Restore its file first.\n',
+    );
+    expect(await schemaOf(db)).toEqual(before);
+  });
+
+  it('reports an empty database, and an unknown command', async () => {
+    const undo = await run('migrate', {}, ['undo']);
+    const unknown = await run('migrate', {}, ['redo']);
+
+    expect(undo).toMatchObject({ exit: { code: 0 }, output: 'migrate: no migration is applied\n' });
+    expect(unknown).toMatchObject({ exit: { code: 1 }, output: expect.stringContaining('Usage:') });
+  });
+
+  it('does not run in production', async () => {
+    await run('migrate');
+    const before = await schemaOf(db);
+
+    const { exit, output } = await run('migrate', PRODUCTION, ['undo']);
+
+    expect(exit.code).toBe(1);
+    expect(output).toMatch(/^Undoing a migration is for development only/);
+    expect(await schemaOf(db)).toEqual(before);
+  });
+});
+
+const PRODUCTION = {
+  NODE_ENV: 'production',
+  PUBLIC_URL: 'https://api.example.com',
+  FRONTEND_URL: 'https://app.example.com',
+  CORS_ORIGINS: 'https://app.example.com',
+  OAUTH_RETURN_TO_ALLOWLIST: 'https://app.example.com',
+  SECRET_KEYS: Buffer.from('0123456789abcdefghijklmnopqrstuv').toString('base64'),
+  SMTP_URL: 'smtp://127.0.0.1:1',
+};
+
 describe('seed.js', () => {
   it('creates two accounts, and changes nothing on a second run', async () => {
     await run('migrate');
@@ -138,15 +199,7 @@ describe('seed.js', () => {
   it('does not run in production', async () => {
     await run('migrate');
 
-    const { exit } = await run('seed', {
-      NODE_ENV: 'production',
-      PUBLIC_URL: 'https://api.example.com',
-      FRONTEND_URL: 'https://app.example.com',
-      CORS_ORIGINS: 'https://app.example.com',
-      OAUTH_RETURN_TO_ALLOWLIST: 'https://app.example.com',
-      SECRET_KEYS: Buffer.from('0123456789abcdefghijklmnopqrstuv').toString('base64'),
-      SMTP_URL: 'smtp://127.0.0.1:1',
-    });
+    const { exit } = await run('seed', PRODUCTION);
 
     expect(exit.code).toBe(1);
     expect(await db.query('SELECT * FROM users')).toEqual([]);

@@ -23,13 +23,29 @@ const RETRY_MS = { min: 500, max: 3_000 };
  * migrations and the others wait. Resolves to the names of the migrations that this process applied.
  */
 export async function migrate(config: Config, classes?: MigrationClasses): Promise<string[]> {
+  return withLock(config, async (lock) => {
+    const applied = await withDatabase(config, applyMigrations, classes);
+    if (!config.REDIS_URL) await runQueueMigrations(lock, DEFAULT_SCHEMA);
+    return applied;
+  });
+}
+
+/** Runs `down` of the last migration. Resolves to its name, or to undefined if none is applied. */
+export async function undoLastMigration(config: Config): Promise<string | undefined> {
+  if (config.NODE_ENV === 'production') {
+    throw new StartupError(
+      'Undoing a migration is for development only. In production, write a migration that repairs the schema.',
+    );
+  }
+  return withLock(config, () => withDatabase(config, undoLast));
+}
+
+async function withLock<T>(config: Config, work: (lock: pg.Client) => Promise<T>): Promise<T> {
   const lock = await connect(config);
   try {
     await applySessionSettings(lock, timeouts(config, 'migrate'));
     await acquireLock(lock);
-    const applied = await applyMigrations(config, classes);
-    if (!config.REDIS_URL) await runQueueMigrations(lock, DEFAULT_SCHEMA);
-    return applied;
+    return await work(lock);
   } finally {
     await lock.end();
   }
@@ -63,29 +79,59 @@ async function acquireLock(client: pg.Client): Promise<void> {
   }
 }
 
-async function applyMigrations(config: Config, classes?: MigrationClasses): Promise<string[]> {
+async function withDatabase<T>(
+  config: Config,
+  work: (db: DataSource) => Promise<T>,
+  classes?: MigrationClasses,
+): Promise<T> {
   const options = dataSourceOptions(config, 'migrate');
   const db = await new DataSource(classes ? { ...options, migrations: classes } : options).initialize();
   try {
-    const before = new Set(await appliedNames(db));
-    await runWithRetries(db);
-    return (await appliedNames(db)).filter((name) => !before.has(name));
+    return await work(db);
   } finally {
     await db.destroy();
   }
+}
+
+async function applyMigrations(db: DataSource): Promise<string[]> {
+  const before = new Set(await appliedNames(db));
+  await runWithRetries(
+    () => db.runMigrations({ transaction: 'each' }),
+    (error) => migrationError(db, error),
+  );
+  return (await appliedNames(db)).filter((name) => !before.has(name));
+}
+
+async function undoLast(db: DataSource): Promise<string | undefined> {
+  const last = (await appliedNames(db)).at(-1);
+  if (!last) return undefined;
+  if (!db.migrations.some(({ name }) => name === last)) {
+    throw new StartupError(
+      `The last migration is ${last}, which is not in migrations/. Restore its file first.`,
+    );
+  }
+  await runWithRetries(
+    () => db.undoLastMigration({ transaction: 'each' }),
+    async (error) =>
+      new StartupError(`Migration ${last} could not be undone: ${describe(error)}.`, { cause: error }),
+  );
+  return last;
 }
 
 /**
  * A migration waits only briefly for a lock, because all statements on the table wait behind it. If it can't get the lock,
  * it is rolled back and run again. A migration without a transaction must be repeatable.
  */
-async function runWithRetries(db: DataSource): Promise<void> {
+async function runWithRetries(
+  work: () => Promise<unknown>,
+  explain: (error: unknown) => Promise<Error>,
+): Promise<void> {
   for (let attempt = 1; ; attempt += 1) {
     try {
-      await db.runMigrations({ transaction: 'each' });
+      await work();
       return;
     } catch (error) {
-      if (!isLockContention(error) || attempt === ATTEMPTS_MAX) throw await migrationError(db, error);
+      if (!isLockContention(error) || attempt === ATTEMPTS_MAX) throw await explain(error);
       await sleep(Math.min(RETRY_MS.min * attempt, RETRY_MS.max));
     }
   }
