@@ -17,7 +17,7 @@ export async function runSqlPrompt(url: string, args: string[]): Promise<number>
   client.on('error', () => undefined);
   await client.connect();
   try {
-    if (option === '-c') return (await runStatement(client, sql ?? '')) ? 0 : 1;
+    if (option === '-c') return await failuresOf(client, sql ?? '');
     return await readStatements(client);
   } finally {
     await client.end();
@@ -38,30 +38,30 @@ async function readStatements(client: pg.Client): Promise<number> {
     if (line.trim() === '\\q') break;
     statement += `${line}\n`;
     if (isComplete(statement)) {
-      if (!(await runStatement(client, statement))) failures += 1;
+      failures += await failuresOf(client, statement);
       statement = '';
     }
     terminal.setPrompt(statement.trim() ? '  -> ' : 'sql> ');
     terminal.prompt();
   }
-  if (!(await runStatement(client, statement))) failures += 1;
+  failures += await failuresOf(client, statement);
   terminal.close();
   return failures > 0 && !stdin.isTTY ? 1 : 0;
 }
 
 const isComplete = (text: string): boolean => /^$|^\\|;$/.test(text.trim());
 
-/** Whether the statement succeeded. Prints its rows or its error. */
-async function runStatement(client: pg.Client, text: string): Promise<boolean> {
+/** 0, or 1 if the statement failed. Prints its rows or its error. */
+async function failuresOf(client: pg.Client, text: string): Promise<number> {
   const statement = text.trim();
   try {
     if (statement.startsWith('\\')) await runCommand(client, statement.replace(/;$/, ''));
     // Several statements in one line have several results.
     else if (statement) [await client.query(statement)].flat().forEach(printResult);
-    return true;
+    return 0;
   } catch (error) {
     console.error((error as Error).message);
-    return false;
+    return 1;
   }
 }
 
