@@ -4,6 +4,7 @@ const FEATURE = '^src/(?!platform/)([^/]+)/';
 const PUBLIC_FILES = [
   '\\.(module|service|policy|guard|decorators?|schemas?|graphql|events|errors|jobs?)\\.ts$',
   '^src/jobs/job-(definition|handler)\\.ts$',
+  '^src/mail/mail-template\\.ts$',
   '^src/users/lock-users\\.ts$',
 ];
 const ENTITY = '\\.entity\\.ts$';
@@ -17,6 +18,7 @@ const MIGRATION_STEPS = '^src/platform/database/migration-steps[.]ts$';
 /** The folders of src/platform/, lowest first: each may import those before it, and none after it. */
 const PLATFORM_LAYERS = [
   'registry',
+  'i18n',
   'personal-data',
   'config',
   'errors',

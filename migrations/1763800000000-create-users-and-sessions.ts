@@ -12,6 +12,7 @@ export class CreateUsersAndSessions1763800000000 implements MigrationInterface {
         email text COLLATE "C" NOT NULL,
         password_hash text,
         display_name text NOT NULL,
+        locale text,
         role text NOT NULL DEFAULT 'user',
         status text NOT NULL DEFAULT 'active',
         email_verified_at timestamptz(3),
@@ -87,7 +88,7 @@ export class CreateUsersAndSessions1763800000000 implements MigrationInterface {
         user_id uuid NOT NULL,
         template text NOT NULL,
         recipient text NOT NULL,
-        encrypted_content text,
+        encrypted_data text,
         expires_at timestamptz(3),
         created_at timestamptz(3) NOT NULL DEFAULT now(),
         sent_at timestamptz(3),
@@ -96,6 +97,8 @@ export class CreateUsersAndSessions1763800000000 implements MigrationInterface {
       )`);
     await db.query(`CREATE INDEX mails_user_id_idx ON mails (user_id, template, created_at)`);
     await db.query(`CREATE INDEX mails_created_at_idx ON mails (created_at)`);
+    // For the removal of mails that could not be sent: most rows are sent.
+    await db.query(`CREATE INDEX mails_unsent_idx ON mails (created_at) WHERE sent_at IS NULL`);
   }
 
   async down(db: QueryRunner): Promise<void> {

@@ -41,17 +41,17 @@ export class AccountLinksService {
     const existing = await this.tokens.findLink('reset-password', user, tx);
     const limit = existing ? LINK_LIMIT : NEW_LINK_LIMIT;
     if (!(await this.mail.isWithinLimit(limit, resetPasswordMail, user.id, tx))) return;
-    const { url, expiresAt } = existing ?? (await this.tokens.createLink('reset-password', user, tx));
-    await this.mail.send({ template: resetPasswordMail, to: user, data: { url }, expiresAt }, tx);
+    const { token, expiresAt } = existing ?? (await this.tokens.createLink('reset-password', user, tx));
+    await this.mail.send({ template: resetPasswordMail, to: user, data: { token }, expiresAt }, tx);
   }
 
   /** Without an attempt, sends the newest link again. */
   async sendVerificationLink(user: User, tx: EntityManager, attempt?: RegistrationAttempt): Promise<void> {
     if (!(await this.mail.isWithinLimit(LINK_LIMIT, verifyEmailMail, user.id, tx))) return;
     const existing = attempt ? null : await this.tokens.findLink('verify-email', user, tx);
-    const { url, expiresAt } =
+    const { token, expiresAt } =
       existing ?? (await this.tokens.createLink('verify-email', user, tx, attempt ?? user));
-    await this.mail.send({ template: verifyEmailMail, to: user, data: { url }, expiresAt }, tx);
+    await this.mail.send({ template: verifyEmailMail, to: user, data: { token }, expiresAt }, tx);
   }
 
   /** Does nothing if the email has no account that needs the link. */

@@ -1,56 +1,47 @@
 import { z } from 'zod';
-import type { MailTemplate } from '../mail/mail-template.ts';
+import { defineMail } from '../mail/mail-template.ts';
+import type { Translated } from '../platform/i18n/locales.ts';
+import { de } from './auth.de.ts';
+import { en } from './auth.en.ts';
 
-const linkData = z.object({ url: z.url() });
-type LinkData = z.output<typeof linkData>;
+export const authTexts: Translated<typeof en> = { en, de };
 
-export const verifyEmailMail: MailTemplate<LinkData> = {
+const linkData = z.object({ token: z.string() });
+
+export const verifyEmailMail = defineMail({
   name: 'verify-email',
   data: linkData,
-  compose: ({ url }) => ({
-    subject: 'Verify your email',
-    paragraphs: [
-      'An account was registered with this email. If it was you, open the link and enter the password that you chose. The link is valid for 24 hours.',
-      'If it was not you, ignore this mail. If you do not know the password, use “Forgot password” to choose a new one.',
-    ],
-    action: { label: 'Verify email', url },
-  }),
-};
+  text: (_data, locale) => authTexts[locale].mails.verifyEmail,
+  link: ({ token }) => `/verify-email?token=${token}`,
+  toUnverified: true,
+});
 
-export const alreadyRegisteredMail: MailTemplate<object> = {
+export const alreadyRegisteredMail = defineMail({
   name: 'already-registered',
   data: z.object({}),
-  compose: () => ({
-    subject: 'You already have an account',
-    paragraphs: [
-      'This email was used to register, but it already has an account. Nothing was changed.',
-      'If it was you, sign in. If you do not know the password, use “Forgot password”. If it was not you, ignore this mail.',
-    ],
-  }),
-};
+  text: (_data, locale) => authTexts[locale].mails.alreadyRegistered,
+});
 
-export const resetPasswordMail: MailTemplate<LinkData> = {
+export const resetPasswordMail = defineMail({
   name: 'reset-password',
   data: linkData,
-  compose: ({ url }) => ({
-    subject: 'Choose a new password',
-    paragraphs: [
-      'A new password was requested for the account with this email. If it was you, open the link. It is valid for 30 minutes.',
-      'If it was not you, ignore this mail. Your password was not changed.',
-    ],
-    action: { label: 'Choose a new password', url },
-  }),
-};
+  text: (_data, locale) => authTexts[locale].mails.resetPassword,
+  link: ({ token }) => `/reset-password?token=${token}`,
+  // An imported account has no verified email until its owner has chosen a password.
+  toUnverified: true,
+});
 
-export const confirmEmailChangeMail: MailTemplate<LinkData> = {
+export const confirmEmailChangeMail = defineMail({
   name: 'confirm-email-change',
   data: linkData,
-  compose: ({ url }) => ({
-    subject: 'Confirm your new email',
-    paragraphs: [
-      'A user wants to use this email for their account. If it was you, open the link. It is valid for one hour.',
-      'If it was not you, ignore this mail.',
-    ],
-    action: { label: 'Confirm email', url },
-  }),
-};
+  text: (_data, locale) => authTexts[locale].mails.confirmEmailChange,
+  link: ({ token }) => `/confirm-email-change?token=${token}`,
+  toUnverified: true,
+});
+
+export const linkedIdentitiesMail = defineMail({
+  name: 'linked-identities',
+  data: z.object({ providers: z.array(z.string()) }),
+  text: ({ providers }, locale) => authTexts[locale].mails.linkedIdentities(providers.join(', ')),
+  link: () => '/',
+});

@@ -9,6 +9,12 @@ import { UsersModule } from '../users/users.module.ts';
 import { AccessRevocationService } from './access-revocation.service.ts';
 import { accountLinkSend, AccountLinkRequests, AccountLinksService } from './account-links.service.ts';
 import { authAuditEvents } from './auth.audit.ts';
+import {
+  alreadyRegisteredMail,
+  confirmEmailChangeMail,
+  resetPasswordMail,
+  verifyEmailMail,
+} from './auth.mails.ts';
 import { AuthService } from './auth.service.ts';
 import { EmailChangeService } from './email-change.service.ts';
 import { EmailToken } from './email-token.entity.ts';
@@ -39,7 +45,12 @@ import { SessionsModule } from './sessions/sessions.module.ts';
     AuditModule.forFeature(authAuditEvents),
     SessionsModule,
     UsersModule,
-    MailModule,
+    MailModule.forFeature([
+      verifyEmailMail,
+      alreadyRegisteredMail,
+      resetPasswordMail,
+      confirmEmailChangeMail,
+    ]),
     JobsModule.forFeature([accountLinkSend]),
   ],
   providers: [

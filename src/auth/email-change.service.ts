@@ -89,8 +89,8 @@ export class EmailChangeService {
   private async sendLink(to: { id: string; email: string }, tx: EntityManager): Promise<void> {
     if (!(await this.mail.isWithinLimit(CONFIRMATION_LIMIT, confirmEmailChangeMail, to.id, tx))) return;
     await this.tokens.revokeAllOf(to.id, tx, ['confirm-email-change']);
-    const { url, expiresAt } = await this.tokens.createLink('confirm-email-change', to, tx);
-    await this.mail.send({ template: confirmEmailChangeMail, to, data: { url }, expiresAt }, tx);
+    const { token, expiresAt } = await this.tokens.createLink('confirm-email-change', to, tx);
+    await this.mail.send({ template: confirmEmailChangeMail, to, data: { token }, expiresAt }, tx);
   }
 
   /** Checks the password. An account without a password needs a recent sign-in instead. */

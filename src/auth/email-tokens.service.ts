@@ -2,7 +2,6 @@ import { Injectable, type OnModuleInit } from '@nestjs/common';
 import { createHash, randomUUIDv7 } from 'node:crypto';
 import { DataSource, type EntityManager, In, IsNull, Raw } from 'typeorm';
 import { MailService, type Recipient } from '../mail/mail.service.ts';
-import { Config } from '../platform/config/config.ts';
 import { DomainEvents } from '../platform/events/domain-events.ts';
 import { MacService } from '../platform/security/mac.service.ts';
 import { userDeleted } from '../users/users.events.ts';
@@ -22,7 +21,7 @@ const LIFE_SECONDS: Record<TokenPurpose, number> = {
 export type RegistrationAttempt = Pick<EmailToken, 'passwordHash' | 'displayName'>;
 
 export interface EmailLink {
-  url: string;
+  token: string;
   expiresAt: Date;
 }
 
@@ -30,7 +29,6 @@ export interface EmailLink {
 @Injectable()
 export class EmailTokensService implements OnModuleInit {
   constructor(
-    private readonly config: Config,
     private readonly macs: MacService,
     private readonly mail: MailService,
     private readonly db: DataSource,
@@ -58,7 +56,7 @@ export class EmailTokensService implements OnModuleInit {
        VALUES ($1, $2, $3, $4, $5, $6, $7, now() + make_interval(secs => $8)) RETURNING expires_at AS "expiresAt"`,
       [id, userId, purpose, email, hashOf(token), passwordHash, displayName, LIFE_SECONDS[purpose]],
     );
-    return { url: this.urlOf(purpose, token), expiresAt: row!.expiresAt };
+    return { token, expiresAt: row!.expiresAt };
   }
 
   /** The newest link, to send it again. Null if less than half of its lifetime remains. */
@@ -82,7 +80,7 @@ export class EmailTokensService implements OnModuleInit {
     const token = this.tokenOf(purpose, newest.id);
     // Differs if SECRET_KEYS has a new first key.
     if (!hashOf(token).equals(newest.tokenHash)) return null;
-    return { url: this.urlOf(purpose, token), expiresAt: newest.expiresAt };
+    return { token, expiresAt: newest.expiresAt };
   }
 
   /**
@@ -129,11 +127,6 @@ export class EmailTokensService implements OnModuleInit {
   /** Derived from the id, so that the same link can be sent again although only a hash of the token is stored. */
   private tokenOf(purpose: TokenPurpose, id: string): string {
     return this.macs.sign(`email-token ${purpose}`, id);
-  }
-
-  /** Uses a setting, never the Host header, which the client controls. */
-  private urlOf(purpose: TokenPurpose, token: string): string {
-    return `${this.config.FRONTEND_URL}/${purpose}?token=${token}`;
   }
 }
 

@@ -1,16 +1,19 @@
 import { describe, expect, it } from '@jest/globals';
 import { z } from 'zod';
-import { type MailTemplate, renderMail } from './mail-template.ts';
+import { defineMail, renderMail } from './mail-template.ts';
 
-const template: MailTemplate<{ url: string; note: string }> = {
+const template = defineMail({
   name: 'test',
-  data: z.object({ url: z.string(), note: z.string() }),
-  compose: ({ url, note }) => ({
-    subject: 'A test',
+  data: z.object({ token: z.string(), note: z.string() }),
+  text: ({ note }, locale) => ({
+    subject: `${{ en: 'A test', de: 'Ein Test' }[locale]}: ${note}`,
     paragraphs: [`First: ${note}`, 'Second.'],
-    action: { label: 'Open', url },
+    action: 'Open',
   }),
-};
+  link: ({ token }) => `/verify-email?token=${token}`,
+});
+
+const place = { locale: 'en', frontendUrl: 'https://app.example.com' } as const;
 
 const HOSTILE_TEXTS = [
   `<script>alert(1)</script>`,
@@ -36,8 +39,8 @@ const tagsIn = (html: string) => html.match(/<\/?[a-z!][a-z0-9]*/gi);
 
 describe('renderMail', () => {
   it.each(HOSTILE_TEXTS)('shows %j as plain text in both parts', (note) => {
-    const { text, html } = renderMail(template, { url: `https://app.example.com/?${note}`, note });
-    const plain = renderMail(template, { url: 'https://app.example.com/', note: 'plain' });
+    const { text, html } = renderMail(template, { token: note, note }, place);
+    const plain = renderMail(template, { token: 'plain', note: 'plain' }, place);
 
     expect(text).toContain(`First: ${note}\n\n`);
     expect(visibleText(html)).toContain(`First: ${note}`);
@@ -45,17 +48,47 @@ describe('renderMail', () => {
   });
 
   it('puts the same paragraphs and link into text and HTML', () => {
-    const url = 'https://app.example.com/verify-email?token=a&b="c"';
+    const { subject, text, html } = renderMail(template, { token: 'a&b="c"', note: 'x' }, place);
 
-    const { subject, text, html } = renderMail(template, { url, note: 'x' });
-
-    expect(subject).toBe('A test');
-    expect(text).toBe(`Hello,\n\nFirst: x\n\nSecond.\n\n${url}\n`);
+    expect(subject).toBe('A test: x');
+    expect(text).toBe(
+      'Hello,\n\nFirst: x\n\nSecond.\n\nhttps://app.example.com/verify-email?token=a&b="c"\n',
+    );
     expect(visibleText(html)).toBe('Hello,First: xSecond.Open');
     expect(html).toContain('href="https://app.example.com/verify-email?token=a&amp;b=&quot;c&quot;"');
   });
 
+  it('greets in the language of the text', () => {
+    const { subject, text, html } = renderMail(
+      template,
+      { token: 't', note: 'x' },
+      { ...place, locale: 'de' },
+    );
+
+    expect(subject).toBe('Ein Test: x');
+    expect(text).toMatch(/^Hallo,/);
+    expect(html).toContain('<html lang="de">');
+  });
+
+  it('keeps a value with line breaks inside its subject and paragraph', () => {
+    const note = 'x\r\nBcc: victim@example.com\n\nYour account is closed.';
+
+    const { subject, text } = renderMail(template, { token: 't', note }, place);
+
+    expect(subject).toBe('A test: x Bcc: victim@example.com Your account is closed.');
+    expect(text.split('\n\n')[1]).toBe('First: x Bcc: victim@example.com Your account is closed.');
+  });
+
+  it.each(['https://evil.example', '@evil.example', '.evil.example', 'javascript:alert(1)'])(
+    'never links to %s outside the frontend',
+    (path) => {
+      const elsewhere = defineMail({ ...template, link: () => path });
+
+      expect(() => renderMail(elsewhere, { token: 't', note: 'x' }, place)).toThrow('start with a slash');
+    },
+  );
+
   it('rejects data that the template does not expect', () => {
-    expect(() => renderMail(template, { note: 'x' } as never)).toThrow(z.ZodError);
+    expect(() => renderMail(template, { note: 'x' }, place)).toThrow(z.ZodError);
   });
 });

@@ -5,6 +5,7 @@ import { User } from '../users/user.entity.ts';
 @Entity('mails')
 @Index('mails_user_id_idx', ['userId', 'template', 'createdAt'])
 @Index('mails_created_at_idx', ['createdAt'])
+@Index('mails_unsent_idx', ['createdAt'], { where: 'sent_at IS NULL' })
 export class Mail {
   @PrimaryColumn('uuid')
   id!: string;
@@ -24,9 +25,9 @@ export class Mail {
   @Column('text')
   recipient!: string;
 
-  /** Subject, text and HTML as encrypted JSON, because it may contain a link with a token. Null once the mail is sent. */
+  /** The data of the template as encrypted JSON: it may contain a token. Null once the mail is sent or can't be sent any more. */
   @Column('text', { nullable: true })
-  encryptedContent!: string | null;
+  encryptedData!: string | null;
 
   /** After this the mail isn't sent any more. Null: no limit. */
   @Column({ type: 'timestamptz', precision: 3, nullable: true })
@@ -39,4 +40,4 @@ export class Mail {
   sentAt!: Date | null;
 }
 
-export const encryptedContentPlace = (mailId: string): string => `mails.encrypted_content ${mailId}`;
+export const encryptedDataPlace = (mailId: string): string => `mails.encrypted_data ${mailId}`;

@@ -5,8 +5,8 @@ import { z } from 'zod';
 import { defineJob } from '../jobs/job-definition.ts';
 import { JobsService } from '../jobs/jobs.service.ts';
 import { EncryptionService } from '../platform/security/encryption.service.ts';
-import { type MailTemplate, renderMail } from './mail-template.ts';
-import { encryptedContentPlace, Mail } from './mail.entity.ts';
+import { type MailTemplate, MailTemplates } from './mail-template.ts';
+import { encryptedDataPlace, Mail } from './mail.entity.ts';
 
 /** Contains ids only, no personal data. */
 export const mailSend = defineJob({
@@ -23,13 +23,15 @@ export interface Recipient {
   email: string;
 }
 
-export interface NewMail<Data> {
-  template: MailTemplate<Data>;
+export interface NewMail<Schema extends z.ZodObject> {
+  template: MailTemplate<Schema>;
   to: Recipient;
-  data: Data;
+  data: z.input<Schema>;
   /** Not sent after this time, because its link has expired. */
   expiresAt?: Date;
 }
+
+const DATA_MAX_BYTES = 20_000;
 
 /** How many mails of one template a user may get. */
 export interface MailLimit {
@@ -37,23 +39,28 @@ export interface MailLimit {
   perHour: number;
 }
 
-/** Stores a mail in the caller's transaction. A job sends it after the commit. */
+/** Stores the data of a mail in the caller's transaction. A job renders and sends the mail after the commit. */
 @Injectable()
 export class MailService {
   constructor(
     private readonly jobs: JobsService,
     private readonly encryption: EncryptionService,
+    private readonly templates: MailTemplates,
   ) {}
 
-  async send<Data>({ template, to, data, expiresAt }: NewMail<Data>, tx: EntityManager): Promise<void> {
+  async send<Schema extends z.ZodObject>(
+    { template, to, data, expiresAt }: NewMail<Schema>,
+    tx: EntityManager,
+  ): Promise<void> {
+    if (!this.templates.find(template.name))
+      throw new Error(`The mail template ${template.name} is not registered`);
     const id = randomUUIDv7();
-    const content = JSON.stringify(renderMail(template, data));
     await tx.insert(Mail, {
       id,
       userId: to.id,
       template: template.name,
       recipient: to.email,
-      encryptedContent: this.encryption.encrypt(encryptedContentPlace(id), content),
+      encryptedData: this.encryption.encrypt(encryptedDataPlace(id), storedData(template, data)),
       expiresAt: expiresAt ?? null,
     });
     await this.jobs.enqueue(mailSend, { mailId: id }, {}, tx);
@@ -78,4 +85,13 @@ export class MailService {
   async cancelUnsent(userId: string, templates: readonly string[], tx: EntityManager): Promise<void> {
     await tx.delete(Mail, { userId, template: In(templates), sentAt: IsNull() });
   }
+}
+
+/** Checks the data as the worker reads it, so that an error appears here and not in the job. */
+function storedData<Schema extends z.ZodObject>(template: MailTemplate<Schema>, data: unknown): string {
+  const json = JSON.stringify(data);
+  if (Buffer.byteLength(json) > DATA_MAX_BYTES)
+    throw new Error(`The data of the mail ${template.name} is too large`);
+  template.data.parse(JSON.parse(json));
+  return json;
 }

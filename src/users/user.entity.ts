@@ -39,6 +39,10 @@ export class User {
   @Column('text')
   displayName!: string;
 
+  /** Language of mails. Null: DEFAULT_LOCALE. Without a check constraint, so that a new language needs no migration. */
+  @Column('text', { nullable: true })
+  locale!: string | null;
+
   @Column('text', { default: 'user' })
   role!: UserRole;
 

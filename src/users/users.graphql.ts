@@ -8,6 +8,7 @@ import {
   ArgsType,
 } from '@nestjs/graphql';
 import { connectionOf, PageArgs } from '../platform/graphql/connections.ts';
+import { LOCALES, type Locale } from '../platform/i18n/locales.ts';
 import { type UserRole, userRoles, type UserStatus, userStatuses } from './user.entity.ts';
 
 const enumOf = <Value extends string>(values: readonly Value[]) =>
@@ -15,8 +16,10 @@ const enumOf = <Value extends string>(values: readonly Value[]) =>
 
 const UserRoleEnum = enumOf(userRoles);
 const UserStatusEnum = enumOf(userStatuses);
+const LocaleEnum = enumOf(LOCALES);
 registerEnumType(UserRoleEnum, { name: 'UserRole' });
 registerEnumType(UserStatusEnum, { name: 'UserStatus' });
+registerEnumType(LocaleEnum, { name: 'Locale', description: 'A language of mails and errors.' });
 
 @ObjectType('User', { description: 'An account.' })
 export class UserObject {
@@ -28,6 +31,12 @@ export class UserObject {
 
   @Field(() => String)
   displayName!: string;
+
+  @Field(() => LocaleEnum, {
+    nullable: true,
+    description: 'Language of mails. Null: the default of the server.',
+  })
+  locale!: Locale | null;
 
   @Field(() => UserRoleEnum)
   role!: UserRole;
@@ -64,4 +73,7 @@ export class UsersArgs extends PageArgs {
 export class UpdateMeInput {
   @Field(() => String, { nullable: true })
   displayName?: string | null;
+
+  @Field(() => LocaleEnum, { nullable: true, description: 'Language of mails.' })
+  locale?: Locale | null;
 }

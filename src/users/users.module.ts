@@ -36,7 +36,7 @@ const unverifiedAccounts = {
         table: 'users',
         exported: {
           file: 'profile',
-          columns: `id, email, display_name, role, status, email_verified_at, created_at, updated_at`,
+          columns: `id, email, display_name, locale, role, status, email_verified_at, created_at, updated_at`,
           where: `id = $1 AND deleted_at IS NULL`,
         },
         erased: 'cascade',

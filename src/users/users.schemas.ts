@@ -7,6 +7,7 @@ import {
   text,
   timestampSchema,
 } from '../platform/http/schemas.ts';
+import { knownLocale, LOCALES } from '../platform/i18n/locales.ts';
 import { examples, sample } from '../platform/openapi/examples.ts';
 import { type User, userRoles, userStatuses } from './user.entity.ts';
 
@@ -19,6 +20,7 @@ export const userSchema = z
     id: z.string(),
     email: z.string(),
     displayName: z.string(),
+    locale: z.enum(LOCALES).nullable().describe('Language of mails. Null: the default of the server.'),
     role: z.enum(userRoles),
     status: z.enum(userStatuses),
     emailVerified: z.boolean(),
@@ -31,6 +33,7 @@ export const userSchema = z
       id: sample.userId,
       email: sample.email,
       displayName: sample.displayName,
+      locale: 'en',
       role: 'user',
       status: 'active',
       emailVerified: true,
@@ -40,12 +43,19 @@ export const userSchema = z
   });
 
 /** The account as its owner and administrators see it. */
-export const userView = (user: User) => ({ ...user, emailVerified: user.emailVerifiedAt !== null });
+export const userView = (user: User) => ({
+  ...user,
+  locale: knownLocale(user.locale),
+  emailVerified: user.emailVerifiedAt !== null,
+});
 
 export const updateMeSchema = z
-  .strictObject({ displayName: displayNameSchema.optional() })
+  .strictObject({
+    displayName: displayNameSchema.optional(),
+    locale: z.enum(LOCALES).optional().describe('Language of mails.'),
+  })
   .meta({ id: 'UpdateMe' })
-  .register(examples, { 'New name': { displayName: 'Ada King' } });
+  .register(examples, { 'New name': { displayName: 'Ada King' }, 'German mails': { locale: 'de' } });
 export type UpdateMe = z.output<typeof updateMeSchema>;
 
 export const updateUserSchema = z

@@ -9,6 +9,7 @@ import {
   UnavailableError,
 } from '../platform/errors/platform.errors.ts';
 import { DomainEvents } from '../platform/events/domain-events.ts';
+import { currentContext } from '../platform/logging/request-context.ts';
 import { Paginator } from '../platform/pagination/paginator.ts';
 import { User } from './user.entity.ts';
 import { roleChanged, statusChanged } from './users.audit.ts';
@@ -67,7 +68,7 @@ export class UsersService {
 
   /**
    * Creates the account unless the email has one: the unique constraint decides. In both cases the caller's
-   * transaction has locked the row.
+   * transaction has locked the row. A new account has the language of the current request.
    */
   async createUnlessTaken(newUser: NewUser, tx: EntityManager): Promise<{ user: User; isNew: boolean }> {
     const id = randomUUIDv7();
@@ -83,7 +84,7 @@ export class UsersService {
         .createQueryBuilder()
         .insert()
         .into(User)
-        .values({ id, ...newUser })
+        .values({ id, locale: currentContext()?.locale ?? null, ...newUser })
         .orIgnore('users_email_key')
         .updateEntity(false)
         .execute();
@@ -193,7 +194,7 @@ export class UsersService {
   async change(
     { id, expectedVersion }: { id: string; expectedVersion?: number | undefined },
     changes: Partial<
-      Pick<User, 'email' | 'displayName' | 'role' | 'status' | 'emailVerifiedAt' | 'passwordHash'>
+      Pick<User, 'email' | 'displayName' | 'locale' | 'role' | 'status' | 'emailVerifiedAt' | 'passwordHash'>
     >,
     tx: EntityManager,
   ): Promise<User> {

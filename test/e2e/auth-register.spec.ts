@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { randomUUID } from 'node:crypto';
+import { de } from '../../src/auth/auth.de.ts';
 import { untilJobsFinished } from '../factories/job.factory.ts';
 import { createUser } from '../factories/user.factory.ts';
 import { TestApp } from '../support/app.ts';
@@ -47,6 +48,19 @@ describe('POST /v1/auth/register', () => {
     await app.mailbox.next(email);
     expect(await app.db.query('SELECT 1 FROM users WHERE lower(email) = $1', [email])).toHaveLength(1);
     expect(await mailsTo(email)).toEqual(['verify-email']);
+  });
+
+  it.each([
+    ['de-AT,de;q=0.9,en;q=0.5', de.mails.verifyEmail.subject],
+    ['fr, *;q=0.1', 'Verify your email'],
+    ['de;q=0', 'Verify your email'],
+  ])('sends the mail in the language of the request: %s', async (header, subject) => {
+    const email = newEmail();
+    const body = { email, password: PASSWORD, displayName: 'New' };
+
+    await app.http().post('/v1/auth/register').set('accept-language', header).send(body);
+
+    expect((await app.mailbox.next(email)).subject).toBe(subject);
   });
 
   it('stores the password only as a salted argon2id hash', async () => {

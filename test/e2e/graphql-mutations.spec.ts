@@ -25,6 +25,13 @@ describe('updateMe', () => {
     expect((await user.get('/v1/users/me')).body.data.displayName).toBe('Grace');
   });
 
+  it('changes the language of mails', async () => {
+    await graphql(user, mutation, { input: { locale: 'de' } });
+
+    const { data } = await graphql(user, '{ me { locale } }');
+    expect(data.me.locale).toBe('de');
+  });
+
   it.each([
     ['', 'TOO_SHORT'],
     ['x'.repeat(101), 'TOO_LONG'],

@@ -3,8 +3,9 @@ import { In } from 'typeorm';
 import { z } from 'zod';
 import type { Eml } from '../../scripts/demo/eml.ts';
 import { Job } from '../../src/jobs/job.entity.ts';
-import type { MailTemplate } from '../../src/mail/mail-template.ts';
+import { defineMail } from '../../src/mail/mail-template.ts';
 import { Mail } from '../../src/mail/mail.entity.ts';
+import { MailModule } from '../../src/mail/mail.module.ts';
 import { MailService, mailSend } from '../../src/mail/mail.service.ts';
 import { enqueue, jobRow, untilJob } from '../factories/job.factory.ts';
 import { createUser } from '../factories/user.factory.ts';
@@ -16,11 +17,16 @@ import { times, until } from '../support/until.ts';
 
 const PASSWORD = 'a long enough password';
 
-const testMail: MailTemplate<object> = {
+const testMail = defineMail({
   name: 'test-mail',
-  data: z.object({}),
-  compose: () => ({ subject: 'A test mail', paragraphs: ['A test.'] }),
-};
+  data: z.object({ note: z.string().max(100) }),
+  text: ({ note }, locale) => ({
+    subject: { en: 'A test mail', de: '[de] A test mail' }[locale],
+    paragraphs: [`Note: ${note}`],
+  }),
+});
+const modules = [MailModule.forFeature([testMail])];
+const data = { note: 'a secret note' };
 
 describe.each(backends)('mail by SMTP, with the queue on %s', (backend) => {
   let app: TestApp;
@@ -28,7 +34,7 @@ describe.each(backends)('mail by SMTP, with the queue on %s', (backend) => {
 
   beforeAll(async () => {
     smtp = await SmtpServer.start();
-    app = await TestApp.start({ backend, worker: true, settings: { SMTP_URL: smtp.url } });
+    app = await TestApp.start({ backend, worker: true, modules, settings: { SMTP_URL: smtp.url } });
     await app.startWorker();
   });
 
@@ -42,10 +48,13 @@ describe.each(backends)('mail by SMTP, with the queue on %s', (backend) => {
   });
 
   /** Sends a mail to a new email. Returns the job that sends it. */
-  async function mailTo(changes: { expiresAt?: Date } = {}) {
-    const { user } = await createUser(app);
+  async function mailTo({
+    emailVerifiedAt = new Date(),
+    ...changes
+  }: { expiresAt?: Date; emailVerifiedAt?: Date | null } = {}) {
+    const { user } = await createUser(app, { emailVerifiedAt });
     await app.db.transaction((tx) =>
-      app.api.get(MailService).send({ template: testMail, to: user, data: {}, ...changes }, tx),
+      app.api.get(MailService).send({ template: testMail, to: user, data, ...changes }, tx),
     );
     const mail = await app.db.getRepository(Mail).findOneByOrFail({ userId: user.id });
     const job = await app.db
@@ -168,17 +177,17 @@ describe.each(backends)('mail by SMTP, with the queue on %s', (backend) => {
     expect(smtp.to(email)).toEqual([]);
   });
 
-  it('is stored encrypted until it is sent, and without content afterwards', async () => {
+  it('has its data stored encrypted until it is sent, and not at all afterwards', async () => {
     smtp.behavior = 'disconnect';
     const { email, job, mail } = await mailTo();
     await until(() => smtp.to(email).length > 0, 'the first try');
-    expect(mail.encryptedContent).toMatch(/^[0-9a-f]{8}\./);
-    expect(await storedText(app.db)).not.toContain('A test mail');
+    expect(mail.encryptedData).toMatch(/^[0-9a-f]{8}\./);
+    expect(await storedText(app.db)).not.toContain(data.note);
     smtp.behavior = 'accept';
 
     await untilJob(app, job.id, 'completed');
 
-    expect(await mailRow(mail.id)).toMatchObject({ encryptedContent: null, sentAt: expect.any(Date) });
+    expect(await mailRow(mail.id)).toMatchObject({ encryptedData: null, sentAt: expect.any(Date) });
   });
 
   it('is retried if the server rejects something other than the recipient', async () => {
@@ -212,6 +221,40 @@ describe.each(backends)('mail by SMTP, with the queue on %s', (backend) => {
     expect(smtp.to(email)).toHaveLength(1);
   });
 
+  it('is not sent to an email that its owner has not verified, and its data is removed', async () => {
+    const { email, job, mail } = await mailTo({ emailVerifiedAt: null });
+
+    await untilJob(app, job.id, 'completed');
+
+    expect(smtp.to(email)).toEqual([]);
+    expect(await mailRow(mail.id)).toMatchObject({ encryptedData: null, sentAt: null });
+  });
+
+  it('is in the language of its recipient when it is sent', async () => {
+    await smtp.down();
+    const { email, user, job } = await mailTo();
+    await app.db.query(`UPDATE users SET locale = 'de' WHERE id = $1`, [user.id]);
+    await smtp.up();
+
+    await untilJob(app, job.id, 'completed');
+
+    const [message] = smtp.to(email);
+    expect(message!.headers.get('subject')).toBe('[de] A test mail');
+    expect(message!.text).toMatch(/^Hallo,/);
+  });
+
+  it('rejects data that does not match the schema, in the transaction of the change', async () => {
+    const { user } = await createUser(app);
+    const send = (invalid: object) =>
+      app.db.transaction((tx) =>
+        app.api.get(MailService).send({ template: testMail, to: user, data: invalid as never }, tx),
+      );
+
+    await expect(send({})).rejects.toThrow(z.ZodError);
+    await expect(send({ note: 'x'.repeat(30_000) })).rejects.toThrow('too large');
+    expect(await app.db.getRepository(Mail).countBy({ userId: user.id })).toBe(0);
+  });
+
   it('is not sent if the account was deleted', async () => {
     await smtp.down();
     const { email, job } = await mailTo();
@@ -230,12 +273,12 @@ describe.each(backends)('mail by SMTP, with the queue on %s', (backend) => {
 
 describe('mail from a worker with the smallest pool of connections', () => {
   it('sends many mails at the first attempt', async () => {
-    const app = await TestApp.start({ worker: true, settings: { DATABASE_POOL_MAX: '2' } });
+    const app = await TestApp.start({ worker: true, modules, settings: { DATABASE_POOL_MAX: '2' } });
     const people = await Promise.all(times(40, () => createUser(app)));
 
     await app.db.transaction(async (tx) => {
       for (const { user } of people)
-        await app.api.get(MailService).send({ template: testMail, to: user, data: {} }, tx);
+        await app.api.get(MailService).send({ template: testMail, to: user, data }, tx);
     });
 
     const jobs = app.db.getRepository(Job);

@@ -23,6 +23,7 @@ describe('GET /v1/users/me', () => {
         id: user.user.id,
         email: user.user.email,
         displayName: 'Ada',
+        locale: null,
         role: 'user',
         status: 'active',
         emailVerified: true,
@@ -64,6 +65,19 @@ describe('PATCH /v1/users/me', () => {
     const after = await user.get('/v1/users/me').set('if-none-match', String(before.headers['etag']));
     expect(after).toMatchObject({ status: 200, headers: { etag: answer.headers['etag'] } });
     expect(after.body).toEqual(answer.body);
+  });
+
+  it('changes the language of mails, and rejects one that is not supported', async () => {
+    const user = await signedIn(app);
+
+    const changed = await user.patch('/v1/users/me', { locale: 'de' });
+    const rejected = await user.patch('/v1/users/me', { locale: 'xx' });
+
+    expect(changed.body.data.locale).toBe('de');
+    expect(rejected).toMatchObject({
+      status: 422,
+      body: { details: [{ path: 'locale', code: 'INVALID_VALUE' }] },
+    });
   });
 
   it('changes the version that was read, and rejects an outdated one', async () => {

@@ -1493,6 +1493,8 @@ export interface components {
       id: string;
       email: string;
       displayName: string;
+      /** @description Language of mails. Null: the default of the server. */
+      locale: ('en' | 'de') | null;
       /** @enum {string} */
       role: 'user' | 'admin';
       /** @enum {string} */
@@ -1505,6 +1507,11 @@ export interface components {
     };
     UpdateMe: {
       displayName?: string;
+      /**
+       * @description Language of mails.
+       * @enum {string}
+       */
+      locale?: 'en' | 'de';
     };
     UpdateUser: {
       /** @enum {string} */

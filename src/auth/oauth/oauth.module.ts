@@ -5,6 +5,7 @@ import { MailModule } from '../../mail/mail.module.ts';
 import { PersonalDataModule } from '../../platform/personal-data/personal-data.module.ts';
 import { RetentionModule } from '../../platform/retention/retention.module.ts';
 import { UsersModule } from '../../users/users.module.ts';
+import { linkedIdentitiesMail } from '../auth.mails.ts';
 import { AuthModule } from '../auth.module.ts';
 import { SessionsModule } from '../sessions/sessions.module.ts';
 import { AppleEventsService, AppleEventVerifier } from './apple-events.service.ts';
@@ -44,7 +45,7 @@ import { ProvidersService } from './providers/providers.service.ts';
       { table: 'oauth_codes', expired: `expires_at < now()` },
     ]),
     AuthModule,
-    MailModule,
+    MailModule.forFeature([linkedIdentitiesMail]),
     SessionsModule,
     UsersModule,
     AuditModule,

@@ -5,7 +5,7 @@ import { MailModule } from '../../mail/mail.module.ts';
 import { NotificationsModule } from '../../notifications/notifications.module.ts';
 import { deleteByColumn, PersonalDataModule } from '../../platform/personal-data/personal-data.module.ts';
 import { RetentionModule } from '../../platform/retention/retention.module.ts';
-import { SecurityAlertsService, securityAlertTypes } from './security-alerts.service.ts';
+import { securityAlertMails, SecurityAlertsService, securityAlertTypes } from './security-alerts.service.ts';
 import { SessionRefreshService } from './session-refresh.service.ts';
 import { SessionRevocations } from './session-revocations.service.ts';
 import { Session } from './session.entity.ts';
@@ -28,7 +28,7 @@ import { SessionsService } from './sessions.service.ts';
     // One day longer than they are valid, so that log entries can be resolved.
     RetentionModule.forFeature([{ table: 'sessions', expired: `expires_at < now() - interval '1 day'` }]),
     AuditModule,
-    MailModule,
+    MailModule.forFeature(securityAlertMails),
     NotificationsModule.forFeature(securityAlertTypes),
   ],
   providers: [SessionsService, SessionRefreshService, SessionRevocations, SecurityAlertsService],

@@ -1,5 +1,6 @@
 import { isIP } from 'node:net';
 import { z } from 'zod';
+import { LOCALES } from '../i18n/locales.ts';
 import { oauthSettings } from './oauth-settings.ts';
 import {
   flag,
@@ -65,6 +66,9 @@ export const settingsSchema = z.object({
   ),
   FRONTEND_URL: optional(httpUrl).describe(
     'The URL of the frontend, for links in emails. Required in production. Default: PUBLIC_URL.',
+  ),
+  DEFAULT_LOCALE: withDefault(z.enum(LOCALES), 'en').describe(
+    `The language of mails and errors for users and clients that ask for no other: ${LOCALES.join(' or ')}.`,
   ),
   CORS_ORIGINS: optional(origins).describe(
     'Origins whose pages may call the API, separated by commas. Empty: only the origin of the API.',

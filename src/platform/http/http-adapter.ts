@@ -94,7 +94,7 @@ function addHooks(fastify: FastifyInstance, config: Config): void {
   closeIncompleteBodies(fastify);
   limitBodyMemory(fastify);
   addBodyParsers(fastify);
-  addRequestHooks(fastify);
+  addRequestHooks(fastify, config.DEFAULT_LOCALE);
   addDeprecationHeaders(fastify);
   limitUrls(fastify);
 }

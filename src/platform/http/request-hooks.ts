@@ -1,5 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Logger } from 'pino';
+import { type Locale, negotiateLocale } from '../i18n/locales.ts';
 import { contextFields } from '../logging/logger.ts';
 import {
   currentContext,
@@ -16,13 +17,14 @@ const contexts = new WeakMap<FastifyRequest, RequestContext>();
 export const contextOf = (request: FastifyRequest): RequestContext | undefined => contexts.get(request);
 
 /** Sets the correlation id and caching headers of every response, and handles If-None-Match. */
-export function addRequestHooks(fastify: FastifyInstance): void {
+export function addRequestHooks(fastify: FastifyInstance, defaultLocale: Locale): void {
   fastify.addHook('onRequest', (request, reply, done) => {
     const traceparent = traceparentFrom(request.headers.traceparent);
     const userAgent = request.headers['user-agent']?.slice(0, USER_AGENT_MAX);
     const context: RequestContext = {
       correlationId: request.id,
       ipAddress: request.ip,
+      locale: negotiateLocale(request.headers['accept-language'], defaultLocale),
       ...(userAgent && { userAgent }),
       ...(traceparent && { traceparent }),
     };

@@ -3,11 +3,14 @@ import { z } from 'zod';
 import { defineJob } from '../../jobs/job-definition.ts';
 import { type JobContext, JobHandler, type JobRunner } from '../../jobs/job-handler.ts';
 import type { JobsService } from '../../jobs/jobs.service.ts';
-import type { MailTemplate } from '../../mail/mail-template.ts';
+import { defineMail } from '../../mail/mail-template.ts';
 import { MailService } from '../../mail/mail.service.ts';
 import type { NotificationType } from '../../notifications/notification-types.ts';
 import { NotificationsService } from '../../notifications/notifications.service.ts';
+import type { Translated } from '../../platform/i18n/locales.ts';
 import { UsersService } from '../../users/users.service.ts';
+import { de } from '../webhooks.de.ts';
+import { en } from '../webhooks.en.ts';
 import { WebhookEndpoint } from './webhook-endpoint.entity.ts';
 
 /** Rows per transaction. Each row may have some ten attempts, which the foreign key deletes. */
@@ -17,29 +20,21 @@ const DELETE_BATCH_ROWS = 500;
 const reasons = ['gone', 'failing', 'backlog'] as const;
 export type DisableReason = (typeof reasons)[number];
 
-const CAUSES: Record<DisableReason, string> = {
-  gone: 'Its receiver responded 410 Gone.',
-  failing: 'All deliveries have failed for five days.',
-  backlog:
-    'It had more than 10,000 pending deliveries. These have failed, and newer events were not recorded.',
-};
+const texts: Translated<typeof en> = { en, de };
 
 export const endpointDisabled = {
   name: 'webhook-endpoint-disabled',
   data: z.object({ endpointId: z.string(), reason: z.string() }),
 } satisfies NotificationType;
 
-const endpointDisabledMail: MailTemplate<{ reason: DisableReason }> = {
+export const endpointDisabledMail = defineMail({
   name: 'webhook-endpoint-disabled',
   data: z.object({ reason: z.enum(reasons) }),
-  compose: ({ reason }) => ({
-    subject: 'A webhook endpoint was disabled',
-    paragraphs: [
-      `One of your webhook endpoints was disabled. ${CAUSES[reason]} It receives no more events.`,
-      'When it works again, enable it and redeliver the events that it missed.',
-    ],
-  }),
-};
+  text: ({ reason }, locale) => {
+    const { mail, causes } = texts[locale].disabled;
+    return mail(causes[reason]);
+  },
+});
 
 export const webhookDisabledNotify = defineJob({
   type: 'webhook-disabled-notify',
@@ -111,7 +106,7 @@ export class WebhookDisabledNotifyHandler implements JobRunner<z.output<typeof w
       const owner = endpoint && (await this.users.findForUpdate(endpoint.userId, tx));
       if (!owner) return;
       const data = { endpointId, reason };
-      const text = { title: 'A webhook endpoint was disabled', body: CAUSES[reason] };
+      const text = { title: en.disabled.title, body: en.disabled.causes[reason] };
       await this.notifications.notify(endpointDisabled, { userId: owner.id, ...text, data }, tx);
       await this.mail.send({ template: endpointDisabledMail, to: owner, data: { reason } }, tx);
     });

@@ -2,6 +2,7 @@ import { Module } from '@nestjs/common';
 import { TypeOrmModule } from '@nestjs/typeorm';
 import { AuditModule } from '../../audit/audit.module.ts';
 import { JobsModule } from '../../jobs/jobs.module.ts';
+import { MailModule } from '../../mail/mail.module.ts';
 import { NotificationsModule } from '../../notifications/notifications.module.ts';
 import { EventsModule } from '../../platform/events/events.module.ts';
 import { PersonalDataModule } from '../../platform/personal-data/personal-data.module.ts';
@@ -11,7 +12,12 @@ import { ping, WebhookDeliveriesService } from './webhook-deliveries.service.ts'
 import { WebhookAttempt, WebhookDelivery } from './webhook-delivery.entity.ts';
 import { WebhookEndpointRules } from './webhook-endpoint-rules.service.ts';
 import { WebhookEndpoint } from './webhook-endpoint.entity.ts';
-import { endpointDisabled, webhookDisabledNotify, webhookEndpointDelete } from './webhook-endpoint.jobs.ts';
+import {
+  endpointDisabled,
+  endpointDisabledMail,
+  webhookDisabledNotify,
+  webhookEndpointDelete,
+} from './webhook-endpoint.jobs.ts';
 import {
   WebhookEndpointsService,
   endpointCreated,
@@ -59,6 +65,7 @@ const oldDeliveries = {
     EventsModule.forFeature([ping]),
     JobsModule.forFeature([webhookDisabledNotify, webhookEndpointDelete]),
     NotificationsModule.forFeature([endpointDisabled]),
+    MailModule.forFeature([endpointDisabledMail]),
     UsersModule,
   ],
   providers: [
