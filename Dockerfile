@@ -1,6 +1,6 @@
 # One image for every program: api (the default command), worker, migrate and admin.
-#   docker build -t reference .
-#   docker run reference node dist/src/worker.js
+#   docker build -t nestjs-reference .
+#   docker run nestjs-reference node dist/src/worker.js
 # It runs on a read-only file system, without capabilities; compose and docs/guides/run-with-docker.md show how.
 
 FROM node:24.21.0-bookworm-slim AS base

@@ -52,7 +52,7 @@ async function reserveAll(first: number, count: number, host: string): Promise<b
  * enough, because the server opens it seconds later.
  */
 function reserve(port: number): boolean {
-  const path = join(tmpdir(), `nestjs-reference-port-${port}`);
+  const path = join(tmpdir(), `bin-dev-port-${port}`);
   if (reservations.includes(path)) return true;
   try {
     symlinkSync(String(process.pid), path);

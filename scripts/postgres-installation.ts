@@ -6,7 +6,7 @@ import { basename, dirname, join } from 'node:path';
 import { SetupError } from './processes.ts';
 
 /** Used only by root, if the user of PostgreSQL can't read the clone. */
-const ROOT_DATA_DIR = '/var/lib/nestjs-reference';
+const ROOT_DATA_DIR = '/var/lib/embedded-postgres';
 
 /** The user that runs PostgreSQL, because it does not run as root. Empty: the current user. */
 export interface Account {

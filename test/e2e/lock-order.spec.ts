@@ -3,6 +3,7 @@ import { decodeJwt } from 'jose';
 import { createHash, randomBytes, randomUUID, randomUUIDv7 } from 'node:crypto';
 import type { Test } from 'supertest';
 import { DataSource, type Logger } from 'typeorm';
+import { product } from '../../src/platform/config/product.ts';
 import { createJob } from '../factories/job.factory.ts';
 import { notify } from '../factories/notification.factory.ts';
 import { createEndpoint } from '../factories/webhook.factory.ts';
@@ -210,7 +211,7 @@ async function slowDown(db: DataSource): Promise<void> {
   // Only a new connection gets the setting.
   await db.query(`
     SELECT pg_terminate_backend(pid) FROM pg_stat_activity
-    WHERE datname = current_database() AND pid <> pg_backend_pid() AND application_name LIKE 'reference-%'`);
+    WHERE datname = current_database() AND pid <> pg_backend_pid() AND application_name LIKE '${product.name}-%'`);
 }
 
 function recordDeadlocks(db: DataSource): void {

@@ -22,7 +22,7 @@ async function send(settings: Partial<Config> = {}): Promise<Error | undefined> 
   const transport = new MailTransport({
     NODE_ENV: 'production',
     SMTP_URL: smtp.url,
-    MAIL_FROM: 'Reference <no-reply@example.com>',
+    MAIL_FROM: 'Sender <no-reply@example.com>',
     PUBLIC_URL: 'https://api.example.com',
     ...settings,
   } as Config);

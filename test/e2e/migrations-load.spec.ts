@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { DataSource, type MigrationInterface, type QueryRunner } from 'typeorm';
 import { loadConfig } from '../../src/platform/config/config.ts';
+import { product } from '../../src/platform/config/product.ts';
 import { dataSourceOptions } from '../../src/platform/database/data-source.ts';
 import { migrate } from '../../src/platform/database/migrate.ts';
 import { changeInBatches, createIndexConcurrently } from '../../src/platform/database/migration-steps.ts';
@@ -128,7 +129,7 @@ function startWrites(db: DataSource) {
 async function isWaitingForLock(db: DataSource): Promise<boolean> {
   const waiting = await db.query<unknown[]>(
     `SELECT 1 FROM pg_stat_activity
-     WHERE application_name = 'reference-migrate' AND wait_event_type = 'Lock' AND datname = current_database()`,
+     WHERE application_name = '${product.name}-migrate' AND wait_event_type = 'Lock' AND datname = current_database()`,
   );
   return waiting.length > 0;
 }

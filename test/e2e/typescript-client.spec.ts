@@ -202,7 +202,7 @@ describe('the README of the TypeScript client', () => {
       role: 'admin',
     });
     const [, example = ''] = /^```ts\n(.*?)^```/ms.exec(readFileSync(`${CLIENT}/README.md`, 'utf8')) ?? [];
-    const code = example.replace('nestjs-reference-client', `file://${CLIENT}/src/index.ts`);
+    const code = example.replace(/(?<=from ')[^']*-client(?=')/, `file://${CLIENT}/src/index.ts`);
 
     const { stdout } = await promisify(execFile)(
       process.execPath,

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { setTimeout as pause } from 'node:timers/promises';
+import { product } from '../../src/platform/config/product.ts';
 import { backends } from '../support/queue-data.ts';
 import { SmtpServer } from '../support/smtp.ts';
 import { System } from '../support/system.ts';
@@ -94,7 +95,7 @@ describe.each(backends)('Postgres, with the queue on %s,', (backend) => {
     for (let cut = 0; cut < CUTS; cut += 1) {
       await pause(CUT_EVERY_MS);
       await system.db.query(
-        `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'reference-%'`,
+        `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE '${product.name}-%'`,
       );
     }
     const endedAt = Date.now();

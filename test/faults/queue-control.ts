@@ -1,5 +1,6 @@
 import { Redis } from 'ioredis';
 import pg from 'pg';
+import { product } from '../../src/platform/config/product.ts';
 import type { System } from '../support/system.ts';
 
 /** Makes the queue unresponsive. Resolves to a function that restores it. */
@@ -15,7 +16,7 @@ export async function pauseQueue(system: System): Promise<() => Promise<void>> {
   return async () => {
     // Terminate waiting statements: Postgres would run them after their client has died.
     await client.query(
-      `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'reference-queue' AND wait_event_type = 'Lock'`,
+      `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = '${product.name}-queue' AND wait_event_type = 'Lock'`,
     );
     await client.end();
   };

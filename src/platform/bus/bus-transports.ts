@@ -1,6 +1,7 @@
 import type { Redis } from 'ioredis';
 import pg from 'pg';
 import type { DataSource } from 'typeorm';
+import { product } from '../config/product.ts';
 
 /** Carries messages from one process to all others. */
 export interface BusTransport {
@@ -51,7 +52,7 @@ export class PostgresTransport implements BusTransport {
       connectionString: this.directUrl,
       connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
       keepAlive: true,
-      application_name: 'reference-bus',
+      application_name: `${product.name}-bus`,
     });
     this.client = client;
     client.on('error', this.warn);
@@ -87,7 +88,7 @@ export class RedisTransport implements BusTransport {
     private readonly warn: WarnOfError,
   ) {
     // Redis channels are shared by all database numbers, so the number is part of the name.
-    this.channel = `reference-bus:${publisher.options.db ?? 0}`;
+    this.channel = `${product.name}-bus:${publisher.options.db ?? 0}`;
   }
 
   publish(message: string): Promise<unknown> {

@@ -2,6 +2,7 @@ import { isIP } from 'node:net';
 import { z } from 'zod';
 import { LOCALES } from '../i18n/locales.ts';
 import { oauthSettings } from './oauth-settings.ts';
+import { product } from './product.ts';
 import {
   flag,
   httpUrl,
@@ -144,7 +145,7 @@ export const settingsSchema = z.object({
   SMTP_URL: optional(z.url({ protocol: /^smtps?$/ })).describe(
     'The URL of the mail server, smtps:// or smtp://. Required in production, where a URL with a password needs TLS. Empty: each email is written as a file to MAIL_DIR.',
   ),
-  MAIL_FROM: withDefault(mailbox, 'Reference <no-reply@example.com>').describe(
+  MAIL_FROM: withDefault(mailbox, `${product.title} <no-reply@example.com>`).describe(
     'The sender of all emails: an email, or a name and an email.',
   ),
   MAIL_DIR: withDefault(z.string(), '.local/mail').describe('The folder for emails without SMTP_URL.'),

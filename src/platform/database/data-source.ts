@@ -1,5 +1,6 @@
 import type { DataSourceOptions, EntitySchema } from 'typeorm';
 import type { Config } from '../config/config.ts';
+import { product } from '../config/product.ts';
 import { migrations } from './migrations.ts';
 import { prepareConnection } from './session-settings.ts';
 import { SnakeNamingStrategy } from './snake-naming.strategy.ts';
@@ -34,7 +35,7 @@ export function dataSourceOptions(
     logging: false,
     // The application creates the ids (UUIDv7), so no extension is needed.
     installExtensions: false,
-    applicationName: `reference-${role}`,
+    applicationName: `${product.name}-${role}`,
     extra: {
       max: role === 'migrate' ? 2 : config.DATABASE_POOL_MAX,
       // Also limits how long a request waits for a free connection before it gets a 503.

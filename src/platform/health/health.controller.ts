@@ -1,7 +1,7 @@
 import { Controller, Get, Res } from '@nestjs/common';
 import type { FastifyReply } from 'fastify';
 import { z } from 'zod';
-import { version } from '../config/version.ts';
+import { product } from '../config/product.ts';
 import { UnavailableError } from '../errors/platform.errors.ts';
 import { Endpoint } from '../openapi/endpoint.decorator.ts';
 import { examples } from '../openapi/examples.ts';
@@ -56,7 +56,7 @@ export class HealthController {
   })
   @Public()
   checkLiveness() {
-    return { status: 'ok', version };
+    return { status: 'ok', version: product.version };
   }
 
   @Get('ready')

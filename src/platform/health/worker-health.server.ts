@@ -1,7 +1,7 @@
 import { Injectable, Logger, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
 import { createServer, type Server, type ServerResponse } from 'node:http';
 import { Config } from '../config/config.ts';
-import { version } from '../config/version.ts';
+import { product } from '../config/product.ts';
 import { QueueBackend } from '../queue/queue-backend.ts';
 import { HealthService } from './health.service.ts';
 
@@ -45,7 +45,10 @@ export class WorkerHealthServer implements OnApplicationBootstrap, OnApplication
     }
     const isSilent = await this.isSilent();
     if (url === '/health/live') {
-      return send(response, isSilent ? 503 : 200, { status: isSilent ? 'silent' : 'ok', version });
+      return send(response, isSilent ? 503 : 200, {
+        status: isSilent ? 'silent' : 'ok',
+        version: product.version,
+      });
     }
     const readiness = await this.health.readiness();
     const isReady = readiness.status === 'ok' || readiness.status === 'degraded';

@@ -2,7 +2,7 @@ import { Controller, Get, Param } from '@nestjs/common';
 import { ModulesContainer } from '@nestjs/core';
 import { z } from 'zod';
 import { Config } from '../config/config.ts';
-import { version } from '../config/version.ts';
+import { product } from '../config/product.ts';
 import type { Problem } from '../errors/app-error.ts';
 import { NotFoundError } from '../errors/platform.errors.ts';
 import { Endpoint } from '../openapi/endpoint.decorator.ts';
@@ -17,7 +17,7 @@ const rootSchema = z
   .meta({ id: 'Root' })
   .register(examples, {
     'In development': {
-      name: 'reference',
+      name: product.name,
       version: '1.0.0',
       links: {
         docs: '/docs',
@@ -69,7 +69,7 @@ export class SystemController {
       health: '/health/ready',
       jwks: '/.well-known/jwks.json',
     };
-    return { data: { name: 'reference', version, links } };
+    return { data: { name: product.name, version: product.version, links } };
   }
 
   @Get('problems')

@@ -3,7 +3,7 @@ import { ModulesContainer, NestFactory } from '@nestjs/core';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import { DocumentBuilder, type OpenAPIObject, SwaggerModule } from '@nestjs/swagger';
 import { z } from 'zod';
-import { version } from '../config/version.ts';
+import { product } from '../config/product.ts';
 import type { AppErrorClass, Problem } from '../errors/app-error.ts';
 import {
   ForbiddenError,
@@ -55,9 +55,9 @@ export async function describeApp(root: object) {
 export function createDocument(app: INestApplication): OpenAPIObject {
   const options = new DocumentBuilder()
     .setOpenAPIVersion('3.1.0')
-    .setTitle('Reference API')
+    .setTitle(`${product.title} API`)
     .setDescription(DESCRIPTION)
-    .setVersion(version)
+    .setVersion(product.version)
     // Relative, so that the document is the same on every server.
     .addServer('/', 'The server that serves this document.')
     .addBearerAuth({ type: 'http', bearerFormat: 'JWT', description: ACCESS_TOKEN });

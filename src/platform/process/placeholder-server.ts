@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { createServer, type Server, type ServerResponse } from 'node:http';
 import type { Config } from '../config/config.ts';
-import { version } from '../config/version.ts';
+import { product } from '../config/product.ts';
 import { UnavailableError } from '../errors/platform.errors.ts';
 import { PROBLEM_MEDIA_TYPE, problemBody } from '../errors/problem-body.ts';
 import type { Readiness } from '../health/health.service.ts';
@@ -18,7 +18,8 @@ export function startPlaceholderServer(config: Config, address: { port: number; 
 function respond(url: string, response: ServerResponse, config: Config): void {
   response.setHeader('connection', 'close');
   response.setHeader('cache-control', 'no-store');
-  if (url === '/health/live') return send(response, 200, JSON.stringify({ status: 'ok', version }));
+  if (url === '/health/live')
+    return send(response, 200, JSON.stringify({ status: 'ok', version: product.version }));
   if (url === '/health/ready') return send(response, 503, JSON.stringify(notReady(config)));
   const correlationId = randomUUID();
   response.setHeader('retry-after', RETRY_AFTER_SECONDS);

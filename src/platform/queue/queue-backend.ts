@@ -9,6 +9,7 @@ import {
 } from 'bullmq';
 import pg from 'pg';
 import { Config } from '../config/config.ts';
+import { product } from '../config/product.ts';
 import { prepareConnection } from '../database/session-settings.ts';
 import { RedisConnections } from '../redis/redis-connections.ts';
 import { QueueWorker } from './queue-worker.ts';
@@ -124,7 +125,7 @@ export class QueueBackend implements OnApplicationBootstrap, OnApplicationShutdo
       connectionTimeoutMillis: 5_000,
       query_timeout: POSTGRES_RESPONSE_TIMEOUT_MS,
       idleTimeoutMillis: 30_000,
-      application_name: 'reference-queue',
+      application_name: `${product.name}-queue`,
     });
     pool.on('error', (error) => this.warn(error));
     // Every queue and worker adds an error listener.

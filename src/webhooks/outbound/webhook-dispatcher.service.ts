@@ -7,7 +7,7 @@ import {
 import { setTimeout as pause } from 'node:timers/promises';
 import { MessageBus } from '../../platform/bus/message-bus.ts';
 import { Config } from '../../platform/config/config.ts';
-import { version } from '../../platform/config/version.ts';
+import { product } from '../../platform/config/product.ts';
 import { isDatabaseUnavailable } from '../../platform/database/postgres-errors.ts';
 import { AppLogger } from '../../platform/logging/logging.module.ts';
 import { runInContext } from '../../platform/logging/request-context.ts';
@@ -176,7 +176,7 @@ export class WebhookDispatcher implements OnApplicationBootstrap, OnModuleDestro
       body: payload,
       headers: {
         'content-type': 'application/json',
-        'user-agent': `reference-webhooks/${version}`,
+        'user-agent': `${product.name}-webhooks/${product.version}`,
         'webhook-id': eventId,
         'webhook-timestamp': timestamp,
         'webhook-signature': signatures.join(' '),

@@ -14,5 +14,14 @@ const file = [
   })
   .find((text) => text !== undefined);
 
-/** The version in package.json. */
-export const { version } = JSON.parse(file ?? '{"version":"unknown"}') as { version: string };
+interface Product {
+  name: string;
+  /** The name for people: in emails and in the title of the API. */
+  title: string;
+  version: string;
+}
+
+/** From package.json, the one place of the name in code. `bin/rename` changes it. */
+export const product = JSON.parse(
+  file ?? '{"name":"unknown","title":"unknown","version":"unknown"}',
+) as Product;

@@ -1,0 +1,53 @@
+import { execFileSync, spawnSync } from 'node:child_process';
+import { cpSync, mkdtempSync, readFileSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+
+const PROJECT = dirname(dirname(import.meta.dirname));
+
+/** A copy of this project as a git repository with one commit, in a temporary folder. */
+export class ProjectCopy {
+  readonly root = realpathSync(mkdtempSync(join(tmpdir(), 'project-copy-')));
+
+  constructor() {
+    const list = ['ls-files', '-z', '--cached', '--others', '--exclude-standard', '--deduplicate'];
+    const files = execFileSync('git', list, { cwd: PROJECT, encoding: 'utf8' }).split('\0').filter(Boolean);
+    for (const file of files) cpSync(join(PROJECT, file), join(this.root, file), { force: true });
+    symlinkSync(join(PROJECT, 'node_modules'), join(this.root, 'node_modules'));
+    this.git('init', '--quiet', '--initial-branch=main');
+    // A link is not ignored by “node_modules/” in .gitignore.
+    writeFileSync(join(this.root, '.git/info/exclude'), 'node_modules\n');
+    this.git('config', 'user.name', 'Test');
+    this.git('config', 'user.email', 'test@example.com');
+    this.commit('Copy');
+  }
+
+  git(...args: string[]): string {
+    return execFileSync('git', args, { cwd: this.root, encoding: 'utf8' }).trim();
+  }
+
+  commit(message: string): string {
+    this.git('add', '--all');
+    this.git('commit', '--quiet', '--no-verify', '--message', message);
+    return this.git('rev-parse', 'HEAD');
+  }
+
+  /** Runs a program of the copy with Node.js. */
+  run(program: string, ...args: string[]): { code: number | null; output: string } {
+    const options = { cwd: this.root, encoding: 'utf8', env: { ...process.env, NODE_OPTIONS: '' } } as const;
+    const { status, stdout, stderr } = spawnSync(process.execPath, [program, ...args], options);
+    return { code: status, output: `${stdout}${stderr}` };
+  }
+
+  read(file: string): string {
+    return readFileSync(join(this.root, file), 'utf8');
+  }
+
+  write(file: string, text: string): void {
+    writeFileSync(join(this.root, file), text);
+  }
+
+  remove(): void {
+    rmSync(this.root, { recursive: true, force: true });
+  }
+}
