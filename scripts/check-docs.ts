@@ -15,7 +15,7 @@ const NAME = /^@?((?=\w*[A-Z])[A-Za-z]\w{3,})(?:\(.*\))?(?:=.*)?$/;
 /** `npm run check`, `bin/test` and `node dist/src/main.js`, also in code blocks. */
 const COMMAND = /\bnpm run ([\w:-]+)|(?<![\w/.-])(bin\/\w+)|\bnode dist\/(src\/\w+)\.js/g;
 /** Files and names that the reader of a guide adds. */
-const EXAMPLES = /bookmark|mail-?purge|gitlab|acme/i;
+const EXAMPLES = /bookmark|boards[./]|mail-?purge|gitlab|acme/i;
 /** Names of other systems that no file of this project contains. */
 const FOREIGN = new Set(['NOWAIT', 'forwardRef', 'openAsBlob']);
 

@@ -63,6 +63,7 @@ describe('the authorization matrix', () => {
       }
 
       expect(answered).toEqual(matrix[operation.operationId]?.expected);
+      expect(await relatedStatuses(operation, users)).toEqual(wantedOf(operation));
     },
   );
 
@@ -148,14 +149,33 @@ describe('a method that a path does not have', () => {
   });
 });
 
+const wantedOf = ({ operationId }: Operation): Record<string, number> =>
+  Object.fromEntries(
+    Object.entries(matrix[operationId]?.also ?? {}).map(([name, { status }]) => [name, status]),
+  );
+
+/** The status of each relation that only this feature has. */
+async function relatedStatuses(operation: Operation, { owner }: Users): Promise<Record<string, number>> {
+  const { of, also = {} } = matrix[operation.operationId] ?? {};
+  const statuses: Record<string, number> = {};
+  for (const [name, { as: relate }] of Object.entries(also)) {
+    const values = await of!(app, owner);
+    const { status } = await send(operation, addressOf(operation, values), await relate(app, values, owner));
+    statuses[name] = status;
+  }
+  return statuses;
+}
+
 async function call(operation: Operation, users: Users, caller: Caller, extra: object = {}) {
-  const { of, body, headers = {}, isEndless } = matrix[operation.operationId] ?? {};
-  const address = addressOf(operation, await of?.(app, users.owner));
-  if (isEndless) return headOf(address, caller === 'anonymous' ? '' : users[caller].accessToken);
-  const request =
-    caller === 'anonymous'
-      ? app.http()[operation.method](address)
-      : as(users[caller], operation.method, address);
+  const values = await matrix[operation.operationId]?.of?.(app, users.owner);
+  const who = caller === 'anonymous' ? undefined : users[caller];
+  return send(operation, addressOf(operation, values), who, extra);
+}
+
+async function send(operation: Operation, address: string, who: SignedIn | undefined, extra: object = {}) {
+  const { body, headers = {}, isEndless } = matrix[operation.operationId] ?? {};
+  if (isEndless) return headOf(address, who?.accessToken ?? '');
+  const request = who ? as(who, operation.method, address) : app.http()[operation.method](address);
   void request.set(headers);
   if (typeof body === 'string') return request.send(body);
   return body ? request.send({ ...body, ...extra }) : request;

@@ -8,10 +8,19 @@ export type Caller = (typeof callers)[number];
 /** Creates what the path names. Returns its id, or a value for each path parameter: `{ id, commentId }`. */
 export type Thing = (app: TestApp, owner: SignedIn) => Promise<string | Record<string, string>>;
 
+/** Signs in a user with a relation to the thing, such as a member. `values` is what the thing returned. */
+export type Related = (
+  app: TestApp,
+  values: string | Record<string, string>,
+  owner: SignedIn,
+) => Promise<SignedIn>;
+
 export interface Rule {
   expected: Record<Caller, number>;
   /** Creates a resource of the owner for the path, for each call. */
   of?: Thing;
+  /** Other relations to the resource, by name. */
+  also?: Record<string, { as: Related; status: number }>;
   /** A valid body, except for secrets that no caller has. */
   body?: object | string;
   headers?: Record<string, string>;

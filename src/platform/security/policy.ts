@@ -91,7 +91,7 @@ class Policy<Row extends Identified, Name extends string, Action extends string>
     manager: EntityManager,
   ): Promise<AppError> {
     const { actions } = this.options;
-    // Whoever may read it may do this too, so a look-up would find nothing.
+    // Everyone who may read it may do this too, so a look-up would find nothing.
     const isHidden = actions.read.every((name) => actions[action].includes(name));
     if (isHidden || !(await this.select('read', id, caller, manager).getExists())) return new NotFoundError();
     if (!caller) return new UnauthenticatedError();
@@ -111,7 +111,7 @@ const isOfCaller = <Row>(relation: Relation<Row>): relation is OfCaller<Row> =>
   typeof relation === 'function';
 
 /**
- * Defines who may do what with the rows of a table. It belongs beside the feature, in `<feature>.policy.ts`. See
+ * Defines who may do what with the rows of a table. It belongs to the feature, in `<feature>.policy.ts`. See
  * docs/guides/authorization.md.
  */
 export const definePolicy = <Row extends Identified, Name extends string, Action extends string>(
