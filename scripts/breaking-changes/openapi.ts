@@ -88,12 +88,16 @@ function comparer(before: OpenApi, after: OpenApi): Compare {
   };
 }
 
+/** An empty requirement means that the token may be left out. */
+const needsToken = ({ security = [] }: OperationPair['before']): boolean =>
+  security.length > 0 && security.every((entry) => Object.keys(entry).length > 0);
+
 function operationChanges(pair: OperationPair, compare: Compare): Change[] {
   const { before, after } = pair;
   const changes = [
     before.operationId !== after.operationId &&
       `The operationId ${before.operationId} became ${after.operationId}, which renames the method of generated clients`,
-    !before.security?.length && Boolean(after.security?.length) && 'An access token is now required',
+    !needsToken(before) && needsToken(after) && 'An access token is now required',
     ...parameterChanges(pair, compare),
     ...bodyChanges(pair, 'request', compare),
     ...responseChanges(pair, compare),

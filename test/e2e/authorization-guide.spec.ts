@@ -75,6 +75,7 @@ describe('an article that its owner publishes', () => {
     expect((await app.http().get(`/v1/articles/${article}`)).body.data).toEqual({
       id: article,
       title: 'News',
+      isYours: false,
     });
   });
 

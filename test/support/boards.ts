@@ -84,7 +84,9 @@ const boardSchema = z
   .meta({ id: 'Board' });
 const boardsQuerySchema = pageQuery(['createdAt'], {});
 type BoardsQuery = z.output<typeof boardsQuerySchema>;
-const articleSchema = z.object({ id: z.string(), title: z.string() }).meta({ id: 'Article' });
+const articleSchema = z
+  .object({ id: z.string(), title: z.string(), isYours: z.boolean().optional() })
+  .meta({ id: 'Article' });
 
 @Injectable()
 export class BoardsService {
@@ -160,10 +162,11 @@ class ArticlesController {
   constructor(@InjectRepository(Article) private readonly articles: Repository<Article>) {}
 
   @Get(':id')
-  @Public()
+  @Public({ caller: 'optional' })
   @Endpoint({ summary: 'Get a published article', returns: item(articleSchema) })
-  async getArticle(@Param('id', ID) id: string) {
-    return { data: await articlePolicy.get('read', id, undefined, this.articles.manager) };
+  async getArticle(@Param('id', ID) id: string, @CurrentUser() caller: Principal | undefined) {
+    const article = await articlePolicy.get('read', id, caller, this.articles.manager);
+    return { data: { ...article, isYours: article.userId === caller?.userId } };
   }
 
   @Patch(':id')

@@ -9,7 +9,7 @@ import {
 } from '../../platform/errors/platform.errors.ts';
 import type { GraphqlContext } from '../../platform/graphql/graphql-context.ts';
 import { contextOf } from '../../platform/http/request-hooks.ts';
-import { callerOf, IS_PUBLIC, isGraphql, ROLES } from '../../platform/security/access.decorators.ts';
+import { accessOf, callerOf, isGraphql, ROLES } from '../../platform/security/access.decorators.ts';
 import type { Principal } from '../../platform/security/principal.ts';
 import {
   isExemptFromRateLimits,
@@ -34,12 +34,16 @@ export class AccessGuard extends AuthGuard('jwt') {
 
   override async canActivate(context: ExecutionContext): Promise<boolean> {
     if (isGraphql(context)) return this.checkField(context);
-    const isPublic = this.metadata(IS_PUBLIC, context) === true;
     const http = context.switchToHttp();
     const request = http.getRequest<Request>();
-    const rejection = isPublic ? undefined : await this.authenticate(context, request);
+    const reply = http.getResponse<FastifyReply>();
+    const access = accessOf(context.getHandler(), context.getClass());
+    if (access === 'optional') varyByCaller(reply);
+    const hasToken = request.headers.authorization !== undefined;
+    const authenticates = access === 'required' || (access === 'optional' && hasToken);
+    const rejection = authenticates ? await this.authenticate(context, request) : undefined;
     // Before the rejection, so that requests with invalid tokens are counted too, by IP address.
-    await this.limit(context, request, http.getResponse());
+    await this.limit(context, request, reply);
     if (rejection) throw rejection;
     return this.checkRoles(context);
   }
@@ -90,6 +94,12 @@ export class AccessGuard extends AuthGuard('jwt') {
   private metadata(key: string, context: ExecutionContext): unknown {
     return this.reflector.getAllAndOverride<unknown>(key, [context.getHandler(), context.getClass()]);
   }
+}
+
+/** The response depends on the caller, which a shared cache must know if the route allows caching. */
+function varyByCaller(reply: FastifyReply): void {
+  const earlier = reply.getHeader('vary');
+  void reply.header('vary', earlier === undefined ? 'Authorization' : `${String(earlier)}, Authorization`);
 }
 
 /** Fail closed: a session may have been revoked since this instance last reached Postgres. */

@@ -20,6 +20,7 @@ import {
 } from '../errors/platform.errors.ts';
 import { EventTypes } from '../events/domain-events.ts';
 import { readRegistry, type Registry } from '../registry/registry.ts';
+import type { RouteAccess } from '../security/access.decorators.ts';
 import { isExemptFromRateLimits } from '../security/rate-limit.decorator.ts';
 import {
   describeDeprecation,
@@ -44,6 +45,13 @@ Unknown properties and unknown query parameters are errors.
 `.trim();
 
 const ACCESS_TOKEN = 'The access token from a sign-in. It is valid for ten minutes; then refresh it.';
+
+/** An empty requirement means that the token may be left out. */
+const SECURITY: Record<RouteAccess, Record<string, string[]>[]> = {
+  required: [{ bearer: [] }],
+  optional: [{}, { bearer: [] }],
+  none: [],
+};
 
 /** The OpenAPI document of the application, without starting it. */
 export async function describeApp(root: object) {
@@ -102,7 +110,7 @@ function describeOperation(
   endpoint: EndpointEntry,
 ): Problem[] {
   describeExamples(operation, endpoint);
-  operation.security = endpoint.isPublic ? [] : [{ bearer: [] }];
+  operation.security = SECURITY[endpoint.access];
   const errors = [
     ...(endpoint.options.errors ?? []),
     ...impliedErrors(operation, endpoint),
@@ -151,7 +159,7 @@ function impliedErrors(
   endpoint: EndpointEntry,
 ): AppErrorClass[] {
   const errors: AppErrorClass[] = [ValidationFailedError, InternalError, UnavailableError];
-  if (!endpoint.isPublic) errors.push(UnauthenticatedError);
+  if (endpoint.access !== 'none') errors.push(UnauthenticatedError);
   if (endpoint.hasRoles) errors.push(ForbiddenError);
   if (isPaged(endpoint.options.returns)) errors.push(InvalidCursorError);
   if (requestBody) errors.push(PayloadTooLargeError, UnsupportedMediaTypeError);

@@ -2,14 +2,14 @@ import type { ModulesContainer } from '@nestjs/core';
 import { StartupError } from '../config/config.ts';
 import type { AppErrorClass, Problem } from '../errors/app-error.ts';
 import * as platformErrors from '../errors/platform.errors.ts';
-import { IS_PUBLIC, ROLES } from '../security/access.decorators.ts';
+import { accessOf, ROLES, type RouteAccess } from '../security/access.decorators.ts';
 import { ENDPOINT, type EndpointOptions } from './endpoint.decorator.ts';
 import { type Controller, faultsOf, handlersOf } from './route-faults.ts';
 
 export interface EndpointEntry {
   operationId: string;
   options: EndpointOptions;
-  isPublic: boolean;
+  access: RouteAccess;
   hasRoles: boolean;
 }
 
@@ -43,7 +43,7 @@ function endpointOf(controller: Controller, operationId: string): EndpointEntry 
   const options = Reflect.getMetadata(ENDPOINT, handler) as EndpointOptions;
   const has = (key: string): boolean =>
     Boolean(Reflect.getMetadata(key, handler) ?? Reflect.getMetadata(key, controller));
-  return { operationId, options, isPublic: has(IS_PUBLIC), hasRoles: has(ROLES) };
+  return { operationId, options, access: accessOf(handler, controller), hasRoles: has(ROLES) };
 }
 
 /** Every error that a client may get, by code: those of the platform and those that endpoints declare. */

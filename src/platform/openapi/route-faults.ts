@@ -3,7 +3,8 @@ import { RouteParamtypes } from '@nestjs/common/enums/route-paramtypes.enum.js';
 import { MetadataScanner } from '@nestjs/core';
 import { globSync, readFileSync } from 'node:fs';
 import { join, sep } from 'node:path';
-import { ENDPOINT, UNVALIDATED_BODY } from './endpoint.decorator.ts';
+import { accessOf } from '../security/access.decorators.ts';
+import { ENDPOINT, type EndpointOptions, UNVALIDATED_BODY } from './endpoint.decorator.ts';
 
 export type Controller = (new (...args: never[]) => unknown) & { prototype: Record<string, object> };
 
@@ -36,6 +37,10 @@ export function faultsOf(controller: Controller, method: string): string[] {
   const faults = unvalidatedInput(controller, method).map((how) => `takes ${how}`);
   if (!Reflect.hasMetadata(ENDPOINT, handler)) {
     faults.unshift('is a route handler without @Endpoint: add @Endpoint({ summary, … }) to it');
+  }
+  const { idempotent } = (Reflect.getMetadata(ENDPOINT, handler) ?? {}) as EndpointOptions;
+  if (idempotent && accessOf(handler, controller) !== 'required') {
+    faults.push('is idempotent, which needs a signed-in user: remove @Public() or idempotent');
   }
   return faults.map((fault) => `${controller.name}.${method}()${fileOf(controller)} ${fault}.`);
 }
