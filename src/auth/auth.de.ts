@@ -4,6 +4,23 @@ const notYou =
   'Wenn Sie das nicht waren, wählen Sie jetzt ein neues Passwort: mit „Passwort vergessen“ auf der Anmeldeseite.';
 
 export const de: typeof en = {
+  emailInvalid: 'Die E-Mail-Adresse vom Anbieter hat ein ungültiges Format. Melden Sie sich anders an.',
+  appleKeysMissing: (seconds) =>
+    `Die Signaturschlüssel von Apple können nicht geladen werden. Versuchen Sie es in ${seconds} Sekunden erneut.`,
+  originMissing:
+    'Eine Erneuerung mit dem Cookie braucht den Header Origin mit einer erlaubten Herkunft (CORS_ORIGINS).',
+  sessionsUnknown:
+    'Der Server kann Sitzungen gerade nicht prüfen. Versuchen Sie es in einigen Sekunden erneut.',
+  tooManyPasswords: (seconds) =>
+    `Zu viele falsche Passwörter. Versuchen Sie es in ${seconds} Sekunden erneut, oder setzen Sie das Passwort zurück.`,
+  hasherBusy: 'Zu viele Passwortprüfungen warten. Versuchen Sie es in einigen Sekunden erneut.',
+  passwords: {
+    invalidText: 'Darf weder NUL noch ein halbes Surrogatpaar enthalten.',
+    tooShort: (min) => `Muss mindestens ${min} Zeichen haben.`,
+    tooLong: (max) => `Darf höchstens ${max} Zeichen haben.`,
+    tooCommon: 'Ist zu leicht zu erraten. Wählen Sie ein anderes Passwort.',
+    containsEmail: 'Darf Ihre E-Mail-Adresse nicht enthalten.',
+  },
   mails: {
     verifyEmail: {
       subject: 'Bestätigen Sie Ihre E-Mail-Adresse',
@@ -109,5 +126,43 @@ export const de: typeof en = {
         body: 'Ein Refresh-Token einer Ihrer Sitzungen wurde zweimal verwendet. Wenn Sie vermuten, dass es kopiert wurde, ändern Sie Ihr Passwort.',
       },
     },
+  },
+};
+
+export const problems = {
+  TOKEN_INVALID: {
+    title: 'Token ungültig',
+    detail: 'Das Token ist ungültig oder abgelaufen. Fordern Sie ein neues an.',
+  },
+  INVALID_CREDENTIALS: {
+    title: 'Anmeldedaten falsch',
+    detail:
+      'E-Mail-Adresse oder Passwort ist falsch. Versuchen Sie es erneut, oder setzen Sie das Passwort zurück.',
+  },
+  REFRESH_TOKEN_INVALID: {
+    title: 'Refresh-Token ungültig',
+    detail: 'Das Refresh-Token ist ungültig, oder seine Sitzung ist beendet. Melden Sie sich erneut an.',
+  },
+  REFRESH_TOKEN_REUSED: {
+    title: 'Refresh-Token wiederverwendet',
+    detail:
+      'Das Refresh-Token wurde schon verwendet. Darum wurde seine Sitzung beendet. Melden Sie sich erneut an.',
+  },
+  EMAIL_NOT_VERIFIED: {
+    title: 'E-Mail-Adresse nicht bestätigt',
+    detail: 'Öffnen Sie zuerst den Link in der Bestätigungsmail, oder fordern Sie eine neue an.',
+  },
+  ACCOUNT_SUSPENDED: {
+    title: 'Konto gesperrt',
+    detail: 'Ein Administrator hat dieses Konto gesperrt. Wenden Sie sich an einen Administrator.',
+  },
+  WRONG_PASSWORD: {
+    title: 'Passwort falsch',
+    detail:
+      'Das aktuelle Passwort ist falsch oder fehlt. Versuchen Sie es erneut, oder setzen Sie das Passwort zurück.',
+  },
+  EMAIL_TAKEN: {
+    title: 'E-Mail-Adresse vergeben',
+    detail: 'Ein anderes Konto verwendet diese E-Mail-Adresse. Wählen Sie eine andere.',
   },
 };

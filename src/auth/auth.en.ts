@@ -8,6 +8,21 @@ interface Alert {
 }
 
 export const en = {
+  emailInvalid: 'The email from the provider has an invalid format. Use another way to sign in.',
+  appleKeysMissing: (seconds: number) =>
+    `The signing keys of Apple can’t be loaded. Try again in ${seconds} seconds.`,
+  originMissing: 'A refresh with the cookie needs an Origin header from an allowed origin (CORS_ORIGINS).',
+  sessionsUnknown: 'The server can’t check sessions now. Try again in a few seconds.',
+  tooManyPasswords: (seconds: number) =>
+    `Too many wrong passwords. Try again in ${seconds} seconds, or reset the password.`,
+  hasherBusy: 'Too many password checks are waiting. Try again in a few seconds.',
+  passwords: {
+    invalidText: 'Must not contain NUL or half of a surrogate pair.',
+    tooShort: (min: number) => `Must have at least ${min} characters.`,
+    tooLong: (max: number) => `Must have at most ${max} characters.`,
+    tooCommon: 'Is too easy to guess. Choose another password.',
+    containsEmail: 'Must not contain your email.',
+  },
   mails: {
     verifyEmail: {
       subject: 'Verify your email',

@@ -1,10 +1,6 @@
 import { z } from 'zod';
 import { defineMail } from '../mail/mail-template.ts';
-import type { Translated } from '../platform/i18n/locales.ts';
-import { de } from './auth.de.ts';
-import { en } from './auth.en.ts';
-
-export const authTexts: Translated<typeof en> = { en, de };
+import { authTexts } from './auth.texts.ts';
 
 const linkData = z.object({ token: z.string() });
 

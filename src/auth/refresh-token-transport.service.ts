@@ -2,8 +2,10 @@ import { Injectable } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Config } from '../platform/config/config.ts';
 import { ForbiddenError } from '../platform/errors/platform.errors.ts';
+import { localize } from '../platform/i18n/locales.ts';
 import { RefreshTokenInvalidError } from './auth.errors.ts';
 import type { SignInDevice } from './auth.service.ts';
+import { authTexts } from './auth.texts.ts';
 import { KnownDevices } from './passwords/known-devices.service.ts';
 import { AccessTokensService, type TokenPair } from './sessions/access-tokens.service.ts';
 import { SessionRefreshService } from './sessions/session-refresh.service.ts';
@@ -82,7 +84,7 @@ export class RefreshTokenTransport {
     // Browsers never send a strict cookie cross-site, so such a request is not from a browser page (OWASP ASVS 5.0, 3.5.1).
     if (!origin || !allowed.includes(origin) || site === 'cross-site') {
       throw new ForbiddenError({
-        detail: 'A refresh with the cookie needs an Origin header from an allowed origin (CORS_ORIGINS).',
+        detail: localize(authTexts, (texts) => texts.originMissing),
       });
     }
     return token;

@@ -2,10 +2,12 @@ import { Injectable } from '@nestjs/common';
 import { DataSource, type EntityManager } from 'typeorm';
 import { AuditService } from '../audit/audit.service.ts';
 import { ValidationFailedError } from '../platform/errors/platform.errors.ts';
+import { translate } from '../platform/logging/request-context.ts';
 import { JobTypes } from './job-definition.ts';
 import { INITIAL_JOB_STATE, Job } from './job.entity.ts';
 import { jobsRedriven } from './jobs.audit.ts';
 import type { RedriveJobs } from './jobs.schemas.ts';
+import { jobsTexts } from './jobs.texts.ts';
 
 /** Jobs per request: one statement writes them well within its time limit. */
 const BATCH = 5_000;
@@ -26,7 +28,7 @@ export class JobRedriveService {
   redrive(filter: RedriveJobs): Promise<{ redriven: number; hasMore: boolean }> {
     if (!this.types.find(filter.type)) {
       throw new ValidationFailedError({
-        details: [{ path: 'type', code: 'INVALID_VALUE', message: 'There is no such job type.' }],
+        details: [{ path: 'type', code: 'INVALID_VALUE', message: translate(jobsTexts).unknownType }],
       });
     }
     return this.db.transaction(async (tx) => {

@@ -1,4 +1,7 @@
-import { defineProblem } from '../platform/errors/app-error.ts';
+import { problemsIn } from '../platform/errors/app-error.ts';
+import { problems as de } from './jobs.de.ts';
+
+const defineProblem = problemsIn({ de });
 
 export class JobNotCancellableError extends defineProblem(
   409,

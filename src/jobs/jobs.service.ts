@@ -12,6 +12,7 @@ import {
 } from '../platform/errors/platform.errors.ts';
 import { DomainEvents } from '../platform/events/domain-events.ts';
 import { fieldFailures } from '../platform/http/validation.pipe.ts';
+import { translate } from '../platform/logging/request-context.ts';
 import { currentContext } from '../platform/logging/request-context.ts';
 import { Paginator } from '../platform/pagination/paginator.ts';
 import type { Principal } from '../platform/security/principal.ts';
@@ -24,6 +25,7 @@ import { INITIAL_JOB_STATE, Job, JobFile } from './job.entity.ts';
 import { JobNotCancellableError, JobNotRetryableError } from './jobs.errors.ts';
 import { jobPolicy } from './jobs.policy.ts';
 import type { JobsQuery, StartJob } from './jobs.schemas.ts';
+import { jobsTexts } from './jobs.texts.ts';
 
 const UNFINISHED_PER_USER_MAX = 100;
 const DAY_MS = 86_400_000;
@@ -101,7 +103,11 @@ export class JobsService implements OnModuleInit {
     if (!definition?.startableByUsers) {
       throw new ValidationFailedError({
         details: [
-          { path: 'type', code: 'INVALID_VALUE', message: `Expected one of: ${this.namesForUsers()}.` },
+          {
+            path: 'type',
+            code: 'INVALID_VALUE',
+            message: translate(jobsTexts).expectedTypes(this.namesForUsers()),
+          },
         ],
       });
     }

@@ -1,4 +1,7 @@
-import { defineProblem } from '../platform/errors/app-error.ts';
+import { problemsIn } from '../platform/errors/app-error.ts';
+import { problems as de } from './users.de.ts';
+
+const defineProblem = problemsIn({ de });
 
 export class LastAdminError extends defineProblem(
   409,

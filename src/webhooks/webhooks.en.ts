@@ -1,6 +1,20 @@
 import type { MailText } from '../mail/mail-template.ts';
 
 export const en = {
+  pingsMax: (max: number) => `At most ${max} pings of an endpoint may be pending.`,
+  deliveriesMax: (max: number) => `At most ${max} deliveries of an endpoint may be pending.`,
+  endpointsMax: (max: number) => `At most ${max} webhook endpoints per user.`,
+  scopeAllMax: (max: number) => `At most ${max} webhook endpoints with scope "all".`,
+  endpointDisabled: 'The endpoint is disabled.',
+  unknownEventType: 'Unknown event type.',
+  url: {
+    tooLong: (max: number) => `It must be a URL of at most ${max} characters.`,
+    credentials: 'It must not contain credentials.',
+    fragment: 'It must not have a fragment.',
+    protocol: 'It must start with https://.',
+    port: (min: number) => `Its port must be 443, or ${min} or higher.`,
+    private: 'It must be reachable from the internet.',
+  },
   disabled: {
     title: 'A webhook endpoint was disabled',
     causes: {

@@ -8,11 +8,13 @@ import { Config } from '../../platform/config/config.ts';
 import { AppError } from '../../platform/errors/app-error.ts';
 import { UnavailableError } from '../../platform/errors/platform.errors.ts';
 import { text } from '../../platform/http/schemas.ts';
+import { localize } from '../../platform/i18n/locales.ts';
 import { AccountDeletionService } from '../../users/personal-data/account-deletion.service.ts';
 import type { User } from '../../users/user.entity.ts';
 import { LastAdminError } from '../../users/users.errors.ts';
 import { UsersService } from '../../users/users.service.ts';
 import { identityUnlinked } from '../auth.audit.ts';
+import { authTexts } from '../auth.texts.ts';
 import { SecurityAlertsService } from '../sessions/security-alerts.service.ts';
 import { SessionsService } from '../sessions/sessions.service.ts';
 import { Identity } from './identity.entity.ts';
@@ -75,7 +77,7 @@ export class AppleEventVerifier {
     } catch (error) {
       if (!isOutage(error)) return null;
       throw new UnavailableError({
-        detail: `The signing keys of Apple can’t be loaded. Try again in ${RETRY_AFTER_SECONDS} seconds.`,
+        detail: localize(authTexts, (texts) => texts.appleKeysMissing(RETRY_AFTER_SECONDS)),
         headers: { 'retry-after': String(RETRY_AFTER_SECONDS) },
       });
     }

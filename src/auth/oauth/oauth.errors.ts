@@ -1,5 +1,8 @@
-import { AppError, defineProblem } from '../../platform/errors/app-error.ts';
+import { AppError, problemsIn } from '../../platform/errors/app-error.ts';
 import { RecentSignInRequiredError } from '../../platform/errors/platform.errors.ts';
+import { problems as de } from './oauth.de.ts';
+
+const defineProblem = problemsIn({ de });
 
 export class ReturnToNotAllowedError extends defineProblem(
   422,

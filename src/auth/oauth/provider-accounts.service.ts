@@ -1,10 +1,12 @@
 import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import { AuditService } from '../../audit/audit.service.ts';
+import { localize } from '../../platform/i18n/locales.ts';
 import type { User } from '../../users/user.entity.ts';
 import { displayNameSchema } from '../../users/users.schemas.ts';
 import { type NewUser, UsersService } from '../../users/users.service.ts';
 import { emailVerified } from '../auth.audit.ts';
+import { authTexts } from '../auth.texts.ts';
 import { EmailTokensService } from '../email-tokens.service.ts';
 import { SecurityAlertsService } from '../sessions/security-alerts.service.ts';
 import { SessionsService } from '../sessions/sessions.service.ts';
@@ -104,7 +106,7 @@ function newUserFrom({ email, emailVerified: isVerified, displayName }: Provider
   if (!isVerified) throw new EmailUnverifiedError();
   if (!email) {
     throw new ProviderFailedError({
-      detail: 'The email from the provider has an invalid format. Use another way to sign in.',
+      detail: localize(authTexts, (texts) => texts.emailInvalid),
     });
   }
   // The provider's name is untrusted: use it if it is valid, otherwise the local part of the email.

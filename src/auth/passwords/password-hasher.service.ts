@@ -5,6 +5,8 @@ import { availableParallelism } from 'node:os';
 import pLimit, { type LimitFunction } from 'p-limit';
 import { Config } from '../../platform/config/config.ts';
 import { UnavailableError } from '../../platform/errors/platform.errors.ts';
+import { localize } from '../../platform/i18n/locales.ts';
+import { authTexts } from '../auth.texts.ts';
 
 /** `Algorithm.Argon2id`, a const enum that no module can import. */
 const ARGON2ID = 2;
@@ -57,7 +59,7 @@ function limited<T>(limit: LimitFunction, work: () => Promise<T>): Promise<T> {
   if (limit.pendingCount >= WAITING_MAX) {
     return Promise.reject(
       new UnavailableError({
-        detail: 'Too many password checks are waiting. Try again in a few seconds.',
+        detail: localize(authTexts, (texts) => texts.hasherBusy),
         headers: { 'retry-after': RETRY_AFTER_SECONDS },
       }),
     );

@@ -1,7 +1,9 @@
 import { z } from 'zod';
 import { ValidationFailedError } from '../../platform/errors/platform.errors.ts';
 import { emailSchema, tokenSchema } from '../../platform/http/schemas.ts';
+import { translate } from '../../platform/logging/request-context.ts';
 import { examples, sample } from '../../platform/openapi/examples.ts';
+import { authTexts } from '../auth.texts.ts';
 import { isCommonPassword } from './common-passwords.ts';
 
 const LENGTH_MIN = 12;
@@ -17,7 +19,7 @@ export const passwordSchema = z
   .min(1)
   .max(RAW_MAX)
   .refine((value) => value.isWellFormed() && !value.includes('\0'), {
-    error: 'Must not contain NUL or half of a surrogate pair.',
+    error: () => translate(authTexts).passwords.invalidText,
     params: { code: 'INVALID_TEXT' },
   })
   .transform((value) => value.normalize('NFC'));
@@ -30,19 +32,19 @@ export const newPasswordSchema = passwordSchema.superRefine((value, context) => 
   if (length < LENGTH_MIN) {
     context.addIssue({
       code: 'custom',
-      message: `Must have at least ${LENGTH_MIN} characters.`,
+      message: translate(authTexts).passwords.tooShort(LENGTH_MIN),
       params: { code: 'TOO_SHORT' },
     });
   } else if (length > LENGTH_MAX) {
     context.addIssue({
       code: 'custom',
-      message: `Must have at most ${LENGTH_MAX} characters.`,
+      message: translate(authTexts).passwords.tooLong(LENGTH_MAX),
       params: { code: 'TOO_LONG' },
     });
   } else if (isCommonPassword(value)) {
     context.addIssue({
       code: 'custom',
-      message: 'Is too easy to guess. Choose another password.',
+      message: translate(authTexts).passwords.tooCommon,
       params: { code: 'TOO_COMMON' },
     });
   }
@@ -55,7 +57,10 @@ export function containsEmail(password: string, email: string): boolean {
   return name.length >= EMAIL_NAME_MIN && password.toLowerCase().includes(name);
 }
 
-const CONTAINS_EMAIL = { code: 'CONTAINS_EMAIL', message: 'Must not contain your email.' };
+const containsEmailFailure = () => ({
+  code: 'CONTAINS_EMAIL',
+  message: translate(authTexts).passwords.containsEmail,
+});
 
 /** For bodies that contain both email and password. */
 export function checkWithoutEmail(
@@ -63,14 +68,14 @@ export function checkWithoutEmail(
   context: z.core.$RefinementCtx,
 ): void {
   if (!containsEmail(password, email)) return;
-  const { code, message } = CONTAINS_EMAIL;
+  const { code, message } = containsEmailFailure();
   context.addIssue({ code: 'custom', path: ['password'], message, params: { code } });
 }
 
 /** For bodies without the email. `path` is the property of the password. */
 export function assertWithoutEmail(password: string, email: string, path: string): void {
   if (containsEmail(password, email))
-    throw new ValidationFailedError({ details: [{ path, ...CONTAINS_EMAIL }] });
+    throw new ValidationFailedError({ details: [{ path, ...containsEmailFailure() }] });
 }
 
 export const forgotPasswordSchema = z

@@ -3,7 +3,9 @@ import { createHash } from 'node:crypto';
 import { DataSource, type EntityManager } from 'typeorm';
 import { Config } from '../../platform/config/config.ts';
 import { RateLimitedError } from '../../platform/errors/platform.errors.ts';
+import { localize } from '../../platform/i18n/locales.ts';
 import { networkOf } from '../../platform/security/rate-limiter.service.ts';
+import { authTexts } from '../auth.texts.ts';
 import { KnownDevices } from './known-devices.service.ts';
 
 /** Failures in a row from one source or known device. */
@@ -125,7 +127,7 @@ export class SignInThrottle {
     );
     const seconds = Math.max(1, row?.seconds ?? 1);
     return new RateLimitedError({
-      detail: `Too many wrong passwords. Try again in ${seconds} seconds, or reset the password.`,
+      detail: localize(authTexts, (texts) => texts.tooManyPasswords(seconds)),
       headers: { 'retry-after': String(seconds) },
     });
   }

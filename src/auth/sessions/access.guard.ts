@@ -9,6 +9,7 @@ import {
 } from '../../platform/errors/platform.errors.ts';
 import type { GraphqlContext } from '../../platform/graphql/graphql-context.ts';
 import { contextOf } from '../../platform/http/request-hooks.ts';
+import { localize } from '../../platform/i18n/locales.ts';
 import { accessOf, callerOf, isGraphql, ROLES } from '../../platform/security/access.decorators.ts';
 import type { Principal } from '../../platform/security/principal.ts';
 import {
@@ -17,6 +18,7 @@ import {
   type RateLimitName,
 } from '../../platform/security/rate-limit.decorator.ts';
 import { RateLimiter } from '../../platform/security/rate-limiter.service.ts';
+import { authTexts } from '../auth.texts.ts';
 import { SessionRevocations } from './session-revocations.service.ts';
 
 type Request = FastifyRequest & { user?: Principal };
@@ -105,6 +107,6 @@ function varyByCaller(reply: FastifyReply): void {
 /** Fail closed: a session may have been revoked since this instance last reached Postgres. */
 export const staleSessions = () =>
   new UnavailableError({
-    detail: 'The server can’t check sessions now. Try again in a few seconds.',
+    detail: localize(authTexts, (texts) => texts.sessionsUnknown),
     headers: { 'retry-after': '5' },
   });

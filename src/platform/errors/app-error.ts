@@ -1,17 +1,27 @@
-/** One kind of error. GET /problems lists them all. */
-export interface Problem {
-  /** Stable and in UPPER_SNAKE_CASE: clients decide by it. */
-  code: string;
-  status: number;
+import type { Locale, TargetLocale, Translated } from '../i18n/locales.ts';
+
+export interface ProblemText {
   /** Short, and always the same for one code (RFC 9457, section 3.1.3). */
   title: string;
   /** What is wrong and what to do next. A throw may pass a more specific one. */
   detail: string;
 }
 
+/** One kind of error. GET /problems lists them all. */
+export interface Problem extends ProblemText {
+  /** Stable and in UPPER_SNAKE_CASE: clients decide by it. */
+  code: string;
+  status: number;
+  /** The texts in the other languages. */
+  translations?: Record<TargetLocale, ProblemText>;
+}
+
+export const problemText = ({ translations, ...english }: Problem, locale: Locale): ProblemText =>
+  locale === 'en' || !translations ? english : translations[locale];
+
 export interface ProblemExtras {
-  /** What is wrong in this case and what to do next. Sent to the client: no internals. */
-  detail?: string;
+  /** What is wrong in this case and what to do next. Sent to the client: no internals. `localize` gives all languages. */
+  detail?: string | Translated<string>;
   /** One entry per invalid field. */
   details?: FieldFailure[];
   headers?: Record<string, string>;
@@ -33,8 +43,15 @@ export class AppError extends Error {
     // Without a stack, which would double the cost of a bad request.
     const { stackTraceLimit } = Error;
     Error.stackTraceLimit = 0;
-    super(extras.detail ?? problem.detail);
+    const { detail = problem.detail } = extras;
+    super(typeof detail === 'string' ? detail : detail.en);
     Error.stackTraceLimit = stackTraceLimit;
+  }
+
+  textIn(locale: Locale): ProblemText {
+    const text = problemText(this.problem, locale);
+    const { detail = text.detail } = this.extras;
+    return { title: text.title, detail: typeof detail === 'string' ? detail : detail[locale] };
   }
 }
 
@@ -45,10 +62,26 @@ export type AppErrorClass = (new (extras?: ProblemExtras) => AppError) & { reado
  * `title` is short and fixed. `detail` says what is wrong and what to do next; a throw may pass a more specific one.
  */
 export function defineProblem(status: number, code: string, title: string, detail: string): AppErrorClass {
-  const problem: Problem = { code, status, title, detail };
+  return errorClassOf({ code, status, title, detail });
+}
+
+/**
+ * `defineProblem` for a feature with catalogues: `const defineProblem = problemsIn({ de })`. A code without a text in each
+ * language is a type error.
+ */
+export const problemsIn =
+  <Code extends string>(catalogs: Record<TargetLocale, Record<Code, ProblemText>>) =>
+  (status: number, code: Code, title: string, detail: string): AppErrorClass => {
+    const translations = Object.fromEntries(
+      Object.entries(catalogs).map(([locale, texts]) => [locale, texts[code]]),
+    ) as Record<TargetLocale, ProblemText>;
+    return errorClassOf({ code, status, title, detail, translations });
+  };
+
+function errorClassOf(problem: Problem): AppErrorClass {
   return class extends AppError {
     static readonly problem = problem;
-    override readonly name = code;
+    override readonly name = problem.code;
 
     constructor(extras?: ProblemExtras) {
       super(problem, extras);

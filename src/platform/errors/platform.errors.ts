@@ -1,4 +1,7 @@
-import { defineProblem } from './app-error.ts';
+import { problems as de } from '../i18n/platform.de.ts';
+import { problemsIn } from './app-error.ts';
+
+const defineProblem = problemsIn({ de });
 
 export class MalformedRequestError extends defineProblem(
   400,

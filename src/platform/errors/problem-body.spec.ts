@@ -2,7 +2,12 @@ import { describe, expect, it } from '@jest/globals';
 import { ValidationFailedError } from './platform.errors.ts';
 import { problemBody } from './problem-body.ts';
 
-const occurrence = { publicUrl: 'http://localhost:3000', url: '/v1/x?token=secret', correlationId: 'abc' };
+const occurrence = {
+  publicUrl: 'http://localhost:3000',
+  url: '/v1/x?token=secret',
+  correlationId: 'abc',
+  locale: 'en',
+} as const;
 
 describe('a problem document', () => {
   it('lists at most 50 details and says how many more there are', () => {

@@ -8,9 +8,12 @@ import { GraphqlInvalidError } from './graphql.errors.ts';
 const DETAILS_MAX = 50;
 
 /** One error as the GraphQL specification shapes it, with the code of REST. */
-function shapeOf({ problem, extras }: AppError, correlationId: string) {
+type Reader = Pick<Occurrence, 'correlationId' | 'locale'>;
+
+function shapeOf(error: AppError, { correlationId, locale }: Reader) {
+  const { problem, extras } = error;
   return {
-    message: extras.detail ?? problem.detail,
+    message: error.textIn(locale).detail,
     extensions: {
       code: problem.code,
       correlationId,
@@ -25,8 +28,8 @@ interface RejectionShape {
 }
 
 /** The errors of a request that was rejected before any resolver ran. */
-export function rejectionShapes(error: AppError, correlationId: string): RejectionShape[] {
-  const shape = shapeOf(error, correlationId);
+export function rejectionShapes(error: AppError, reader: Reader): RejectionShape[] {
+  const shape = shapeOf(error, reader);
   if (!(error instanceof GraphqlInvalidError)) return [shape];
   return error.graphqlErrors.map(({ message, locations }) => ({
     ...shape,
@@ -38,17 +41,17 @@ export function rejectionShapes(error: AppError, correlationId: string): Rejecti
 /** The body of every rejected POST /graphql, also of one that was rejected before the controller. */
 export const graphqlErrorFormat: ErrorFormat = {
   mediaType: 'application/json; charset=utf-8',
-  body: (error: AppError, { correlationId }: Occurrence) =>
-    JSON.stringify({ errors: rejectionShapes(error, correlationId) }),
+  body: (error: AppError, occurrence: Occurrence) =>
+    JSON.stringify({ errors: rejectionShapes(error, occurrence) }),
 };
 
 /** Replaces the errors of resolvers: a client never sees the message of a library or a stack. */
-export function executionErrors(errors: readonly GraphQLError[], correlationId: string): GraphQLError[] {
+export function executionErrors(errors: readonly GraphQLError[], reader: Reader): GraphQLError[] {
   return errors.map(({ originalError, nodes, source, positions, path, ...rest }) => {
     const cause: unknown = originalError ?? new Error('GraphQL execution failed', { cause: rest });
     const error = toAppError(cause);
     logError(error, cause);
-    const { message, extensions } = shapeOf(error, correlationId);
+    const { message, extensions } = shapeOf(error, reader);
     return new GraphQLError(message, { nodes, source, positions, path, extensions });
   });
 }

@@ -1,5 +1,6 @@
 import DataLoader from 'dataloader';
 import type { FastifyReply } from 'fastify';
+import type { Locale } from '../i18n/locales.ts';
 import type { Principal } from '../security/principal.ts';
 
 interface Identified {
@@ -38,6 +39,8 @@ export interface GraphqlContext {
   readonly caller: Principal;
   readonly ip: string;
   readonly correlationId: string;
+  /** Of the messages of errors. */
+  readonly locale: Locale;
   readonly loaders: Loaders;
   /** Absent on a WebSocket. */
   readonly response?: FastifyReply;

@@ -123,7 +123,7 @@ const isValidationError = (error: unknown): error is MercuriusValidationError =>
   (error as Partial<MercuriusValidationError>).code === 'MER_ERR_GQL_VALIDATION';
 
 /** For Mercurius: the result with our errors. The status stays 200, because the operation ran. */
-export function formatExecution(execution: ExecutionResult, { correlationId }: GraphqlContext) {
-  const errors = executionErrors(execution.errors ?? [], correlationId);
+export function formatExecution(execution: ExecutionResult, context: GraphqlContext) {
+  const errors = executionErrors(execution.errors ?? [], context);
   return { statusCode: 200, response: { data: execution.data ?? null, errors } };
 }

@@ -12,6 +12,7 @@ import { EventStreams } from '../http/event-streams.service.ts';
 import { JSON_BODY_MAX_BYTES } from '../http/http-adapter.ts';
 import { logError, toAppError } from '../http/problem.filter.ts';
 import { clientIp } from '../http/trusted-proxies.ts';
+import { type Locale, negotiateLocale } from '../i18n/locales.ts';
 import { correlationIdFrom, runInContext } from '../logging/request-context.ts';
 import { type Principal, TokenVerifier } from '../security/principal.ts';
 import { RateLimiter } from '../security/rate-limiter.service.ts';
@@ -37,6 +38,7 @@ interface Session {
   socket: WebSocket;
   ip: string;
   correlationId: string;
+  locale: Locale;
   caller?: Principal;
 }
 
@@ -68,7 +70,7 @@ export class GraphqlSockets implements OnApplicationBootstrap, OnModuleDestroy {
       onConnect: (context) => this.authenticate(context),
       onSubscribe: (context, _id, payload) => this.subscribe(context, payload),
       onNext: (...[{ extra }, , , , result]) =>
-        result.errors && { ...result, errors: executionErrors(result.errors, extra.correlationId) },
+        result.errors && { ...result, errors: executionErrors(result.errors, extra) },
     });
   }
 
@@ -90,7 +92,9 @@ export class GraphqlSockets implements OnApplicationBootstrap, OnModuleDestroy {
 
   private open(socket: WebSocket, request: IncomingMessage): void {
     const correlationId = correlationIdFrom(request.headers['x-correlation-id']);
-    const session: Session = { socket, ip: clientIp(request, this.config.TRUST_PROXY), correlationId };
+    const locale = negotiateLocale(request.headers['accept-language'], this.config.DEFAULT_LOCALE);
+    const ip = clientIp(request, this.config.TRUST_PROXY);
+    const session: Session = { socket, ip, correlationId, locale };
     // A broken connection closes too. Without a listener the error would end the process.
     socket.on('error', () => undefined);
     const stopHeartbeat = this.startHeartbeat(socket);
@@ -102,7 +106,7 @@ export class GraphqlSockets implements OnApplicationBootstrap, OnModuleDestroy {
         close: (code, reason) => socket.close(code, reason),
         onMessage: (handle) =>
           socket.on('message', (data: Buffer) => {
-            runInContext({ correlationId }, () => handle(data.toString())).catch((error: unknown) =>
+            runInContext({ correlationId, locale }, () => handle(data.toString())).catch((error: unknown) =>
               this.fail(socket, error),
             );
           }),
@@ -168,11 +172,12 @@ export class GraphqlSockets implements OnApplicationBootstrap, OnModuleDestroy {
   }
 
   private subscribe({ extra, subscriptions }: SocketContext, payload: unknown) {
-    const { caller, ip, correlationId } = extra;
+    const { caller, ip, correlationId, locale } = extra;
     const context: GraphqlContext = {
       caller: caller!,
       ip,
       correlationId,
+      locale,
       loaders: new Loaders({ cache: false }),
       freeRootFields: 0,
     };
@@ -182,9 +187,7 @@ export class GraphqlSockets implements OnApplicationBootstrap, OnModuleDestroy {
     } catch (error) {
       const known = error instanceof AppError ? error : toAppError(error);
       logError(known, error);
-      return rejectionShapes(known, correlationId).map(
-        ({ message, ...rest }) => new GraphQLError(message, rest),
-      );
+      return rejectionShapes(known, extra).map(({ message, ...rest }) => new GraphQLError(message, rest));
     }
   }
 

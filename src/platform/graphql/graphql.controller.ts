@@ -2,7 +2,9 @@ import { Body, Controller, Post, Req, Res } from '@nestjs/common';
 import { RouteConfig } from '@nestjs/platform-fastify';
 import { ApiExcludeController } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import { Config } from '../config/config.ts';
 import { UnsupportedMediaTypeError } from '../errors/platform.errors.ts';
+import { localeOf, setContentLanguage } from '../http/content-language.ts';
 import type { ErrorFormatConfig } from '../http/problem.filter.ts';
 import { Endpoint, UnvalidatedBody } from '../openapi/endpoint.decorator.ts';
 import { CurrentUser } from '../security/access.decorators.ts';
@@ -25,7 +27,10 @@ const RESPONSE_TYPE = 'application/graphql-response+json';
 @ApiExcludeController()
 @Controller()
 export class GraphqlController {
-  constructor(private readonly executor: GraphqlExecutor) {}
+  constructor(
+    private readonly executor: GraphqlExecutor,
+    private readonly config: Config,
+  ) {}
 
   @Post(GRAPHQL_PATH)
   @Endpoint({ summary: 'Run a GraphQL operation', status: 200, errors: GRAPHQL_ERRORS })
@@ -38,14 +43,17 @@ export class GraphqlController {
     @Res({ passthrough: true }) response: FastifyReply,
   ) {
     if (!JSON_TYPE.test(request.headers['content-type'] ?? '')) throw new UnsupportedMediaTypeError();
+    const locale = localeOf(request, this.config.DEFAULT_LOCALE);
     const result = await this.executor.execute(body, {
       caller,
       ip: request.ip,
       correlationId: request.id,
+      locale,
       loaders: new Loaders({ cache: true }),
       response,
       freeRootFields: 1,
     });
+    if (result.errors?.length) setContentLanguage(response, locale);
     const type = request.headers.accept?.includes(RESPONSE_TYPE) ? RESPONSE_TYPE : 'application/json';
     void response.type(`${type}; charset=utf-8`);
     return result;

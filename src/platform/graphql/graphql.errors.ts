@@ -1,5 +1,8 @@
 import type { GraphQLError } from 'graphql';
-import { defineProblem } from '../errors/app-error.ts';
+import { problemsIn } from '../errors/app-error.ts';
+import { problems as de } from './graphql.de.ts';
+
+const defineProblem = problemsIn({ de });
 
 export class GraphqlTooDeepError extends defineProblem(
   400,

@@ -5,6 +5,8 @@ import {
   PayloadTooLargeError,
   UnsupportedMediaTypeError,
 } from '../errors/platform.errors.ts';
+import { localize } from '../i18n/locales.ts';
+import { platformTexts } from '../i18n/platform.texts.ts';
 import { CSV, FORM, type BodyConfig } from './consumes.decorator.ts';
 
 const FORM_MAX_BYTES = 32 * 1024;
@@ -46,7 +48,7 @@ function encodingError({ headers }: FastifyRequest): Error | null {
   const encoding = headers['content-encoding']?.trim().toLowerCase() ?? 'identity';
   if (encoding === 'identity') return null;
   return new UnsupportedMediaTypeError({
-    detail: 'Compressed bodies are not supported. Send the body without Content-Encoding.',
+    detail: localize(platformTexts, (texts) => texts.compressedBody),
     headers: { 'accept-encoding': 'identity' },
   });
 }
@@ -55,7 +57,7 @@ function rejectUnlessConsumed(mediaType: string, { routeOptions }: FastifyReques
   const { consumes = 'application/json' } = routeOptions.config as BodyConfig;
   if (consumes === mediaType) return;
   throw new UnsupportedMediaTypeError({
-    detail: `This route does not accept ${mediaType}. Set the content type to ${consumes}.`,
+    detail: localize(platformTexts, (texts) => texts.wrongMediaType(mediaType, consumes)),
   });
 }
 
@@ -95,9 +97,11 @@ function checkSize(root: unknown): void {
   for (let depth = 0; level.length > 0; depth += 1) {
     nodes += level.length;
     if (depth > DEPTH_MAX)
-      throw new MalformedJsonError({ detail: `The body has more than ${DEPTH_MAX} nested levels.` });
+      throw new MalformedJsonError({ detail: localize(platformTexts, (texts) => texts.tooDeep(DEPTH_MAX)) });
     if (nodes > NODES_MAX)
-      throw new MalformedJsonError({ detail: `The body has more than ${NODES_MAX} values.` });
+      throw new MalformedJsonError({
+        detail: localize(platformTexts, (texts) => texts.tooManyValues(NODES_MAX)),
+      });
     level = level.flatMap(childrenOf);
   }
 }
@@ -106,6 +110,6 @@ function childrenOf(value: unknown): unknown[] {
   if (typeof value !== 'object' || value === null) return [];
   // When the object is copied, this key would set the prototype of the copy.
   if (Object.hasOwn(value, '__proto__'))
-    throw new MalformedJsonError({ detail: 'The key "__proto__" is not allowed.' });
+    throw new MalformedJsonError({ detail: localize(platformTexts, (texts) => texts.protoKey) });
   return Object.values(value);
 }

@@ -1,6 +1,8 @@
 import { createParamDecorator, type ExecutionContext } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { PreconditionFailedError } from '../errors/platform.errors.ts';
+import { localize } from '../i18n/locales.ts';
+import { platformTexts } from '../i18n/platform.texts.ts';
 
 /** Sends the version of a resource as a strong validator (RFC 9110, section 8.8.3). */
 export function setEtag(reply: FastifyReply, version: number): void {
@@ -31,7 +33,7 @@ export function expectedVersion(ifMatch: string | undefined): number | undefined
   if (tags.includes('*')) return undefined;
   const versions = new Set(tags.map(versionOf).filter((version) => version !== undefined));
   if (versions.size > 1) {
-    throw new PreconditionFailedError({ detail: 'If-Match lists several versions. Send one.' });
+    throw new PreconditionFailedError({ detail: localize(platformTexts, (texts) => texts.severalVersions) });
   }
   return [...versions][0] ?? MATCHES_NOTHING;
 }

@@ -10,11 +10,13 @@ import type { IncomingMessage } from 'node:http';
 import type { Config } from '../config/config.ts';
 import { MalformedRequestError, UriTooLongError } from '../errors/platform.errors.ts';
 import { PROBLEM_MEDIA_TYPE, problemBody } from '../errors/problem-body.ts';
+import { negotiateLocale } from '../i18n/locales.ts';
 import { correlationIdFrom } from '../logging/request-context.ts';
 import { addDeprecationHeaders } from '../openapi/deprecation.ts';
 import { limitBodyMemory } from './body-budget.ts';
 import { addBodyParsers } from './body-parsers.ts';
 import { rejectOnSocket, trackResponses } from './broken-http.ts';
+import { setContentLanguage } from './content-language.ts';
 import { addRequestHooks } from './request-hooks.ts';
 import {
   bodyDeadlineMs,
@@ -66,7 +68,14 @@ export function createHttpAdapter(config: Config): FastifyAdapter {
     frameworkErrors: (error: FastifyError, request: FastifyRequest, reply: FastifyReply) => {
       adapter.setSecurityHeaders(request, reply);
       const problem = error.statusCode === 414 ? new UriTooLongError() : new MalformedRequestError();
-      const occurrence = { publicUrl: config.PUBLIC_URL, url: request.url, correlationId: request.id };
+      const locale = negotiateLocale(request.headers['accept-language'], config.DEFAULT_LOCALE);
+      setContentLanguage(reply, locale);
+      const occurrence = {
+        publicUrl: config.PUBLIC_URL,
+        url: request.url,
+        correlationId: request.id,
+        locale,
+      };
       void reply
         .code(problem.problem.status)
         .header('x-correlation-id', request.id)

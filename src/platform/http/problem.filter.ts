@@ -28,6 +28,7 @@ import { type Occurrence, PROBLEM_MEDIA_TYPE, problemBody } from '../errors/prob
 import { isGraphql } from '../security/access.decorators.ts';
 import { isExemptFromRateLimits } from '../security/rate-limit.decorator.ts';
 import { RateLimiter } from '../security/rate-limiter.service.ts';
+import { localeOf, setContentLanguage } from './content-language.ts';
 import { RouteMethods } from './route-methods.ts';
 
 const RETRY_AFTER_SECONDS = 5;
@@ -104,6 +105,8 @@ export class ProblemFilter implements ExceptionFilter {
     if (status === 503) void reply.header('retry-after', String(RETRY_AFTER_SECONDS));
     // The rest of a body that is too large is not read.
     if (status === 413) void reply.header('connection', 'close');
+    const locale = localeOf(request, this.config.DEFAULT_LOCALE);
+    setContentLanguage(reply, locale);
     void reply
       .code(status)
       .headers(headers ?? {})
@@ -114,6 +117,7 @@ export class ProblemFilter implements ExceptionFilter {
           publicUrl: this.config.PUBLIC_URL,
           url: request.url,
           correlationId: request.id,
+          locale,
         }),
       );
   }

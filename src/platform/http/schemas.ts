@@ -1,4 +1,6 @@
 import { z } from 'zod';
+import { platformTexts } from '../i18n/platform.texts.ts';
+import { translate } from '../logging/request-context.ts';
 import { examples, sample } from '../openapi/examples.ts';
 
 const TEXT_MAX = 1_000;
@@ -13,14 +15,14 @@ export const text = ({ min = 0, max = TEXT_MAX }: { min?: number; max?: number }
     .min(min)
     .max(max)
     .refine(isStorable, {
-      error: 'The text contains NUL or invalid Unicode.',
+      error: () => translate(platformTexts).invalidText,
       params: { code: 'INVALID_TEXT' },
     });
 
 /** A name: one line without control characters, with at least one visible character. */
 export const nameText = (max: number) =>
   text({ min: 1, max }).refine((value) => !/\p{Cc}/u.test(value) && value.trim().length > 0, {
-    error: 'The name must be one line with at least one visible character.',
+    error: () => translate(platformTexts).invalidName,
     params: { code: 'INVALID_TEXT' },
   });
 

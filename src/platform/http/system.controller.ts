@@ -1,15 +1,18 @@
-import { Controller, Get, Param } from '@nestjs/common';
+import { Controller, Get, Param, Req, Res } from '@nestjs/common';
 import { ModulesContainer } from '@nestjs/core';
+import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { Config } from '../config/config.ts';
 import { product } from '../config/product.ts';
-import type { Problem } from '../errors/app-error.ts';
+import { type Problem, problemText } from '../errors/app-error.ts';
 import { NotFoundError } from '../errors/platform.errors.ts';
+import type { Locale } from '../i18n/locales.ts';
 import { Endpoint } from '../openapi/endpoint.decorator.ts';
 import { listProblems } from '../openapi/endpoints.ts';
 import { examples } from '../openapi/examples.ts';
 import { Tag } from '../openapi/tag.decorator.ts';
 import { Public } from '../security/access.decorators.ts';
+import { localeOf, setContentLanguage } from './content-language.ts';
 import { item, list } from './schemas.ts';
 
 const rootSchema = z
@@ -80,8 +83,9 @@ export class SystemController {
     returns: list(problemTypeSchema),
   })
   @Public()
-  listProblems() {
-    return { data: this.problems };
+  listProblems(@Req() request: FastifyRequest, @Res({ passthrough: true }) reply: FastifyReply) {
+    const locale = this.setLanguage(request, reply);
+    return { data: this.problems.map((problem) => ({ ...problem, ...problemText(problem, locale) })) };
   }
 
   @Get('problems/:code')
@@ -96,9 +100,17 @@ export class SystemController {
       schema: z.string().max(64).meta({ example: 'NOT_FOUND' }),
     })
     code: string,
+    @Req() request: FastifyRequest,
+    @Res({ passthrough: true }) reply: FastifyReply,
   ) {
     const problem = this.problems.find((entry) => entry.code === code);
     if (!problem) throw new NotFoundError();
-    return { data: problem };
+    return { data: { ...problem, ...problemText(problem, this.setLanguage(request, reply)) } };
+  }
+
+  private setLanguage(request: FastifyRequest, reply: FastifyReply): Locale {
+    const locale = localeOf(request, this.config.DEFAULT_LOCALE);
+    setContentLanguage(reply, locale);
+    return locale;
   }
 }

@@ -4,6 +4,8 @@ import { RouteParamtypes } from '@nestjs/common/enums/route-paramtypes.enum.js';
 import type { FastifyRequest } from 'fastify';
 import type { Observable } from 'rxjs';
 import { ValidationFailedError } from '../errors/platform.errors.ts';
+import { platformTexts } from '../i18n/platform.texts.ts';
+import { translate } from '../logging/request-context.ts';
 import { ENDPOINT } from '../openapi/endpoint.decorator.ts';
 
 /** Rejects query parameters on routes without `@Query`, so that a client notices a misspelt filter. */
@@ -17,7 +19,7 @@ export class UnknownQueryInterceptor implements NestInterceptor {
           details: names.map((path) => ({
             path,
             code: 'UNKNOWN_PROPERTY',
-            message: 'The parameter is unknown.',
+            message: translate(platformTexts).unknownParameter,
           })),
         });
       }

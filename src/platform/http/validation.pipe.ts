@@ -1,7 +1,12 @@
 import { type ArgumentMetadata, Injectable, type PipeTransform } from '@nestjs/common';
-import type { z } from 'zod';
+import { z } from 'zod';
 import type { FieldFailure } from '../errors/app-error.ts';
 import { NotFoundError, ValidationFailedError } from '../errors/platform.errors.ts';
+import { platformTexts } from '../i18n/platform.texts.ts';
+import { translate } from '../logging/request-context.ts';
+
+// Zod's own messages, in the language of the request.
+z.config({ localeError: (issue) => translate(platformTexts).zod(issue) });
 
 /** Validates each parameter by its schema, declared as `@Body({ schema })`. */
 @Injectable()
@@ -28,7 +33,9 @@ export function fieldFailures(
   return issues.flatMap((issue) => {
     const path = [...parents, ...issue.path.map(String)];
     if (issue.code === 'unrecognized_keys') {
-      return issue.keys.map((key) => failure([...path, key], 'UNKNOWN_PROPERTY', 'The property is unknown.'));
+      return issue.keys.map((key) =>
+        failure([...path, key], 'UNKNOWN_PROPERTY', translate(platformTexts).unknownProperty),
+      );
     }
     return [failure(path, codeOf(issue, value), issue.message)];
   });

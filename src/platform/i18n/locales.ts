@@ -8,8 +8,18 @@ export const LOCALES = ['en', 'de'] as const;
 
 export type Locale = (typeof LOCALES)[number];
 
+/** The languages other than English. */
+export type TargetLocale = Exclude<Locale, 'en'>;
+
 /** The same texts in every language. */
 export type Translated<Texts> = Record<Locale, Texts>;
+
+/** One text of a catalogue in every language, where the language of the reader is not known yet. */
+export const localize = <Texts>(
+  texts: Translated<Texts>,
+  pick: (texts: Texts) => string,
+): Translated<string> =>
+  Object.fromEntries(LOCALES.map((locale) => [locale, pick(texts[locale])])) as Translated<string>;
 
 /** Null if the language is unknown, for example because a release has removed it. */
 export const knownLocale = (tag: string | null | undefined): Locale | null =>

@@ -1,21 +1,23 @@
 import { randomUUID } from 'node:crypto';
-import { createServer, type Server, type ServerResponse } from 'node:http';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { Config } from '../config/config.ts';
 import { product } from '../config/product.ts';
 import { UnavailableError } from '../errors/platform.errors.ts';
 import { PROBLEM_MEDIA_TYPE, problemBody } from '../errors/problem-body.ts';
 import type { Readiness } from '../health/health.service.ts';
+import { negotiateLocale } from '../i18n/locales.ts';
 
 const RETRY_AFTER_SECONDS = 2;
 
 /** Serves the port while the program waits for its database: alive, not ready, 503 with Retry-After to other requests. */
 export function startPlaceholderServer(config: Config, address: { port: number; host?: string }): Server {
-  const server = createServer((request, response) => respond(request.url ?? '/', response, config));
+  const server = createServer((request, response) => respond(request, response, config));
   // Ignore EADDRINUSE here: the program reports it when it listens on the port.
   return server.on('error', () => undefined).listen(address);
 }
 
-function respond(url: string, response: ServerResponse, config: Config): void {
+function respond(request: IncomingMessage, response: ServerResponse, config: Config): void {
+  const { url = '/', headers } = request;
   response.setHeader('connection', 'close');
   response.setHeader('cache-control', 'no-store');
   if (url === '/health/live')
@@ -24,7 +26,10 @@ function respond(url: string, response: ServerResponse, config: Config): void {
   const correlationId = randomUUID();
   response.setHeader('retry-after', RETRY_AFTER_SECONDS);
   response.setHeader('x-correlation-id', correlationId);
-  const occurrence = { publicUrl: config.PUBLIC_URL, url, correlationId };
+  const locale = negotiateLocale(headers['accept-language'], config.DEFAULT_LOCALE);
+  response.setHeader('content-language', locale);
+  response.setHeader('vary', 'Accept-Language');
+  const occurrence = { publicUrl: config.PUBLIC_URL, url, correlationId, locale };
   send(response, 503, problemBody(new UnavailableError(), occurrence), PROBLEM_MEDIA_TYPE);
 }
 

@@ -2,6 +2,8 @@ import type { Type } from '@nestjs/common';
 import { Brackets, type EntityManager, type FindOptionsWhere, type SelectQueryBuilder } from 'typeorm';
 import type { AppError } from '../errors/app-error.ts';
 import { ForbiddenError, NotFoundError, UnauthenticatedError } from '../errors/platform.errors.ts';
+import { localize } from '../i18n/locales.ts';
+import { platformTexts } from '../i18n/platform.texts.ts';
 import type { Principal } from './principal.ts';
 
 interface Identified {
@@ -95,7 +97,7 @@ class Policy<Row extends Identified, Name extends string, Action extends string>
     const isHidden = actions.read.every((name) => actions[action].includes(name));
     if (isHidden || !(await this.select('read', id, caller, manager).getExists())) return new NotFoundError();
     if (!caller) return new UnauthenticatedError();
-    return new ForbiddenError({ detail: 'You may see this resource, but not do this with it.' });
+    return new ForbiddenError({ detail: localize(platformTexts, (texts) => texts.visibleButForbidden) });
   }
 
   private conditionOf(name: Name | BuiltIn, caller: Principal | undefined): FindOptionsWhere<Row> | boolean {

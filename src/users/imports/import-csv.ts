@@ -1,4 +1,6 @@
+import { localize } from '../../platform/i18n/locales.ts';
 import { ImportFileInvalidError } from '../users.errors.ts';
+import { usersTexts } from '../users.texts.ts';
 
 /** One record of the file. `fields` is null if its quoting is broken. */
 export interface CsvRecord {
@@ -83,9 +85,7 @@ export function readHeader(head: string): Map<ImportColumn, number> {
     REQUIRED.every((column) => columns.includes(column));
   if (!isValid) {
     throw new ImportFileInvalidError({
-      detail:
-        'The first line must be email,displayName or email,displayName,role, separated by commas. ' +
-        `It is ${JSON.stringify(first.slice(0, SHOWN_MAX))}.`,
+      detail: localize(usersTexts, (texts) => texts.wrongHeader(JSON.stringify(first.slice(0, SHOWN_MAX)))),
     });
   }
   return new Map(columns.map((column, position) => [column as ImportColumn, position]));

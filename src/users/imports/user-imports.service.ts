@@ -6,8 +6,10 @@ import { JobFilesService } from '../../jobs/job-files.service.ts';
 import type { Job } from '../../jobs/job.entity.ts';
 import { JobsService } from '../../jobs/jobs.service.ts';
 import { PayloadTooLargeError } from '../../platform/errors/platform.errors.ts';
+import { localize } from '../../platform/i18n/locales.ts';
 import { ImportFileInvalidError } from '../users.errors.ts';
 import { userImport } from '../users.jobs.ts';
+import { usersTexts } from '../users.texts.ts';
 import { readHeader } from './import-csv.ts';
 
 export const IMPORT_MAX_BYTES = 50 * 1024 * 1024;
@@ -70,7 +72,8 @@ async function* checked(body: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
     yield chunk;
   }
   decode(decoder);
-  if (size === 0) throw new ImportFileInvalidError({ detail: 'The file is empty.' });
+  if (size === 0)
+    throw new ImportFileInvalidError({ detail: localize(usersTexts, (texts) => texts.emptyFile) });
   if (head !== undefined) readHeader(head);
 }
 
@@ -85,6 +88,6 @@ function decode(decoder: InstanceType<typeof TextDecoder>, chunk?: Buffer): stri
   try {
     return decoder.decode(chunk, { stream: chunk !== undefined });
   } catch {
-    throw new ImportFileInvalidError({ detail: 'The file is not UTF-8.' });
+    throw new ImportFileInvalidError({ detail: localize(usersTexts, (texts) => texts.notUtf8) });
   }
 }

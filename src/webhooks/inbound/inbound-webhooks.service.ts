@@ -4,10 +4,13 @@ import { DataSource } from 'typeorm';
 import { z } from 'zod';
 import { defineJob } from '../../jobs/job-definition.ts';
 import { JobsService } from '../../jobs/jobs.service.ts';
-import { defineProblem } from '../../platform/errors/app-error.ts';
+import { problemsIn } from '../../platform/errors/app-error.ts';
 import { NotFoundError } from '../../platform/errors/platform.errors.ts';
+import { problems as de } from '../webhooks.de.ts';
 import type { InboundRequest } from './webhook-source.ts';
 import { WebhookSources } from './webhook-sources.service.ts';
+
+const defineProblem = problemsIn({ de });
 
 /** The detail doesn't say which part is wrong, because that would help an attacker to forge a signature. */
 export class WebhookSignatureInvalidError extends defineProblem(

@@ -7,11 +7,13 @@ import { MessageBus } from '../../platform/bus/message-bus.ts';
 import { insertAll } from '../../platform/database/insert-all.ts';
 import { ConflictError, LimitReachedError, NotFoundError } from '../../platform/errors/platform.errors.ts';
 import { defineEvent, type DomainEvent } from '../../platform/events/domain-events.ts';
+import { localize } from '../../platform/i18n/locales.ts';
 import { currentContext } from '../../platform/logging/request-context.ts';
 import { examples } from '../../platform/openapi/examples.ts';
 import { Paginator } from '../../platform/pagination/paginator.ts';
 import type { Principal } from '../../platform/security/principal.ts';
 import { lockUsers } from '../../users/lock-users.ts';
+import { webhooksTexts } from '../webhooks.texts.ts';
 import { WebhookAttempt, WebhookDelivery } from './webhook-delivery.entity.ts';
 import { WebhookEndpoint } from './webhook-endpoint.entity.ts';
 import type {
@@ -107,7 +109,7 @@ export class WebhookDeliveriesService {
       const pings = { endpointId, status: 'pending', eventType: ping.type } as const;
       if ((await tx.countBy(WebhookDelivery, pings)) >= PENDING_PINGS_MAX)
         throw new LimitReachedError({
-          detail: `At most ${PENDING_PINGS_MAX} pings of an endpoint may be pending.`,
+          detail: localize(webhooksTexts, (texts) => texts.pingsMax(PENDING_PINGS_MAX)),
         });
       const [id] = await this.add([{ event, endpointId }], tx);
       return tx.findOneByOrFail(WebhookDelivery, { id });
@@ -162,7 +164,7 @@ export class WebhookDeliveriesService {
     );
     if (!(await hasRoom(endpointId, tx)))
       throw new LimitReachedError({
-        detail: `At most ${PENDING_MAX} deliveries of an endpoint may be pending.`,
+        detail: localize(webhooksTexts, (texts) => texts.deliveriesMax(PENDING_MAX)),
       });
     this.bus.publishAfterCommit(tx, DELIVERIES_CHANNEL);
   }
@@ -185,7 +187,8 @@ function causeOf(): Pick<WebhookDelivery, 'correlationId' | 'traceparent'> {
 }
 
 function assertEnabled({ enabled }: WebhookEndpoint): void {
-  if (!enabled) throw new ConflictError({ detail: 'The endpoint is disabled.' });
+  if (!enabled)
+    throw new ConflictError({ detail: localize(webhooksTexts, (texts) => texts.endpointDisabled) });
 }
 
 function payloadOf({ type, at, data }: DomainEvent): string {

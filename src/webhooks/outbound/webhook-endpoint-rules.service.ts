@@ -4,6 +4,8 @@ import { isIP } from 'node:net';
 import { Config } from '../../platform/config/config.ts';
 import { ValidationFailedError } from '../../platform/errors/platform.errors.ts';
 import { EventTypes } from '../../platform/events/domain-events.ts';
+import { translate } from '../../platform/logging/request-context.ts';
+import { webhooksTexts } from '../webhooks.texts.ts';
 
 export const URL_MAX = 2_048;
 
@@ -32,7 +34,13 @@ export class WebhookEndpointRules {
     const details = eventTypes.flatMap((type, index) =>
       this.eventTypes.isPublic(type)
         ? []
-        : [{ path: `eventTypes.${index}`, code: 'INVALID_VALUE', message: 'Unknown event type.' }],
+        : [
+            {
+              path: `eventTypes.${index}`,
+              code: 'INVALID_VALUE',
+              message: translate(webhooksTexts).unknownEventType,
+            },
+          ],
     );
     const error = url === undefined ? null : this.findError(url);
     if (error !== null) details.push({ path: 'url', code: 'URL_NOT_ALLOWED', message: error });
@@ -42,9 +50,9 @@ export class WebhookEndpointRules {
   /** What is wrong with the URL, for its owner. Null if it is allowed. */
   findError(text: string): string | null {
     const url = text.length <= URL_MAX && URL.canParse(text) ? new URL(text) : null;
-    if (!url) return `It must be a URL of at most ${URL_MAX} characters.`;
-    if (url.username || url.password) return 'It must not contain credentials.';
-    if (text.includes('#')) return 'It must not have a fragment.';
+    if (!url) return translate(webhooksTexts).url.tooLong(URL_MAX);
+    if (url.username || url.password) return translate(webhooksTexts).url.credentials;
+    if (text.includes('#')) return translate(webhooksTexts).url.fragment;
     if (this.isAllowedPrivate(url)) return null;
     return this.findProtocolError(url) ?? findHostError(url.hostname);
   }
@@ -55,11 +63,11 @@ export class WebhookEndpointRules {
   }
 
   private findProtocolError(url: URL): string | null {
-    if (!this.protocols.includes(url.protocol)) return 'It must start with https://.';
+    if (!this.protocols.includes(url.protocol)) return translate(webhooksTexts).url.protocol;
     const port = portOf(url);
     // Lower ports belong to services other than web servers.
     if (port === DEFAULT_PORTS[url.protocol] || port >= UNPRIVILEGED_PORT_MIN) return null;
-    return `Its port must be 443, or ${UNPRIVILEGED_PORT_MIN} or higher.`;
+    return translate(webhooksTexts).url.port(UNPRIVILEGED_PORT_MIN);
   }
 }
 
@@ -74,7 +82,7 @@ function findHostError(hostname: string): string | null {
   const isPrivate = address
     ? !isPublicAddress(address)
     : /(^|\.)localhost\.?$/.test(hostname) || !hostname.replace(/\.$/, '').includes('.');
-  return isPrivate ? 'It must be reachable from the internet.' : null;
+  return isPrivate ? translate(webhooksTexts).url.private : null;
 }
 
 const portOf = (url: URL): number => (url.port === '' ? DEFAULT_PORTS[url.protocol]! : Number(url.port));

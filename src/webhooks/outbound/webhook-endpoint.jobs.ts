@@ -7,10 +7,9 @@ import { defineMail } from '../../mail/mail-template.ts';
 import { MailService } from '../../mail/mail.service.ts';
 import type { NotificationType } from '../../notifications/notification-types.ts';
 import { NotificationsService } from '../../notifications/notifications.service.ts';
-import type { Translated } from '../../platform/i18n/locales.ts';
 import { UsersService } from '../../users/users.service.ts';
-import { de } from '../webhooks.de.ts';
 import { en } from '../webhooks.en.ts';
+import { webhooksTexts } from '../webhooks.texts.ts';
 import { WebhookEndpoint } from './webhook-endpoint.entity.ts';
 
 /** Rows per transaction. Each row may have some ten attempts, which the foreign key deletes. */
@@ -19,8 +18,6 @@ const DELETE_BATCH_ROWS = 500;
 /** The reasons that the owner is notified of. A reset of the account's access has its own notifications. */
 const reasons = ['gone', 'failing', 'backlog'] as const;
 export type DisableReason = (typeof reasons)[number];
-
-const texts: Translated<typeof en> = { en, de };
 
 export const endpointDisabled = {
   name: 'webhook-endpoint-disabled',
@@ -31,7 +28,7 @@ export const endpointDisabledMail = defineMail({
   name: 'webhook-endpoint-disabled',
   data: z.object({ reason: z.enum(reasons) }),
   text: ({ reason }, locale) => {
-    const { mail, causes } = texts[locale].disabled;
+    const { mail, causes } = webhooksTexts[locale].disabled;
     return mail(causes[reason]);
   },
 });

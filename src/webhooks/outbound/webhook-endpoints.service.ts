@@ -8,9 +8,11 @@ import { AuditService } from '../../audit/audit.service.ts';
 import { JobsService } from '../../jobs/jobs.service.ts';
 import { ForbiddenError, LimitReachedError } from '../../platform/errors/platform.errors.ts';
 import { assertVersion } from '../../platform/http/etag.ts';
+import { localize } from '../../platform/i18n/locales.ts';
 import { Paginator } from '../../platform/pagination/paginator.ts';
 import type { Principal } from '../../platform/security/principal.ts';
 import { lockUsers } from '../../users/lock-users.ts';
+import { webhooksTexts } from '../webhooks.texts.ts';
 import { WebhookEndpointRules } from './webhook-endpoint-rules.service.ts';
 import { WebhookEndpoint, type WebhookScope } from './webhook-endpoint.entity.ts';
 import { markDeleted } from './webhook-endpoint.jobs.ts';
@@ -162,7 +164,9 @@ async function assertWithinLimits(userId: string, scope: WebhookScope, tx: Entit
   // Concurrent requests would not see each other's endpoint.
   await lock(`webhook endpoints of ${userId}`, tx);
   if ((await tx.countBy(WebhookEndpoint, { userId, deletedAt: IsNull() })) > ENDPOINTS_PER_USER_MAX)
-    throw new LimitReachedError({ detail: `At most ${ENDPOINTS_PER_USER_MAX} webhook endpoints per user.` });
+    throw new LimitReachedError({
+      detail: localize(webhooksTexts, (texts) => texts.endpointsMax(ENDPOINTS_PER_USER_MAX)),
+    });
   if (scope === 'all') await assertScopeAllLimit(tx);
 }
 
@@ -170,7 +174,9 @@ async function assertScopeAllLimit(tx: EntityManager): Promise<void> {
   await lock('webhook endpoints of all users', tx);
   const scope = 'all';
   if ((await tx.countBy(WebhookEndpoint, { scope, deletedAt: IsNull() })) > SCOPE_ALL_MAX)
-    throw new LimitReachedError({ detail: `At most ${SCOPE_ALL_MAX} webhook endpoints with scope "all".` });
+    throw new LimitReachedError({
+      detail: localize(webhooksTexts, (texts) => texts.scopeAllMax(SCOPE_ALL_MAX)),
+    });
 }
 
 /** Until the end of the transaction. */

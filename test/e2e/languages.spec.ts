@@ -1,0 +1,118 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { ModulesContainer } from '@nestjs/core';
+import { de as authTexts, problems as authProblems } from '../../src/auth/auth.de.ts';
+import { problems as graphqlProblems } from '../../src/platform/graphql/graphql.de.ts';
+import { LOCALES } from '../../src/platform/i18n/locales.ts';
+import { problems } from '../../src/platform/i18n/platform.de.ts';
+import { listProblems } from '../../src/platform/openapi/endpoints.ts';
+import { TestApp } from '../support/app.ts';
+import { type SignedIn, signedIn } from '../support/client.ts';
+
+const OTHERS = LOCALES.filter((locale) => locale !== 'en');
+
+let app: TestApp;
+let user: SignedIn;
+
+beforeAll(async () => {
+  app = await TestApp.start();
+  user = await signedIn(app);
+});
+
+afterAll(() => app.stop());
+
+const get = (path: string, language: string) => app.http().get(path).set('accept-language', language);
+
+describe('an error', () => {
+  it('has a title and a detail in the language of the client, and the same code', async () => {
+    const english = await get('/v1/users/me', 'en');
+    const german = await get('/v1/users/me', 'fr, de-AT;q=0.8, en;q=0.2');
+
+    expect(german.body).toMatchObject({ code: 'UNAUTHENTICATED', ...problems.UNAUTHENTICATED });
+    expect(german.headers).toMatchObject({
+      'content-language': 'de',
+      vary: expect.stringContaining('Accept-Language'),
+    });
+    expect(english.body).toMatchObject({ code: 'UNAUTHENTICATED', title: 'Authentication required' });
+    expect(english.headers['content-language']).toBe('en');
+  });
+
+  it('is in the default language for a client that asks for none, or for one that does not exist', async () => {
+    expect((await app.http().get('/v1/users/me')).headers['content-language']).toBe('en');
+    expect((await get('/v1/users/me', 'xx')).headers['content-language']).toBe('en');
+  });
+
+  it('that the body parser, the router or a service raises is translated too', async () => {
+    const post = (body: string) =>
+      app
+        .http()
+        .post('/v1/auth/login')
+        .set({ 'content-type': 'application/json', 'accept-language': 'de' })
+        .send(body);
+
+    const answers = await Promise.all([
+      post('{'),
+      post(JSON.stringify({ email: 'unknown@example.com', password: 'wrong password' })),
+      get('/nothing', 'de'),
+      get('/%zz', 'de'),
+    ]);
+
+    const titles = answers.map(({ body, headers }) => [body.title, headers['content-language']]);
+    expect(titles).toEqual(
+      [
+        problems.MALFORMED_JSON,
+        authProblems.INVALID_CREDENTIALS,
+        problems.NOT_FOUND,
+        problems.MALFORMED_REQUEST,
+      ].map(({ title }) => [title, 'de']),
+    );
+  });
+
+  it('of validation has translated messages, of Zod and of our own checks', async () => {
+    const body = { email: 'x', password: 'short', displayName: 'a\nb', other: 1 };
+
+    const answer = await app.http().post('/v1/auth/register').set('accept-language', 'de').send(body);
+    const english = await app.http().post('/v1/auth/register').send(body);
+
+    const codes = (details: { code: string }[]) => details.map(({ code }) => code);
+    const messages = answer.body.details.map(({ message }: { message: string }) => message);
+    expect(codes(answer.body.details)).toEqual(codes(english.body.details));
+    expect(messages).toContain(authTexts.passwords.tooShort(12));
+    expect(messages.filter((message: string) => english.text.includes(message))).toEqual([]);
+  });
+
+  it('of GraphQL is translated, for a rejected request and for a field', async () => {
+    const send = (query: string) => user.post('/graphql', { query }).set('accept-language', 'de-DE');
+
+    const field = await send('{ job(id: "00000000-0000-7000-8000-000000000000") { id } }');
+    const rejected = await send('{ me { ...a } } fragment a on User { id }'.repeat(400));
+
+    expect(field.body.errors[0]).toMatchObject({
+      message: problems.NOT_FOUND.detail,
+      extensions: { code: 'NOT_FOUND' },
+    });
+    expect(field.headers['content-language']).toBe('de');
+    expect(rejected.body.errors[0].extensions.code).toBe('GRAPHQL_TOO_LARGE');
+    expect(rejected.body.errors[0].message).toBe(graphqlProblems.GRAPHQL_TOO_LARGE.detail);
+  });
+});
+
+describe('GET /problems', () => {
+  it('lists the errors in the language of the client', async () => {
+    const { body, headers } = await get('/problems', 'de');
+    const one = await get('/problems/NOT_FOUND', 'de');
+
+    expect(headers['content-language']).toBe('de');
+    expect(body.data).toContainEqual({ code: 'NOT_FOUND', status: 404, ...problems.NOT_FOUND });
+    expect(one.body.data).toMatchObject(problems.NOT_FOUND);
+  });
+});
+
+describe('the texts', () => {
+  it.each(OTHERS)('of every error are translated to %s', (locale) => {
+    const missing = listProblems(app.api.get(ModulesContainer))
+      .filter(({ translations }) => !translations?.[locale])
+      .map(({ code }) => `${code}: define it with problemsIn(), as docs/guides/add-a-language.md shows`);
+
+    expect(missing).toEqual([]);
+  });
+});
