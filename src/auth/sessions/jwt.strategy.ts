@@ -20,7 +20,9 @@ export class JwtStrategy extends PassportStrategy(Strategy, 'jwt') {
     private readonly revocations: SessionRevocations,
   ) {
     super({
-      jwtFromRequest: ExtractJwt.fromAuthHeaderAsBearerToken(),
+      jwtFromRequest: ExtractJwt.fromExtractors(
+        ['Bearer', ...config.AUTH_SCHEMES].map((scheme) => ExtractJwt.fromAuthHeaderWithScheme(scheme)),
+      ),
       secretOrKeyProvider: keyProvider(keys),
       // Pinned: the token's own `alg` must never choose how it is verified (RFC 8725, section 3.1).
       algorithms: ['RS256'],

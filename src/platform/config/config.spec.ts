@@ -160,7 +160,7 @@ describe('invalid settings', () => {
     ['FRONTEND_URL', 'http://app.example.com'],
     ['CORS_ORIGINS', 'https://app.example.com/path'],
     ['CORS_ORIGINS', '*'],
-    ['ACCESS_TOKEN_SECONDS', '901'],
+    ['ACCESS_TOKEN_SECONDS', '43201'],
     ['SESSION_MAX_DAYS', '0'],
     ['API_DOCS', 'maybe'],
     ['NODE_ENV', 'prod'],

@@ -52,6 +52,29 @@ export const origins = list.pipe(
   ),
 );
 
+/** Names of headers (RFC 9110, section 5.1). The safe part of its characters. */
+export const headerNames = list.pipe(
+  z.array(
+    z
+      .string()
+      .regex(/^[a-z0-9-]+$/i, 'must be header names, separated by commas')
+      .toLowerCase(),
+  ),
+);
+
+/** Names of authentication schemes (RFC 9110, section 11.1). */
+export const authSchemes = list.pipe(
+  z.array(
+    z
+      .string()
+      .regex(/^[a-z][a-z0-9-]*$/i, 'must be names of schemes, separated by commas')
+      .refine(
+        (name) => !/^(bearer|basic)$/i.test(name),
+        'must not contain Bearer, which is always accepted, or Basic',
+      ),
+  ),
+);
+
 /** One sender. Checked at the start, because a wrong one shows only when an email is sent. */
 export const mailbox = z.string().refine((text) => {
   const [sender, ...others] = addressparser(text);

@@ -4,7 +4,9 @@ import { LOCALES } from '../i18n/locales.ts';
 import { oauthSettings } from './oauth-settings.ts';
 import { product } from './product.ts';
 import {
+  authSchemes,
   flag,
+  headerNames,
   httpUrl,
   isProxyRange,
   list,
@@ -50,6 +52,11 @@ const hostName = z
 /** OWASP Password Storage cheat sheet: argon2id with 19 MiB, t=2, p=1. */
 export const PASSWORD_HASH_DEFAULTS = { memoryKib: 19_456, passes: 2 };
 
+/** The memory for the bodies of one network, see platform/http/body-budget.ts. */
+const JSON_BODY_KIB_MAX = 4_096;
+/** Less than a day, because a session is removed a day after it has ended. */
+const ACCESS_TOKEN_SECONDS_MAX = 43_200;
+
 /** All settings. `npm run env-example` writes the descriptions to `.env.example`. */
 export const settingsSchema = z.object({
   NODE_ENV: withDefault(z.enum(['production', 'development', 'test']), 'production').describe(
@@ -73,6 +80,15 @@ export const settingsSchema = z.object({
   ),
   CORS_ORIGINS: optional(origins).describe(
     'Origins whose pages may call the API, separated by commas. Empty: only the origin of the API.',
+  ),
+  CORS_ALLOWED_HEADERS: optional(headerNames).describe(
+    'Further request headers that pages of CORS_ORIGINS may send, separated by commas. For example x-requested-with.',
+  ),
+  CORS_EXPOSED_HEADERS: optional(headerNames).describe(
+    'Further response headers that pages of CORS_ORIGINS may read, separated by commas.',
+  ),
+  JSON_BODY_MAX_KIB: withDefault(whole(16, JSON_BODY_KIB_MAX), 100).describe(
+    `The maximum size of a JSON body, in KiB. At most ${JSON_BODY_KIB_MAX}, because bodies are read into memory before the caller is known. Larger files: stream them.`,
   ),
   TRUST_PROXY: optional(trustProxy).describe(
     'Trusted proxies, for X-Forwarded-For: the number of proxies in front of the API, or their CIDR ranges, separated by commas. Empty: none.',
@@ -119,7 +135,12 @@ export const settingsSchema = z.object({
   SECRET_KEYS: optional(secretKeys).describe(
     '32-byte keys in base64, newest first, separated by commas. They sign refresh tokens, cookies and cursors, and encrypt stored secrets. Required in production. Create a key with: openssl rand -base64 32',
   ),
-  ACCESS_TOKEN_SECONDS: withDefault(whole(60, 900), 600).describe('The lifetime of an access token.'),
+  ACCESS_TOKEN_SECONDS: withDefault(whole(60, ACCESS_TOKEN_SECONDS_MAX), 600).describe(
+    'The lifetime of an access token. At most 12 hours: a service that verifies tokens with /.well-known/jwks.json accepts the token of a revoked session until it expires, and each process keeps the revoked sessions of this time in memory. Rotating keys waits for it too (npm run keys needs the same value).',
+  ),
+  AUTH_SCHEMES: optional(authSchemes).describe(
+    'Further schemes of the Authorization header for access tokens, separated by commas. For example Token, for clients that send "Token <access token>". Bearer is always accepted.',
+  ),
   REFRESH_GRACE_SECONDS: withDefault(whole(1, 60), 10).describe(
     'A refresh token that is used again within this time returns the same new token. Later it counts as stolen.',
   ),
@@ -196,6 +217,9 @@ export function addDependentDefaults(settings: ParsedSettings) {
     PUBLIC_URL: publicUrl,
     FRONTEND_URL: publicUrl,
     CORS_ORIGINS: [] as string[],
+    CORS_ALLOWED_HEADERS: [] as string[],
+    CORS_EXPOSED_HEADERS: [] as string[],
+    AUTH_SCHEMES: [] as string[],
     WEBHOOK_ALLOW_PRIVATE: [] as string[],
     OAUTH_RETURN_TO_ALLOWLIST: [publicUrl, settings.FRONTEND_URL ?? publicUrl].map(
       (url) => new URL(url).origin,

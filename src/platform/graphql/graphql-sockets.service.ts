@@ -8,8 +8,8 @@ import { type WebSocket, WebSocketServer } from 'ws';
 import { Config } from '../config/config.ts';
 import { AppError } from '../errors/app-error.ts';
 import { LimitReachedError } from '../errors/platform.errors.ts';
+import { jsonBodyMaxBytes } from '../http/body-budget.ts';
 import { EventStreams } from '../http/event-streams.service.ts';
-import { JSON_BODY_MAX_BYTES } from '../http/http-adapter.ts';
 import { logError, toAppError } from '../http/problem.filter.ts';
 import { clientIp } from '../http/trusted-proxies.ts';
 import { type Locale, negotiateLocale } from '../i18n/locales.ts';
@@ -51,11 +51,7 @@ type SocketContext = Context<Record<string, unknown>, Session>;
 @Injectable()
 export class GraphqlSockets implements OnApplicationBootstrap, OnModuleDestroy {
   private readonly logger = new Logger('GraphqlSockets');
-  private readonly webSockets = new WebSocketServer({
-    noServer: true,
-    maxPayload: JSON_BODY_MAX_BYTES,
-    handleProtocols,
-  });
+  private readonly webSockets: WebSocketServer;
   private readonly protocol: Server<Session>;
 
   constructor(
@@ -66,6 +62,11 @@ export class GraphqlSockets implements OnApplicationBootstrap, OnModuleDestroy {
     private readonly verifier: TokenVerifier,
     private readonly limiter: RateLimiter,
   ) {
+    this.webSockets = new WebSocketServer({
+      noServer: true,
+      maxPayload: jsonBodyMaxBytes(config),
+      handleProtocols,
+    });
     this.protocol = makeServer<Record<string, unknown>, Session>({
       onConnect: (context) => this.authenticate(context),
       onSubscribe: (context, _id, payload) => this.subscribe(context, payload),

@@ -17,7 +17,7 @@ beforeEach(async () => {
   sockets = [];
   arrived = 0;
   server = fastify({ trustProxy: true, bodyLimit: BODY_BYTES });
-  limitBodyMemory(server);
+  limitBodyMemory(server, 100 * 1024);
   server.addHook('preParsing', (_request, _reply, payload, done) => {
     payload.on('data', (chunk: Buffer) => (arrived += chunk.length));
     done();

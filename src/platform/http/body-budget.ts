@@ -1,5 +1,6 @@
 import type { FastifyInstance } from 'fastify';
 import { Transform } from 'node:stream';
+import type { Config } from '../config/config.ts';
 import { UnavailableError } from '../errors/platform.errors.ts';
 import { networkOf } from '../security/rate-limiter.service.ts';
 import type { BodyConfig } from './consumes.decorator.ts';
@@ -7,6 +8,8 @@ import type { BodyConfig } from './consumes.decorator.ts';
 const MEBIBYTE = 1024 * 1024;
 export const BODIES_MAX_BYTES = 128 * MEBIBYTE;
 export const BODIES_PER_NETWORK_MAX_BYTES = 4 * MEBIBYTE;
+/** JSON bodies are counted when they may be larger than this. */
+const UNCOUNTED_MAX_BYTES = 100 * 1024;
 /** The memory of a chunk of one byte. */
 const CHUNK_MIN_BYTES = 256;
 const RETRY_AFTER_SECONDS = 5;
@@ -16,7 +19,7 @@ const RETRY_AFTER_SECONDS = 5;
  * them at the same time. Received bytes count until the response is sent or the client disconnects. Above the limit the
  * response is 503 with Retry-After, and webhook senders retry.
  */
-export function limitBodyMemory(fastify: FastifyInstance): void {
+export function limitBodyMemory(fastify: FastifyInstance, jsonMaxBytes: number): void {
   const held = new Map<string, number>();
   let total = 0;
   const reserve = (source: string, bytes: number) => {
@@ -27,8 +30,9 @@ export function limitBodyMemory(fastify: FastifyInstance): void {
   };
 
   fastify.addHook('preParsing', (request, reply, payload, done) => {
-    const { rawMaxBytes } = (request.routeOptions.config ?? {}) as BodyConfig;
-    if (rawMaxBytes === undefined) return done();
+    const { rawMaxBytes, consumes } = (request.routeOptions.config ?? {}) as BodyConfig;
+    const isLargeJson = consumes === undefined && jsonMaxBytes > UNCOUNTED_MAX_BYTES;
+    if (rawMaxBytes === undefined && !isLargeJson) return done();
     const source = networkOf(request.ip);
     let own = 0;
     const counted = new Transform({
@@ -55,6 +59,8 @@ export function limitBodyMemory(fastify: FastifyInstance): void {
     done(null, payload.pipe(counted));
   });
 }
+
+export const jsonBodyMaxBytes = ({ JSON_BODY_MAX_KIB }: Config): number => JSON_BODY_MAX_KIB * 1024;
 
 /** Closes the connection, because the rest of the body is not read. */
 const tooBusy = () =>

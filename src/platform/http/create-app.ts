@@ -68,6 +68,7 @@ function setSecurityHeaders(app: NestFastifyApplication, config: Config): void {
       'if-none-match',
       'last-event-id',
       'x-correlation-id',
+      ...config.CORS_ALLOWED_HEADERS,
     ],
     exposedHeaders: [
       'deprecation',
@@ -80,6 +81,7 @@ function setSecurityHeaders(app: NestFastifyApplication, config: Config): void {
       'retry-after',
       'sunset',
       'x-correlation-id',
+      ...config.CORS_EXPOSED_HEADERS,
     ],
     maxAge: 600,
     strictPreflight: false,

@@ -13,7 +13,7 @@ import { PROBLEM_MEDIA_TYPE, problemBody } from '../errors/problem-body.ts';
 import { negotiateLocale } from '../i18n/locales.ts';
 import { correlationIdFrom } from '../logging/request-context.ts';
 import { addDeprecationHeaders } from '../openapi/deprecation.ts';
-import { limitBodyMemory } from './body-budget.ts';
+import { jsonBodyMaxBytes, limitBodyMemory } from './body-budget.ts';
 import { addBodyParsers } from './body-parsers.ts';
 import { rejectOnSocket, trackResponses } from './broken-http.ts';
 import { setContentLanguage } from './content-language.ts';
@@ -26,7 +26,6 @@ import {
 } from './slow-clients.ts';
 import { cleanForwardedFor, trustedProxies } from './trusted-proxies.ts';
 
-export const JSON_BODY_MAX_BYTES = 100 * 1024;
 const URL_MAX_BYTES = 8 * 1024;
 const HEADERS_MAX_BYTES = 16 * 1024;
 const PARAM_MAX_LENGTH = 200;
@@ -53,7 +52,7 @@ export function createHttpAdapter(config: Config): FastifyAdapter {
     // Guards instead of middleware: an encoded path may bypass the path pattern of a middleware.
     skipMiddie: true,
     trustProxy: trustedProxies(config.TRUST_PROXY),
-    bodyLimit: JSON_BODY_MAX_BYTES,
+    bodyLimit: jsonBodyMaxBytes(config),
     // For the largest upload over a slow connection. slow-clients.ts limits buffered bodies.
     requestTimeout: 600_000,
     keepAliveTimeout: config.KEEP_ALIVE_SECONDS * 1_000,
@@ -101,7 +100,7 @@ function addHooks(fastify: FastifyInstance, config: Config): void {
   cleanForwardedFor(fastify);
   limitBodyTime(fastify, bodyDeadlineMs(config));
   closeIncompleteBodies(fastify);
-  limitBodyMemory(fastify);
+  limitBodyMemory(fastify, jsonBodyMaxBytes(config));
   addBodyParsers(fastify);
   addRequestHooks(fastify, config.DEFAULT_LOCALE);
   addDeprecationHeaders(fastify);

@@ -99,7 +99,7 @@ export class ProblemFilter implements ExceptionFilter {
     const format =
       (request.routeOptions.config as ErrorFormatConfig | undefined)?.errorFormat ?? PROBLEM_FORMAT;
     if (status === 401 && !headers?.['www-authenticate'] && !code.startsWith('WEBHOOK_')) {
-      void reply.header('www-authenticate', challenge(request));
+      void reply.header('www-authenticate', challenge(request, this.config.AUTH_SCHEMES));
     }
     // An error that names its own time replaces this one below.
     if (status === 503) void reply.header('retry-after', String(RETRY_AFTER_SECONDS));
@@ -161,8 +161,9 @@ const isAlreadyCounted = (request: FastifyRequest, reply: FastifyReply): boolean
   isExemptFromRateLimits(request.url) || reply.hasHeader('ratelimit');
 
 /** Names an error only if the request has a token (RFC 6750, section 3). */
-function challenge(request: FastifyRequest): string {
-  return request.headers.authorization ? 'Bearer error="invalid_token"' : 'Bearer';
+function challenge(request: FastifyRequest, schemes: string[]): string {
+  const bearer = request.headers.authorization ? 'Bearer error="invalid_token"' : 'Bearer';
+  return [bearer, ...schemes].join(', ');
 }
 
 function statusOf(exception: unknown): number | undefined {

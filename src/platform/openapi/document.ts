@@ -3,6 +3,7 @@ import { ModulesContainer, NestFactory } from '@nestjs/core';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import { DocumentBuilder, type OpenAPIObject, SwaggerModule } from '@nestjs/swagger';
 import { z } from 'zod';
+import { Config } from '../config/config.ts';
 import { product } from '../config/product.ts';
 import type { AppErrorClass, Problem } from '../errors/app-error.ts';
 import {
@@ -44,13 +45,13 @@ An error is a problem document (RFC 9457): decide by its \`code\`. \`GET /proble
 Unknown properties and unknown query parameters are errors.
 `.trim();
 
-const ACCESS_TOKEN = 'The access token from a sign-in. It is valid for ten minutes; then refresh it.';
+const describeToken = (seconds: number): string =>
+  `The access token from a sign-in. It is valid for ${Math.floor(seconds / 60)} minutes; then refresh it.`;
 
 /** An empty requirement means that the token may be left out. */
-const SECURITY: Record<RouteAccess, Record<string, string[]>[]> = {
-  required: [{ bearer: [] }],
-  optional: [{}, { bearer: [] }],
-  none: [],
+const securityOf = (access: RouteAccess, schemes: string[]): object[] => {
+  const tokens = schemes.map((scheme) => ({ [scheme]: [] }));
+  return { required: tokens, optional: [{}, ...tokens], none: [] }[access];
 };
 
 /** The OpenAPI document of the application, without starting it. */
@@ -61,6 +62,8 @@ export async function describeApp(root: object) {
 }
 
 export function createDocument(app: INestApplication): OpenAPIObject {
+  const { ACCESS_TOKEN_SECONDS, AUTH_SCHEMES } = app.get(Config);
+  const token = { description: describeToken(ACCESS_TOKEN_SECONDS) };
   const options = new DocumentBuilder()
     .setOpenAPIVersion('3.1.0')
     .setTitle(`${product.title} API`)
@@ -68,7 +71,10 @@ export function createDocument(app: INestApplication): OpenAPIObject {
     .setVersion(product.version)
     // Relative, so that the document is the same on every server.
     .addServer('/', 'The server that serves this document.')
-    .addBearerAuth({ type: 'http', bearerFormat: 'JWT', description: ACCESS_TOKEN });
+    .addBearerAuth({ type: 'http', bearerFormat: 'JWT', ...token });
+  for (const scheme of AUTH_SCHEMES) {
+    options.addSecurity(scheme.toLowerCase(), { type: 'http', scheme: scheme.toLowerCase(), ...token });
+  }
   const modules = app.get(ModulesContainer);
   for (const { name, description } of listTags(modules)) options.addTag(name, description);
   const convert = converter(modules);
@@ -83,11 +89,14 @@ export function createDocument(app: INestApplication): OpenAPIObject {
   Object.assign(document.components!.schemas!, convert(problemSchema, { schemaType: 'output' }).components);
   const endpoints = findEndpoints(modules);
   const problems = new Set<Problem>();
+  const schemes = ['bearer', ...AUTH_SCHEMES].map((scheme) => scheme.toLowerCase());
   for (const [path, operations] of Object.entries(document.paths)) {
     for (const [method, operation] of Object.entries(operations as Record<string, Operation>)) {
       const endpoint = endpoints.get(operation.operationId);
       if (endpoint)
-        describeOperation(operation, { method, path }, endpoint).forEach((problem) => problems.add(problem));
+        describeOperation(operation, { method, path, schemes }, endpoint).forEach((problem) =>
+          problems.add(problem),
+        );
     }
   }
   document.components!.headers = HEADERS;
@@ -106,11 +115,11 @@ export function createDocument(app: INestApplication): OpenAPIObject {
  */
 function describeOperation(
   operation: Operation,
-  { method, path }: { method: string; path: string },
+  { method, path, schemes }: { method: string; path: string; schemes: string[] },
   endpoint: EndpointEntry,
 ): Problem[] {
   describeExamples(operation, endpoint);
-  operation.security = SECURITY[endpoint.access];
+  operation.security = securityOf(endpoint.access, schemes);
   const errors = [
     ...(endpoint.options.errors ?? []),
     ...impliedErrors(operation, endpoint),
