@@ -37,6 +37,7 @@ const PLATFORM_LAYERS = [
   'graphql',
   'process',
   'retention',
+  'seeds',
 ];
 const TYPE_ONLY = ['type-only', 'type-import'];
 

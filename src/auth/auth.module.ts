@@ -5,6 +5,7 @@ import { JobsModule } from '../jobs/jobs.module.ts';
 import { MailModule } from '../mail/mail.module.ts';
 import { PersonalDataModule } from '../platform/personal-data/personal-data.module.ts';
 import { RetentionModule } from '../platform/retention/retention.module.ts';
+import { SeedsModule } from '../platform/seeds/seeds.module.ts';
 import { UsersModule } from '../users/users.module.ts';
 import { AccessRevocationService } from './access-revocation.service.ts';
 import { accountLinkSend, AccountLinkRequests, AccountLinksService } from './account-links.service.ts';
@@ -15,6 +16,7 @@ import {
   resetPasswordMail,
   verifyEmailMail,
 } from './auth.mails.ts';
+import { accountsSeed } from './auth.seed.ts';
 import { AuthService } from './auth.service.ts';
 import { EmailChangeService } from './email-change.service.ts';
 import { EmailToken } from './email-token.entity.ts';
@@ -43,6 +45,7 @@ import { SessionsModule } from './sessions/sessions.module.ts';
       { table: 'sign_in_throttles', expired: `updated_at < now() - interval '1 day'` },
     ]),
     AuditModule.forFeature(authAuditEvents),
+    SeedsModule.forFeature([accountsSeed]),
     SessionsModule,
     UsersModule,
     MailModule.forFeature([

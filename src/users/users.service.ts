@@ -17,7 +17,8 @@ import { LastAdminError } from './users.errors.ts';
 import { userCreated, userDeleted, userRoleChanged, userSuspended, userUpdated } from './users.events.ts';
 import { type UpdateMe, type UpdateUser, type UsersQuery, userView } from './users.schemas.ts';
 
-export type NewUser = Pick<User, 'email' | 'passwordHash' | 'displayName'>;
+export type NewUser = Pick<User, 'email' | 'passwordHash' | 'displayName'> &
+  Partial<Pick<User, 'role' | 'status' | 'emailVerifiedAt'>>;
 
 const INSERT_ATTEMPTS = 3;
 

@@ -30,6 +30,7 @@ describe('GET /v1/users', () => {
       'email',
       'emailVerified',
       'id',
+      'locale',
       'role',
       'status',
       'updatedAt',
