@@ -17,16 +17,16 @@ export class CreateUsersAndSessions1763800000000 implements MigrationInterface {
         status text NOT NULL DEFAULT 'active',
         email_verified_at timestamptz(3),
         imported_by_job_id uuid,
-        unread_count integer NOT NULL DEFAULT 0,
+        unread_count integer NOT NULL DEFAULT 0, -- feature:notifications
         version integer NOT NULL DEFAULT 1,
         deleted_at timestamptz(3),
         created_at timestamptz(3) NOT NULL DEFAULT now(),
         updated_at timestamptz(3) NOT NULL DEFAULT now(),
+        CONSTRAINT users_unread_count_check CHECK (unread_count >= 0), -- feature:notifications
         CONSTRAINT users_pkey PRIMARY KEY (id),
         CONSTRAINT users_email_key UNIQUE (email),
         CONSTRAINT users_role_check CHECK (role IN ('user', 'admin')),
-        CONSTRAINT users_status_check CHECK (status IN ('active', 'suspended')),
-        CONSTRAINT users_unread_count_check CHECK (unread_count >= 0)
+        CONSTRAINT users_status_check CHECK (status IN ('active', 'suspended'))
       )`);
     await db.query(`CREATE INDEX users_created_at_idx ON users (created_at, id)`);
     await db.query(`CREATE INDEX users_status_idx ON users (status, created_at, id)`);

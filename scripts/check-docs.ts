@@ -17,7 +17,7 @@ const COMMAND = /\bnpm run ([\w:-]+)|(?<![\w/.-])(bin\/\w+)|\bnode dist\/(src\/\
 /** Files and names that the reader of a guide adds. */
 const EXAMPLES = /bookmark|boards[./]|mail-?purge|gitlab|acme/i;
 /** Names of other systems that no file of this project contains. */
-const FOREIGN = new Set(['NOWAIT', 'forwardRef', 'openAsBlob']);
+const FOREIGN = new Set(['NOWAIT', 'forwardRef', 'openAsBlob', 'localStorage']);
 
 const scripts = (JSON.parse(readFileSync('package.json', 'utf8')) as { scripts: Record<string, string> })
   .scripts;

@@ -55,16 +55,18 @@ const STREAM_DATA: Record<string, Schema> = {
 
 const HEAD = `# Events
 
-Generated from \`openapi.json\` and \`schema.graphql\` by \`npm run events-page\`. Don't edit it.
+Generated from the documents of the APIs by \`npm run events-page\`. Don't edit it.`;
 
-The \`webhooks\` section of \`openapi.json\` describes the same events for tools. An AsyncAPI document would repeat it, and clients need a second set of tools for it.
+const NOTE =
+  'The `webhooks` section of `openapi.json` describes the same events for tools. An AsyncAPI document would repeat it, and clients need a second set of tools for it.';
 
-| way                 | for                                      | guide                                            |
-| ------------------- | ---------------------------------------- | ------------------------------------------------ |
-| webhooks            | servers that must get every event        | [Receive our webhooks](guides/webhooks.md)       |
-| Server-Sent Events  | pages that show progress or new messages | [The API](guides/api.md)                         |
-| GraphQL             | the same, in an open GraphQL connection  | [GraphQL](guides/graphql.md)                     |
-`;
+const WAYS = [
+  '| way | for | guide |',
+  '| --- | --- | --- |',
+  '| webhooks | servers that must get every event | [Receive our webhooks](guides/webhooks.md) |',
+  '| Server-Sent Events | pages that show progress or new messages | [The API](guides/api.md) |',
+  '| GraphQL | the same, in an open GraphQL connection | [GraphQL](guides/graphql.md) |',
+];
 
 const resolved = (schema: Schema): Schema =>
   schema.$ref ? openapi.components.schemas[schema.$ref.split('/').at(-1)!]! : schema;
@@ -155,8 +157,10 @@ const streams = Object.entries(openapi.paths).flatMap(([path, methods]) =>
 );
 const page = [
   HEAD,
+  NOTE,
+  WAYS.join('\n'),
   '## Webhooks',
-  'The body has `type`, `timestamp` and `data`.',
+  'The body of a webhook has `type`, `timestamp` and `data`.',
   ...Object.entries(openapi.webhooks).map(webhookSection),
   '## Server-Sent Events',
   ...streams,

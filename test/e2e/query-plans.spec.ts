@@ -77,13 +77,23 @@ async function slowNodesOf(statements: ReturnType<typeof recordStatements>): Pro
   return found;
 }
 
+/** The id in the path of a list. */
+const parents: Record<string, () => Promise<string>> = {
+  listWebhookDeliveries: firstEndpointId,
+  listDeliveryAttempts: async () => '00000000-0000-0000-0000-000000000001',
+};
+
+async function firstEndpointId(): Promise<string> {
+  const { body } = await user.get('/v1/webhook-endpoints?sort=createdAt');
+  return String(body.data[0].id);
+}
+
 /** Every list of the document in each sort, with each combination of its filters. */
 async function callLists(): Promise<string[]> {
-  const { body } = await user.get('/v1/webhook-endpoints?sort=createdAt');
-  const delivery = '00000000-0000-0000-0000-000000000001';
   const failures: string[] = [];
   for (const list of operations.filter((operation) => parameter(operation, 'cursor'))) {
-    const path = list.path.replace(/\{id\}/, list.path.includes('attempts') ? delivery : body.data[0].id);
+    const id = await parents[list.operationId]?.();
+    const path = list.path.replace('{id}', String(id));
     const callers =
       list.operationId === 'listJobs' ? [user, admin] : [codesOf(list, 403).length ? admin : user];
     for (const caller of callers)

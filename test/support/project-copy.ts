@@ -1,5 +1,14 @@
 import { execFileSync, spawnSync } from 'node:child_process';
-import { cpSync, mkdtempSync, readFileSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  existsSync,
+  mkdtempSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 
@@ -9,17 +18,29 @@ const PROJECT = dirname(dirname(import.meta.dirname));
 export class ProjectCopy {
   readonly root = realpathSync(mkdtempSync(join(tmpdir(), 'project-copy-')));
 
-  constructor() {
-    const list = ['ls-files', '-z', '--cached', '--others', '--exclude-standard', '--deduplicate'];
-    const files = execFileSync('git', list, { cwd: PROJECT, encoding: 'utf8' }).split('\0').filter(Boolean);
-    for (const file of files) cpSync(join(PROJECT, file), join(this.root, file), { force: true });
+  /** `from` clones another copy at a commit. */
+  constructor(from?: { root: string; commit: string }) {
+    if (from) this.git('clone', '--quiet', from.root, '.');
+    else this.copyProject();
+    if (from) this.git('reset', '--quiet', '--hard', from.commit);
     symlinkSync(join(PROJECT, 'node_modules'), join(this.root, 'node_modules'));
-    this.git('init', '--quiet', '--initial-branch=main');
     // A link is not ignored by “node_modules/” in .gitignore.
     writeFileSync(join(this.root, '.git/info/exclude'), 'node_modules\n');
     this.git('config', 'user.name', 'Test');
     this.git('config', 'user.email', 'test@example.com');
-    this.commit('Copy');
+    if (!from) this.commit('Copy');
+  }
+
+  private copyProject(): void {
+    const list = ['ls-files', '-z', '--cached', '--others', '--exclude-standard', '--deduplicate'];
+    const files = execFileSync('git', list, { cwd: PROJECT, encoding: 'utf8' }).split('\0').filter(Boolean);
+    const present = files.filter((file) => existsSync(join(PROJECT, file)));
+    for (const file of present) cpSync(join(PROJECT, file), join(this.root, file));
+    this.git('init', '--quiet', '--initial-branch=main');
+  }
+
+  clone(commit: string): ProjectCopy {
+    return new ProjectCopy({ root: this.root, commit });
   }
 
   git(...args: string[]): string {

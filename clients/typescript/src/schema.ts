@@ -29,7 +29,7 @@ export interface paths {
     };
     /**
      * List error codes
-     * @description Every `code` of an error response, with its status and meaning. Some are sent only by GraphQL or in redirects.
+     * @description Every `code` of an error response, with its status and meaning. Some are not in this document: they are sent in redirects or by other protocols.
      */
     get: operations['listProblems'];
     put?: never;

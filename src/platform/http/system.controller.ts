@@ -79,7 +79,7 @@ export class SystemController {
   @Endpoint({
     summary: 'List error codes',
     description:
-      'Every `code` of an error response, with its status and meaning. Some are sent only by GraphQL or in redirects.',
+      'Every `code` of an error response, with its status and meaning. Some are not in this document: they are sent in redirects or by other protocols.',
     returns: list(problemTypeSchema),
   })
   @Public()

@@ -39,11 +39,9 @@ async function start(): Promise<void> {
 async function showSignedIn(signal: AbortSignal): Promise<void> {
   const user = await showAccount(signal);
   if (!user) return;
-  showAside(
-    new NotificationsPanel(signal).node,
-    exportPanel(signal),
-    ...(user.role === 'admin' ? [importPanel(signal)] : []),
-  );
+  const panels = [new NotificationsPanel(signal).node, exportPanel(signal)];
+  if (user.role === 'admin') panels.push(importPanel(signal));
+  showAside(...panels);
 }
 
 async function open(): Promise<void> {

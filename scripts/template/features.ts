@@ -1,0 +1,94 @@
+/** What `npm run remove:feature` can remove, and what belongs to each. */
+export interface Feature {
+  /** Globs of the files that belong to the feature. The code that uses them is found by its imports. */
+  files: string[];
+  /** Names that only this feature has: settings, error codes, operations, tables. */
+  names?: RegExp;
+  /** Texts in strings of code that only this feature has, such as routes. */
+  strings?: RegExp;
+  /** Rows and list items of the documents that mention it. */
+  docs: RegExp;
+  /** Packages that no source names. */
+  packages?: string[];
+  /** Scripts in package.json and the checks that run them. */
+  scripts?: string[];
+}
+
+export const features: Record<string, Feature> = {
+  webhooks: {
+    files: [
+      'src/webhooks/**',
+      'src/platform/config/webhook-settings*.ts',
+      'src/platform/openapi/webhook-events.ts',
+      'migrations/*webhooks.ts',
+      'test/**/*webhook*.ts',
+      'test/support/receiver.ts',
+      'scripts/demo/webhook*.ts',
+      'docs/guides/*webhook*.md',
+      'docs/decisions/{0014,0023}-*.md',
+    ],
+    names: /webhook/i,
+    strings: /webhook/i,
+    docs: /webhook/i,
+  },
+  notifications: {
+    files: [
+      'src/notifications/**',
+      'src/reference-client/page/notification*.ts',
+      'migrations/*notifications.ts',
+      'test/**/*notification*.ts',
+      'scripts/demo/operations/*notification*.graphql',
+      'docs/decisions/0012-*.md',
+    ],
+    names:
+      /^(Notifications?|notifications?|watchNotifications|unreadCount|markNotification\w*|listNotifications|streamNotifications|receiveNotification|queryNotifications|notificationAdded)$/,
+    strings:
+      /v1\/notifications|^Notifications?$|unread_count|notification-added|latest-notifications|Notifications\d|notifications\.service/,
+    docs: /notification/i,
+  },
+  dashboard: {
+    files: [
+      'src/dashboard/**',
+      'test/**/dashboard*.ts',
+      'docs/guides/watch-the-queues.md',
+      'docs/decisions/0015-*.md',
+    ],
+    strings: /admin\/queues|dashboard/,
+    docs: /src\/dashboard|queue dashboard|dashboard cookie|watch-the-queues|admin\/queues/i,
+    packages: ['@bull-board/api', '@bull-board/fastify', '@bull-board/ui'],
+  },
+  graphql: {
+    files: [
+      'src/platform/graphql/**',
+      'src/**/*.{graphql,resolver}.ts',
+      'test/**/*graphql*.ts',
+      'scripts/**/*graphql*',
+      'schema.graphql',
+      'docs/releases/schema.graphql',
+      'docs/guides/graphql.md',
+      'docs/decisions/{0038,0039}-*.md',
+    ],
+    names: /graphql/i,
+    strings: /graphi?ql|trusted-documents/i,
+    packages: ['react', 'react-dom', 'graphiql'],
+    docs: /graphi?ql/i,
+    scripts: ['graphql-schema', 'graphql-documents'],
+  },
+  'reference-client': {
+    files: ['src/reference-client/**', 'test/**/reference-client*.ts'],
+    names: /^REFERENCE_CLIENT$|ReferenceClient/,
+    strings: /reference-client/,
+    docs: /(?<![\w-])reference[- ]client|REFERENCE_CLIENT/i,
+  },
+  imports: {
+    files: [
+      'src/users/imports/**',
+      'test/**/*import*.ts',
+      'scripts/demo/{import,csv}.ts',
+      'docs/decisions/0008-*.md',
+    ],
+    names: /^(userImport|importUsers|startUserImport|UserImport)/,
+    strings: /users\/imports|user-import/,
+    docs: /\bimports?\b(?! no| order)/i,
+  },
+};

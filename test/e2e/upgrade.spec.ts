@@ -1,0 +1,155 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { mkdirSync } from 'node:fs';
+import { newNotes } from '../../scripts/template/release-notes.ts';
+import { ProjectCopy } from '../support/project-copy.ts';
+
+const UPGRADE = 'scripts/template/upgrade.ts';
+const LIMIT_MS = 240_000;
+
+let template: ProjectCopy;
+let first: string;
+let second: string;
+const clones: ProjectCopy[] = [];
+
+beforeAll(() => {
+  template = new ProjectCopy();
+  first = template.git('rev-parse', 'HEAD');
+  edit(
+    template,
+    'docs/architecture.md',
+    '# Architecture\n',
+    '# Architecture\n\nA new paragraph of the template.\n',
+  );
+  edit(template, 'src/webhooks/outbound/webhook-sender.ts', 'import ', '// A change of a feature.\nimport ');
+  edit(
+    template,
+    'CHANGELOG.md',
+    '## [Unreleased]\n',
+    '## [Unreleased]\n\n### Upgrade notes\n\n- Run the new migration first.\n',
+  );
+  second = template.commit('Second version');
+});
+
+afterAll(() => [template, ...clones].forEach((copy) => copy.remove()));
+
+/** A clone of the first version. */
+function clone(): ProjectCopy {
+  const copy = template.clone(first);
+  clones.push(copy);
+  return copy;
+}
+
+function edit(copy: ProjectCopy, file: string, from: string, to: string): void {
+  copy.write(
+    file,
+    copy.read(file).replace(from, () => to),
+  );
+}
+
+const upgrade = (copy: ProjectCopy, ...args: string[]) => copy.run(UPGRADE, ...args, '--from', template.root);
+
+describe('bin/upgrade', () => {
+  it('upgrades a renamed clone, prints the notes, and changes nothing the second time', () => {
+    const copy = clone();
+    copy.run('scripts/template/rename.ts', 'acme-billing');
+    const before = copy.commit('Rename');
+
+    const result = upgrade(copy);
+
+    expect(result).toEqual({ code: 0, output: expect.stringContaining('- Run the new migration first.') });
+    expect(copy.git('diff', '--name-only', before).split('\n').toSorted()).toEqual([
+      '.template.json',
+      'CHANGELOG.md',
+      'docs/architecture.md',
+      'src/webhooks/outbound/webhook-sender.ts',
+    ]);
+    expect(JSON.parse(copy.read('.template.json'))).toMatchObject({
+      name: 'acme-billing',
+      template: { commit: second, repository: template.root },
+    });
+    expect(copy.git('status', '--porcelain')).toBe('');
+    expect(upgrade(copy)).toEqual({ code: 0, output: `This clone already contains ${second}.\n` });
+    expect(copy.git('worktree', 'list').split('\n')).toHaveLength(1);
+  });
+
+  it('keeps the features of a clone', () => {
+    const copy = clone();
+    for (const name of ['bookmarks', 'invoices']) {
+      mkdirSync(`${copy.root}/src/${name}`);
+      copy.write(`src/${name}/${name}.module.ts`, `export class ${name}Module {}\n`);
+      edit(copy, 'src/app.module.ts', 'import ', `import './${name}/${name}.module.ts';\nimport `);
+    }
+    edit(copy, 'docs/architecture.md', '## Errors', '## Invoices\n\nOur page.\n\n## Errors');
+    copy.commit('Two features');
+
+    const result = upgrade(copy, second);
+
+    expect(result.code).toBe(0);
+    expect(copy.read('src/app.module.ts')).toContain("import './invoices/invoices.module.ts';");
+    expect(copy.read('docs/architecture.md')).toMatch(/A new paragraph of the template[^]*Our page/);
+  });
+
+  it(
+    'does not bring back a removed feature',
+    () => {
+      const copy = clone();
+      copy.run('scripts/template/remove-feature.ts', 'webhooks', '--files-only');
+      const before = copy.commit('Remove webhooks');
+
+      const result = upgrade(copy);
+
+      expect(result.code).toBe(0);
+      expect(copy.git('diff', '--name-only', before).split('\n').toSorted()).toEqual([
+        '.template.json',
+        'CHANGELOG.md',
+        'docs/architecture.md',
+      ]);
+      expect(JSON.parse(copy.read('.template.json'))).toMatchObject({ removed: ['webhooks'] });
+    },
+    LIMIT_MS,
+  );
+
+  it('leaves conflicts to git, and can be undone', () => {
+    const copy = clone();
+    edit(copy, 'docs/architecture.md', '# Architecture\n', '# Architecture\n\nA paragraph of the product.\n');
+    const before = copy.commit('Our paragraph');
+
+    const result = upgrade(copy);
+
+    expect(result.code).toBe(1);
+    expect(result.output).toContain('These files have conflicts:\n  docs/architecture.md');
+    expect(copy.read('docs/architecture.md')).toMatch(/<<<<<<<[^]*product[^]*=======[^]*template[^]*>>>>>>>/);
+    copy.git('cherry-pick', '--abort');
+    expect(copy.git('rev-parse', 'HEAD')).toBe(before);
+    expect(copy.git('status', '--porcelain')).toBe('');
+  });
+
+  it('changes nothing while changes are not committed, or if there is no such version', () => {
+    const copy = clone();
+
+    expect(upgrade(copy, 'v99.0.0')).toEqual({
+      code: 1,
+      output: 'The template has no tag, branch or commit v99.0.0.\n',
+    });
+    copy.write('README.md', 'Draft');
+    expect(upgrade(copy).output).toBe('There are uncommitted changes. Commit or stash them first.\n');
+  });
+});
+
+describe('the upgrade notes', () => {
+  it('are those of the releases between, with their names', () => {
+    const old = '# Changelog\n\n## [1.0.0]\n\n### Upgrade notes\n\n- One.\n';
+    const recent = '# Changelog\n\n## [1.1.0]\n\n### Added\n\n- A thing.\n\n### Upgrade notes\n\n- Two.\n\n';
+
+    expect(newNotes(old, recent + old)).toBe('[1.1.0]\n- Two.');
+    expect(newNotes(old, old)).toBe('');
+  });
+});
+
+describe('npm run remove:feature', () => {
+  it('names the features that it can remove', () => {
+    const result = template.run('scripts/template/remove-feature.ts', 'users');
+
+    expect(result).toEqual({ code: 1, output: expect.stringMatching(/one of webhooks, notifications, /) });
+  });
+});
