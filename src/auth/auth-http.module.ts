@@ -23,5 +23,6 @@ import { SessionsModule } from './sessions/sessions.module.ts';
     IdentitiesController,
   ],
   providers: [AccessTokensService, RefreshTokenTransport],
+  exports: [AuthModule, RefreshTokenTransport, SessionsModule],
 })
 export class AuthHttpModule {}

@@ -19,7 +19,7 @@ export const signInBlocked = { name: 'sign-in-blocked', data: none } satisfies A
 
 export const signOut = {
   name: 'sign-out',
-  data: z.object({ sessions: z.literal('all').optional() }),
+  data: z.object({ sessions: z.enum(['all', 'others']).optional() }),
 } satisfies AuditEventType;
 
 export const refreshTokenReused = { name: 'refresh-token-reused', data: session } satisfies AuditEventType;

@@ -39,7 +39,8 @@ export class EmailVerificationService {
     return this.db.transaction(async (tx) => {
       const locked = await this.users.findForUpdate(user.id, tx);
       if (locked?.email !== token.email) throw new TokenInvalidError();
-      return this.auth.startPasswordSession(await this.activate(locked, token, passwordHash, tx), device, tx);
+      const active = await this.activate(locked, token, passwordHash, tx);
+      return this.auth.startSession(active, { method: 'password', device }, tx);
     });
   }
 

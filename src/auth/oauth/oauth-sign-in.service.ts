@@ -4,9 +4,10 @@ import { DataSource, type EntityManager } from 'typeorm';
 import { AuditService } from '../../audit/audit.service.ts';
 import type { User } from '../../users/user.entity.ts';
 import { UsersService } from '../../users/users.service.ts';
-import { signIn, signInFailed } from '../auth.audit.ts';
+import { signInFailed } from '../auth.audit.ts';
 import { TokenInvalidError } from '../auth.errors.ts';
-import { type ActiveSession, type Device, SessionsService } from '../sessions/sessions.service.ts';
+import { AuthService } from '../auth.service.ts';
+import type { ActiveSession, Device } from '../sessions/sessions.service.ts';
 import type { ProviderName } from './identity.entity.ts';
 import { createSecret, hashSecret } from './oauth-attempts.service.ts';
 import { OAuthCode } from './oauth-code.entity.ts';
@@ -28,7 +29,7 @@ export class OAuthSignInService {
     private readonly db: DataSource,
     private readonly users: UsersService,
     private readonly accounts: ProviderAccountsService,
-    private readonly sessions: SessionsService,
+    private readonly auth: AuthService,
     private readonly audit: AuditService,
   ) {}
 
@@ -56,8 +57,7 @@ export class OAuthSignInService {
       // Don't throw here: a rollback would make the rejected code valid again.
       if (!consumed) return null;
       const { user, provider } = consumed;
-      await this.audit.record({ type: signIn, userId: user.id, data: { method: provider } }, tx);
-      return this.sessions.createSession(user, device, tx);
+      return this.auth.startSession(user, { method: provider, device }, tx);
     });
     if (!session) throw new TokenInvalidError();
     return session;
