@@ -17,6 +17,7 @@ export class CreateUsersAndSessions1763800000000 implements MigrationInterface {
         status text NOT NULL DEFAULT 'active',
         email_verified_at timestamptz(3),
         imported_by_job_id uuid,
+        avatar_file_id uuid,
         unread_count integer NOT NULL DEFAULT 0, -- feature:notifications
         version integer NOT NULL DEFAULT 1,
         deleted_at timestamptz(3),
@@ -31,6 +32,9 @@ export class CreateUsersAndSessions1763800000000 implements MigrationInterface {
     await db.query(`CREATE INDEX users_created_at_idx ON users (created_at, id)`);
     await db.query(`CREATE INDEX users_status_idx ON users (status, created_at, id)`);
     await db.query(`CREATE INDEX users_role_idx ON users (role, created_at, id)`);
+    await db.query(
+      `CREATE INDEX users_avatar_file_id_idx ON users (avatar_file_id) WHERE avatar_file_id IS NOT NULL`,
+    );
     // For the removal of accounts that were never verified.
     await db.query(`CREATE INDEX users_unverified_idx ON users (created_at) WHERE email_verified_at IS NULL`);
 

@@ -1,6 +1,7 @@
 import { randomUUIDv7 } from 'node:crypto';
 import { DataSource, type EntityManager, IsNull } from 'typeorm';
 import { AuditEvent } from './audit/audit-event.entity.ts';
+import { File } from './files/file.entity.ts';
 import { loadConfig, StartupError } from './platform/config/config.ts';
 import { dataSourceOptions } from './platform/database/data-source.ts';
 import { start } from './platform/process/start.ts';
@@ -14,7 +15,7 @@ await start(async () => {
   const [, , command, email] = process.argv;
   if (command !== 'grant' || !email) throw new StartupError(USAGE);
   const db = await new DataSource(
-    dataSourceOptions(loadConfig(), 'migrate', [User, AuditEvent]),
+    dataSourceOptions(loadConfig(), 'migrate', [User, File, AuditEvent]),
   ).initialize();
   try {
     await db.transaction((tx) => grantAdmin(email.toLowerCase(), tx));

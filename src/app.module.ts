@@ -2,6 +2,7 @@ import { type DynamicModule, Module } from '@nestjs/common';
 import { AuditHttpModule } from './audit/audit-http.module.ts';
 import { AuthHttpModule } from './auth/auth-http.module.ts';
 import { DashboardModule } from './dashboard/dashboard.module.ts';
+import { FilesHttpModule } from './files/files-http.module.ts';
 import { JobsHttpModule } from './jobs/jobs-http.module.ts';
 import { JobNotificationsModule } from './notifications/job-notifications.module.ts';
 import { NotificationsHttpModule } from './notifications/notifications-http.module.ts';
@@ -32,6 +33,7 @@ import { WebhooksHttpModule } from './webhooks/webhooks-http.module.ts';
     AuthHttpModule,
     AuditHttpModule,
     UsersHttpModule,
+    FilesHttpModule,
     JobsHttpModule,
     SchedulesHttpModule,
     NotificationsHttpModule,

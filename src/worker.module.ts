@@ -1,5 +1,6 @@
 import { type DynamicModule, Module } from '@nestjs/common';
 import { AuthWorkerModule } from './auth/auth-worker.module.ts';
+import { FilesWorkerModule } from './files/files-worker.module.ts';
 import { JobsWorkerModule } from './jobs/jobs-worker.module.ts';
 import { MailWorkerModule } from './mail/mail-worker.module.ts';
 import { JobNotificationsModule } from './notifications/job-notifications.module.ts';
@@ -29,6 +30,7 @@ import { WebhooksWorkerModule } from './webhooks/webhooks-worker.module.ts';
     SchedulesWorkerModule,
     AuthWorkerModule,
     UsersWorkerModule,
+    FilesWorkerModule,
     MailWorkerModule,
     WebhooksWorkerModule,
     JobNotificationsModule,

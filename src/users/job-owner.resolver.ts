@@ -3,7 +3,6 @@ import type { Job } from '../jobs/job.entity.ts';
 import { JobObject } from '../jobs/jobs.graphql.ts';
 import type { GraphqlContext } from '../platform/graphql/graphql-context.ts';
 import { UserObject } from './users.graphql.ts';
-import { userView } from './users.schemas.ts';
 import { UsersService } from './users.service.ts';
 
 /** In this feature, because UsersModule imports JobsModule and not the other way round. */
@@ -18,6 +17,6 @@ export class JobOwnerResolver {
   async owner(@Parent() { userId }: Job, @Context() { loaders }: GraphqlContext) {
     // Only the owner and administrators can see a job, and both may see the owner.
     const owner = userId && (await loaders.load('users', userId, (ids) => this.users.findMany(ids)));
-    return owner ? userView(owner) : null;
+    return owner ? this.users.view(owner) : null;
   }
 }

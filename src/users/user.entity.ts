@@ -4,10 +4,13 @@ import {
   CreateDateColumn,
   Entity,
   Index,
+  JoinColumn,
+  ManyToOne,
   PrimaryColumn,
   Unique,
   UpdateDateColumn,
 } from 'typeorm';
+import type { File } from '../files/file.entity.ts';
 
 export const userRoles = ['user', 'admin'] as const;
 export type UserRole = (typeof userRoles)[number];
@@ -23,6 +26,7 @@ export type UserStatus = (typeof userStatuses)[number];
 @Index('users_created_at_idx', ['createdAt', 'id'])
 @Index('users_status_idx', ['status', 'createdAt', 'id'])
 @Index('users_role_idx', ['role', 'createdAt', 'id'])
+@Index('users_avatar_file_id_idx', ['avatarFileId'], { where: 'avatar_file_id IS NOT NULL' })
 @Index('users_unverified_idx', ['createdAt'], { where: 'email_verified_at IS NULL' })
 export class User {
   @PrimaryColumn('uuid')
@@ -55,6 +59,15 @@ export class User {
   /** The import that created the account. Distinguishes a repeated line from an older account. */
   @Column('uuid', { nullable: true })
   importedByJobId!: string | null;
+
+  /** The file of the profile picture. */
+  @Column('uuid', { nullable: true })
+  avatarFileId!: string | null;
+
+  /** By name, because the entity of a file imports this one. */
+  @ManyToOne('File', { onDelete: 'SET NULL' })
+  @JoinColumn({ name: 'avatar_file_id', foreignKeyConstraintName: 'users_avatar_file_id_fkey' })
+  avatarFile?: File | null;
 
   /** Unread notifications. Updated by the statements that change notifications (docs/decisions/0012). */
   @Column('integer', { default: 0 })

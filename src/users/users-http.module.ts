@@ -1,4 +1,5 @@
 import { Module } from '@nestjs/common';
+import { AvatarController } from './avatar/avatar.controller.ts';
 import { UserImportsController } from './imports/user-imports.controller.ts';
 import { JobOwnerResolver } from './job-owner.resolver.ts';
 import { UsersController } from './users.controller.ts';
@@ -8,7 +9,7 @@ import { UsersResolver } from './users.resolver.ts';
 @Module({
   imports: [UsersModule],
   // In this order, or /v1/users/imports would match /v1/users/:id.
-  controllers: [UserImportsController, UsersController],
+  controllers: [AvatarController, UserImportsController, UsersController],
   providers: [UsersResolver, JobOwnerResolver],
 })
 export class UsersHttpModule {}

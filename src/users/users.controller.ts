@@ -18,7 +18,6 @@ import {
   userSchema,
   usersQuerySchema,
   type UsersQuery,
-  userView,
 } from './users.schemas.ts';
 import { UsersService } from './users.service.ts';
 
@@ -41,7 +40,7 @@ export class UsersController {
   async getMe(@CurrentUser() { userId }: Principal, @Res({ passthrough: true }) reply: FastifyReply) {
     const user = await this.users.get(userId);
     setEtag(reply, user.version);
-    return { data: userView(user) };
+    return { data: this.users.view(user) };
   }
 
   @Patch('me')
@@ -61,7 +60,7 @@ export class UsersController {
   ) {
     const user = await this.users.updateMe(userId, body, version);
     setEtag(reply, user.version);
-    return { data: userView(user) };
+    return { data: this.users.view(user) };
   }
 
   @Delete('me')
@@ -85,7 +84,7 @@ export class UsersController {
   @Roles('admin')
   async listUsers(@Query({ schema: usersQuerySchema }) query: UsersQuery) {
     const { data, meta } = await this.users.list(query);
-    return { data: data.map(userView), meta };
+    return { data: data.map((user) => this.users.view(user)), meta };
   }
 
   @Get(':id')
@@ -102,7 +101,7 @@ export class UsersController {
   ) {
     const user = await this.users.get(id);
     setEtag(reply, user.version);
-    return { data: userView(user) };
+    return { data: this.users.view(user) };
   }
 
   @Patch(':id')
@@ -122,6 +121,6 @@ export class UsersController {
   ) {
     const user = await this.users.updateByAdmin(id, body, version);
     setEtag(reply, user.version);
-    return { data: userView(user) };
+    return { data: this.users.view(user) };
   }
 }

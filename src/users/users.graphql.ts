@@ -47,6 +47,9 @@ export class UserObject {
   @Field(() => Boolean)
   emailVerified!: boolean;
 
+  @Field(() => String, { nullable: true, description: 'The URL of the profile picture. It does not expire.' })
+  avatarUrl!: string | null;
+
   @Field(() => GraphQLISODateTime)
   createdAt!: Date;
 

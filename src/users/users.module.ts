@@ -1,10 +1,12 @@
 import { Module } from '@nestjs/common';
 import { TypeOrmModule } from '@nestjs/typeorm';
 import { AuditModule } from '../audit/audit.module.ts';
+import { FilesModule } from '../files/files.module.ts';
 import { JobsModule } from '../jobs/jobs.module.ts';
 import { EventsModule } from '../platform/events/events.module.ts';
 import { PersonalDataModule } from '../platform/personal-data/personal-data.module.ts';
 import { RetentionModule } from '../platform/retention/retention.module.ts';
+import { avatarPurpose, AvatarService } from './avatar/avatar.service.ts';
 import { UserImportsService } from './imports/user-imports.service.ts';
 import { AccountDeletionService } from './personal-data/account-deletion.service.ts';
 import { User } from './user.entity.ts';
@@ -51,10 +53,12 @@ const unverifiedAccounts = {
       userSuspended,
       userAccessReset,
     ]),
+    FilesModule,
+    FilesModule.forFeature([avatarPurpose]),
     JobsModule.forFeature([userImport, userExport, userErase]),
     AuditModule.forFeature([accountDeleted, roleChanged, statusChanged]),
   ],
-  providers: [UsersService, UserImportsService, AccountDeletionService],
-  exports: [UsersService, UserImportsService, AccountDeletionService],
+  providers: [AvatarService, UsersService, UserImportsService, AccountDeletionService],
+  exports: [AvatarService, UsersService, UserImportsService, AccountDeletionService],
 })
 export class UsersModule {}

@@ -4,7 +4,7 @@ import { IdPipe, InputPipe } from '../platform/graphql/schema.pipe.ts';
 import { CurrentUser, Roles } from '../platform/security/access.decorators.ts';
 import type { Principal } from '../platform/security/principal.ts';
 import { UpdateMeInput, UserConnection, UserObject, UsersArgs } from './users.graphql.ts';
-import { type UpdateMe, updateMeSchema, userIdSchema, usersQuerySchema, userView } from './users.schemas.ts';
+import { type UpdateMe, updateMeSchema, userIdSchema, usersQuerySchema } from './users.schemas.ts';
 import { UsersService } from './users.service.ts';
 
 @Resolver(() => UserObject)
@@ -13,13 +13,13 @@ export class UsersResolver {
 
   @Query(() => UserObject, { description: 'Your profile.' })
   async me(@CurrentUser() { userId }: Principal) {
-    return userView(await this.users.get(userId));
+    return this.users.view(await this.users.get(userId));
   }
 
   @Query(() => UserObject, { nullable: true, description: 'An account. For administrators.' })
   @Roles('admin')
   async user(@Args('id', { type: () => ID }, new IdPipe(userIdSchema)) id: string) {
-    return userView(await this.users.get(id));
+    return this.users.view(await this.users.get(id));
   }
 
   @Query(() => UserConnection, {
@@ -29,7 +29,7 @@ export class UsersResolver {
   @Roles('admin')
   async listUsers(@Args() args: UsersArgs) {
     const page = await this.users.list(pageQueryOf(usersQuerySchema, args));
-    return toConnection(page, args, userView);
+    return toConnection(page, args, (user) => this.users.view(user));
   }
 
   @Mutation(() => UserObject, { description: 'Updates your profile.' })
@@ -37,6 +37,6 @@ export class UsersResolver {
     @Args('input', { type: () => UpdateMeInput }, new InputPipe(updateMeSchema)) input: UpdateMe,
     @CurrentUser() { userId }: Principal,
   ) {
-    return userView(await this.users.updateMe(userId, input, undefined));
+    return this.users.view(await this.users.updateMe(userId, input, undefined));
   }
 }

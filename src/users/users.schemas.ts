@@ -24,6 +24,7 @@ export const userSchema = z
     role: z.enum(userRoles),
     status: z.enum(userStatuses),
     emailVerified: z.boolean(),
+    avatarUrl: z.string().nullable().describe('The URL of the profile picture. It does not expire.'),
     createdAt: timestampSchema,
     updatedAt: timestampSchema,
   })
@@ -37,17 +38,26 @@ export const userSchema = z
       role: 'user',
       status: 'active',
       emailVerified: true,
+      avatarUrl: `https://api.example.com/v1/users/avatars/${sample.id}`,
       createdAt: sample.earlier,
       updatedAt: sample.later,
     },
   });
 
 /** The account as its owner and administrators see it. */
-export const userView = (user: User) => ({
+export const userView = (user: User, publicUrl: string) => ({
   ...user,
   locale: knownLocale(user.locale),
   emailVerified: user.emailVerifiedAt !== null,
+  // Not the URL of the storage, which expires: this one is in events and caches.
+  avatarUrl: user.avatarFileId && `${publicUrl}/v1/users/avatars/${user.avatarFileId}`,
 });
+
+export const setAvatarSchema = z
+  .strictObject({ fileId: text({ max: 36 }).pipe(idSchema) })
+  .meta({ id: 'SetAvatar' })
+  .register(examples, { 'An uploaded file': { fileId: sample.id } });
+export type SetAvatar = z.output<typeof setAvatarSchema>;
 
 export const updateMeSchema = z
   .strictObject({

@@ -3,6 +3,7 @@ import { InjectRepository } from '@nestjs/typeorm';
 import { randomUUID, randomUUIDv7 } from 'node:crypto';
 import { type EntityManager, In, IsNull, Not, type Repository } from 'typeorm';
 import { AuditService } from '../audit/audit.service.ts';
+import { Config } from '../platform/config/config.ts';
 import {
   NotFoundError,
   PreconditionFailedError,
@@ -29,7 +30,13 @@ export class UsersService {
     private readonly audit: AuditService,
     private readonly paginator: Paginator,
     private readonly events: DomainEvents,
+    private readonly config: Config,
   ) {}
+
+  /** The account as its owner and administrators see it. */
+  view(user: User) {
+    return userView(user, this.config.PUBLIC_URL);
+  }
 
   find(id: string, tx: EntityManager = this.users.manager): Promise<User | null> {
     return tx.findOneBy(User, { id, deletedAt: IsNull() });
@@ -75,7 +82,7 @@ export class UsersService {
     const id = randomUUIDv7();
     const user = await this.insertOrLock(id, newUser, tx);
     const isNew = user.id === id;
-    if (isNew) await this.events.emit(userCreated, { userId: id, data: userView(user) }, tx);
+    if (isNew) await this.events.emit(userCreated, { userId: id, data: this.view(user) }, tx);
     return { user, isNew };
   }
 
@@ -161,6 +168,7 @@ export class UsersService {
       email: `${randomUUID()}@deleted.invalid`,
       displayName: 'Deleted user',
       passwordHash: null,
+      avatarFileId: null,
       emailVerifiedAt: null,
       deletedAt: new Date(),
     };
@@ -195,7 +203,17 @@ export class UsersService {
   async change(
     { id, expectedVersion }: { id: string; expectedVersion?: number | undefined },
     changes: Partial<
-      Pick<User, 'email' | 'displayName' | 'locale' | 'role' | 'status' | 'emailVerifiedAt' | 'passwordHash'>
+      Pick<
+        User,
+        | 'email'
+        | 'displayName'
+        | 'locale'
+        | 'role'
+        | 'status'
+        | 'emailVerifiedAt'
+        | 'passwordHash'
+        | 'avatarFileId'
+      >
     >,
     tx: EntityManager,
   ): Promise<User> {
@@ -210,7 +228,7 @@ export class UsersService {
     if (!affected) throw new NotFoundError();
     const user = await tx.findOneByOrFail(User, { id });
     if (Object.keys(changes).some(isShown)) {
-      await this.events.emit(userUpdated, { userId: id, data: userView(user) }, tx);
+      await this.events.emit(userUpdated, { userId: id, data: this.view(user) }, tx);
     }
     return user;
   }

@@ -9,6 +9,7 @@ import { type SignedIn, signedIn, visitor } from '../support/client.ts';
 import type { OAuthApp } from '../support/oauth-app.ts';
 import type { ProviderName } from '../support/providers/person.ts';
 import { visit } from '../support/providers/visit.ts';
+import { upload } from '../support/uploads.ts';
 
 /** What the test adds to an example before it sends it. */
 export interface Prepared {
@@ -113,6 +114,11 @@ export const preparations: Record<string, Preparation> = {
     const { browser, callback } = await backFrom(world, 'google');
     const end = new URL(locationOf(await browser.sendCallback(callback)));
     return { body: { code: end.searchParams.get('code') }, headers: { cookie: cookiesOf(browser) } };
+  },
+
+  setAvatar: async ({ app }) => {
+    const caller = await signedIn(app);
+    return { caller, body: { fileId: await upload(app, caller) } };
   },
 
   importUsers: admin,

@@ -127,6 +127,7 @@ describe('in production', () => {
       SECRET_KEYS: randomBytes(32).toString('base64'),
       JWT_KEYS: JSON.stringify({ 'active-test.pem': pem }),
       SMTP_URL: 'smtps://localhost:1',
+      FILES_STORAGE: 'local',
       RATE_LIMIT_FACTOR: '100',
       PASSWORD_HASH_MEMORY_KIB: '',
       PASSWORD_HASH_PASSES: '',

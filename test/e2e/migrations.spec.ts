@@ -149,6 +149,7 @@ const PRODUCTION = {
   OAUTH_RETURN_TO_ALLOWLIST: 'https://app.example.com',
   SECRET_KEYS: Buffer.from('0123456789abcdefghijklmnopqrstuv').toString('base64'),
   SMTP_URL: 'smtp://127.0.0.1:1',
+  FILES_STORAGE: 'local',
 };
 
 describe('seed.js', () => {

@@ -40,6 +40,7 @@ describe.each(['main', 'worker'] as const)('%s.js in production', (name) => {
       'PUBLIC_URL',
       'FRONTEND_URL',
       'SMTP_URL',
+      'FILES_STORAGE',
       // A worker needs no signing keys.
       ...(name === 'main' ? ['JWT_KEYS'] : []),
     ]) {
@@ -255,6 +256,7 @@ function production(): Record<string, string> {
     OAUTH_RETURN_TO_ALLOWLIST: 'https://app.example.com',
     SECRET_KEYS: randomBytes(32).toString('base64'),
     SMTP_URL: 'smtp://127.0.0.1:1',
+    FILES_STORAGE: 'local',
     JWT_KEYS: JSON.stringify({
       'active-a.pem': privateKey.export({ type: 'pkcs8', format: 'pem' }).toString(),
     }),

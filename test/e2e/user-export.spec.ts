@@ -10,6 +10,7 @@ import { times } from '../support/until.ts';
 
 const TABLES = [
   'audit-events',
+  'files',
   'identities',
   'jobs',
   'mails',

@@ -27,6 +27,7 @@ describe('GET /v1/users/me', () => {
         role: 'user',
         status: 'active',
         emailVerified: true,
+        avatarUrl: null,
         createdAt: user.user.createdAt.toISOString(),
         updatedAt: user.user.updatedAt.toISOString(),
       },

@@ -34,7 +34,7 @@ afterEach(async () => {
 
 /** Creates this many events of a user in one transaction. */
 async function createEvents({ user }: SignedIn, count: number): Promise<void> {
-  const occurrence = { userId: user.id, data: userView(user) as never };
+  const occurrence = { userId: user.id, data: userView(user, app.config.PUBLIC_URL) as never };
   const occurrences = times(count, () => occurrence);
   await app.db.transaction((tx) => app.api.get(DomainEvents).emitAll(userUpdated, occurrences, tx));
 }

@@ -188,6 +188,7 @@ function environment(dir: string, databaseUrl: string, redisUrl = ''): Settings 
     // Generated once per machine: an RSA key takes longer than most tests.
     JWT_KEYS_DIR: join(tmpdir(), 'test-keys'),
     MAIL_DIR: join(dir, 'mail'),
+    FILES_DIR: join(dir, 'files'),
     RATE_LIMIT_FACTOR: '1000',
     // The cheapest hash: most tests sign in.
     PASSWORD_HASH_MEMORY_KIB: String(CHEAP_HASH.memoryCost),

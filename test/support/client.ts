@@ -26,6 +26,10 @@ export class SignedIn {
     return this.signed(this.app.http().patch(path)).send(body);
   }
 
+  put(path: string, body: object): Test {
+    return this.signed(this.app.http().put(path)).send(body);
+  }
+
   delete(path: string): Test {
     return this.signed(this.app.http().delete(path));
   }

@@ -59,6 +59,7 @@ export class System {
         SECRET_KEYS: randomBytes(32).toString('base64'),
         JWT_KEYS: JSON.stringify({ 'active-test.pem': pem }),
         SMTP_URL: 'smtp://127.0.0.1:9',
+        FILES_STORAGE: 'local',
         JOB_LEASE_SECONDS: '2',
         SWEEP_SECONDS: '1',
         SHUTDOWN_DRAIN_SECONDS: '0',

@@ -564,6 +564,50 @@ export interface paths {
     patch?: never;
     trace?: never;
   };
+  '/v1/users/me/avatar': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    /**
+     * Set your avatar
+     * @description Takes a file that you uploaded with the purpose `avatar`. The earlier avatar is deleted.
+     */
+    put: operations['setAvatar'];
+    post?: never;
+    /**
+     * Remove your avatar
+     * @description Also succeeds if you have none.
+     */
+    delete: operations['removeAvatar'];
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  '/v1/users/avatars/{id}': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /**
+     * Get an avatar image
+     * @description The `avatarUrl` of a user: redirects to the image. A new avatar has a new URL.
+     */
+    get: operations['getAvatar'];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
   '/v1/users/imports': {
     parameters: {
       query?: never;
@@ -654,6 +698,70 @@ export interface paths {
      * @description Revokes its sessions.
      */
     patch: operations['updateUser'];
+    trace?: never;
+  };
+  '/v1/files': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    put?: never;
+    /**
+     * Create a file
+     * @description Declares a file, and returns the request that uploads its bytes. Upload within 15 minutes, then complete the file. A file that no resource uses is deleted after a day.
+     */
+    post: operations['createFile'];
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  '/v1/files/{id}': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /**
+     * Get a file
+     * @description Your own file. `download.url` works for five minutes, without a token.
+     */
+    get: operations['getFile'];
+    put?: never;
+    post?: never;
+    /**
+     * Delete a file
+     * @description Only a file that no resource uses.
+     */
+    delete: operations['deleteFile'];
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  '/v1/files/{id}/complete': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    put?: never;
+    /**
+     * Complete an upload
+     * @description Checks the size and the content of the upload, and makes the file `ready`. Repeating the request is safe.
+     */
+    post: operations['completeFile'];
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
     trace?: never;
   };
   '/v1/jobs': {
@@ -1470,6 +1578,27 @@ export interface components {
       /** Format: date-time */
       createdAt: string;
     };
+    SetAvatar: {
+      fileId: string;
+    };
+    User: {
+      id: string;
+      email: string;
+      displayName: string;
+      /** @description Language of mails. Null: the default of the server. */
+      locale: ('en' | 'de') | null;
+      /** @enum {string} */
+      role: 'user' | 'admin';
+      /** @enum {string} */
+      status: 'active' | 'suspended';
+      emailVerified: boolean;
+      /** @description The URL of the profile picture. It does not expire. */
+      avatarUrl: string | null;
+      /** Format: date-time */
+      createdAt: string;
+      /** Format: date-time */
+      updatedAt: string;
+    };
     Job: {
       id: string;
       type: string;
@@ -1489,22 +1618,6 @@ export interface components {
       startedAt: string | null;
       finishedAt: string | null;
     };
-    User: {
-      id: string;
-      email: string;
-      displayName: string;
-      /** @description Language of mails. Null: the default of the server. */
-      locale: ('en' | 'de') | null;
-      /** @enum {string} */
-      role: 'user' | 'admin';
-      /** @enum {string} */
-      status: 'active' | 'suspended';
-      emailVerified: boolean;
-      /** Format: date-time */
-      createdAt: string;
-      /** Format: date-time */
-      updatedAt: string;
-    };
     UpdateMe: {
       displayName?: string;
       /**
@@ -1518,6 +1631,47 @@ export interface components {
       role?: 'user' | 'admin';
       /** @enum {string} */
       status?: 'active' | 'suspended';
+    };
+    CreateFile: {
+      /** @description What the file is for, such as `avatar`. */
+      purpose: string;
+      /** @description The name under which the file is saved. */
+      name: string;
+      /** @description The media type. The purpose defines which are allowed. */
+      type: string;
+      /** @description The exact size in bytes. */
+      size: number;
+    };
+    NewFile: {
+      file: components['schemas']['File'];
+      /** @description The request that uploads the file. Send exactly the declared number of bytes, without a token. */
+      upload: {
+        /** @enum {string} */
+        method: 'PUT';
+        url: string;
+        headers: {
+          [key: string]: string;
+        };
+        /** Format: date-time */
+        expiresAt: string;
+      };
+    };
+    File: {
+      id: string;
+      purpose: string;
+      name: string;
+      type: string;
+      size: number;
+      /** @enum {string} */
+      state: 'pending' | 'ready' | 'deleted';
+      /** Format: date-time */
+      createdAt: string;
+      /** @description Null until the file is `ready`. Do not store the URL. */
+      download: {
+        url: string;
+        /** Format: date-time */
+        expiresAt: string;
+      } | null;
     };
     StartJob: {
       type: string;
@@ -1784,10 +1938,14 @@ export type Identity = components['schemas']['Identity'];
 export type Jwks = components['schemas']['Jwks'];
 export type Session = components['schemas']['Session'];
 export type AuditEvent = components['schemas']['AuditEvent'];
-export type Job = components['schemas']['Job'];
+export type SetAvatar = components['schemas']['SetAvatar'];
 export type User = components['schemas']['User'];
+export type Job = components['schemas']['Job'];
 export type UpdateMe = components['schemas']['UpdateMe'];
 export type UpdateUser = components['schemas']['UpdateUser'];
+export type CreateFile = components['schemas']['CreateFile'];
+export type NewFile = components['schemas']['NewFile'];
+export type File = components['schemas']['File'];
 export type StartJob = components['schemas']['StartJob'];
 export type RedriveJobs = components['schemas']['RedriveJobs'];
 export type RedrivenJobs = components['schemas']['RedrivenJobs'];
@@ -2617,6 +2775,96 @@ export interface operations {
       };
     };
   };
+  setAvatar: {
+    parameters: {
+      query?: never;
+      header?: {
+        /**
+         * @description The `ETag` of the version that you have read. If the resource has changed since, the response is 412.
+         * @example "1"
+         */
+        'If-Match'?: string;
+      };
+      path?: never;
+      cookie?: never;
+    };
+    requestBody: {
+      content: {
+        'application/json': components['schemas']['SetAvatar'];
+      };
+    };
+    responses: {
+      /** @description Success. */
+      200: {
+        headers: {
+          /** @description The version of the resource. */
+          ETag: string;
+          'X-Correlation-Id': components['headers']['CorrelationId'];
+          'RateLimit-Policy': components['headers']['RateLimitPolicy'];
+          RateLimit: components['headers']['RateLimit'];
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': {
+            data: components['schemas']['User'];
+          };
+        };
+      };
+    };
+  };
+  removeAvatar: {
+    parameters: {
+      query?: never;
+      header?: {
+        /**
+         * @description The `ETag` of the version that you have read. If the resource has changed since, the response is 412.
+         * @example "1"
+         */
+        'If-Match'?: string;
+      };
+      path?: never;
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description Success, without a body. */
+      204: {
+        headers: {
+          'X-Correlation-Id': components['headers']['CorrelationId'];
+          'RateLimit-Policy': components['headers']['RateLimitPolicy'];
+          RateLimit: components['headers']['RateLimit'];
+          [name: string]: unknown;
+        };
+        content?: never;
+      };
+    };
+  };
+  getAvatar: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        /** @example 0199a3c1-5d2e-7a77-9b1f-3c8e6d2f4b10 */
+        id: string;
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description Redirect to the URL in `Location`. */
+      302: {
+        headers: {
+          /** @description The URL of the image. It works for five minutes. */
+          Location: string;
+          'X-Correlation-Id': components['headers']['CorrelationId'];
+          'RateLimit-Policy': components['headers']['RateLimitPolicy'];
+          RateLimit: components['headers']['RateLimit'];
+          [name: string]: unknown;
+        };
+        content?: never;
+      };
+    };
+  };
   importUsers: {
     parameters: {
       query?: never;
@@ -2886,6 +3134,115 @@ export interface operations {
         content: {
           'application/json': {
             data: components['schemas']['User'];
+          };
+        };
+      };
+    };
+  };
+  createFile: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody: {
+      content: {
+        'application/json': components['schemas']['CreateFile'];
+      };
+    };
+    responses: {
+      /** @description Success. */
+      201: {
+        headers: {
+          'X-Correlation-Id': components['headers']['CorrelationId'];
+          'RateLimit-Policy': components['headers']['RateLimitPolicy'];
+          RateLimit: components['headers']['RateLimit'];
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': {
+            data: components['schemas']['NewFile'];
+          };
+        };
+      };
+    };
+  };
+  getFile: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        /** @example 0199a3c1-5d2e-7a77-9b1f-3c8e6d2f4b10 */
+        id: string;
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description Success. */
+      200: {
+        headers: {
+          'X-Correlation-Id': components['headers']['CorrelationId'];
+          'RateLimit-Policy': components['headers']['RateLimitPolicy'];
+          RateLimit: components['headers']['RateLimit'];
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': {
+            data: components['schemas']['File'];
+          };
+        };
+      };
+    };
+  };
+  deleteFile: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        /** @example 0199a3c1-5d2e-7a77-9b1f-3c8e6d2f4b10 */
+        id: string;
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description Success, without a body. */
+      204: {
+        headers: {
+          'X-Correlation-Id': components['headers']['CorrelationId'];
+          'RateLimit-Policy': components['headers']['RateLimitPolicy'];
+          RateLimit: components['headers']['RateLimit'];
+          [name: string]: unknown;
+        };
+        content?: never;
+      };
+    };
+  };
+  completeFile: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        /** @example 0199a3c1-5d2e-7a77-9b1f-3c8e6d2f4b10 */
+        id: string;
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description Success. */
+      200: {
+        headers: {
+          'X-Correlation-Id': components['headers']['CorrelationId'];
+          'RateLimit-Policy': components['headers']['RateLimitPolicy'];
+          RateLimit: components['headers']['RateLimit'];
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': {
+            data: components['schemas']['File'];
           };
         };
       };
@@ -4088,6 +4445,12 @@ export type ErrorCode =
   | 'CONFLICT'
   | 'EMAIL_NOT_VERIFIED'
   | 'EMAIL_TAKEN'
+  | 'FILE_CONTENT_INVALID'
+  | 'FILE_IN_USE'
+  | 'FILE_NOT_UPLOADED'
+  | 'FILE_NOT_USABLE'
+  | 'FILE_QUOTA_EXCEEDED'
+  | 'FILE_STORAGE_UNAVAILABLE'
   | 'FORBIDDEN'
   | 'IDEMPOTENCY_IN_PROGRESS'
   | 'IDEMPOTENCY_KEY_REUSED'

@@ -147,6 +147,7 @@ const PRODUCTION = {
   OAUTH_RETURN_TO_ALLOWLIST: 'https://app.example.com',
   SECRET_KEYS: Buffer.from('0123456789abcdefghijklmnopqrstuv').toString('base64'),
   SMTP_URL: 'smtp://localhost',
+  FILES_STORAGE: 'local',
 };
 
 const config = (settings: Record<string, string> = {}) =>

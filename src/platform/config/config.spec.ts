@@ -23,6 +23,7 @@ const production: Record<string, string> = {
   OAUTH_RETURN_TO_ALLOWLIST: 'https://app.example.com',
   SECRET_KEYS: SECRET,
   SMTP_URL: 'smtps://mailer:hunter2@mail.internal',
+  FILES_STORAGE: 'local',
 };
 
 describe('the settings', () => {
@@ -122,6 +123,7 @@ describe('invalid settings', () => {
         'FRONTEND_URL',
         'SECRET_KEYS',
         'SMTP_URL',
+        'FILES_STORAGE',
       ]),
     );
     expect(new Set(names).size).toBe(names.length);

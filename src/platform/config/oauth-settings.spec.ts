@@ -17,6 +17,7 @@ const production = {
   FRONTEND_URL: 'https://www.example.com',
   SECRET_KEYS: Buffer.from('0123456789abcdefghijklmnopqrstuv').toString('base64'),
   SMTP_URL: 'smtp://mail.example.com',
+  FILES_STORAGE: 'local',
 };
 
 const load = (env: Record<string, string>): Config => loadConfig(undefined, env);

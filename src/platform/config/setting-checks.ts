@@ -1,4 +1,5 @@
 import { isDevelopmentSecret } from './development-secrets.ts';
+import { fileFaults } from './file-settings.ts';
 import { oauthFaults } from './oauth-settings.ts';
 import { isLoopback } from './setting-fields.ts';
 import { PASSWORD_HASH_DEFAULTS, type ParsedSettings, type Settings } from './settings.ts';
@@ -11,7 +12,12 @@ const DIFFERENT_BYTES_MIN = 12;
 
 /** Checks that involve several settings. One line per fault, without values. */
 export function combinedFaults(settings: ParsedSettings): string[] {
-  const faults = [...oauthFaults(settings), ...webhookFaults(settings), ...processFaults(settings)];
+  const faults = [
+    ...oauthFaults(settings),
+    ...webhookFaults(settings),
+    ...fileFaults(settings),
+    ...processFaults(settings),
+  ];
   return settings.NODE_ENV === 'production' ? [...faults, ...productionFaults(settings)] : faults;
 }
 

@@ -1,6 +1,7 @@
 import { isIP } from 'node:net';
 import { z } from 'zod';
 import { LOCALES } from '../i18n/locales.ts';
+import { fileSettings } from './file-settings.ts';
 import { oauthSettings } from './oauth-settings.ts';
 import { product } from './product.ts';
 import {
@@ -171,6 +172,8 @@ export const settingsSchema = z.object({
   ),
   MAIL_DIR: withDefault(z.string(), '.local/mail').describe('The folder for emails without SMTP_URL.'),
 
+  ...fileSettings,
+
   JOB_LEASE_SECONDS: withDefault(whole(2, 300), 20).describe(
     'Another worker takes a job whose worker has sent no heartbeat for this time.',
   ),
@@ -230,6 +233,7 @@ export function addDependentDefaults(settings: ParsedSettings) {
     JWT_ISSUER: publicUrl,
     JWT_AUDIENCE: publicUrl,
     SECRET_KEYS: [] as string[],
+    FILES_STORAGE: 'local' as 'local' | 's3',
     SHUTDOWN_DRAIN_SECONDS: isProduction ? 5 : 0,
   };
   return { ...settings, ...dependent, ...given(settings) };

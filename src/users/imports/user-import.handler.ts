@@ -13,7 +13,8 @@ import { User } from '../user.entity.ts';
 import { roleChanged } from '../users.audit.ts';
 import { userCreated } from '../users.events.ts';
 import { userImport } from '../users.jobs.ts';
-import { type ImportLine, importLineSchema, userView } from '../users.schemas.ts';
+import { type ImportLine, importLineSchema } from '../users.schemas.ts';
+import { UsersService } from '../users.service.ts';
 import {
   csvLine,
   csvRecords,
@@ -67,6 +68,7 @@ const CODE_OF_COLUMN = {
 @JobHandler(userImport)
 export class UserImportHandler implements JobRunner<object> {
   constructor(
+    private readonly users: UsersService,
     private readonly files: JobFilesService,
     private readonly events: DomainEvents,
     private readonly audit: AuditService,
@@ -139,7 +141,7 @@ export class UserImportHandler implements JobRunner<object> {
     tx: EntityManager,
   ): Promise<void> {
     const users = await tx.findBy(User, { email: In([...emails]) });
-    const occurrences = users.map((user) => ({ userId: user.id, data: userView(user) }));
+    const occurrences = users.map((user) => ({ userId: user.id, data: this.users.view(user) }));
     await this.events.emitAll(userCreated, occurrences, tx);
     for (const { id, role } of users.filter((user) => user.role === 'admin')) {
       const data = { from: null, to: role, importedBy: job.userId, jobId: job.id };

@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { DataSource, type EntityManager } from 'typeorm';
 import { AuditService } from '../../audit/audit.service.ts';
+import { FilesService } from '../../files/files.service.ts';
 import { JobsService } from '../../jobs/jobs.service.ts';
 import { Config } from '../../platform/config/config.ts';
 import { assertVersion } from '../../platform/http/etag.ts';
@@ -19,6 +20,7 @@ export class AccountDeletionService {
     private readonly users: UsersService,
     private readonly jobs: JobsService,
     private readonly audit: AuditService,
+    private readonly files: FilesService,
     private readonly config: Config,
   ) {}
 
@@ -35,6 +37,7 @@ export class AccountDeletionService {
   async deleteWithin(userId: string, tx: EntityManager, expectedVersion?: number): Promise<void> {
     const user = await this.users.lockUnlessLastAdmin(userId, tx);
     if (user) assertVersion(user, expectedVersion);
+    if (user?.avatarFileId) await this.files.release(user.avatarFileId, tx);
     await this.users.anonymise(userId, tx);
     await this.audit.record({ type: accountDeleted, userId, data: {} }, tx);
     const availableAt = new Date(

@@ -1,0 +1,142 @@
+import { Injectable } from '@nestjs/common';
+import { InjectRepository } from '@nestjs/typeorm';
+import { randomUUIDv7 } from 'node:crypto';
+import { type EntityManager, IsNull, Not, type Repository } from 'typeorm';
+import { Config } from '../platform/config/config.ts';
+import type { FieldFailure } from '../platform/errors/app-error.ts';
+import { NotFoundError, ValidationFailedError } from '../platform/errors/platform.errors.ts';
+import { lockUsers } from '../users/lock-users.ts';
+import { type FilePurpose, FilePurposes } from './file-purpose.ts';
+import { File } from './file.entity.ts';
+import { FileInUseError, FileNotUsableError, FileQuotaExceededError } from './files.errors.ts';
+import type { CreateFile } from './files.schemas.ts';
+import { Storage } from './storage/storage.ts';
+
+const UPLOAD_MS = 15 * 60_000;
+/** How long the URL of a download works. */
+export const DOWNLOAD_SECONDS = 300;
+const MEBIBYTE = 1024 * 1024;
+
+/** Where a client uploads to. Nothing else reads it, because the client can replace it until the URL expires. */
+export const uploadKey = (id: string): string => `uploads/${id}`;
+
+/** The files of users: a feature takes them with `attach`, and gives them back with `release`. */
+@Injectable()
+export class FilesService {
+  constructor(
+    @InjectRepository(File) private readonly files: Repository<File>,
+    private readonly purposes: FilePurposes,
+    private readonly storage: Storage,
+    private readonly config: Config,
+  ) {}
+
+  async create(input: CreateFile, userId: string) {
+    this.validate(input);
+    const file = this.files.create({
+      id: randomUUIDv7(),
+      userId,
+      ...input,
+      state: 'pending',
+      createdAt: new Date(),
+    });
+    const upload = await this.storage.signUpload(
+      uploadKey(file.id),
+      { type: file.type, size: file.size },
+      new Date(Date.now() + UPLOAD_MS),
+    );
+    await this.files.manager.transaction(async (tx) => {
+      // The lock makes parallel requests of one user count each other's files.
+      if ((await lockUsers([userId], tx)).length === 0) throw new NotFoundError();
+      await this.assertQuota(userId, file.size, tx);
+      await tx.insert(File, file);
+    });
+    return { file: await this.view(file), upload };
+  }
+
+  /** The owner's file. */
+  async get(id: string, userId: string): Promise<File> {
+    const file = await this.files.findOneBy({ id, userId, state: Not('deleted') });
+    if (!file) throw new NotFoundError();
+    return file;
+  }
+
+  /** A file that a feature has taken. The feature decides who may see it. */
+  findAttached(id: string, purpose: FilePurpose): Promise<File | null> {
+    return this.files.findOneBy({ id, purpose: purpose.name, state: 'ready', attachedAt: Not(IsNull()) });
+  }
+
+  async view(file: File) {
+    return { ...file, download: file.state === 'ready' ? await this.download(file) : null };
+  }
+
+  /** A URL that works for five minutes, for everybody who has it. Does not call the storage. */
+  async download({ objectKey, name, type, purpose }: File): Promise<{ url: string; expiresAt: Date }> {
+    const disposition = `${this.purposes.find(purpose)?.inline ? 'inline' : 'attachment'}; ${fileName(name)}`;
+    const expiresAt = new Date(Date.now() + DOWNLOAD_SECONDS * 1_000);
+    const url = await this.storage.signDownload(objectKey ?? '', { type, disposition }, DOWNLOAD_SECONDS);
+    return { url, expiresAt };
+  }
+
+  /**
+   * Takes a file for a resource, once. Throws FILE_NOT_USABLE unless it is ready, has the purpose, and belongs to the user.
+   * Call it in the transaction that saves the id, after the lock of the user's row.
+   */
+  async attach(id: string, purpose: FilePurpose, userId: string, tx: EntityManager): Promise<void> {
+    const { affected } = await tx.update(
+      File,
+      { id, userId, purpose: purpose.name, state: 'ready', attachedAt: IsNull() },
+      { attachedAt: new Date() },
+    );
+    if (!affected) throw new FileNotUsableError();
+  }
+
+  /** Gives up an attached file: a worker deletes it. Call it in the transaction that removes the id. */
+  async release(id: string, tx: EntityManager): Promise<void> {
+    await tx.update(File, { id, state: Not('deleted') }, { state: 'deleted' });
+  }
+
+  /** Deletes a file that no feature has taken. */
+  async delete(id: string, userId: string): Promise<void> {
+    const unused = { id, userId, state: Not('deleted' as const), attachedAt: IsNull() };
+    const { affected } = await this.files.update(unused, { state: 'deleted' });
+    if (affected) return;
+    await this.get(id, userId);
+    throw new FileInUseError();
+  }
+
+  private validate({ purpose: name, type, size }: CreateFile): void {
+    const purpose = this.purposes.find(name);
+    const details: FieldFailure[] = [];
+    if (!purpose) {
+      const known = this.purposes.keys().join(', ');
+      details.push({ path: 'purpose', code: 'UNKNOWN_PURPOSE', message: `Use one of: ${known}.` });
+    } else {
+      if (!(purpose.types as readonly string[]).includes(type)) {
+        const message = `Use one of: ${purpose.types.join(', ')}.`;
+        details.push({ path: 'type', code: 'TYPE_NOT_ALLOWED', message });
+      }
+      if (size > purpose.maxBytes) {
+        const message = `The file may have at most ${purpose.maxBytes} bytes.`;
+        details.push({ path: 'size', code: 'FILE_TOO_LARGE', message });
+      }
+    }
+    if (details.length > 0) throw new ValidationFailedError({ details });
+  }
+
+  /** Counts deleted files until their objects are gone, so that a user can’t fill the storage by deleting and uploading. */
+  private async assertQuota(userId: string, size: number, tx: EntityManager): Promise<void> {
+    const [row] = await tx.query<{ used: string }[]>(
+      `SELECT coalesce(sum(size), 0) AS used FROM files WHERE user_id = $1`,
+      [userId],
+    );
+    if (Number(row?.used) + size > this.config.FILES_QUOTA_MIB * MEBIBYTE) throw new FileQuotaExceededError();
+  }
+}
+
+/** RFC 6266. A name that is not plain ASCII is also sent exactly (RFC 8187). */
+function fileName(name: string): string {
+  const ascii = name.replace(/[^\w .-]/g, '_');
+  if (ascii === name) return `filename="${ascii}"`;
+  const encoded = encodeURIComponent(name).replace(/['()*]/g, (c) => `%${c.charCodeAt(0).toString(16)}`);
+  return `filename="${ascii}"; filename*=UTF-8''${encoded}`;
+}
