@@ -35,8 +35,8 @@ ENV NODE_ENV=production
 # Nothing is installed in a running container, and the package managers would only add to what must be kept patched.
 RUN rm -rf /opt/yarn* /usr/local/lib/node_modules /usr/local/bin/npm /usr/local/bin/npx /usr/local/bin/corepack \
       /usr/local/bin/yarn /usr/local/bin/yarnpkg \
-    # Keys and secrets of development. A volume that is mounted here takes over the owner.
-    && install -d -o 1000 -g 1000 -m 700 .local .local/keys
+    # Keys, secrets and uploaded files of development. A volume that is mounted here takes over the owner.
+    && install -d -o 1000 -g 1000 -m 700 .local .local/keys .local/files
 COPY --from=dependencies /app/node_modules node_modules
 # The version in logs and health answers is read from it, and "type": "module" makes dist/ load at all.
 COPY package.json ./

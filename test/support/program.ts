@@ -1,10 +1,13 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { freePort } from '../../scripts/processes.ts';
 import { until } from './until.ts';
 
 const DIST = join(import.meta.dirname, '../../dist/src');
+/** Not that of bin/dev: a worker removes files that its database doesn't know. */
+const FILES_DIR = join(tmpdir(), 'test-files');
 
 export interface Exit {
   code: number | null;
@@ -39,7 +42,7 @@ export class Program {
     const ports =
       name === 'worker' ? { PORT: other, METRICS_PORT: port } : { PORT: port, METRICS_PORT: other };
     const child = spawn(process.execPath, [join(DIST, `${name}.js`), ...args], {
-      env: { PATH: process.env.PATH, HOST: '127.0.0.1', ...ports, ...env },
+      env: { PATH: process.env.PATH, HOST: '127.0.0.1', FILES_DIR, ...ports, ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     return new Program(child, `http://127.0.0.1:${port}`);
