@@ -24,6 +24,7 @@ const checks: Record<string, string[]> = {
   imports: [bin('depcruise'), 'src', 'migrations', 'test', 'scripts', '--config', '.dependency-cruiser.js'],
   words: ['scripts/check-words.ts'],
   docs: ['scripts/check-docs.ts'],
+  'feature guide': ['scripts/check-feature-guide.ts'],
   parameters: ['scripts/check-parameters.ts'],
   tables: ['scripts/check-tables.ts'],
   migrations: ['scripts/check-migrations.ts'],

@@ -71,6 +71,29 @@ describe('each operation that documents it', () => {
     expect(answers).toEqual(all(documented, code));
   });
 
+  it('responds with IDEMPOTENCY_IN_PROGRESS while the first request with the key runs', async () => {
+    const documented = operations.filter((operation) =>
+      codesOf(operation).includes('IDEMPOTENCY_IN_PROGRESS'),
+    );
+    const first = app.db.createQueryRunner();
+    await first.startTransaction();
+
+    const answers = await outcomes(documented, async (operation) => {
+      const request = withHeader(await validRequest(operation), 'idempotency-key', operation.operationId);
+      const scope = [admin.user.id, request.method.toUpperCase(), request.url, operation.operationId].join(
+        ' ',
+      );
+      await first.query('SELECT pg_advisory_xact_lock(hashtextextended($1, 0))', [
+        `idempotency_keys ${scope}`,
+      ]);
+      return request;
+    });
+
+    await first.rollbackTransaction();
+    await first.release();
+    expect(answers).toEqual(all(documented, 'IDEMPOTENCY_IN_PROGRESS'));
+  });
+
   it('responds with NOT_FOUND to an unknown id', async () => {
     const named = operations.filter(({ path }) => path.includes('{'));
 

@@ -3,6 +3,7 @@ import type { Response, Test } from 'supertest';
 import { signedIn } from '../support/client.ts';
 import { type OAuthApp, startOAuthApp } from '../support/oauth-app.ts';
 import { openapi, type Operation, operations } from '../support/openapi.ts';
+import { matrix } from './authorization-matrix.ts';
 import { type ExampleBody, preparations, type Prepared, STANDARD_SECRET } from './request-examples.ts';
 
 interface BodyExample {
@@ -55,6 +56,15 @@ afterAll(() => world.stop());
 
 const isObject = (value: unknown): value is ExampleBody => typeof value === 'object' && value !== null;
 
+/** A new resource of a new user, if the row of the authorization matrix creates one. */
+async function resourceOfMatrix(operationId: string): Promise<Prepared> {
+  const { of } = matrix[operationId] ?? {};
+  if (!of) return {};
+  const caller = await signedIn(world.app);
+  const id = await of(world.app, caller);
+  return typeof id === 'string' ? { caller, id } : {};
+}
+
 /** Sends an example after the preparation of its operation. */
 async function send(
   operation: Operation,
@@ -63,7 +73,8 @@ async function send(
 ): Promise<Response> {
   const { operationId, method, security } = operation;
   const body = isObject(value) ? value : {};
-  const prepared: Prepared = (await preparations[operationId]?.(world, body)) ?? {};
+  const prepare = preparations[operationId] ?? (() => resourceOfMatrix(operationId));
+  const prepared: Prepared = await prepare(world, body);
   const path = pathOf(operation, prepared);
   const http = world.app.http();
   const request = http[method](path).set(prepared.headers ?? {});

@@ -1,9 +1,10 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { matrix } from '../contract/authorization-matrix.ts';
 import { createUser } from '../factories/user.factory.ts';
 import { createEndpoint } from '../factories/webhook.factory.ts';
 import { TestApp } from '../support/app.ts';
 import { type SignedIn, signedIn } from '../support/client.ts';
-import { operations } from '../support/openapi.ts';
+import { addressOf, openapi, type Operation, operations } from '../support/openapi.ts';
 import { times } from '../support/until.ts';
 
 interface Resource {
@@ -13,8 +14,8 @@ interface Resource {
   change: (index: number) => object;
 }
 
-/** By the id of the operation that edits it. */
-const RESOURCES: Record<string, () => Promise<Resource>> = {
+/** By the id of the operation that edits it. Others follow from their row of the authorization matrix. */
+const OWN: Record<string, () => Promise<Resource>> = {
   updateMe: async () => ({
     caller: await signedIn(app),
     path: '/v1/users/me',
@@ -35,7 +36,25 @@ const RESOURCES: Record<string, () => Promise<Resource>> = {
     };
   },
 };
-const DELETABLE = ['updateMe', 'updateWebhookEndpoint'];
+const edits = operations.filter(({ method }) => ['patch', 'put'].includes(method));
+const RESOURCES = Object.fromEntries(
+  edits.map((operation) => [operation.operationId, OWN[operation.operationId] ?? resourceOf(operation)]),
+);
+/** Those with a DELETE that takes If-Match. */
+const DELETABLE = edits
+  .filter(({ path }) => openapi.paths[path]!['delete']?.responses['412'])
+  .map(({ operationId }) => operationId);
+
+/** The resource of the matrix, which its owner edits. */
+function resourceOf(operation: Operation): () => Promise<Resource> {
+  return async () => {
+    const { of, body = {} } = matrix[operation.operationId] ?? {};
+    if (!of)
+      throw new Error(`The row of ${operation.operationId} needs the resource that it changes: { of, body }`);
+    const caller = await signedIn(app);
+    return { caller, path: addressOf(operation, await of(app, caller)), change: () => body as object };
+  };
+}
 
 let app: TestApp;
 let admin: SignedIn;
@@ -47,10 +66,8 @@ beforeAll(async () => {
 
 afterAll(() => app.stop());
 
-it('these are the resources that the document lets a client edit', () => {
-  const edits = operations.filter(({ method }) => ['patch', 'put'].includes(method));
-
-  expect(Object.keys(RESOURCES).toSorted()).toEqual(edits.map(({ operationId }) => operationId).toSorted());
+it('no resource has its description here without an operation that edits it', () => {
+  expect(Object.keys(OWN).filter((operationId) => !(operationId in RESOURCES))).toEqual([]);
 });
 
 describe.each(Object.entries(RESOURCES))('the resource of %s', (_operation, create) => {

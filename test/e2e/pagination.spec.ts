@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { TOTAL_MAX } from '../../src/platform/http/schemas.ts';
+import { matrix } from '../contract/authorization-matrix.ts';
 import { createJob } from '../factories/job.factory.ts';
 import { notify } from '../factories/notification.factory.ts';
 import { createUser } from '../factories/user.factory.ts';
@@ -16,8 +17,8 @@ interface Caller extends Pick<SignedIn, 'get'> {
   deliveryId: string;
 }
 
-/** Every list with pages, and the URL of a caller's own. */
-const LISTS: Record<string, (caller: Caller) => string> = {
+/** The lists with pages of the reference, and the URL of a caller's own. */
+const OWN: Record<string, (caller: Caller) => string> = {
   listUsers: () => '/v1/users',
   listJobs: () => '/v1/jobs',
   listNotifications: () => '/v1/notifications',
@@ -25,6 +26,13 @@ const LISTS: Record<string, (caller: Caller) => string> = {
   listWebhookEndpoints: () => '/v1/webhook-endpoints',
   listWebhookDeliveries: ({ endpointId }) => `/v1/webhook-endpoints/${endpointId}/deliveries`,
   listDeliveryAttempts: ({ deliveryId }) => `/v1/webhook-deliveries/${deliveryId}/attempts`,
+};
+const paged = operations.filter(({ parameters = [] }) => parameters.some(({ name }) => name === 'cursor'));
+/** Other lists: the row of the authorization matrix creates an item of the list. */
+const others = paged.filter(({ operationId }) => !(operationId in OWN));
+const LISTS = {
+  ...OWN,
+  ...Object.fromEntries(others.map(({ operationId, path }) => [operationId, () => path])),
 };
 /** The lists of every row, of which each caller sees the same. */
 const SHARED = ['listUsers', 'listJobs', 'listAuditEvents'];
@@ -43,8 +51,6 @@ beforeAll(async () => {
 afterAll(() => app.stop());
 
 it('these are the lists with pages of the document', () => {
-  const paged = operations.filter(({ parameters = [] }) => parameters.some(({ name }) => name === 'cursor'));
-
   expect(Object.keys(LISTS).toSorted()).toEqual(paged.map(({ operationId }) => operationId).toSorted());
 });
 
@@ -167,5 +173,13 @@ async function callerWithRows(): Promise<Caller> {
      SELECT gen_random_uuid(), $1, 1, '' FROM generate_series(1, ${ROWS})`,
     [delivery!.id],
   );
+  for (const { operationId, path } of others) {
+    const { of } = matrix[operationId] ?? {};
+    if (!of || path.includes('{'))
+      throw new Error(
+        `The row of ${operationId} needs an item of the list: { of }. A list with an id needs a line in OWN.`,
+      );
+    for (let row = 0; row < ROWS; row += 1) await of(app, admin);
+  }
   return { get: admin.get.bind(admin), endpointId: endpoints[0]!.id, deliveryId: delivery!.id };
 }

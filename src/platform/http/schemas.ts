@@ -68,6 +68,22 @@ export const instantSchema = z.iso
   .pipe(z.date())
   .meta({ format: 'date-time', example: sample.earlier });
 
+const isStorableTime = (time: Date) => time.getUTCFullYear() >= 1_000 && time.getUTCFullYear() <= 9_999;
+
+/** A time that a client saves. Its year has four digits, so that each response can show it. */
+export const storedInstantSchema = instantSchema
+  .refine(isStorableTime, { error: 'The year must have four digits.', params: { code: 'INVALID_DATETIME' } })
+  .meta({ format: 'date-time', example: sample.earlier });
+
+/** A calendar date in a request. */
+export const dateSchema = z.iso
+  .date()
+  .max(10)
+  .refine((date) => date >= '1000', {
+    error: 'The year must be 1000 or later.',
+    params: { code: 'INVALID_DATE' },
+  });
+
 /** A time in a response: RFC 3339 in UTC with milliseconds. A string comes from a stored response (see platform/idempotency). */
 export const timestampSchema = z
   .union([z.date(), z.iso.datetime()])

@@ -1,0 +1,165 @@
+import { type Feature, lines, uniqueName } from './table-files.ts';
+
+export function serviceFile({ names, fields }: Feature): string {
+  const { Singular, Plural, variable, pluralVariable, plural, singular, table } = names;
+  const uniques = fields.filter(({ isUnique }) => isUnique);
+  const isUnique = uniques.length > 0;
+  const onDuplicate = isUnique ? '.catch(rejectDuplicate)' : '';
+  const constraints = uniques.map((field) => `'${uniqueName(names, field)}'`);
+  const [constraint] = constraints;
+  const isDuplicate =
+    constraints.length > 1
+      ? `[${constraints.join(', ')}].includes(violatedUniqueConstraint(error) ?? '')`
+      : `violatedUniqueConstraint(error) === ${constraint}`;
+  return `
+import { Injectable } from '@nestjs/common';
+import { InjectRepository } from '@nestjs/typeorm';
+import { randomUUIDv7 } from 'node:crypto';
+import type { Repository } from 'typeorm';
+${isUnique ? `import { violatedUniqueConstraint } from '../platform/database/postgres-errors.ts';` : ''}
+import { assertVersion } from '../platform/http/etag.ts';
+import { Paginator } from '../platform/pagination/paginator.ts';
+import type { Principal } from '../platform/security/principal.ts';
+import { ${Singular} } from './${singular}.entity.ts';
+${isUnique ? `import { ${Singular}ExistsError } from './${plural}.errors.ts';` : ''}
+import { ${variable}Policy } from './${plural}.policy.ts';
+import type { Create${Singular}, ${Plural}Query, Update${Singular} } from './${plural}.schemas.ts';
+
+@Injectable()
+export class ${Plural}Service {
+  constructor(
+    @InjectRepository(${Singular}) private readonly ${pluralVariable}: Repository<${Singular}>,
+    private readonly paginator: Paginator,
+  ) {}
+
+  list(page: ${Plural}Query, caller: Principal) {
+    const rows = ${variable}Policy.filter(this.${pluralVariable}.createQueryBuilder('${table}'), 'read', caller);
+    const sorts = { createdAt: 'createdAt' };
+    return this.paginator.page(rows, { list: '${plural}', page, filters: {}, sorts });
+  }
+
+  get(id: string, caller: Principal): Promise<${Singular}> {
+    return ${variable}Policy.get('read', id, caller, this.${pluralVariable}.manager);
+  }
+
+  async create(
+    fields: Create${Singular},
+    { userId }: Principal,
+    manager = this.${pluralVariable}.manager,
+  ): Promise<${Singular}> {
+    const id = randomUUIDv7();
+    return manager.transaction(async (tx) => {
+      await tx.insert(${Singular}, { ...fields, id, userId });
+      return tx.findOneByOrFail(${Singular}, { id });
+    })${onDuplicate};
+  }
+
+  /** Locks the row, so that two clients with the same version can't both change it. */
+  async update(
+    id: string,
+    changes: Update${Singular},
+    expectedVersion: number | undefined,
+    caller: Principal,
+  ): Promise<${Singular}> {
+    return this.${pluralVariable}.manager.transaction(async (tx) => {
+      assertVersion(await ${variable}Policy.lock('update', id, caller, tx), expectedVersion);
+      await tx.update(${Singular}, { id }, { ...changes, version: () => 'version + 1' });
+      return tx.findOneByOrFail(${Singular}, { id });
+    })${onDuplicate};
+  }
+
+  async delete(id: string, expectedVersion: number | undefined, caller: Principal): Promise<void> {
+    await this.${pluralVariable}.manager.transaction(async (tx) => {
+      assertVersion(await ${variable}Policy.lock('delete', id, caller, tx), expectedVersion);
+      await tx.delete(${Singular}, { id });
+    });
+  }
+}
+${
+  isUnique
+    ? `
+/** The unique constraint resolves the race of two parallel requests. A look-up before the insert would not. */
+function rejectDuplicate(error: unknown): never {
+  if (${isDuplicate}) throw new ${Singular}ExistsError();
+  throw error;
+}
+`
+    : ''
+}`;
+}
+
+export const policyFile = ({ names: { Singular, variable, singular, words } }: Feature): string => `
+import { definePolicy } from '../platform/security/policy.ts';
+import { ${Singular} } from './${singular}.entity.ts';
+
+/** The ${words} of other users do not exist for the caller: 404. */
+export const ${variable}Policy = definePolicy(${Singular}, {
+  relations: { owner: ({ userId }) => ({ userId }) },
+  actions: { read: ['owner'], update: ['owner'], delete: ['owner'] },
+});
+`;
+
+export const moduleFile = ({ names, fields }: Feature): string => `
+import { Module } from '@nestjs/common';
+import { TypeOrmModule } from '@nestjs/typeorm';
+import { PersonalDataModule } from '../platform/personal-data/personal-data.module.ts';
+import { ${names.Singular} } from './${names.singular}.entity.ts';
+import { ${names.Plural}Service } from './${names.plural}.service.ts';
+
+@Module({
+  imports: [
+    TypeOrmModule.forFeature([${names.Singular}]),
+    // What an export contains, and what a deletion of the account erases.
+    PersonalDataModule.forFeature([
+      {
+        table: '${names.table}',
+        exported: {
+          file: '${names.plural}',
+          columns: '${[...fields.map(({ column }) => column), 'created_at', 'updated_at'].join(', ')}',
+          where: 'user_id = $1',
+        },
+        erased: 'cascade',
+      },
+    ]),
+  ],
+  providers: [${names.Plural}Service],
+  exports: [${names.Plural}Service],
+})
+export class ${names.Plural}Module {}
+`;
+
+export const httpModuleFile = ({ names: { Plural, plural } }: Feature): string => `
+import { Module } from '@nestjs/common';
+import { ${Plural}Controller } from './${plural}.controller.ts';
+import { ${Plural}Module } from './${plural}.module.ts';
+import { ${Plural}Resolver } from './${plural}.resolver.ts';
+
+@Module({ imports: [${Plural}Module], controllers: [${Plural}Controller], providers: [${Plural}Resolver] })
+export class ${Plural}HttpModule {}
+`;
+
+export function factoryFile({ names, fields }: Feature): string {
+  const { Singular, plural, aWord, word } = names;
+  const usesRandom = fields.some(({ counted }) => counted.includes('randomUUID'));
+  const usesCount = fields.some(({ counted }) => counted.includes('count'));
+  return `
+${usesRandom ? `import { randomUUID } from 'node:crypto';` : ''}
+import type { SignedIn } from '../support/client.ts';
+${usesCount ? '\nlet count = 0;\n' : ''}
+/** A valid body${usesCount || usesRandom ? ', different in each call' : ''}. */
+export function new${Singular}(fields: object = {}) {
+  ${usesCount ? 'count += 1;' : ''}
+  return {
+${lines(fields, ({ name, counted }) => `    ${name}: ${counted},`)}
+    ...fields,
+  };
+}
+
+/** Creates ${aWord} through the API. */
+export async function create${Singular}(owner: SignedIn, fields: object = {}): Promise<{ id: string }> {
+  const { status, text, body } = await owner.post('/v1/${plural}', new${Singular}(fields));
+  if (status !== 201) throw new Error(\`Creating the ${word} failed: \${status} \${text}\`);
+  return (body as { data: { id: string } }).data;
+}
+`;
+}
