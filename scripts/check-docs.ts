@@ -1,5 +1,5 @@
 /** Checks that the links, file paths, names and commands in the docs exist. */
-import { existsSync, globSync, readFileSync } from 'node:fs';
+import { existsSync, globSync, readFileSync, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 
 process.chdir(dirname(import.meta.dirname));
@@ -82,6 +82,11 @@ function anchorsOf(file: string): string[] {
       .replaceAll(' ', '-'),
   );
 }
+
+/** Coding agents read it before every task. */
+const AGENTS_MAX_BYTES = 8_192;
+if (statSync('AGENTS.md').size > AGENTS_MAX_BYTES)
+  faults.push(`AGENTS.md has more than ${AGENTS_MAX_BYTES} bytes`);
 
 if (faults.length > 0) {
   console.error(faults.join('\n'));
