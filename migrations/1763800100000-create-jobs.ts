@@ -31,6 +31,11 @@ export class CreateJobs1763800100000 implements MigrationInterface {
         id uuid NOT NULL,
         type text NOT NULL,
         status text NOT NULL DEFAULT 'queued',
+        priority smallint NOT NULL DEFAULT 0,
+        unique_key text,
+        unique_until timestamptz(3),
+        concurrency_key text,
+        slot text,
         user_id uuid,
         input jsonb NOT NULL,
         input_file_id uuid,
@@ -55,7 +60,9 @@ export class CreateJobs1763800100000 implements MigrationInterface {
         CONSTRAINT jobs_pkey PRIMARY KEY (id),
         CONSTRAINT jobs_user_id_fkey FOREIGN KEY (user_id) REFERENCES users (id) ON DELETE CASCADE,
         CONSTRAINT jobs_status_check CHECK (status IN ('queued', 'active', 'completed', 'failed', 'cancelled')),
-        CONSTRAINT jobs_progress_check CHECK (progress BETWEEN 0 AND 100)
+        CONSTRAINT jobs_progress_check CHECK (progress BETWEEN 0 AND 100),
+        CONSTRAINT jobs_priority_check CHECK (priority BETWEEN 0 AND 9),
+        CONSTRAINT jobs_slot_check CHECK (slot IN ('waiting', 'granted'))
       )`);
     // For a user's own jobs: all, by type, by status. Most jobs belong to no user and are left out.
     await db.query(
@@ -79,6 +86,30 @@ export class CreateJobs1763800100000 implements MigrationInterface {
     );
     await db.query(`CREATE INDEX jobs_dispatched_idx ON jobs (dispatched_at) WHERE status = 'queued'`);
     await db.query(`CREATE INDEX jobs_active_idx ON jobs (id) WHERE status = 'active'`);
+    // A second job with the key of an unfinished one, or of one whose window is open, is rejected.
+    await db.query(
+      `CREATE UNIQUE INDEX jobs_unique_key_key ON jobs (type, unique_key)
+       WHERE unique_key IS NOT NULL AND (status IN ('queued', 'active') OR unique_until IS NOT NULL)`,
+    );
+    // For the retry of failed jobs, of which only one per unique key is retried.
+    await db.query(
+      `CREATE INDEX jobs_unique_key_idx ON jobs (type, unique_key, id) WHERE unique_key IS NOT NULL`,
+    );
+    // For the limit of a concurrency key: jobs that have a slot, and jobs that wait for one, next first.
+    await db.query(
+      `CREATE INDEX jobs_slot_taken_idx ON jobs (concurrency_key)
+       WHERE concurrency_key IS NOT NULL AND (status = 'active' OR slot = 'granted')`,
+    );
+    await db.query(
+      `CREATE INDEX jobs_slot_waiting_idx ON jobs (concurrency_key, priority, id) WHERE slot = 'waiting'`,
+    );
+    // A row: workers claim no jobs of the type.
+    await db.query(`
+      CREATE TABLE paused_queues (
+        type text NOT NULL,
+        paused_at timestamptz(3) NOT NULL DEFAULT now(),
+        CONSTRAINT paused_queues_pkey PRIMARY KEY (type)
+      )`);
     // Deletes the files of a job with it.
     await db.query(`
       ALTER TABLE job_files ADD CONSTRAINT job_files_job_id_fkey
@@ -86,6 +117,7 @@ export class CreateJobs1763800100000 implements MigrationInterface {
   }
 
   async down(db: QueryRunner): Promise<void> {
+    await db.query(`DROP TABLE paused_queues`);
     await db.query(`DROP TABLE job_file_chunks`);
     await db.query(`DROP TABLE job_files`);
     await db.query(`DROP TABLE jobs`);

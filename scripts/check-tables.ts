@@ -27,6 +27,7 @@ const ALLOWED: { path: string; table: string; reason: string }[] = [
 
 const OWNERS_WITHOUT_ENTITY: Record<string, string> = {
   job_file_chunks: 'jobs',
+  paused_queues: 'jobs',
   sign_in_throttles: 'auth',
   rate_limits: 'platform',
   idempotency_keys: 'platform',

@@ -6,6 +6,7 @@ import { Injectable, Logger } from '@nestjs/common';
 import type { JobType, Queue } from 'bullmq';
 import type { FastifyPluginCallback } from 'fastify';
 import { JobTypes } from '../jobs/job-definition.ts';
+import { JobQueuesService } from '../jobs/job-queues.service.ts';
 import { QueueBackend } from '../platform/queue/queue-backend.ts';
 
 /** The allowed actions change only when jobs run. The jobs table decides which jobs exist and how they ended. */
@@ -20,8 +21,20 @@ const ACTIONS = [
 
 /** A paused queue on PostgreSQL counts waiting jobs as `paused`, which bull-board doesn't show. On Redis this count is 0. */
 class BoardQueue extends BullMQAdapter {
-  constructor(private readonly counted: Queue) {
+  constructor(
+    private readonly counted: Queue,
+    private readonly jobQueues: JobQueuesService,
+  ) {
     super(counted);
+  }
+
+  /** Pauses are stored in Postgres. The workers would undo one that only BullMQ knows. */
+  override async pause(): Promise<void> {
+    await this.jobQueues.pause(this.counted.name);
+  }
+
+  override async resume(): Promise<void> {
+    await this.jobQueues.resume(this.counted.name);
   }
 
   override async getJobCounts(): ReturnType<BullMQAdapter['getJobCounts']> {
@@ -41,6 +54,7 @@ export class DashboardBoard {
   constructor(
     private readonly queues: QueueBackend,
     private readonly types: JobTypes,
+    private readonly jobQueues: JobQueuesService,
   ) {}
 
   /** The routes and files of the board below the path. */
@@ -66,7 +80,9 @@ export class DashboardBoard {
     return (scope, options, done) => {
       scope.addHook('preHandler', (_request, _reply, next) => {
         // On each request, because QueueBackend replaces a queue that was created during an outage.
-        board.setQueues(this.types.keys().map((type) => new BoardQueue(this.queues.queue(type))));
+        board.setQueues(
+          this.types.keys().map((type) => new BoardQueue(this.queues.queue(type), this.jobQueues)),
+        );
         next();
       });
       plugin(scope, options, done);

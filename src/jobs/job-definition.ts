@@ -19,6 +19,10 @@ export interface JobDefinition<Input = unknown> {
   readonly startableByUsers: boolean;
   /** True if a user has at most one running job of this type, so that many jobs of one user don't delay the others. */
   readonly onePerUser: boolean;
+  /** How many jobs with the same `concurrencyKey` run at a time, in all workers together. Needed for `enqueue` with such a key. */
+  readonly concurrencyPerKey?: number;
+  /** 0 (first, the default) to 9. Jobs of other types are not affected: each type has its own workers. */
+  readonly priority: number;
   /** How many jobs of an expensive type one user may start per day. Multiplied by RATE_LIMIT_FACTOR. */
   readonly perUserAndDay?: number;
 }
@@ -32,6 +36,7 @@ const DEFAULTS = {
   backoffSeconds: (attempt: number) => Math.min(2 ** (attempt - 1), MAX_BACKOFF_SECONDS),
   startableByUsers: false,
   onePerUser: false,
+  priority: 0,
 };
 
 const JITTER = 0.2;
@@ -48,6 +53,9 @@ export class JobTypes extends Registry<JobDefinition> {
     return type;
   }
 }
+
+export const hasConcurrencyKeys = ({ onePerUser, concurrencyPerKey }: JobDefinition): boolean =>
+  onePerUser || concurrencyPerKey !== undefined;
 
 /** The delay after a failed run, with jitter of 20 %, so that jobs that failed together are not retried together. */
 export const pauseMs = ({ backoffSeconds }: Pick<JobDefinition, 'backoffSeconds'>, attempt: number): number =>

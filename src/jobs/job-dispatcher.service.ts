@@ -9,6 +9,7 @@ interface DispatchableJob {
   id: string;
   type: string;
   availableAt: Date;
+  priority: number;
   /** The queue may still hold an entry of the earlier run. It would block the new one, so it is removed first. */
   isRetry?: boolean;
 }
@@ -57,9 +58,13 @@ export class JobDispatcher {
       .catch(() => undefined);
   }
 
-  /** Dispatches the rows that were missed. Bounded, so that a lost queue of thousands of jobs doesn't overload Postgres. */
-  async sweep(): Promise<void> {
-    const waiting = await this.claimMissed();
+  /**
+   * Dispatches the rows that were missed. Bounded, so that a lost queue of thousands of jobs doesn't overload Postgres. The
+   * rows of paused queues are dispatched when these are resumed.
+   */
+  async sweep(pausedTypes: string[] = []): Promise<void> {
+    const types = this.types.keys().filter((type) => !pausedTypes.includes(type));
+    const waiting = await this.claimMissed(types);
     if (waiting.length === 0 || (await this.dispatch(waiting))) return;
     await this.db.query(`UPDATE jobs SET dispatched_at = NULL WHERE id = ANY($1)`, [
       waiting.map(({ id }) => id),
@@ -71,7 +76,7 @@ export class JobDispatcher {
    * part reads only rows that it returns, because a backlog has many others. SKIP LOCKED lets the sweeps of several
    * workers share the rows. Job types that this release doesn't know are left to workers that do.
    */
-  private async claimMissed(): Promise<DispatchableJob[]> {
+  private async claimMissed(types: string[]): Promise<DispatchableJob[]> {
     const [rows] = await this.db.query<[DispatchableJob[], number]>(
       `WITH undispatched AS (
          SELECT id FROM jobs
@@ -90,14 +95,8 @@ export class JobDispatcher {
        )
        UPDATE jobs SET dispatched_at = greatest(now(), available_at)
        WHERE id IN (SELECT id FROM undispatched UNION ALL SELECT id FROM lost UNION ALL SELECT id FROM stalled)
-       RETURNING id, type, available_at AS "availableAt"`,
-      [
-        LOOK_AHEAD_SECONDS,
-        SETTLE_SECONDS,
-        this.config.JOB_LEASE_SECONDS / 2,
-        this.retrySeconds(),
-        this.types.keys(),
-      ],
+       RETURNING id, type, priority, available_at AS "availableAt"`,
+      [LOOK_AHEAD_SECONDS, SETTLE_SECONDS, this.config.JOB_LEASE_SECONDS / 2, this.retrySeconds(), types],
     );
     return rows;
   }
@@ -129,10 +128,10 @@ export class JobDispatcher {
 }
 
 /** The queue holds ids only. Everything else is read from the jobs table. */
-function toQueueJob({ id, type, availableAt }: DispatchableJob) {
+function toQueueJob({ id, type, priority, availableAt }: DispatchableJob) {
   return {
     name: type,
     data: {},
-    opts: { jobId: id, delay: Math.max(0, availableAt.getTime() - Date.now()) },
+    opts: { jobId: id, priority, delay: Math.max(0, availableAt.getTime() - Date.now()) },
   };
 }

@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { DataSource, type EntityManager } from 'typeorm';
 import { AuditService } from '../audit/audit.service.ts';
+import { violatedUniqueConstraint } from '../platform/database/postgres-errors.ts';
 import { ValidationFailedError } from '../platform/errors/platform.errors.ts';
 import { translate } from '../platform/logging/request-context.ts';
 import { JobTypes } from './job-definition.ts';
@@ -11,6 +12,7 @@ import { jobsTexts } from './jobs.texts.ts';
 
 /** Jobs per request: one statement writes them well within its time limit. */
 const BATCH = 5_000;
+const ATTEMPTS_MAX = 5;
 
 /** Retries all failed jobs of a type, after their cause was fixed. */
 @Injectable()
@@ -31,6 +33,10 @@ export class JobRedriveService {
         details: [{ path: 'type', code: 'INVALID_VALUE', message: translate(jobsTexts).unknownType }],
       });
     }
+    return retryOnTakenKey(() => this.redriveBatch(filter));
+  }
+
+  private redriveBatch(filter: RedriveJobs): Promise<{ redriven: number; hasMore: boolean }> {
     return this.db.transaction(async (tx) => {
       const redriven = await resetFailedJobs(filter, tx);
       if (redriven > 0) {
@@ -38,6 +44,17 @@ export class JobRedriveService {
       }
       return { redriven, hasMore: redriven === BATCH };
     });
+  }
+}
+
+/** A job with the unique key of a failed one may start during the statement. The next try sees it. */
+async function retryOnTakenKey<T>(work: () => Promise<T>): Promise<T> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await work();
+    } catch (error) {
+      if (!violatedUniqueConstraint(error) || attempt === ATTEMPTS_MAX) throw error;
+    }
   }
 }
 
@@ -54,6 +71,12 @@ async function resetFailedJobs(
     .limit(BATCH)
     .setLock('pessimistic_write')
     .setOnLocked('skip_locked');
+  // Of the failed jobs with one unique key only the newest, and none if another job has the key.
+  failed.andWhere(
+    `(failed.unique_key IS NULL OR NOT EXISTS (
+       SELECT FROM jobs other WHERE other.type = failed.type AND other.unique_key = failed.unique_key
+         AND (other.status IN ('queued', 'active') OR (other.status = 'failed' AND other.id > failed.id))))`,
+  );
   if (from) failed.andWhere('failed.finishedAt >= :from', { from });
   if (to) failed.andWhere('failed.finishedAt <= :to', { to });
   const { affected } = await tx

@@ -12,6 +12,7 @@ import { type Claim, JobClaims } from './job-claims.service.ts';
 import { type JobDefinition, JobTypes, pauseMs } from './job-definition.ts';
 import { JobDispatcher } from './job-dispatcher.service.ts';
 import { JOB_HANDLER, RescheduleJob, UnrecoverableJobError, type JobRunner } from './job-handler.ts';
+import { JobQueuesService } from './job-queues.service.ts';
 import {
   InputInvalidError,
   JobCancelledError,
@@ -22,6 +23,7 @@ import {
   untilAborted,
   WorkerStoppingError,
 } from './job-run.ts';
+import { JobSlots } from './job-slots.service.ts';
 import type { Job } from './job.entity.ts';
 
 const STALLS_MAX = 5;
@@ -30,8 +32,6 @@ const STOP_GRACE_SECONDS = 3;
 /** How long to wait for BullMQ to close an idle worker. */
 const CLOSE_PATIENCE_MS = 2_000;
 const IDLE_CHECK_MS = 100;
-/** When a job is claimed again whose owner has another running job of the same type. */
-const BUSY_RETRY_MS = 2_000;
 
 interface Handler {
   definition: JobDefinition;
@@ -48,6 +48,8 @@ export class JobWorkerService implements OnApplicationBootstrap, OnModuleDestroy
 
   constructor(
     private readonly claims: JobClaims,
+    private readonly slots: JobSlots,
+    private readonly jobQueues: JobQueuesService,
     private readonly types: JobTypes,
     private readonly queues: QueueBackend,
     private readonly config: Config,
@@ -56,7 +58,7 @@ export class JobWorkerService implements OnApplicationBootstrap, OnModuleDestroy
     dispatcher: JobDispatcher,
   ) {
     // A timer in each worker, because a schedule in the queue would be lost with the data of the queue.
-    this.sweep = new IntervalTask('JobSweep', () => dispatcher.sweep(), config.SWEEP_SECONDS * 1_000);
+    this.sweep = new IntervalTask('JobSweep', () => this.sweepAll(dispatcher), config.SWEEP_SECONDS * 1_000);
   }
 
   onApplicationBootstrap(): void {
@@ -98,12 +100,18 @@ export class JobWorkerService implements OnApplicationBootstrap, OnModuleDestroy
     }
   }
 
+  private async sweepAll(dispatcher: JobDispatcher): Promise<void> {
+    const paused = await this.jobQueues.pausedTypes();
+    await dispatcher.sweep(paused);
+    await this.slots.sweep();
+    await this.jobQueues.applyPauses(paused);
+  }
+
   private async process(handler: Handler, queueJob: QueueJob, token?: string): Promise<void> {
     const id = String(queueJob.id);
     const lease = randomUUID();
     const claim = await this.write(() => this.claims.claim(id, lease, handler.definition));
     if (!claim) return;
-    if (claim === 'busy') return delay(queueJob, new Date(Date.now() + BUSY_RETRY_MS), token);
     const { job } = claim;
     const context = {
       correlationId: job.correlationId,
@@ -135,6 +143,7 @@ export class JobWorkerService implements OnApplicationBootstrap, OnModuleDestroy
     } finally {
       run.close();
       this.running.delete(run);
+      await this.slots.grantFree(job.concurrencyKey);
     }
   }
 

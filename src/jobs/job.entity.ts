@@ -17,6 +17,7 @@ export type JobStatus = (typeof jobStatuses)[number];
 export const INITIAL_JOB_STATE = {
   status: 'queued',
   progress: 0,
+  slot: null,
   attempts: 0,
   stalls: 0,
   lease: null,
@@ -32,6 +33,17 @@ export const INITIAL_JOB_STATE = {
 @Entity('jobs')
 @Check('jobs_status_check', `status IN ('queued', 'active', 'completed', 'failed', 'cancelled')`)
 @Check('jobs_progress_check', `progress BETWEEN 0 AND 100`)
+@Check('jobs_priority_check', `priority BETWEEN 0 AND 9`)
+@Check('jobs_slot_check', `slot IN ('waiting', 'granted')`)
+@Index('jobs_unique_key_key', ['type', 'uniqueKey'], {
+  unique: true,
+  where: `unique_key IS NOT NULL AND (status IN ('queued', 'active') OR unique_until IS NOT NULL)`,
+})
+@Index('jobs_unique_key_idx', ['type', 'uniqueKey', 'id'], { where: 'unique_key IS NOT NULL' })
+@Index('jobs_slot_taken_idx', ['concurrencyKey'], {
+  where: `concurrency_key IS NOT NULL AND (status = 'active' OR slot = 'granted')`,
+})
+@Index('jobs_slot_waiting_idx', ['concurrencyKey', 'priority', 'id'], { where: `slot = 'waiting'` })
 @Index('jobs_user_id_idx', ['userId', 'createdAt', 'id'], { where: 'user_id IS NOT NULL' })
 @Index('jobs_user_id_type_idx', ['userId', 'type', 'createdAt', 'id'], { where: 'user_id IS NOT NULL' })
 @Index('jobs_user_id_status_idx', ['userId', 'status', 'createdAt', 'id'], { where: 'user_id IS NOT NULL' })
@@ -52,6 +64,26 @@ export class Job {
 
   @Column('text', { default: 'queued' })
   status!: JobStatus;
+
+  /** 0 runs first. Only jobs of one type are compared. */
+  @Column('smallint', { default: 0 })
+  priority!: number;
+
+  /** While the job is unfinished, no other job of the type can have this key. */
+  @Column('text', { nullable: true })
+  uniqueKey!: string | null;
+
+  /** The key stays taken until this time, even after the job has finished. */
+  @Column({ type: 'timestamptz', precision: 3, nullable: true })
+  uniqueUntil!: Date | null;
+
+  /** Only so many jobs with this key run at a time. */
+  @Column('text', { nullable: true })
+  concurrencyKey!: string | null;
+
+  /** Of a queued job with a concurrency key: it waits for a slot, or it has one and will be claimed soon. */
+  @Column('text', { nullable: true })
+  slot!: 'waiting' | 'granted' | null;
 
   /** The user who started the job and may watch it. Null for system jobs. */
   @Column('uuid', { nullable: true })

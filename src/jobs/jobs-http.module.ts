@@ -2,6 +2,7 @@ import { Module } from '@nestjs/common';
 import { TypeOrmModule } from '@nestjs/typeorm';
 import { AuditModule } from '../audit/audit.module.ts';
 import { JobEventsService } from './job-events.service.ts';
+import { JobQueuesController } from './job-queues.controller.ts';
 import { JobRedriveService } from './job-redrive.service.ts';
 import { JobResultsService } from './job-results.service.ts';
 import { Job } from './job.entity.ts';
@@ -16,7 +17,7 @@ import { JobsResolver } from './jobs.resolver.ts';
     AuditModule.forFeature([jobsRedriven, jobResultDownloaded]),
     JobsModule,
   ],
-  controllers: [JobsController],
+  controllers: [JobsController, JobQueuesController],
   providers: [JobsResolver, JobEventsService, JobRedriveService, JobResultsService],
 })
 export class JobsHttpModule {}

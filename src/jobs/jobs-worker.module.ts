@@ -1,9 +1,10 @@
 import { Module } from '@nestjs/common';
 import { DiscoveryModule } from '@nestjs/core';
 import { JobClaims } from './job-claims.service.ts';
+import { JobSlots } from './job-slots.service.ts';
 import { JobWorkerService } from './job-worker.service.ts';
 import { JobsModule } from './jobs.module.ts';
 
 /** Runs the job handlers of all features. */
-@Module({ imports: [JobsModule, DiscoveryModule], providers: [JobClaims, JobWorkerService] })
+@Module({ imports: [JobsModule, DiscoveryModule], providers: [JobClaims, JobSlots, JobWorkerService] })
 export class JobsWorkerModule {}

@@ -16,3 +16,9 @@ export const jobResultDownloaded = {
   name: 'job-result-downloaded',
   data: z.object({ jobId: z.string(), jobType: z.string() }),
 } satisfies AuditEventType;
+
+const queue = z.object({ type: z.string() });
+
+export const queuePaused = { name: 'queue-paused', data: queue } satisfies AuditEventType;
+
+export const queueResumed = { name: 'queue-resumed', data: queue } satisfies AuditEventType;

@@ -13,7 +13,7 @@ export class JobNotRetryableError extends defineProblem(
   409,
   'JOB_NOT_RETRYABLE',
   'Job not retryable',
-  'Only a failed or cancelled job can be retried. Wait until the job has finished, or start a new one.',
+  'Only a failed or cancelled job can be retried, and only while no other job has its unique key. Wait until the job has finished, or start a new one.',
 ) {}
 export class JobNotFinishedError extends defineProblem(
   409,

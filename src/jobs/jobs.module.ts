@@ -1,5 +1,6 @@
 import { type DynamicModule, Module } from '@nestjs/common';
 import { TypeOrmModule } from '@nestjs/typeorm';
+import { AuditModule } from '../audit/audit.module.ts';
 import { EventsModule } from '../platform/events/events.module.ts';
 import { deleteByColumn, PersonalDataModule } from '../platform/personal-data/personal-data.module.ts';
 import { registerIn } from '../platform/registry/registry.ts';
@@ -8,7 +9,9 @@ import { JobChanges } from './job-changes.service.ts';
 import { type JobDefinition, JobTypes } from './job-definition.ts';
 import { JobDispatcher } from './job-dispatcher.service.ts';
 import { JobFilesService } from './job-files.service.ts';
+import { JobQueuesService } from './job-queues.service.ts';
 import { Job, JobFile } from './job.entity.ts';
+import { queuePaused, queueResumed } from './jobs.audit.ts';
 import { jobCancelled, jobCompleted, jobFailed } from './jobs.events.ts';
 import { JobsService } from './jobs.service.ts';
 
@@ -26,6 +29,7 @@ import { JobsService } from './jobs.service.ts';
         erased: { sql: deleteByColumn('jobs', 'user_id') },
       },
     ]),
+    AuditModule.forFeature([queuePaused, queueResumed]),
     EventsModule.forFeature([jobCompleted, jobFailed, jobCancelled]),
     RetentionModule.forFeature([
       { table: 'jobs', expired: `finished_at < now() - interval '30 days'` },
@@ -33,8 +37,8 @@ import { JobsService } from './jobs.service.ts';
       { table: 'job_files', expired: `job_id IS NULL AND created_at < now() - interval '1 day'` },
     ]),
   ],
-  providers: [JobsService, JobFilesService, JobDispatcher, JobChanges, JobTypes],
-  exports: [JobsService, JobFilesService, JobDispatcher, JobChanges, JobTypes],
+  providers: [JobsService, JobFilesService, JobDispatcher, JobChanges, JobTypes, JobQueuesService],
+  exports: [JobsService, JobFilesService, JobDispatcher, JobChanges, JobTypes, JobQueuesService],
 })
 export class JobsModule {
   /** For the feature that starts and handles jobs of these types. */

@@ -1,5 +1,12 @@
 import { z } from 'zod';
-import { idSchema, instantSchema, pageQuery, text, timestampSchema } from '../platform/http/schemas.ts';
+import {
+  idSchema,
+  instantSchema,
+  pageQuery,
+  text,
+  timestampSchema,
+  TOTAL_MAX,
+} from '../platform/http/schemas.ts';
 import { examples, sample } from '../platform/openapi/examples.ts';
 import { jobStatuses, type Job } from './job.entity.ts';
 
@@ -115,6 +122,23 @@ export const redrivenJobsSchema = z
     'All retried': { redriven: 12, hasMore: false },
     'More left': { redriven: 5_000, hasMore: true },
   });
+
+const queueExample = { type: 'user-export', pausedAt: null, queued: 3, active: 1 };
+
+export const jobQueueSchema = z
+  .object({
+    type: z.string().describe('The job type. Each type has one queue.'),
+    pausedAt: timestampSchema.nullable(),
+    queued: z.int().nullable().describe(`Jobs to run, or null if there are more than ${TOTAL_MAX}.`),
+    active: z.int().nullable().describe(`Running jobs, or null if there are more than ${TOTAL_MAX}.`),
+  })
+  .meta({ id: 'JobQueue' })
+  .register(examples, {
+    Running: queueExample,
+    Paused: { ...queueExample, pausedAt: sample.later, active: 0 },
+  });
+
+export const jobTypeSchema = text({ min: 1, max: 64 }).meta({ example: 'user-export' });
 
 export const jobsQuerySchema = pageQuery(['createdAt'], {
   type: text({ max: 64 }).optional().meta({ example: 'user-export' }),

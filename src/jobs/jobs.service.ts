@@ -1,6 +1,5 @@
 import { Injectable, type OnModuleInit } from '@nestjs/common';
 import { InjectRepository } from '@nestjs/typeorm';
-import { randomUUID, randomUUIDv7 } from 'node:crypto';
 import { DataSource, type EntityManager, In, MoreThan, type Repository } from 'typeorm';
 import type { QueryDeepPartialEntity } from 'typeorm/query-builder/QueryPartialEntity.js';
 import { Config } from '../platform/config/config.ts';
@@ -13,7 +12,6 @@ import {
 import { DomainEvents } from '../platform/events/domain-events.ts';
 import { fieldFailures } from '../platform/http/validation.pipe.ts';
 import { translate } from '../platform/logging/request-context.ts';
-import { currentContext } from '../platform/logging/request-context.ts';
 import { Paginator } from '../platform/pagination/paginator.ts';
 import type { Principal } from '../platform/security/principal.ts';
 import { lockUsers } from '../users/lock-users.ts';
@@ -21,7 +19,8 @@ import { userDeleted, userSuspended } from '../users/users.events.ts';
 import { JobChanges } from './job-changes.service.ts';
 import { type JobDefinition, JobTypes } from './job-definition.ts';
 import { JobDispatcher } from './job-dispatcher.service.ts';
-import { INITIAL_JOB_STATE, Job, JobFile } from './job.entity.ts';
+import { type JobOptions, insertUniqueJob, newJob, resetJob, type UniqueJobOptions } from './job-rows.ts';
+import { Job, JobFile } from './job.entity.ts';
 import { JobNotCancellableError, JobNotRetryableError } from './jobs.errors.ts';
 import { jobPolicy } from './jobs.policy.ts';
 import type { JobsQuery, StartJob } from './jobs.schemas.ts';
@@ -29,14 +28,6 @@ import { jobsTexts } from './jobs.texts.ts';
 
 const UNFINISHED_PER_USER_MAX = 100;
 const DAY_MS = 86_400_000;
-
-interface Ownership {
-  /** The user who may watch it. Left out for system jobs. */
-  userId?: string;
-  inputFileId?: string;
-  /** The job doesn't run before this time. */
-  availableAt?: Date;
-}
 
 /** Starts, lists, cancels and retries jobs. */
 @Injectable()
@@ -61,10 +52,19 @@ export class JobsService implements OnModuleInit {
   async enqueue<Input>(
     definition: JobDefinition<Input>,
     input: Input,
-    ownership: Ownership,
+    options: UniqueJobOptions,
     tx: EntityManager,
   ): Promise<Job> {
-    const [job] = await this.enqueueAll(definition, [input], ownership, tx);
+    if (options.uniqueKey !== undefined) {
+      const { uniqueKey, uniqueForSeconds } = options;
+      const uniqueUntil =
+        uniqueForSeconds === undefined ? null : new Date(Date.now() + uniqueForSeconds * 1_000);
+      const job = tx.create(Job, { ...newJob(definition, input, options), uniqueKey, uniqueUntil });
+      const { row, isNew } = await insertUniqueJob(job, tx);
+      if (isNew) await this.dispatch([row], options, tx);
+      return row;
+    }
+    const [job] = await this.enqueueAll(definition, [input], options, tx);
     return job!;
   }
 
@@ -72,29 +72,18 @@ export class JobsService implements OnModuleInit {
   async enqueueAll<Input>(
     definition: JobDefinition<Input>,
     inputs: Input[],
-    ownership: Ownership,
+    options: JobOptions,
     tx: EntityManager,
   ): Promise<Job[]> {
-    const context = currentContext();
-    const jobs = inputs.map((input) =>
-      tx.create(Job, {
-        id: randomUUIDv7(),
-        type: definition.type,
-        input: definition.input.parse(input) as object,
-        userId: ownership.userId ?? null,
-        inputFileId: ownership.inputFileId ?? null,
-        correlationId: context?.correlationId ?? randomUUID(),
-        traceparent: context?.traceparent ?? null,
-        ...INITIAL_JOB_STATE,
-        result: null,
-        availableAt: ownership.availableAt ?? new Date(),
-      }),
-    );
+    const jobs = inputs.map((input) => tx.create(Job, newJob(definition, input, options)));
     await insertAll(Job, jobs as QueryDeepPartialEntity<Job>[], tx);
-    if (ownership.inputFileId)
-      await tx.update(JobFile, { id: ownership.inputFileId }, { jobId: jobs[0]!.id });
-    for (const job of jobs) this.dispatcher.dispatchAfterCommit(tx, job);
+    await this.dispatch(jobs, options, tx);
     return jobs;
+  }
+
+  private async dispatch(jobs: Job[], { inputFileId }: JobOptions, tx: EntityManager): Promise<void> {
+    if (inputFileId) await tx.update(JobFile, { id: inputFileId }, { jobId: jobs[0]!.id });
+    for (const job of jobs) this.dispatcher.dispatchAfterCommit(tx, job);
   }
 
   /** Starts a job of a type that users may start. */
@@ -126,14 +115,14 @@ export class JobsService implements OnModuleInit {
   async enqueueForUser<Input>(
     definition: JobDefinition<Input>,
     input: Input,
-    ownership: Ownership & { userId: string },
+    options: UniqueJobOptions & { userId: string },
     tx: EntityManager,
   ): Promise<Job> {
-    const [user] = await lockUsers([ownership.userId], tx);
+    const [user] = await lockUsers([options.userId], tx);
     // Suspended while the request was running: its jobs are already cancelled.
     if (user?.status !== 'active') throw new UnauthenticatedError();
-    const job = await this.enqueue(definition, input, ownership, tx);
-    await this.assertWithinLimits({ type: definition.type, userId: ownership.userId }, tx);
+    const job = await this.enqueue(definition, input, options, tx);
+    await this.assertWithinLimits({ type: definition.type, userId: options.userId }, tx);
     return job;
   }
 
@@ -179,12 +168,7 @@ export class JobsService implements OnModuleInit {
     const { userId, type } = await jobPolicy.get('retry', id, caller, manager);
     return manager.transaction(async (tx) => {
       if (userId) await lockUsers([userId], tx);
-      const { affected } = await tx.update(
-        Job,
-        { id, status: In(['failed', 'cancelled']) },
-        { ...INITIAL_JOB_STATE, availableAt: new Date() },
-      );
-      if (!affected) throw new JobNotRetryableError();
+      if (!(await resetJob(id, tx))) throw new JobNotRetryableError();
       // The limits of the owner don't apply to an administrator who retries the job.
       if (userId === caller.userId) await this.assertWithinLimits({ type, userId }, tx);
       const job = await tx.findOneByOrFail(Job, { id });
@@ -209,6 +193,7 @@ export class JobsService implements OnModuleInit {
       `UPDATE jobs SET
          status = CASE status WHEN 'queued' THEN 'cancelled' ELSE status END,
          finished_at = CASE status WHEN 'queued' THEN now() END,
+         slot = NULL,
          cancel_requested_at = now()
        WHERE ${condition} AND status IN ('queued', 'active')
        RETURNING id, user_id AS "userId", status`,

@@ -121,8 +121,10 @@ export class ScheduleRunner implements OnApplicationBootstrap, OnModuleDestroy {
       );
       if (claimed === 0) return false;
       if (isSkipped) return true;
-      // Available since its scheduled time: the clock of this machine may be ahead.
-      const job = await this.jobs.enqueue(schedule.job, schedule.inputFor(time), { availableAt: time }, tx);
+      // Available since its scheduled time: the clock of this machine may be ahead. An unfinished job of an earlier time is
+      // enough, so that a paused queue collects no jobs.
+      const options = { availableAt: time, uniqueKey: `schedule ${schedule.name}` };
+      const job = await this.jobs.enqueue(schedule.job, schedule.inputFor(time), options, tx);
       await tx.query(`UPDATE schedules SET last_run_at = $2, last_job_id = $3 WHERE name = $1`, [
         schedule.name,
         time,

@@ -23,7 +23,10 @@ describe('docs/database.md', () => {
 
   it('lists every unique and check constraint, and no other', async () => {
     const constraints = await namesOf(
-      `SELECT conname AS name FROM pg_constraint WHERE connamespace = 'public'::regnamespace AND contype IN ('u', 'c')`,
+      `SELECT conname AS name FROM pg_constraint WHERE connamespace = 'public'::regnamespace AND contype IN ('u', 'c')
+       UNION
+       SELECT indexname FROM pg_indexes
+       WHERE schemaname = 'public' AND indexdef LIKE 'CREATE UNIQUE% WHERE %'`,
     );
 
     expect(firstColumn('Constraints').toSorted()).toEqual(constraints);
@@ -31,7 +34,8 @@ describe('docs/database.md', () => {
 
   it('marks exactly the partial indexes', async () => {
     const partial = await namesOf(
-      `SELECT indexname AS name FROM pg_indexes WHERE schemaname = 'public' AND indexdef LIKE '% WHERE %'`,
+      `SELECT indexname AS name FROM pg_indexes WHERE schemaname = 'public' AND indexdef LIKE '% WHERE %'
+       AND indexdef NOT LIKE 'CREATE UNIQUE%'`,
     );
 
     const marked = [...section('Indexes').matchAll(/^\| `(\w+)` +\| partial/gm)].map(([, name]) =>

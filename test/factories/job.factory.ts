@@ -1,6 +1,7 @@
 import { randomUUID, randomUUIDv7 } from 'node:crypto';
 import type { EntityManager } from 'typeorm';
 import type { JobDefinition } from '../../src/jobs/job-definition.ts';
+import type { UniqueJobOptions } from '../../src/jobs/job-rows.ts';
 import { Job } from '../../src/jobs/job.entity.ts';
 import { JobsService } from '../../src/jobs/jobs.service.ts';
 import type { TestApp } from '../support/app.ts';
@@ -29,10 +30,10 @@ export function enqueue<Input>(
   app: TestApp,
   definition: JobDefinition<Input>,
   input: Input,
-  { userId, tx }: { userId?: string; tx?: EntityManager } = {},
+  { tx, ...options }: UniqueJobOptions & { tx?: EntityManager } = {},
 ): Promise<Job> {
   const start = (manager: EntityManager) =>
-    app.api.get(JobsService).enqueue(definition, input, userId ? { userId } : {}, manager);
+    app.api.get(JobsService).enqueue(definition, input, options, manager);
   return tx ? start(tx) : app.db.transaction(start);
 }
 

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { z } from 'zod';
 import { defineJob } from '../../src/jobs/job-definition.ts';
 import { type JobContext, JobHandler, type JobRunner } from '../../src/jobs/job-handler.ts';
+import type { UniqueJobOptions } from '../../src/jobs/job-rows.ts';
 import type { Job } from '../../src/jobs/job.entity.ts';
 import { createJob, enqueue } from '../factories/job.factory.ts';
 import type { TestApp } from './app.ts';
@@ -21,6 +22,10 @@ export const scriptedOnePerUser = defineJob({
   concurrency: 2,
   onePerUser: true,
 });
+/** At most two jobs with the same key run at a time. */
+export const scriptedKeyed = defineJob({ type: 'test-keyed', input, ...quickRetry, concurrencyPerKey: 2 });
+/** A worker runs one at a time, so the others wait in the queue. */
+export const scriptedSingle = defineJob({ type: 'test-single', input, ...quickRetry, concurrency: 1 });
 /** The retry delay is long, so that a second run within a test is not a fast retry. */
 export const scriptedPatient = defineJob({
   type: 'test-patient',
@@ -45,6 +50,10 @@ class ScriptedHandler extends ScriptedRunner {}
 class ScriptedShortHandler extends ScriptedRunner {}
 @JobHandler(scriptedOnePerUser)
 class ScriptedOnePerUserHandler extends ScriptedRunner {}
+@JobHandler(scriptedKeyed)
+class ScriptedKeyedHandler extends ScriptedRunner {}
+@JobHandler(scriptedSingle)
+class ScriptedSingleHandler extends ScriptedRunner {}
 @JobHandler(scriptedPatient)
 class ScriptedPatientHandler extends ScriptedRunner {}
 
@@ -53,6 +62,8 @@ export const scriptedHandlers = [
   ScriptedHandler,
   ScriptedShortHandler,
   ScriptedOnePerUserHandler,
+  ScriptedKeyedHandler,
+  ScriptedSingleHandler,
   ScriptedPatientHandler,
 ];
 
@@ -67,9 +78,9 @@ export function script(run: Script): z.output<typeof input> {
 export function startScripted(
   app: TestApp,
   run: Script,
-  { definition = scripted, userId }: { definition?: typeof scripted; userId?: string } = {},
+  { definition = scripted, ...options }: UniqueJobOptions & { definition?: typeof scripted } = {},
 ): Promise<Job> {
-  return enqueue(app, definition, script(run), userId ? { userId } : {});
+  return enqueue(app, definition, script(run), options);
 }
 
 /** Inserts undispatched jobs, as after a crash between commit and dispatch. */

@@ -28,6 +28,10 @@ export const rows: Record<string, Rule> = {
   cancelJob: rule([401, 404, 200, 200], { of: queuedJob }),
   retryJob: rule([401, 404, 202, 202], { of: failedJob }),
   retryFailedJobs: rule([401, 403, 403, 202], { body: { type: 'user-export' } }),
+  listQueues: rule([401, 403, 403, 200]),
+  // No job type has the name in the path.
+  pauseQueue: rule([401, 403, 403, 404]),
+  resumeQueue: rule([401, 403, 403, 404]),
   downloadJobResult: rule([401, 404, 200, 200], { of: finishedExport }),
   // A failed job, because the stream ends when the job has ended.
   watchJob: rule([401, 404, 200, 200], { of: failedJob }),

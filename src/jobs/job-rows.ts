@@ -1,0 +1,107 @@
+import { randomUUID, randomUUIDv7 } from 'node:crypto';
+import { type EntityManager, In } from 'typeorm';
+import type { QueryDeepPartialEntity } from 'typeorm/query-builder/QueryPartialEntity.js';
+import { violatedUniqueConstraint } from '../platform/database/postgres-errors.ts';
+import { currentContext } from '../platform/logging/request-context.ts';
+import { hasConcurrencyKeys, type JobDefinition } from './job-definition.ts';
+import { INITIAL_JOB_STATE, Job } from './job.entity.ts';
+
+export interface JobOptions {
+  /** The user who may watch it. Left out for system jobs. */
+  userId?: string;
+  inputFileId?: string;
+  /** The job doesn't run before this time. */
+  availableAt?: Date;
+  /** 0 (first) to 9, instead of the priority of the type. */
+  priority?: number;
+  /** Only `concurrencyPerKey` jobs with this key run at a time. Types share a key if they use the same text. */
+  concurrencyKey?: string;
+}
+
+export interface UniqueJobOptions extends JobOptions {
+  /** While a job of the type with this key is unfinished, `enqueue` returns it and starts no other. */
+  uniqueKey?: string;
+  /** Keeps the key taken for this time after the start, even if the job finishes earlier. */
+  uniqueForSeconds?: number;
+}
+
+const UNIQUE_KEY = 'jobs_unique_key_key';
+/** The job that has the key may finish between the insert and the look-up. */
+const INSERTS_MAX = 5;
+
+/** The values of a new row. */
+export function newJob<Input>(definition: JobDefinition<Input>, input: Input, options: JobOptions) {
+  const context = currentContext();
+  return {
+    id: randomUUIDv7(),
+    type: definition.type,
+    input: definition.input.parse(input) as object,
+    priority: options.priority ?? definition.priority,
+    concurrencyKey: concurrencyKeyOf(definition, options),
+    uniqueKey: null,
+    uniqueUntil: null,
+    userId: options.userId ?? null,
+    inputFileId: options.inputFileId ?? null,
+    correlationId: context?.correlationId ?? randomUUID(),
+    traceparent: context?.traceparent ?? null,
+    ...INITIAL_JOB_STATE,
+    result: null,
+    availableAt: options.availableAt ?? new Date(),
+  };
+}
+
+function concurrencyKeyOf(definition: JobDefinition, { concurrencyKey, userId }: JobOptions): string | null {
+  if (definition.onePerUser) return userId ? `${definition.type} of ${userId}` : null;
+  if (concurrencyKey !== undefined && !hasConcurrencyKeys(definition))
+    throw new Error(`Set concurrencyPerKey in the definition of the job type ${definition.type}`);
+  return concurrencyKey ?? null;
+}
+
+/**
+ * Inserts the job, or returns the one that has its key. The unique index decides between parallel calls: the later one
+ * waits for the commit of the first.
+ */
+export async function insertUniqueJob(job: Job, tx: EntityManager): Promise<{ row: Job; isNew: boolean }> {
+  const { type, uniqueKey } = job;
+  await tx.query(
+    `UPDATE jobs SET unique_until = NULL
+     WHERE type = $1 AND unique_key = $2 AND unique_until <= now() AND status NOT IN ('queued', 'active')`,
+    [type, uniqueKey],
+  );
+  for (let attempt = 1; attempt <= INSERTS_MAX; attempt += 1) {
+    const { raw } = await tx
+      .createQueryBuilder()
+      .insert()
+      .into(Job)
+      .values(job as QueryDeepPartialEntity<Job>)
+      .orIgnore()
+      .returning('id')
+      .execute();
+    if ((raw as unknown[]).length > 0) return { row: job, isNew: true };
+    const row = await tx
+      .createQueryBuilder(Job, 'job')
+      .where({ type, uniqueKey })
+      .andWhere(`(job.status IN ('queued', 'active') OR job.unique_until IS NOT NULL)`)
+      .getOne();
+    if (row) return { row, isNew: false };
+  }
+  throw new Error(`The unique key of a job of the type ${type} changed its job ${INSERTS_MAX} times`);
+}
+
+/** Resets a failed or cancelled job to its initial state. False if it has another status, or another job has its key. */
+export async function resetJob(id: string, tx: EntityManager): Promise<boolean> {
+  try {
+    // In a savepoint, because the caller's transaction goes on.
+    const { affected } = await tx.transaction((inner) =>
+      inner.update(
+        Job,
+        { id, status: In(['failed', 'cancelled']) },
+        { ...INITIAL_JOB_STATE, availableAt: new Date() },
+      ),
+    );
+    return Boolean(affected);
+  } catch (error) {
+    if (violatedUniqueConstraint(error) === UNIQUE_KEY) return false;
+    throw error;
+  }
+}
