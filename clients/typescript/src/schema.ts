@@ -908,6 +908,66 @@ export interface paths {
     patch?: never;
     trace?: never;
   };
+  '/v1/queues': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /**
+     * List queues
+     * @description The queue of each job type, with its numbers of jobs.
+     */
+    get: operations['listQueues'];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  '/v1/queues/{type}/pause': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    put?: never;
+    /**
+     * Pause a queue
+     * @description Workers take no more jobs of this type. Running jobs continue, and new jobs wait. The pause lasts until the queue is resumed.
+     */
+    post: operations['pauseQueue'];
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  '/v1/queues/{type}/resume': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    put?: never;
+    /**
+     * Resume a queue
+     * @description Workers start the waiting jobs within seconds.
+     */
+    post: operations['resumeQueue'];
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
   '/v1/schedules': {
     parameters: {
       query?: never;
@@ -1702,6 +1762,15 @@ export interface components {
       /** @description True if more failed jobs are left. Send the request again. */
       hasMore: boolean;
     };
+    JobQueue: {
+      /** @description The job type. Each type has one queue. */
+      type: string;
+      pausedAt: string | null;
+      /** @description Jobs to run, or null if there are more than 1000. */
+      queued: number | null;
+      /** @description Running jobs, or null if there are more than 1000. */
+      active: number | null;
+    };
     Schedule: {
       name: string;
       /** @description Minute, hour, day of month, month, day of week. */
@@ -1949,6 +2018,7 @@ export type File = components['schemas']['File'];
 export type StartJob = components['schemas']['StartJob'];
 export type RedriveJobs = components['schemas']['RedriveJobs'];
 export type RedrivenJobs = components['schemas']['RedrivenJobs'];
+export type JobQueue = components['schemas']['JobQueue'];
 export type Schedule = components['schemas']['Schedule'];
 export type Notification = components['schemas']['Notification'];
 export type AcceptedWebhook = components['schemas']['AcceptedWebhook'];
@@ -2721,6 +2791,8 @@ export interface operations {
           | 'jobs-redriven'
           | 'password-changed'
           | 'password-reset'
+          | 'queue-paused'
+          | 'queue-resumed'
           | 'refresh-token-reused'
           | 'role-changed'
           | 'schedule-paused'
@@ -3502,6 +3574,87 @@ export interface operations {
            *     3,ada@example.com,EMAIL_TAKEN,The email has an account.
            */
           '*/*': string;
+        };
+      };
+    };
+  };
+  listQueues: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description Success. */
+      200: {
+        headers: {
+          'X-Correlation-Id': components['headers']['CorrelationId'];
+          'RateLimit-Policy': components['headers']['RateLimitPolicy'];
+          RateLimit: components['headers']['RateLimit'];
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': {
+            data: components['schemas']['JobQueue'][];
+          };
+        };
+      };
+    };
+  };
+  pauseQueue: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        /** @example user-export */
+        type: string;
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description Success. */
+      200: {
+        headers: {
+          'X-Correlation-Id': components['headers']['CorrelationId'];
+          'RateLimit-Policy': components['headers']['RateLimitPolicy'];
+          RateLimit: components['headers']['RateLimit'];
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': {
+            data: components['schemas']['JobQueue'];
+          };
+        };
+      };
+    };
+  };
+  resumeQueue: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        /** @example user-export */
+        type: string;
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description Success. */
+      200: {
+        headers: {
+          'X-Correlation-Id': components['headers']['CorrelationId'];
+          'RateLimit-Policy': components['headers']['RateLimitPolicy'];
+          RateLimit: components['headers']['RateLimit'];
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': {
+            data: components['schemas']['JobQueue'];
+          };
         };
       };
     };
