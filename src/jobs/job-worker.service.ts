@@ -6,13 +6,10 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { Config } from '../platform/config/config.ts';
 import { AppLogger } from '../platform/logging/logging.module.ts';
 import { runInContext } from '../platform/logging/request-context.ts';
-import { IntervalTask } from '../platform/process/interval-task.ts';
 import { QueueBackend } from '../platform/queue/queue-backend.ts';
 import { type Claim, JobClaims } from './job-claims.service.ts';
 import { type JobDefinition, JobTypes, pauseMs } from './job-definition.ts';
-import { JobDispatcher } from './job-dispatcher.service.ts';
 import { JOB_HANDLER, RescheduleJob, UnrecoverableJobError, type JobRunner } from './job-handler.ts';
-import { JobQueuesService } from './job-queues.service.ts';
 import {
   InputInvalidError,
   JobCancelledError,
@@ -44,22 +41,16 @@ export class JobWorkerService implements OnApplicationBootstrap, OnModuleDestroy
   private readonly workers: Worker[] = [];
   private readonly running = new Set<JobRun>();
   private readonly stopping = new AbortController();
-  private readonly sweep: IntervalTask;
 
   constructor(
     private readonly claims: JobClaims,
     private readonly slots: JobSlots,
-    private readonly jobQueues: JobQueuesService,
     private readonly types: JobTypes,
     private readonly queues: QueueBackend,
     private readonly config: Config,
     private readonly logger: AppLogger,
     private readonly discovery: DiscoveryService,
-    dispatcher: JobDispatcher,
-  ) {
-    // A timer in each worker, because a schedule in the queue would be lost with the data of the queue.
-    this.sweep = new IntervalTask('JobSweep', () => this.sweepAll(dispatcher), config.SWEEP_SECONDS * 1_000);
-  }
+  ) {}
 
   onApplicationBootstrap(): void {
     for (const handler of this.handlers()) {
@@ -73,12 +64,10 @@ export class JobWorkerService implements OnApplicationBootstrap, OnModuleDestroy
       );
       this.workers.push(worker);
     }
-    this.sweep.start();
   }
 
   /** Stops claiming jobs, waits for the running ones, and returns the rest to the queue. */
   async onModuleDestroy(): Promise<void> {
-    const swept = this.sweep.stop();
     const patience = Math.max(0, this.config.SHUTDOWN_DEADLINE_SECONDS - STOP_GRACE_SECONDS) * 1_000;
     const interrupt = setTimeout(() => {
       this.stopping.abort();
@@ -89,7 +78,6 @@ export class JobWorkerService implements OnApplicationBootstrap, OnModuleDestroy
     await Promise.race([closed, this.untilIdle(settled.signal)]);
     settled.abort();
     clearTimeout(interrupt);
-    await swept;
   }
 
   /** A queue that is down keeps its workers from closing. Without a run there is nothing to wait for. */
@@ -98,13 +86,6 @@ export class JobWorkerService implements OnApplicationBootstrap, OnModuleDestroy
       await pause(IDLE_CHECK_MS, undefined, { signal }).catch(() => undefined);
       if (this.running.size > 0) idleSince = Date.now();
     }
-  }
-
-  private async sweepAll(dispatcher: JobDispatcher): Promise<void> {
-    const paused = await this.jobQueues.pausedTypes();
-    await dispatcher.sweep(paused);
-    await this.slots.sweep();
-    await this.jobQueues.applyPauses(paused);
   }
 
   private async process(handler: Handler, queueJob: QueueJob, token?: string): Promise<void> {

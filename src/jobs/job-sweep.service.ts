@@ -1,0 +1,36 @@
+import { Injectable, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
+import { Config } from '../platform/config/config.ts';
+import { IntervalTask } from '../platform/process/interval-task.ts';
+import { JobDispatcher } from './job-dispatcher.service.ts';
+import { JobQueuesService } from './job-queues.service.ts';
+import { JobSlots } from './job-slots.service.ts';
+
+/** Repairs what a crash or a lost queue has left. A timer in each worker: a schedule in the queue would be lost with its data. */
+@Injectable()
+export class JobSweep implements OnApplicationBootstrap, OnModuleDestroy {
+  private readonly task: IntervalTask;
+
+  constructor(
+    private readonly dispatcher: JobDispatcher,
+    private readonly slots: JobSlots,
+    private readonly queues: JobQueuesService,
+    config: Config,
+  ) {
+    this.task = new IntervalTask('JobSweep', () => this.sweep(), config.SWEEP_SECONDS * 1_000);
+  }
+
+  onApplicationBootstrap(): void {
+    this.task.start();
+  }
+
+  onModuleDestroy(): Promise<void> {
+    return this.task.stop();
+  }
+
+  private async sweep(): Promise<void> {
+    const paused = await this.queues.pausedTypes();
+    await this.dispatcher.sweep(paused);
+    await this.slots.sweep();
+    if (!this.task.isStopped) await this.queues.applyPauses(paused);
+  }
+}
