@@ -13,7 +13,7 @@ export const problems = {
   JOB_NOT_RETRYABLE: {
     title: 'Job nicht wiederholbar',
     detail:
-      'Nur ein fehlgeschlagener oder abgebrochener Job kann wiederholt werden. Warten Sie, bis der Job beendet ist, oder starten Sie einen neuen.',
+      'Nur ein fehlgeschlagener oder abgebrochener Job kann wiederholt werden, und nur solange kein anderer Job seinen Schlüssel hat. Warten Sie, bis der Job beendet ist, oder starten Sie einen neuen.',
   },
   JOB_NOT_FINISHED: {
     title: 'Job nicht beendet',
