@@ -3,6 +3,7 @@ import {
   codesOf,
   eventSchema,
   hasBody,
+  hasOwnErrors,
   openapi,
   type Operation,
   operations,
@@ -85,7 +86,7 @@ describe('each event', () => {
 });
 
 describe('each operation', () => {
-  it.each(where(({ path }) => !UNVERSIONED.includes(path)))(
+  it.each(where((operation) => !UNVERSIONED.includes(operation.path) && !hasOwnErrors(operation)))(
     'has a path under its version: %s',
     (_id, { path }) => {
       expect(path).toMatch(/^\/v\d+(\/([a-z0-9]+(-[a-z0-9]+)*|\{[a-z][A-Za-z]*\}))+$/);
@@ -114,7 +115,13 @@ describe('each operation', () => {
   );
 
   it.each(
-    where((operation) => hasBody(operation) && isJson(operation) && !UNWRAPPED.includes(operation.path)),
+    where(
+      (operation) =>
+        hasBody(operation) &&
+        isJson(operation) &&
+        !UNWRAPPED.includes(operation.path) &&
+        !hasOwnErrors(operation),
+    ),
   )('that answers JSON wraps it in data: %s', (_id, operation) => {
     const schema = resolve(successOf(operation).content?.['application/json']?.schema);
 
@@ -129,19 +136,24 @@ describe('each operation', () => {
     },
   );
 
-  it.each(where(() => true))('declares its errors as problem documents: %s', (id, { responses }) => {
-    // An unready process responds with the body of readiness and 503, for load balancers and operators.
-    const errors = Object.entries(responses).filter(
-      ([status]) => /^[45]/.test(status) && !(id === 'checkReadiness' && status === '503'),
-    );
+  it.each(where((operation) => !hasOwnErrors(operation)))(
+    'declares its errors as problem documents: %s',
+    (id, { responses }) => {
+      // An unready process responds with the body of readiness and 503, for load balancers and operators.
+      const errors = Object.entries(responses).filter(
+        ([status]) => /^[45]/.test(status) && !(id === 'checkReadiness' && status === '503'),
+      );
 
-    const expected = ['422', '500', '503'].filter((status) => !IMPOSSIBLE.includes(`${id} ${status}`));
-    expect(Object.keys(responses)).toEqual(expect.arrayContaining(expected));
-    for (const [, { content }] of errors) {
-      expect(content?.['application/problem+json']?.schema).toEqual({ $ref: '#/components/schemas/Problem' });
-      expect(Object.keys(content?.['application/problem+json']?.examples ?? {})).not.toEqual([]);
-    }
-  });
+      const expected = ['422', '500', '503'].filter((status) => !IMPOSSIBLE.includes(`${id} ${status}`));
+      expect(Object.keys(responses)).toEqual(expect.arrayContaining(expected));
+      for (const [, { content }] of errors) {
+        expect(content?.['application/problem+json']?.schema).toEqual({
+          $ref: '#/components/schemas/Problem',
+        });
+        expect(Object.keys(content?.['application/problem+json']?.examples ?? {})).not.toEqual([]);
+      }
+    },
+  );
 
   it.each(where(({ path }) => path.includes('{')))(
     'with a path parameter declares 404: %s',

@@ -59,10 +59,13 @@ export function eventSchema(type: string): z.ZodType {
 }
 
 /** The error codes that an operation documents, for one status or for all. */
-export function codesOf({ responses }: Operation, status?: number): string[] {
-  return Object.entries(responses)
+export function codesOf(operation: Operation, status?: number): string[] {
+  return Object.entries(operation.responses)
     .filter(([key]) => status === undefined || key === String(status))
-    .flatMap(([, { content }]) => Object.keys(content?.['application/problem+json']?.examples ?? {}));
+    .flatMap(([, { content = {} }]) => {
+      const type = hasOwnErrors(operation) ? 'application/json' : 'application/problem+json';
+      return Object.keys(content[type]?.examples ?? {});
+    });
 }
 
 const UNKNOWN_ID = '01890a5d-ac96-774b-bcce-b302099a8057';
@@ -77,6 +80,12 @@ export const addressOf = (
     .replace(/\{(\w+)\}/g, (_, name: string) =>
       typeof values === 'string' ? values : (values[name] ?? UNKNOWN_ID),
     );
+
+/** Whether the path of an operation has its own form of errors (ErrorFormsModule). */
+export function hasOwnErrors({ responses }: Operation): boolean {
+  const content = responses['500']?.content;
+  return content !== undefined && !('application/problem+json' in content);
+}
 
 /** Rows for it.each. */
 export function where(isMeant: (operation: Operation) => boolean): [string, Operation][] {

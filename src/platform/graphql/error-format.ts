@@ -1,7 +1,8 @@
 import { GraphQLError } from 'graphql';
 import { AppError } from '../errors/app-error.ts';
+import type { ErrorFormat } from '../errors/error-forms.ts';
 import type { Occurrence } from '../errors/problem-body.ts';
-import { type ErrorFormat, logError, toAppError } from '../http/problem.filter.ts';
+import { logError, toAppError } from '../http/problem.filter.ts';
 import { GraphqlInvalidError } from './graphql.errors.ts';
 
 /** As in a problem document. */

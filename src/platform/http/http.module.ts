@@ -1,5 +1,6 @@
 import { Global, Module, StandardSchemaSerializerInterceptor } from '@nestjs/common';
 import { APP_FILTER, APP_INTERCEPTOR, APP_PIPE, Reflector } from '@nestjs/core';
+import { ErrorFormsModule } from '../errors/error-forms.ts';
 import { IdempotencyInterceptor } from '../idempotency/idempotency.interceptor.ts';
 import { IdempotencyService } from '../idempotency/idempotency.service.ts';
 import { EventStreams } from './event-streams.service.ts';
@@ -12,6 +13,7 @@ import { ValidationPipe } from './validation.pipe.ts';
 /** Applies to every request: validation, serialization by the response schema, and errors as problem documents. */
 @Global()
 @Module({
+  imports: [ErrorFormsModule],
   controllers: [SystemController],
   providers: [
     RouteMethods,
@@ -28,6 +30,6 @@ import { ValidationPipe } from './validation.pipe.ts';
       useFactory: (reflector: Reflector) => new StandardSchemaSerializerInterceptor(reflector),
     },
   ],
-  exports: [RouteMethods, EventStreams, IdempotencyService],
+  exports: [ErrorFormsModule, RouteMethods, EventStreams, IdempotencyService],
 })
 export class HttpModule {}

@@ -10,6 +10,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Config } from '../config/config.ts';
 import { isDatabaseUnavailable, isIntegrityViolation } from '../database/postgres-errors.ts';
 import { AppError, type AppErrorClass } from '../errors/app-error.ts';
+import { type ErrorFormat, ErrorForms } from '../errors/error-forms.ts';
 import {
   ConflictError,
   ForbiddenError,
@@ -24,7 +25,7 @@ import {
   UnsupportedMediaTypeError,
   UriTooLongError,
 } from '../errors/platform.errors.ts';
-import { type Occurrence, PROBLEM_MEDIA_TYPE, problemBody } from '../errors/problem-body.ts';
+import { PROBLEM_MEDIA_TYPE, problemBody } from '../errors/problem-body.ts';
 import { isGraphql } from '../security/access.decorators.ts';
 import { isExemptFromRateLimits } from '../security/rate-limit.decorator.ts';
 import { RateLimiter } from '../security/rate-limiter.service.ts';
@@ -54,6 +55,7 @@ export class ProblemFilter implements ExceptionFilter {
     private readonly config: Config,
     private readonly routes: RouteMethods,
     private readonly limiter: RateLimiter,
+    private readonly forms: ErrorForms,
   ) {}
 
   catch(exception: unknown, host: ArgumentsHost): unknown {
@@ -93,11 +95,15 @@ export class ProblemFilter implements ExceptionFilter {
     return new MethodNotAllowedError({ headers: { allow: methods.join(', ') } });
   }
 
+  private formatFor({ routeOptions, url }: FastifyRequest): ErrorFormat {
+    const { errorFormat } = (routeOptions.config ?? {}) as ErrorFormatConfig;
+    return errorFormat ?? this.forms.forUrl(url) ?? PROBLEM_FORMAT;
+  }
+
   private send(error: AppError, request: FastifyRequest, reply: FastifyReply): void {
     const { code, status } = error.problem;
     const { headers } = error.extras;
-    const format =
-      (request.routeOptions.config as ErrorFormatConfig | undefined)?.errorFormat ?? PROBLEM_FORMAT;
+    const format = this.formatFor(request);
     if (status === 401 && !headers?.['www-authenticate'] && !code.startsWith('WEBHOOK_')) {
       void reply.header('www-authenticate', challenge(request, this.config.AUTH_SCHEMES));
     }
@@ -123,12 +129,7 @@ export class ProblemFilter implements ExceptionFilter {
   }
 }
 
-/** The body of an error response. A route has problem+json unless its config names another format. */
-export interface ErrorFormat {
-  mediaType: string;
-  body(error: AppError, occurrence: Occurrence): string;
-}
-
+/** A route has problem+json unless its config, or its path (see ErrorForms), has another format. */
 export interface ErrorFormatConfig {
   errorFormat?: ErrorFormat;
 }

@@ -6,6 +6,7 @@ import { z } from 'zod';
 import { Config } from '../config/config.ts';
 import { product } from '../config/product.ts';
 import type { AppErrorClass, Problem } from '../errors/app-error.ts';
+import { ErrorForms } from '../errors/error-forms.ts';
 import {
   ForbiddenError,
   InternalError,
@@ -35,7 +36,7 @@ import {
 import { isPaged } from './endpoint.decorator.ts';
 import { type EndpointEntry, findEndpoints } from './endpoints.ts';
 import { EXAMPLES_KEY, examplesOf, placeExamples } from './examples.ts';
-import { problemExample, problemResponse, problemSchema } from './problem-response.ts';
+import { formResponse, problemExample, problemResponse, problemSchema } from './problem-response.ts';
 import { listTags } from './tag.decorator.ts';
 import { describeEvents } from './webhook-events.ts';
 
@@ -89,12 +90,14 @@ export function createDocument(app: INestApplication): OpenAPIObject {
   Object.assign(document.components!.schemas!, convert(problemSchema, { schemaType: 'output' }).components);
   const endpoints = findEndpoints(modules);
   const problems = new Set<Problem>();
+  const formAt = errorForms(document, modules, convert);
   const schemes = ['bearer', ...AUTH_SCHEMES].map((scheme) => scheme.toLowerCase());
   for (const [path, operations] of Object.entries(document.paths)) {
     for (const [method, operation] of Object.entries(operations as Record<string, Operation>)) {
       const endpoint = endpoints.get(operation.operationId);
+      const form = formAt(path);
       if (endpoint)
-        describeOperation(operation, { method, path, schemes }, endpoint).forEach((problem) =>
+        describeOperation(operation, { method, path, schemes, form }, endpoint).forEach((problem) =>
           problems.add(problem),
         );
     }
@@ -109,13 +112,37 @@ export function createDocument(app: INestApplication): OpenAPIObject {
   return document;
 }
 
+interface OperationContext {
+  method: string;
+  path: string;
+  schemes: string[];
+  /** Describes the errors of one status, if the path has its own form of errors. */
+  form: ((problems: Problem[]) => Operation['responses'][string]) | undefined;
+}
+
+/** Finds the form of errors for a path, and adds its schema to the document. */
+function errorForms(
+  document: OpenAPIObject,
+  modules: ModulesContainer,
+  convert: ReturnType<typeof converter>,
+) {
+  const forms = readRegistry(modules, ErrorForms) as ErrorForms;
+  return (path: string): OperationContext['form'] => {
+    const form = forms.forUrl(path);
+    if (!form) return undefined;
+    const { schema, components } = convert(form.schema, { schemaType: 'output' });
+    Object.assign(document.components!.schemas!, components);
+    return (problems) => formResponse(form, schema, problems);
+  };
+}
+
 /**
  * Adds the security and the errors that follow from the kind of the route, so that routes don't repeat them. Returns the
  * errors.
  */
 function describeOperation(
   operation: Operation,
-  { method, path, schemes }: { method: string; path: string; schemes: string[] },
+  { method, path, schemes, form }: OperationContext,
   endpoint: EndpointEntry,
 ): Problem[] {
   describeExamples(operation, endpoint);
@@ -131,7 +158,7 @@ function describeOperation(
     .map(({ problem }) => problem);
   for (const [status, entries] of Map.groupBy(problems, (problem) => problem.status)) {
     if (endpoint.options.otherResponses?.[status]) continue;
-    operation.responses[status] = problemResponse(entries);
+    operation.responses[status] = form ? form(entries) : problemResponse(entries);
   }
   describeHeaders(operation, path);
   return problems;

@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import type { Problem } from '../errors/app-error.ts';
+import { AppError, type Problem } from '../errors/app-error.ts';
+import type { ErrorForm } from '../errors/error-forms.ts';
 
 /** The body of every error (RFC 9457). */
 export const problemSchema = z
@@ -32,6 +33,28 @@ export function problemResponse(problems: Problem[]) {
     },
   };
 }
+
+/** The errors of one status on a path with its own form of errors. The examples are bodies of that form. */
+export function formResponse(form: ErrorForm, schema: object, problems: Problem[]) {
+  const occurrence = { ...OCCURRENCE, locale: 'en' } as const;
+  const examples = problems.map((problem) => [
+    problem.code,
+    { value: JSON.parse(form.body(new AppError(problem), occurrence)) as unknown },
+  ]);
+  return {
+    description: problems.map(({ code, title }) => `\`${code}\`: ${title}`).join('  \n'),
+    ...(problems.some(({ status }) => [429, 503].includes(status)) && {
+      headers: { 'Retry-After': { $ref: '#/components/headers/RetryAfter' } },
+    }),
+    content: { [form.mediaType.split(';')[0]!]: { schema, examples: Object.fromEntries(examples) } },
+  };
+}
+
+const OCCURRENCE = {
+  publicUrl: 'https://api.example.com',
+  url: '/',
+  correlationId: '0199a3c1-5d2e-4a77-9b1f-3c8e6d2f4b10',
+};
 
 /** The example of one code, from its definition. Every operation that may return the code refers to it. */
 export function problemExample({ code, status, title, detail }: Problem) {
