@@ -26,7 +26,7 @@ export class SignedIn {
     return this.signed(this.app.http().patch(path)).send(body);
   }
 
-  put(path: string, body: object): Test {
+  put(path: string, body?: object): Test {
     return this.signed(this.app.http().put(path)).send(body);
   }
 
