@@ -69,9 +69,9 @@ export const features: Record<string, Feature> = {
       'docs/decisions/{0038,0039}-*.md',
     ],
     names: /graphql/i,
-    strings: /graphi?ql|trusted-documents/i,
+    strings: /graphql|graphiql|trusted-documents/i,
     packages: ['react', 'react-dom', 'graphiql'],
-    docs: /graphi?ql/i,
+    docs: /graphql|graphiql/i,
     scripts: ['graphql-schema', 'graphql-documents'],
   },
   'reference-client': {
