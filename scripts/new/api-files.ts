@@ -58,22 +58,36 @@ export const ${variable}IdSchema = idSchema;
 `;
 }
 
-/** Undefined without a unique field: then the errors of the platform are enough. */
-export function errorsFile({ names, fields }: Feature): string | undefined {
+/** None without a unique field: then the errors of the platform are enough. The German file is named as `de`. */
+export function errorsFiles({ names, fields }: Feature): { errors?: string; de?: string } {
   const uniques = fields.filter(({ isUnique }) => isUnique);
-  if (uniques.length === 0) return undefined;
-  const { Singular, code, aWord, word } = names;
-  const what = uniques.map(({ column }) => column.replaceAll('_', ' ')).join(' or ');
-  return `
-import { defineProblem } from '../platform/errors/app-error.ts';
+  if (uniques.length === 0) return {};
+  const { Singular, plural, code, aWord, word } = names;
+  const columns = uniques.map(({ column }) => column.replaceAll('_', ' '));
+  const errors = `
+import { problemsIn } from '../platform/errors/app-error.ts';
+import { problems as de } from './${plural}.de.ts';
+
+const defineProblem = problemsIn({ de });
 
 export class ${Singular}ExistsError extends defineProblem(
   409,
   '${code}_EXISTS',
   '${word.charAt(0).toUpperCase()}${word.slice(1)} exists',
-  'You already have ${aWord} with this ${what}.',
+  'You already have ${aWord} with this ${columns.join(' or ')}.',
 ) {}
 `;
+  // cspell:disable
+  const de = `
+export const problems = {
+  ${code}_EXISTS: {
+    title: 'Eintrag vorhanden',
+    detail: 'Sie haben schon einen Eintrag mit diesem Wert: ${columns.join(' oder ')}.',
+  },
+};
+`;
+  // cspell:enable
+  return { errors, de };
 }
 
 export function controllerFile({ names, fields }: Feature): string {

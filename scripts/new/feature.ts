@@ -1,4 +1,4 @@
-import { controllerFile, errorsFile, graphqlFile, resolverFile, schemasFile } from './api-files.ts';
+import { controllerFile, errorsFiles, graphqlFile, resolverFile, schemasFile } from './api-files.ts';
 import { factoryFile, httpModuleFile, moduleFile, policyFile, serviceFile } from './service-files.ts';
 import { checkName, entityFile, type Feature, migrationFile, uniqueName } from './table-files.ts';
 import { graphqlMatrixFile, matrixFile, testFile } from './test-files.ts';
@@ -7,12 +7,13 @@ import { graphqlMatrixFile, matrixFile, testFile } from './test-files.ts';
 export function featureFiles(feature: Feature): Record<string, string> {
   const { plural, singular } = feature.names;
   const src = `src/${plural}/${plural}`;
-  const errors = errorsFile(feature);
+  const { errors, de } = errorsFiles(feature);
   return {
     [`migrations/${feature.timestamp}-create-${plural}.ts`]: migrationFile(feature),
     [`src/${plural}/${singular}.entity.ts`]: entityFile(feature),
     [`${src}.schemas.ts`]: schemasFile(feature),
     ...(errors && { [`${src}.errors.ts`]: errors }),
+    ...(de && { [`${src}.de.ts`]: de }),
     [`${src}.policy.ts`]: policyFile(feature),
     [`${src}.service.ts`]: serviceFile(feature),
     [`${src}.controller.ts`]: controllerFile(feature),
