@@ -8,7 +8,7 @@ import { removePostgresSettings } from './processes.ts';
 import { readOutcomes, REPORT, differingFaults, writeReport } from './reliability-report.ts';
 
 /** Stops a run that hangs. Much longer than a normal run. */
-const TIME_LIMIT_MINUTES = 25;
+const TIME_LIMIT_MINUTES = 40;
 const FAULTS_TIME_LIMIT_MINUTES = 30;
 
 interface Counts {

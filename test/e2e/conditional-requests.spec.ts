@@ -36,7 +36,10 @@ const OWN: Record<string, () => Promise<Resource>> = {
     };
   },
 };
-const edits = operations.filter(({ method }) => ['patch', 'put'].includes(method));
+/** A resource without GET has no ETag. */
+const edits = operations.filter(
+  ({ method, path }) => ['patch', 'put'].includes(method) && openapi.paths[path]!['get'],
+);
 const RESOURCES = Object.fromEntries(
   edits.map((operation) => [operation.operationId, OWN[operation.operationId] ?? resourceOf(operation)]),
 );

@@ -229,7 +229,7 @@ describe('the responses of the dashboard', () => {
   it('are not part of the OpenAPI document', async () => {
     const { body } = await app.http().get('/openapi.json');
 
-    const paths = Object.keys(body.paths as object).filter((path) => path.includes('queues'));
+    const paths = Object.keys(body.paths as object).filter((path) => path.includes('admin/queues'));
     expect(paths).toEqual([SESSION]);
   });
 

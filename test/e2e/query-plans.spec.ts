@@ -248,6 +248,9 @@ async function seed(db: DataSource, userId: string): Promise<void> {
   await runner.query(`UPDATE users SET unread_count = 100 WHERE id = $1`, [userId]);
   for (const { definition } of indexes) await runner.query(definition);
   await runner.query('RESET session_replication_role');
+  // Statistics of all rows and not of a sample, so that each run has the same plans.
+  await runner.query('SET default_statistics_target = 1000');
   await runner.query('ANALYZE');
+  await runner.query('RESET default_statistics_target');
   await runner.release();
 }

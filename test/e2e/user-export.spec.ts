@@ -7,6 +7,7 @@ import { createEndpoint } from '../factories/webhook.factory.ts';
 import { TestApp } from '../support/app.ts';
 import { login, SignedIn, signedIn } from '../support/client.ts';
 import { times } from '../support/until.ts';
+import { upload } from '../support/uploads.ts';
 
 const TABLES = [
   'audit-events',
@@ -39,6 +40,7 @@ beforeAll(async () => {
     [user.user.id, otherUser.user.id],
   );
   await notify(app, user.user.id);
+  await upload(app, user);
   await createEndpoint(user, 'https://example.com/hook');
   const jobId = await startExport(user);
   await untilJob(app, jobId, 'completed');

@@ -25,6 +25,7 @@ describe('GET /v1/users', () => {
     expect(answer.body.meta).toEqual({ limit: 20, nextCursor: expect.any(String) });
     expect(emailsIn(answer)).toEqual(times(20, (index) => `member-${letter(24 - index)}@example.com`));
     expect(Object.keys(answer.body.data[0]).toSorted()).toEqual([
+      'avatarUrl',
       'createdAt',
       'displayName',
       'email',
