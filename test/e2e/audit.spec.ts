@@ -120,7 +120,9 @@ describe('an audit event', () => {
     ]);
 
     const types = app.api.get(AuditEventTypes).keys();
-    expect(types.filter((type) => !tested.has(type) && !/^(identity|queue|schedule|webhook)-/.test(type))).toEqual([]);
+    expect(
+      types.filter((type) => !tested.has(type) && !/^(identity|queue|schedule|webhook)-/.test(type)),
+    ).toEqual([]);
   });
 
   it('records a failed sign-in for an unknown email, without the email', async () => {
