@@ -1,4 +1,4 @@
-import type { en } from './auth.en.ts';
+import type { en } from './auth.texts.ts';
 
 const notYou =
   'Wenn Sie das nicht waren, wählen Sie jetzt ein neues Passwort: mit „Passwort vergessen“ auf der Anmeldeseite.';

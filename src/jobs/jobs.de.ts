@@ -1,4 +1,4 @@
-import type { en } from './jobs.en.ts';
+import type { en } from './jobs.texts.ts';
 
 export const de: typeof en = {
   unknownType: 'Diesen Jobtyp gibt es nicht.',

@@ -1,4 +1,4 @@
-import type { en } from './users.en.ts';
+import type { en } from './users.texts.ts';
 
 export const de: typeof en = {
   emptyFile: 'Die Datei ist leer.',

@@ -1,4 +1,4 @@
-import type { en } from './webhooks.en.ts';
+import type { en } from './webhooks.texts.ts';
 
 export const de: typeof en = {
   pingsMax: (max) => `Höchstens ${max} Pings eines Endpunkts dürfen offen sein.`,

@@ -5,8 +5,7 @@ import { defineMail } from '../../mail/mail-template.ts';
 import { MailService, type Recipient } from '../../mail/mail.service.ts';
 import type { NotificationType } from '../../notifications/notification-types.ts';
 import { NotificationsService } from '../../notifications/notifications.service.ts';
-import { en } from '../auth.en.ts';
-import { authTexts } from '../auth.texts.ts';
+import { authTexts, en } from '../auth.texts.ts';
 
 type AlertName = keyof typeof en.alerts;
 

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { en } from './platform.en.ts';
+import type { en } from './platform.texts.ts';
 
 export const de: typeof en = {
   zod: z.locales.de().localeError,

@@ -1,5 +1,23 @@
+import { z } from 'zod';
 import type { Translated } from './locales.ts';
 import { de } from './platform.de.ts';
-import { en } from './platform.en.ts';
+
+export const en = {
+  /** The messages of Zod for its own checks. */
+  zod: z.locales.en().localeError,
+  moreFields: (count: number) => `${count} more fields are not listed.`,
+  unknownProperty: 'The property is unknown.',
+  unknownParameter: 'The parameter is unknown.',
+  invalidText: 'The text contains NUL or invalid Unicode.',
+  invalidName: 'The name must be one line with at least one visible character.',
+  severalVersions: 'If-Match lists several versions. Send one.',
+  compressedBody: 'Compressed bodies are not supported. Send the body without Content-Encoding.',
+  wrongMediaType: (sent: string, expected: string) =>
+    `This route does not accept ${sent}. Set the content type to ${expected}.`,
+  tooDeep: (max: number) => `The body has more than ${max} nested levels.`,
+  tooManyValues: (max: number) => `The body has more than ${max} values.`,
+  protoKey: 'The key "__proto__" is not allowed.',
+  visibleButForbidden: 'You may see this resource, but not do this with it.',
+};
 
 export const platformTexts: Translated<typeof en> = { en, de };

@@ -8,8 +8,7 @@ import { MailService } from '../../mail/mail.service.ts';
 import type { NotificationType } from '../../notifications/notification-types.ts';
 import { NotificationsService } from '../../notifications/notifications.service.ts';
 import { UsersService } from '../../users/users.service.ts';
-import { en } from '../webhooks.en.ts';
-import { webhooksTexts } from '../webhooks.texts.ts';
+import { webhooksTexts, en } from '../webhooks.texts.ts';
 import { WebhookEndpoint } from './webhook-endpoint.entity.ts';
 
 /** Rows per transaction. Each row may have some ten attempts, which the foreign key deletes. */
