@@ -37,6 +37,10 @@ class BoardQueue extends BullMQAdapter {
     await this.jobQueues.resume(this.counted.name);
   }
 
+  override isPaused(): Promise<boolean> {
+    return this.jobQueues.isPaused(this.counted.name);
+  }
+
   override async getJobCounts(): ReturnType<BullMQAdapter['getJobCounts']> {
     const [counts, { paused = 0 }] = await Promise.all([
       super.getJobCounts(),

@@ -74,8 +74,13 @@ export class JobQueuesService {
     return rows.map(({ type }) => type);
   }
 
+  async isPaused(type: string): Promise<boolean> {
+    return (await this.pausedTypes()).includes(type);
+  }
+
   /** Repairs the pauses in the queue. Each worker calls it regularly. */
-  async applyPauses(paused: string[]): Promise<void> {
+  async applyPauses(): Promise<void> {
+    const paused = await this.pausedTypes();
     await Promise.all(this.types.keys().map((type) => this.setPaused(type, paused.includes(type))));
   }
 
@@ -93,9 +98,12 @@ export class JobQueuesService {
     return queue!;
   }
 
+  /** Reads the table again after the change: a request may have paused or resumed the queue in the meantime. */
   private async setPaused(type: string, isPaused: boolean): Promise<void> {
     const queue = this.queues.queue(type);
     if ((await queue.isPaused()) === isPaused) return;
     await (isPaused ? queue.pause() : queue.resume());
+    const isStillPaused = await this.isPaused(type);
+    if (isStillPaused !== isPaused) await this.setPaused(type, isStillPaused);
   }
 }

@@ -28,9 +28,8 @@ export class JobSweep implements OnApplicationBootstrap, OnModuleDestroy {
   }
 
   private async sweep(): Promise<void> {
-    const paused = await this.queues.pausedTypes();
-    await this.dispatcher.sweep(paused);
+    await this.dispatcher.sweep(await this.queues.pausedTypes());
     await this.slots.sweep();
-    if (!this.task.isStopped) await this.queues.applyPauses(paused);
+    if (!this.task.isStopped) await this.queues.applyPauses();
   }
 }
