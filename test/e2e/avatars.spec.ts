@@ -47,6 +47,19 @@ describe('PUT /v1/users/me/avatar', () => {
     });
   });
 
+  it('returns 404, as DELETE does, when the account was deleted after the token was checked', async () => {
+    const user = await signedIn(app);
+    const fileId = await upload(app, user);
+    await app.db.query('UPDATE users SET deleted_at = now() WHERE id = $1', [user.user.id]);
+
+    const answers = [
+      await user.put('/v1/users/me/avatar', { fileId }),
+      await user.delete('/v1/users/me/avatar'),
+    ];
+
+    expect(answers.map(({ status }) => status)).toEqual([404, 404]);
+  });
+
   it('replaces the earlier avatar, whose URL then returns 404', async () => {
     const user = await signedIn(app);
     const first = await withAvatar(user);
