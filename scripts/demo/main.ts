@@ -2,6 +2,7 @@ import { randomBytes, randomUUID } from 'node:crypto';
 import { dirname } from 'node:path';
 import { readDevState } from '../dev-state.ts';
 import * as account from './account.ts';
+import * as avatar from './avatar.ts';
 import { ApiClient } from './client.ts';
 import { type ImportFile, makeImportFile } from './csv.ts';
 import { EventStream } from './events.ts';
@@ -29,6 +30,7 @@ const { env } = process;
 async function runSteps(demo: Demo): Promise<void> {
   const { api, terminal } = demo;
   const visitor = await registerVisitor(demo);
+  await useAvatar(demo, visitor);
   await useProviders(demo, visitor);
   await followExport(demo, visitor);
   const admin = await importUsers(demo, visitor.email);
@@ -55,6 +57,13 @@ async function registerVisitor({ api, mailbox, terminal, runId }: Demo): Promise
   await terminal.step('Read the profile', (on) => account.readProfile(api.as(first), profile, on));
   const session = await terminal.step('Refresh the tokens', (on) => account.refresh(api, first, on));
   return { email, password, session };
+}
+
+async function useAvatar({ api, terminal }: Demo, { session }: Visitor): Promise<void> {
+  const visitor = api.as(session);
+  const fileId = await terminal.step('Upload an image', (on) => avatar.uploadImage(visitor, on));
+  await terminal.step('Set it as the avatar', (on) => avatar.setAvatar(visitor, fileId, on));
+  await terminal.step('Remove the avatar', () => avatar.removeAvatar(visitor, fileId));
 }
 
 async function useProviders(

@@ -30,6 +30,11 @@ export class FilesService {
     private readonly config: Config,
   ) {}
 
+  /** Where uploads and downloads go, for the Content-Security-Policy of a page. */
+  get storageOrigin(): string {
+    return this.storage.origin;
+  }
+
   async create(input: CreateFile, userId: string) {
     this.validate(input);
     const file = this.files.create({

@@ -1,22 +1,25 @@
 import { Module, type OnModuleInit } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import type { FastifyInstance } from 'fastify';
+import { FilesModule } from '../files/files.module.ts';
+import { FilesService } from '../files/files.service.ts';
 import { Config } from '../platform/config/config.ts';
 import { builtPageFile, servePageFile } from '../platform/security/page-files.ts';
 
 const PATH = '/reference-client/';
-/** Only files of this origin, no inline code, and no HTML from strings. */
-const POLICY = [
-  "default-src 'none'",
-  "script-src 'self'",
-  "style-src 'self'",
-  'img-src data:',
-  "connect-src 'self'",
-  "form-action 'none'",
-  "frame-ancestors 'none'",
-  "base-uri 'none'",
-  "require-trusted-types-for 'script'",
-].join(';');
+/** Code of this origin only, no inline code, and no HTML from strings. Avatars are in the file storage. */
+const policyFor = (storage: string): string =>
+  [
+    "default-src 'none'",
+    "script-src 'self'",
+    "style-src 'self'",
+    `img-src 'self' data: ${storage}`,
+    `connect-src 'self' ${storage}`,
+    "form-action 'none'",
+    "frame-ancestors 'none'",
+    "base-uri 'none'",
+    "require-trusted-types-for 'script'",
+  ].join(';');
 
 /** The paths of links in mails, for an API without another frontend. */
 const MAILED_LINKS = ['/verify-email', '/reset-password', '/confirm-email-change'];
@@ -25,11 +28,12 @@ const MAILED_LINKS = ['/verify-email', '/reset-password', '/confirm-email-change
  * A browser client that shows how a frontend uses the API, with the client in `clients/typescript`. Off in production, unless
  * REFERENCE_CLIENT is set.
  */
-@Module({})
+@Module({ imports: [FilesModule] })
 export class ReferenceClientModule implements OnModuleInit {
   constructor(
     private readonly config: Config,
     private readonly adapterHost: HttpAdapterHost,
+    private readonly files: FilesService,
   ) {}
 
   onModuleInit(): void {
@@ -37,10 +41,11 @@ export class ReferenceClientModule implements OnModuleInit {
     const fastify: FastifyInstance = this.adapterHost.httpAdapter.getInstance();
     const hasOtherFrontend = this.config.FRONTEND_URL !== this.config.PUBLIC_URL;
     const pages = [PATH, `${PATH}index.html`, ...(hasOtherFrontend ? [] : MAILED_LINKS)];
+    const policy = policyFor(this.files.storageOrigin);
     for (const path of pages)
-      servePageFile(fastify, path, builtPageFile('reference-client', 'index.html'), POLICY);
+      servePageFile(fastify, path, builtPageFile('reference-client', 'index.html'), policy);
     for (const name of ['page.js', 'page.css']) {
-      servePageFile(fastify, `${PATH}${name}`, builtPageFile('reference-client', name), POLICY);
+      servePageFile(fastify, `${PATH}${name}`, builtPageFile('reference-client', name), policy);
     }
     fastify.get(PATH.slice(0, -1), (_request, reply) => reply.redirect(PATH));
   }

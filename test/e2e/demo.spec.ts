@@ -17,11 +17,14 @@ describe('the demo', () => {
 
   beforeAll(async () => {
     const receiverPort = String(await freePort());
-    const settings = { WEBHOOK_ALLOW_PRIVATE: `127.0.0.1:${receiverPort}` };
+    const port = await freePort();
+    const publicUrl = `http://127.0.0.1:${port}`;
+    const settings = { PUBLIC_URL: publicUrl, WEBHOOK_ALLOW_PRIVATE: `127.0.0.1:${receiverPort}` };
     app = await TestApp.start({ worker: true, settings });
+    await app.api.listen(port, '127.0.0.1');
     const { user, password } = await createUser(app, { email: 'admin@example.com', role: 'admin' });
     env = {
-      BASE_URL: await app.listen(),
+      BASE_URL: publicUrl,
       MAIL_DIR: app.config.MAIL_DIR,
       ADMIN_EMAIL: user.email,
       ADMIN_PASSWORD: password,
@@ -36,6 +39,7 @@ describe('the demo', () => {
       const { stdout } = await run(process.execPath, [DEMO], { env, timeout: LIMIT_MS });
 
       expect(stdout).toMatch(/All \d+ steps passed/);
+      expect(stdout).toMatch(/Set it as the avatar .*“Zoë \(1\)\.png”/);
       expect(stdout).toMatch(/Receive a ping .*signature verified/);
       expect(stdout).toMatch(/Receive the notification .*“Job completed”/);
       expect(stdout).toMatch(/Receive it with GraphQL .*“Job completed”/);

@@ -7,7 +7,7 @@ import { Storage } from '../../src/files/storage/storage.ts';
 import { avatarPurpose } from '../../src/users/avatar/avatar.service.ts';
 import { TestApp } from '../support/app.ts';
 import { signedIn } from '../support/client.ts';
-import { S3Server } from '../support/s3-server.ts';
+import { S3Server } from '../support/s3/s3-server.ts';
 import { times, until } from '../support/until.ts';
 import { declare, keysIn, PNG, send, upload } from '../support/uploads.ts';
 

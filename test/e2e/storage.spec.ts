@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { buffer } from 'node:stream/consumers';
 import { Storage } from '../../src/files/storage/storage.ts';
 import { TestApp } from '../support/app.ts';
-import { S3Server } from '../support/s3-server.ts';
+import { S3Server } from '../support/s3/s3-server.ts';
 import { until } from '../support/until.ts';
 import { fetchFile, keysIn, PNG, send } from '../support/uploads.ts';
 

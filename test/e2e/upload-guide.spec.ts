@@ -5,7 +5,7 @@ import { TestApp } from '../support/app.ts';
 import { signedIn } from '../support/client.ts';
 import { codeBlocks, readGuide } from '../support/guide.ts';
 import { ReceiptsModule, ReceiptsService } from '../support/receipts.ts';
-import { S3Server } from '../support/s3-server.ts';
+import { S3Server } from '../support/s3/s3-server.ts';
 import { fetchFile, PNG } from '../support/uploads.ts';
 
 const GUIDE = readGuide('upload-files.md');

@@ -21,12 +21,12 @@ export class ReferenceClient {
     private readonly chromium: Browser,
   ) {}
 
-  static async start({ worker = true } = {}): Promise<ReferenceClient> {
+  static async start({ worker = true, settings: given = {} } = {}): Promise<ReferenceClient> {
     const port = await freePort();
     // A browser treats localhost and 127.0.0.1 as two sites, like a real application and its providers.
     const origin = `http://localhost:${port}`;
     const providers = await startProviders({ publicUrl: origin });
-    const settings = { ...providers.settings, PUBLIC_URL: origin, RATE_LIMIT_FACTOR: '1000' };
+    const settings = { ...providers.settings, PUBLIC_URL: origin, RATE_LIMIT_FACTOR: '1000', ...given };
     const app = await TestApp.start({ worker, settings });
     await app.api.listen(port, 'localhost');
     return new ReferenceClient(app, providers, origin, await startChromium());

@@ -28,6 +28,7 @@ export interface LocalGrant {
 
 /** Files in a folder, for development and for servers with one machine. local-storage.routes.ts serves the URLs. */
 export class LocalStorage extends Storage {
+  readonly origin: string;
   private readonly logger = new Logger('Storage');
   private readonly root: string;
 
@@ -37,6 +38,7 @@ export class LocalStorage extends Storage {
   ) {
     super();
     this.root = resolve(config.FILES_DIR);
+    this.origin = new URL(config.PUBLIC_URL).origin;
   }
 
   async signUpload(

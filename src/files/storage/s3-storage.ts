@@ -24,6 +24,7 @@ interface CallOptions {
 
 /** Any service with the S3 API. Signed with AWS Signature Version 4 (docs/decisions/0053-file-storage.md). */
 export class S3Storage extends Storage {
+  readonly origin: string;
   private readonly logger = new Logger('Storage');
   private readonly credentials;
   private readonly client: AwsClient;
@@ -37,6 +38,7 @@ export class S3Storage extends Storage {
       service: 's3',
     };
     this.client = new AwsClient({ ...this.credentials, retries: 0 });
+    this.origin = this.publicUrlOf('').origin;
   }
 
   async signUpload(
@@ -104,7 +106,7 @@ export class S3Storage extends Storage {
     query: Record<string, string>,
     headers: Record<string, string> = {},
   ): Promise<string> {
-    const url = this.urlOf(key, this.config.FILES_S3_PUBLIC_ENDPOINT ?? this.endpoint);
+    const url = this.publicUrlOf(key);
     for (const [name, value] of Object.entries(query)) url.searchParams.set(name, value);
     const options = {
       ...this.credentials,
@@ -121,6 +123,11 @@ export class S3Storage extends Storage {
 
   private get endpoint(): string {
     return this.config.FILES_S3_ENDPOINT ?? `https://s3.${this.config.FILES_S3_REGION}.amazonaws.com`;
+  }
+
+  /** Clients may reach the bucket at another host, and the signature covers the host. */
+  private publicUrlOf(key: string): URL {
+    return this.urlOf(key, this.config.FILES_S3_PUBLIC_ENDPOINT ?? this.endpoint);
   }
 
   private urlOf(key: string, endpoint: string): URL {

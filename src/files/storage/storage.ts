@@ -26,6 +26,9 @@ export interface Delivery {
  * doesn't respond. Each method is safe to repeat. test/e2e/storage.spec.ts is the contract of all implementations.
  */
 export abstract class Storage {
+  /** The origin of all signed URLs, for the Content-Security-Policy of a page. */
+  abstract readonly origin: string;
+
   /** A URL for one upload with exactly this type and size. */
   abstract signUpload(
     key: string,

@@ -1,4 +1,5 @@
 import type { components, User } from '../../../clients/typescript/src/index.ts';
+import { avatar, avatarForm } from './avatar.ts';
 import { button, element, section, show, time } from './elements.ts';
 import { api, link, listProviders, nameOf, type ProviderName } from './providers.ts';
 
@@ -36,16 +37,12 @@ export async function showAccount(signal: AbortSignal): Promise<User | undefined
   return user;
 }
 
-function profile({ displayName, email, role }: User, again: Again): HTMLElement {
-  const initial = element(
-    'span',
-    { className: 'avatar', ariaHidden: 'true' },
-    displayName.trim().slice(0, 1),
-  );
+function profile(user: User, again: Again): HTMLElement {
+  const { displayName, email, role } = user;
   const queues = element('a', { href: '/admin/queues' }, 'Queues');
   return section(
     'Profile',
-    element('div', { className: 'person' }, initial, nameLine(displayName, `${email} (${role})`)),
+    element('div', { className: 'person' }, avatar(user), nameLine(displayName, `${email} (${role})`)),
     element(
       'p',
       { className: 'actions' },
@@ -53,6 +50,7 @@ function profile({ displayName, email, role }: User, again: Again): HTMLElement 
       button('Refresh', again),
       ...(role === 'admin' ? [queues] : []),
     ),
+    avatarForm(user, again),
   );
 }
 
