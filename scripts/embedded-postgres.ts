@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import * as fs from 'node:fs';
-import { basename, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Account, accountFor, reachableBinaries, reachableDir } from './postgres-installation.ts';
 import {
@@ -111,6 +111,8 @@ function assertNotInUse(dir: string): void {
 
 function openDir(dir: string, account: Account): void {
   try {
+    // Not with the mode of the folder itself: the user of PostgreSQL has to pass through.
+    fs.mkdirSync(dirname(dir), { recursive: true });
     fs.mkdirSync(dir, { recursive: true, mode: 0o700 });
     giveTo(account, dir);
     fs.accessSync(dir, fs.constants.R_OK | fs.constants.W_OK | fs.constants.X_OK);

@@ -10,7 +10,7 @@ import {
   statSync,
   writeFileSync,
 } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 
 export type KeyState = 'next' | 'active' | 'retiring';
 
@@ -40,6 +40,7 @@ export const isDevelopmentKey = (pem: string): boolean => pem.startsWith(DEVELOP
 /** Creates the first key of the folder. If several processes start at once, one creates it and the others wait. */
 export function createDevelopmentKey(folder: string): void {
   if (listKeyFiles(folder).length > 0) return;
+  mkdirSync(dirname(folder), { recursive: true });
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   const lock = join(folder, '.lock');
   while (!acquireLock(lock)) {

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { linkSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 
 /** A part of each development secret, by which production recognizes and rejects it. */
 const DEVELOPMENT_MARK = Buffer.from('development-only');
@@ -15,6 +15,8 @@ export function developmentSecretKeys(keysDir: string): string[] {
   try {
     return [readFileSync(path, 'utf8').trim()];
   } catch {
+    // Parents get the usual mode: the database, which another user may run, is in the same folder.
+    mkdirSync(dirname(keysDir), { recursive: true });
     mkdirSync(keysDir, { recursive: true, mode: 0o700 });
     const secret = Buffer.concat([DEVELOPMENT_MARK, randomBytes(32 - DEVELOPMENT_MARK.length)]);
     writeOnce(path, secret.toString('base64'));
