@@ -1,3 +1,4 @@
+/** npm run check: everything. npm run check -- tables docs: only these. */
 import { spawn } from 'node:child_process';
 import { mkdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -59,7 +60,14 @@ function run(name: string, args: string[]): Promise<Result> {
   });
 }
 
-const results = await Promise.all(Object.entries(checks).map(([name, args]) => run(name, args)));
+const chosen = process.argv.slice(2);
+const unknown = chosen.filter((name) => !(name in checks));
+if (unknown.length > 0) {
+  console.error(`There is no check ${unknown.join(', ')}. There are: ${Object.keys(checks).join(', ')}.`);
+  process.exit(1);
+}
+const selected = Object.entries(checks).filter(([name]) => chosen.length === 0 || chosen.includes(name));
+const results = await Promise.all(selected.map(([name, args]) => run(name, args)));
 const failed = results.filter((result) => !result.hasPassed);
 for (const { name, output } of failed) console.error(`\n── ${name}\n${output.trim()}`);
 process.exitCode = failed.length > 0 ? 1 : 0;

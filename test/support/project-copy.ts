@@ -12,6 +12,12 @@ import {
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 
+export interface Result {
+  code: number | null;
+  /** stdout, then stderr. */
+  output: string;
+}
+
 const PROJECT = dirname(dirname(import.meta.dirname));
 
 /** A copy of this project as a git repository with one commit, in a temporary folder. */
@@ -54,9 +60,22 @@ export class ProjectCopy {
   }
 
   /** Runs a program of the copy with Node.js. */
-  run(program: string, ...args: string[]): { code: number | null; output: string } {
-    const options = { cwd: this.root, encoding: 'utf8', env: { ...process.env, NODE_OPTIONS: '' } } as const;
-    const { status, stdout, stderr } = spawnSync(process.execPath, [program, ...args], options);
+  run(program: string, ...args: string[]): Result {
+    return this.start({}, [program, ...args]);
+  }
+
+  /** Runs tests of the copy, with databases on the server of this run. */
+  test(...args: string[]): Result {
+    return this.start({ DATABASE_URL: process.env.TEST_DATABASE_SERVER_URL }, ['scripts/test.ts', ...args]);
+  }
+
+  private start(env: NodeJS.ProcessEnv, args: string[]): Result {
+    const options = {
+      cwd: this.root,
+      encoding: 'utf8',
+      env: { ...process.env, NODE_OPTIONS: '', ...env },
+    } as const;
+    const { status, stdout, stderr } = spawnSync(process.execPath, args, options);
     return { code: status, output: `${stdout}${stderr}` };
   }
 
