@@ -5,6 +5,7 @@ const PUBLIC_FILES = [
   '\\.(module|service|policy|guard|filter|pipe|interceptor|decorators?|schemas?|graphql|events|errors|jobs?)\\.ts$',
   '^src/jobs/job-(definition|handler)\\.ts$',
   '^src/mail/mail-template\\.ts$',
+  '^src/(audit/audit-event|notifications/notification)-types\\.ts$',
   '^src/files/file-purpose\\.ts$',
   '^src/users/lock-users\\.ts$',
 ];

@@ -18,6 +18,7 @@ interface Schema {
   format?: string;
   description?: string;
   anyOf?: Schema[];
+  oneOf?: Schema[];
   items?: Schema;
   properties?: Record<string, Schema>;
   required?: string[];
@@ -84,12 +85,34 @@ function typeOf(schema: Schema): string {
 }
 
 function table(schema: Schema): string {
-  const { properties = {}, required = [] } = resolved(schema);
+  const { properties = {}, required = [] } = withoutVariants(resolved(schema));
+  if (Object.keys(properties).length === 0) return 'No properties.';
   const rows = Object.entries(properties).map(([name, property]) => {
     const type = required.includes(name) ? typeOf(property) : `${typeOf(property)}, optional`;
     return `| \`${name}\` | ${type} | ${property.description ?? ''} |`;
   });
   return ['| property | type | meaning |', '| --- | --- | --- |', ...rows].join('\n');
+}
+
+/** The common properties of a union by `type`. Another section has the data of each type. */
+function withoutVariants(schema: Schema): Schema {
+  const [first] = schema.oneOf ?? [];
+  if (!first) return schema;
+  const variant = resolved(first);
+  const { description = '' } = schema;
+  const type = { type: 'string', description };
+  const data = { type: 'object', description: 'By type: see below.' };
+  return { ...variant, properties: { ...variant.properties, type, data } };
+}
+
+/** The data of each type of a union, for example of notifications. */
+function variantSections(name: string): string[] {
+  return openapi.components.schemas[name]!.oneOf!.flatMap((variant) => {
+    const { description = '', properties } = resolved(variant);
+    const { type, data } = properties!;
+    const [value] = type!.enum ?? [type!.const];
+    return [`### \`${value}\``, description, table(data!)].filter(Boolean);
+  });
 }
 
 const code = (language: string, text: string): string => `\`\`\`${language}\n${text.trim()}\n\`\`\``;
@@ -164,6 +187,12 @@ const page = [
   ...Object.entries(openapi.webhooks).map(webhookSection),
   '## Server-Sent Events',
   ...streams,
+  '## Types of notifications',
+  'The `data` of a notification, by its `type`. [Notify users](guides/notify-users.md) shows how a feature adds a type.',
+  ...variantSections('Notification'),
+  '## Types of audit events',
+  'The `data` of an audit event (`GET /v1/audit-events`), by its `type`. Features register their types with `AuditModule.forFeature`.',
+  ...variantSections('AuditEvent'),
   '## GraphQL subscriptions',
   ...subscriptionSections(),
 ].join('\n\n');

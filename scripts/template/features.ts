@@ -38,7 +38,8 @@ export const features: Record<string, Feature> = {
       'migrations/*notifications.ts',
       'test/**/*notification*.ts',
       'scripts/demo/operations/*notification*.graphql',
-      'docs/decisions/0012-*.md',
+      'docs/guides/notify-users.md',
+      'docs/decisions/{0012,0061}-*.md',
     ],
     names:
       /^(Notifications?|notifications?|watchNotifications|unreadCount|markNotification\w*|listNotifications|streamNotifications|receiveNotification|queryNotifications|notificationAdded)$/,

@@ -6,7 +6,7 @@ import { AuditEventTypes } from './audit-event-types.ts';
 export const auditEventSchema = z
   .object({
     id: z.string(),
-    type: z.string().describe('For example `sign-in`. A newer release may add types.'),
+    type: z.string(),
     userId: z.string().nullable(),
     actorId: z.string().nullable(),
     ipAddress: z.string().nullable(),
@@ -15,7 +15,11 @@ export const auditEventSchema = z
     data: z.record(z.string(), z.unknown()),
     createdAt: timestampSchema,
   })
-  .meta({ id: 'AuditEvent' })
+  .meta({
+    id: 'AuditEvent',
+    description: 'The `type` determines the properties of `data`. A newer release may add types.',
+    variantsOf: AuditEventTypes,
+  })
   .register(examples, {
     'Sign-in': {
       id: sample.id,
@@ -25,7 +29,7 @@ export const auditEventSchema = z
       ipAddress: '203.0.113.7',
       userAgent: 'curl/8.14.1',
       correlationId: '5f1c6c0e-8a43-4d0f-9f6e-2b7a1c3d4e5f',
-      data: {},
+      data: { method: 'password' },
       createdAt: sample.later,
     },
   });

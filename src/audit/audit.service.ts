@@ -34,13 +34,12 @@ export class AuditService {
     { type, userId, data }: NewAuditEvent<Schema>,
     tx: EntityManager,
   ): Promise<void> {
-    if (!this.types.find(type.name)) throw new Error(`The audit event type ${type.name} is not registered`);
     const context = currentContext();
     const event = {
       id: randomUUIDv7(),
       type: type.name,
       userId,
-      data: type.data.parse(data),
+      data: this.types.toStored(type, data),
       actorId: context?.userId ?? null,
       ipAddress: context?.ipAddress ?? null,
       userAgent: context?.userAgent ?? null,
@@ -49,7 +48,7 @@ export class AuditService {
     await tx.insert(AuditEvent, event as QueryDeepPartialEntity<AuditEvent>);
   }
 
-  list({ type, userId, from, to, ...page }: AuditEventsQuery) {
+  async list({ type, userId, from, to, ...request }: AuditEventsQuery) {
     if (type && !this.types.find(type)) {
       const message = 'Unknown audit event type. See the list in the API reference.';
       throw new ValidationFailedError({ details: [{ path: 'type', code: 'INVALID_VALUE', message }] });
@@ -60,12 +59,16 @@ export class AuditService {
       ...createdAtFilter(from, to),
     });
     const filters = { type, userId, from, to };
-    return this.paginator.page(rows, {
+    const page = await this.paginator.page(rows, {
       list: 'audit-events',
-      page,
+      page: request,
       filters,
       sorts: { createdAt: 'createdAt' },
     });
+    return {
+      ...page,
+      data: page.data.map((row) => ({ ...row, ...this.types.read(row.type, row.data).shown })),
+    };
   }
 }
 

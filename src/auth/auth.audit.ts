@@ -1,35 +1,35 @@
 import { z } from 'zod';
-import type { AuditEventType } from '../audit/audit-event-types.ts';
+import { defineAuditEvent } from '../audit/audit-event-types.ts';
 
 const none = z.object({});
 const provider = z.object({ provider: z.string() });
 const session = z.object({ sessionId: z.string() });
 
-export const signIn = {
+export const signIn = defineAuditEvent({
   name: 'sign-in',
   data: z.object({ method: z.string() }),
-} satisfies AuditEventType;
+});
 
-export const signInFailed = {
+export const signInFailed = defineAuditEvent({
   name: 'sign-in-failed',
   data: z.object({ method: z.string(), reason: z.string() }).partial(),
-} satisfies AuditEventType;
+});
 
-export const signInBlocked = { name: 'sign-in-blocked', data: none } satisfies AuditEventType;
+export const signInBlocked = defineAuditEvent({ name: 'sign-in-blocked', data: none });
 
-export const signOut = {
+export const signOut = defineAuditEvent({
   name: 'sign-out',
   data: z.object({ sessions: z.enum(['all', 'others']).optional() }),
-} satisfies AuditEventType;
+});
 
-export const refreshTokenReused = { name: 'refresh-token-reused', data: session } satisfies AuditEventType;
-export const sessionEnded = { name: 'session-ended', data: session } satisfies AuditEventType;
-export const passwordChanged = { name: 'password-changed', data: none } satisfies AuditEventType;
-export const passwordReset = { name: 'password-reset', data: none } satisfies AuditEventType;
-export const emailVerified = { name: 'email-verified', data: none } satisfies AuditEventType;
-export const emailChanged = { name: 'email-changed', data: none } satisfies AuditEventType;
-export const identityLinked = { name: 'identity-linked', data: provider } satisfies AuditEventType;
-export const identityUnlinked = { name: 'identity-unlinked', data: provider } satisfies AuditEventType;
+export const refreshTokenReused = defineAuditEvent({ name: 'refresh-token-reused', data: session });
+export const sessionEnded = defineAuditEvent({ name: 'session-ended', data: session });
+export const passwordChanged = defineAuditEvent({ name: 'password-changed', data: none });
+export const passwordReset = defineAuditEvent({ name: 'password-reset', data: none });
+export const emailVerified = defineAuditEvent({ name: 'email-verified', data: none });
+export const emailChanged = defineAuditEvent({ name: 'email-changed', data: none });
+export const identityLinked = defineAuditEvent({ name: 'identity-linked', data: provider });
+export const identityUnlinked = defineAuditEvent({ name: 'identity-unlinked', data: provider });
 
 export const authAuditEvents = [
   signIn,

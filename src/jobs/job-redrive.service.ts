@@ -40,7 +40,9 @@ export class JobRedriveService {
     return this.db.transaction(async (tx) => {
       const redriven = await resetFailedJobs(filter, tx);
       if (redriven > 0) {
-        await this.audit.record({ type: jobsRedriven, userId: null, data: { ...filter, redriven } }, tx);
+        const { from, to, ...rest } = filter;
+        const data = { ...rest, redriven, from: from?.toISOString(), to: to?.toISOString() };
+        await this.audit.record({ type: jobsRedriven, userId: null, data }, tx);
       }
       return { redriven, hasMore: redriven === BATCH };
     });

@@ -1,24 +1,24 @@
 import { z } from 'zod';
-import type { AuditEventType } from '../audit/audit-event-types.ts';
+import { defineAuditEvent } from '../audit/audit-event-types.ts';
 
-export const jobsRedriven = {
+export const jobsRedriven = defineAuditEvent({
   name: 'jobs-redriven',
   data: z.object({
     type: z.string(),
     errorCode: z.string().optional(),
-    from: z.date().optional(),
-    to: z.date().optional(),
+    from: z.iso.datetime().optional(),
+    to: z.iso.datetime().optional(),
     redriven: z.int(),
   }),
-} satisfies AuditEventType;
+});
 
-export const jobResultDownloaded = {
+export const jobResultDownloaded = defineAuditEvent({
   name: 'job-result-downloaded',
   data: z.object({ jobId: z.string(), jobType: z.string() }),
-} satisfies AuditEventType;
+});
 
 const queue = z.object({ type: z.string() });
 
-export const queuePaused = { name: 'queue-paused', data: queue } satisfies AuditEventType;
+export const queuePaused = defineAuditEvent({ name: 'queue-paused', data: queue });
 
-export const queueResumed = { name: 'queue-resumed', data: queue } satisfies AuditEventType;
+export const queueResumed = defineAuditEvent({ name: 'queue-resumed', data: queue });

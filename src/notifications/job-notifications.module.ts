@@ -2,19 +2,29 @@ import { Injectable, Module, type OnModuleInit } from '@nestjs/common';
 import { z } from 'zod';
 import { jobCompleted, jobFailed } from '../jobs/jobs.events.ts';
 import { DomainEvents } from '../platform/events/domain-events.ts';
-import type { NotificationType } from './notification-types.ts';
+import { defineNotification } from './notification-types.ts';
 import { NotificationsModule } from './notifications.module.ts';
 import { NotificationsService } from './notifications.service.ts';
+import { notificationsTexts } from './notifications.texts.ts';
 
-export const jobCompletedType = {
+const job = z.object({ jobId: z.string(), jobType: z.string() });
+
+export const jobCompletedType = defineNotification({
   name: 'job-completed',
-  data: z.object({ jobId: z.string(), jobType: z.string() }),
-} satisfies NotificationType;
+  summary: 'A job of the user has completed.',
+  data: job,
+  text: ({ jobType }, locale) => notificationsTexts[locale].jobCompleted(jobType),
+});
 
-export const jobFailedType = {
+export const jobFailedType = defineNotification({
   name: 'job-failed',
-  data: jobCompletedType.data.extend({ errorCode: z.string().optional() }),
-} satisfies NotificationType;
+  summary: 'A job of the user has failed.',
+  data: job.extend({ errorCode: z.string().optional(), errorMessage: z.string().optional() }),
+  text: ({ jobType, errorMessage = '' }, locale) =>
+    notificationsTexts[locale].jobFailed(jobType, errorMessage),
+});
+
+const MESSAGE_MAX = 1_000;
 
 /** Notifies the user who started a job when it completes or fails. System jobs have no user. */
 @Injectable()
@@ -27,14 +37,13 @@ export class JobNotifications implements OnModuleInit {
   onModuleInit(): void {
     this.events.on(jobCompleted, async ({ userId, data: { id: jobId, type: jobType } }, tx) => {
       if (!userId) return;
-      const text = { title: 'Job completed', body: `The job “${jobType}” has completed.` };
-      await this.notifications.notify(jobCompletedType, { userId, ...text, data: { jobId, jobType } }, tx);
+      await this.notifications.notify(jobCompletedType, { userId, data: { jobId, jobType } }, tx);
     });
     this.events.on(jobFailed, async ({ userId, data: { id: jobId, type: jobType, error } }, tx) => {
       if (!userId) return;
-      const text = { title: 'Job failed', body: `The job “${jobType}” has failed: ${error?.message ?? ''}` };
-      const data = { jobId, jobType, errorCode: error?.code };
-      await this.notifications.notify(jobFailedType, { userId, ...text, data }, tx);
+      const errorMessage = error?.message.slice(0, MESSAGE_MAX).toWellFormed();
+      const data = { jobId, jobType, errorCode: error?.code, errorMessage };
+      await this.notifications.notify(jobFailedType, { userId, data }, tx);
     });
   }
 }

@@ -6,9 +6,8 @@ import type { EventStream } from '../platform/http/event-stream.ts';
 import { EventStreams } from '../platform/http/event-streams.service.ts';
 import { followSource, type Wake } from '../platform/http/follow-source.ts';
 import type { Principal } from '../platform/security/principal.ts';
-import type { Notification } from './notification.entity.ts';
 import { notificationIdSchema, notificationSchema } from './notifications.schemas.ts';
-import { channelOf, NotificationsService } from './notifications.service.ts';
+import { channelOf, NotificationsService, type ReadableNotification } from './notifications.service.ts';
 
 /** Rows per read, so that a slow reader's backlog is never all in memory. */
 const BATCH = 50;
@@ -17,7 +16,7 @@ const POLL_MS = 30_000;
 interface Sink {
   signal: AbortSignal;
   /** Resolves when the client can take more. */
-  send(notification: Notification): Promise<void>;
+  send(notification: ReadableNotification): Promise<void>;
 }
 
 /**
@@ -46,9 +45,12 @@ export class NotificationStreamService {
   }
 
   /** The same for a GraphQL subscription. Ends when the consumer calls `return`. */
-  async iterate(caller: Principal, lastSeenId: unknown): Promise<AsyncIterableIterator<Notification>> {
+  async iterate(
+    caller: Principal,
+    lastSeenId: unknown,
+  ): Promise<AsyncIterableIterator<ReadableNotification>> {
     const position = await this.positionAfter(caller, lastSeenId);
-    const queue = new PullQueue<Notification>();
+    const queue = new PullQueue<ReadableNotification>();
     this.follow(caller, position, queue);
     return queue;
   }

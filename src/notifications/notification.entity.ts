@@ -31,14 +31,8 @@ export class Notification {
   @Column('text')
   type!: string;
 
-  @Column('text')
-  title!: string;
-
-  @Column('text')
-  body!: string;
-
-  /** Ids that a client may link to. No secrets. */
-  @Column('jsonb', { default: {} })
+  /** Valid for the schema of the type. The text is rendered from it when it is read (docs/decisions/0061). */
+  @Column('jsonb')
   data!: Record<string, unknown>;
 
   @Column({ type: 'timestamptz', precision: 3, nullable: true })

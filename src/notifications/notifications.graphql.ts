@@ -12,13 +12,15 @@ export class NotificationObject {
   })
   type!: string;
 
-  @Field(() => String)
+  @Field(() => String, { description: 'In your language: see `locale` of `me`.' })
   title!: string;
 
   @Field(() => String)
   body!: string;
 
-  @Field(() => JsonScalar, { description: 'Ids of the resources it is about. The keys depend on the type.' })
+  @Field(() => JsonScalar, {
+    description: 'The properties depend on the type: see the REST schema `Notification`.',
+  })
   data!: Record<string, unknown>;
 
   @Field(() => GraphQLISODateTime, { nullable: true })

@@ -14,7 +14,7 @@ import { NotificationsService } from './notifications.service.ts';
         table: 'notifications',
         exported: {
           file: 'notifications',
-          columns: `type, title, body, data, read_at, created_at`,
+          columns: `type, data, read_at, created_at`,
           where: `user_id = $1`,
         },
         erased: { sql: deleteByColumn('notifications', 'user_id') },

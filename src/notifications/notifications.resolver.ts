@@ -18,10 +18,9 @@ import { IdPipe } from '../platform/graphql/schema.pipe.ts';
 import { CurrentUser } from '../platform/security/access.decorators.ts';
 import type { Principal } from '../platform/security/principal.ts';
 import { NotificationStreamService } from './notification-stream.service.ts';
-import type { Notification } from './notification.entity.ts';
 import { NotificationConnection, NotificationObject, NotificationsArgs } from './notifications.graphql.ts';
 import { notificationIdSchema, notificationsQuerySchema } from './notifications.schemas.ts';
-import { NotificationsService } from './notifications.service.ts';
+import { NotificationsService, type ReadableNotification } from './notifications.service.ts';
 
 @Resolver(() => NotificationObject)
 export class NotificationsResolver {
@@ -58,7 +57,7 @@ export class NotificationsResolver {
   }
 
   @Subscription(() => NotificationObject, {
-    resolve: (notification: Notification) => notification,
+    resolve: (notification: ReadableNotification) => notification,
     description:
       'Each new notification, once and in order. With `after`, the id of the last one that you got, it starts with ' +
       'those that you missed.',
@@ -66,7 +65,7 @@ export class NotificationsResolver {
   notificationAdded(
     @Args('after', { type: () => ID, nullable: true }) after: string | undefined,
     @CurrentUser() caller: Principal,
-  ): Promise<AsyncIterator<Notification>> {
+  ): Promise<AsyncIterator<ReadableNotification>> {
     return this.streams.iterate(caller, after);
   }
 
@@ -74,7 +73,7 @@ export class NotificationsResolver {
     nullable: true,
     description: 'The job it is about. Null if it is about something else, or if the job is deleted.',
   })
-  async job(@Parent() { data }: Notification, @Context() { loaders, caller }: GraphqlContext) {
+  async job(@Parent() { data }: ReadableNotification, @Context() { loaders, caller }: GraphqlContext) {
     const id = data['jobId'];
     if (typeof id !== 'string') return null;
     const job = await loaders.load('jobs', id, (ids) => this.jobs.findMany(ids, caller));

@@ -1,28 +1,31 @@
 import { z } from 'zod';
 import { idSchema, pageQuery, timestampSchema } from '../platform/http/schemas.ts';
 import { examples, sample } from '../platform/openapi/examples.ts';
+import { NotificationTypes } from './notification-types.ts';
 
 export const notificationSchema = z
   .object({
     id: z.string(),
-    type: z
-      .string()
-      .describe('For example `job-completed`. Show the title and body of a type that you don’t know.'),
-    title: z.string(),
+    type: z.string(),
+    title: z.string().describe('In the language of the user: see `locale` of `GET /v1/users/me`.'),
     body: z.string(),
-    data: z
-      .record(z.string(), z.unknown())
-      .describe('Ids of the resources it is about. The keys depend on the type.'),
+    data: z.record(z.string(), z.unknown()),
     readAt: timestampSchema.nullable(),
     createdAt: timestampSchema,
   })
-  .meta({ id: 'Notification' })
+  .meta({
+    id: 'Notification',
+    description:
+      'The `type` determines the properties of `data`. Show the title and body of a type that you don’t know: a newer ' +
+      'release may add types.',
+    variantsOf: NotificationTypes,
+  })
   .register(examples, {
     'Completed job': {
       id: sample.id,
       type: 'job-completed',
-      title: 'Your export is ready',
-      body: 'Download it from the page of the job.',
+      title: 'Job completed',
+      body: 'The job “user-export” has completed.',
       data: { jobId: '0199a3c0-7b11-7c2d-9e4f-6a8b0c2d4e6f', jobType: 'user-export' },
       readAt: null,
       createdAt: sample.later,

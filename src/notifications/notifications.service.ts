@@ -4,19 +4,28 @@ import { randomUUIDv7 } from 'node:crypto';
 import { DataSource, type EntityManager, IsNull, MoreThan, Not, type Repository } from 'typeorm';
 import type { z } from 'zod';
 import { MessageBus } from '../platform/bus/message-bus.ts';
+import { Config } from '../platform/config/config.ts';
 import { NotFoundError } from '../platform/errors/platform.errors.ts';
+import { knownLocale, type Locale } from '../platform/i18n/locales.ts';
 import { Paginator } from '../platform/pagination/paginator.ts';
 import type { Principal } from '../platform/security/principal.ts';
 import { lockUsers } from '../users/lock-users.ts';
-import { type NotificationType, NotificationTypes } from './notification-types.ts';
+import { type NotificationText, type NotificationType, NotificationTypes } from './notification-types.ts';
 import { Notification } from './notification.entity.ts';
 import type { NotificationsQuery } from './notifications.schemas.ts';
+import { notificationsTexts } from './notifications.texts.ts';
 
-export interface NewNotification<Schema extends z.ZodType = z.ZodType> {
+export interface NewNotification<Schema extends z.ZodObject> {
   userId: string;
-  title: string;
-  body: string;
   data: z.input<Schema>;
+}
+
+/** A notification with its text in the language of its reader. */
+export type ReadableNotification = Omit<Notification, 'user'> & NotificationText;
+
+interface Reader {
+  unreadCount: number;
+  locale: Locale;
 }
 
 /** A new notification removes the oldest beyond this number. */
@@ -37,22 +46,22 @@ export class NotificationsService {
     private readonly bus: MessageBus,
     private readonly paginator: Paginator,
     private readonly types: NotificationTypes,
+    private readonly config: Config,
   ) {}
 
   /** Creates a notification in the transaction of its cause. Does nothing for a deleted user. */
-  async notify<Type extends NotificationType>(
-    type: Type,
-    { userId, title, body, data }: NewNotification<Type['data']>,
+  async notify<Schema extends z.ZodObject>(
+    type: NotificationType<Schema>,
+    { userId, data }: NewNotification<Schema>,
     tx: EntityManager,
   ): Promise<void> {
-    if (!this.types.find(type.name)) throw new Error(`The notification type ${type.name} is not registered`);
-    const validData = type.data.parse(data);
+    const stored = this.types.toStored(type, data);
     const [user] = await lockUsers([userId], tx);
     if (!user) return;
     const id = randomUUIDv7();
     await tx.query(
       `WITH notification AS (
-         INSERT INTO notifications (id, user_id, type, title, body, data) VALUES ($1, $2, $3, $4, $5, $6)
+         INSERT INTO notifications (id, user_id, type, data) VALUES ($1, $2, $3, $4)
        ), excess AS (
          DELETE FROM notifications WHERE user_id = $2 AND position <= (
            SELECT position FROM notifications WHERE user_id = $2
@@ -62,7 +71,7 @@ export class NotificationsService {
        UPDATE users
        SET unread_count = unread_count + 1 - (SELECT count(*) FROM excess WHERE read_at IS NULL)
        WHERE id = $2`,
-      [id, userId, type.name, title, body, JSON.stringify(validData)],
+      [id, userId, type.name, JSON.stringify(stored)],
     );
     this.bus.publishAfterCommit(tx, channelOf(userId), { id });
   }
@@ -78,13 +87,15 @@ export class NotificationsService {
       filters: { unread },
       sorts: { createdAt: 'createdAt' },
     });
-    return { ...page, meta: { ...meta, unreadCount: await this.countUnread(userId) } };
+    const reader = await this.readerOf(userId);
+    const data = page.data.map((row) => this.toReadable(row, reader));
+    return { ...page, data, meta: { ...meta, unreadCount: reader.unreadCount } };
   }
 
-  async get(id: string, { userId }: Principal): Promise<Notification> {
+  async get(id: string, { userId }: Principal): Promise<ReadableNotification> {
     const notification = await this.notifications.findOneBy({ id, userId });
     if (!notification) throw new NotFoundError();
-    return notification;
+    return this.toReadable(notification, await this.readerOf(userId));
   }
 
   /** A notification that is already read keeps its time. */
@@ -98,12 +109,15 @@ export class NotificationsService {
   }
 
   /** The next notifications of a user after a position, oldest first. */
-  listAfter(userId: string, position: string, limit: number): Promise<Notification[]> {
-    return this.notifications.find({
+  async listAfter(userId: string, position: string, limit: number): Promise<ReadableNotification[]> {
+    const rows = await this.notifications.find({
       where: { userId, position: MoreThan(position) },
       order: { position: 'ASC' },
       take: limit,
     });
+    if (rows.length === 0) return [];
+    const reader = await this.readerOf(userId);
+    return rows.map((row) => this.toReadable(row, reader));
   }
 
   /**
@@ -138,11 +152,18 @@ export class NotificationsService {
     });
   }
 
-  private async countUnread(userId: string): Promise<number> {
-    const [user] = await this.db.query<{ unreadCount: number }[]>(
-      'SELECT unread_count AS "unreadCount" FROM users WHERE id = $1',
+  /** The language is that of the user's mails. */
+  private async readerOf(userId: string): Promise<Reader> {
+    const [user] = await this.db.query<{ unreadCount: number; locale: string | null }[]>(
+      'SELECT unread_count AS "unreadCount", locale FROM users WHERE id = $1',
       [userId],
     );
-    return user?.unreadCount ?? 0;
+    const locale = knownLocale(user?.locale) ?? this.config.DEFAULT_LOCALE;
+    return { unreadCount: user?.unreadCount ?? 0, locale };
+  }
+
+  private toReadable(row: Notification, { locale }: Reader): ReadableNotification {
+    const { type, shown } = this.types.read(row.type, row.data);
+    return { ...row, ...shown, ...(type?.text(shown.data, locale) ?? notificationsTexts[locale].unknown) };
   }
 }

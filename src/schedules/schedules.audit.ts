@@ -1,8 +1,8 @@
 import { z } from 'zod';
-import type { AuditEventType } from '../audit/audit-event-types.ts';
+import { defineAuditEvent } from '../audit/audit-event-types.ts';
 
 const data = z.object({ name: z.string() });
 
-export const schedulePaused = { name: 'schedule-paused', data } satisfies AuditEventType;
+export const schedulePaused = defineAuditEvent({ name: 'schedule-paused', data });
 
-export const scheduleResumed = { name: 'schedule-resumed', data } satisfies AuditEventType;
+export const scheduleResumed = defineAuditEvent({ name: 'schedule-resumed', data });

@@ -1,7 +1,7 @@
 import { z } from 'zod';
-import type { AuditEventType } from '../audit/audit-event-types.ts';
+import { defineAuditEvent } from '../audit/audit-event-types.ts';
 
-export const roleChanged = {
+export const roleChanged = defineAuditEvent({
   name: 'role-changed',
   data: z.object({
     /** Null for an imported account. */
@@ -10,11 +10,11 @@ export const roleChanged = {
     importedBy: z.string().nullish(),
     jobId: z.string().optional(),
   }),
-} satisfies AuditEventType;
+});
 
-export const statusChanged = {
+export const statusChanged = defineAuditEvent({
   name: 'status-changed',
   data: z.object({ from: z.string(), to: z.string() }),
-} satisfies AuditEventType;
+});
 
-export const accountDeleted = { name: 'account-deleted', data: z.object({}) } satisfies AuditEventType;
+export const accountDeleted = defineAuditEvent({ name: 'account-deleted', data: z.object({}) });

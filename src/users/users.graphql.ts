@@ -34,7 +34,7 @@ export class UserObject {
 
   @Field(() => LocaleEnum, {
     nullable: true,
-    description: 'Language of mails. Null: the default of the server.',
+    description: 'Language of mails and notifications. Null: the default of the server.',
   })
   locale!: Locale | null;
 
@@ -77,6 +77,6 @@ export class UpdateMeInput {
   @Field(() => String, { nullable: true })
   displayName?: string | null;
 
-  @Field(() => LocaleEnum, { nullable: true, description: 'Language of mails.' })
+  @Field(() => LocaleEnum, { nullable: true, description: 'Language of mails and notifications.' })
   locale?: Locale | null;
 }

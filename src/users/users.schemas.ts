@@ -20,7 +20,10 @@ export const userSchema = z
     id: z.string(),
     email: z.string(),
     displayName: z.string(),
-    locale: z.enum(LOCALES).nullable().describe('Language of mails. Null: the default of the server.'),
+    locale: z
+      .enum(LOCALES)
+      .nullable()
+      .describe('Language of mails and notifications. Null: the default of the server.'),
     role: z.enum(userRoles),
     status: z.enum(userStatuses),
     emailVerified: z.boolean(),
@@ -62,7 +65,7 @@ export type SetAvatar = z.output<typeof setAvatarSchema>;
 export const updateMeSchema = z
   .strictObject({
     displayName: displayNameSchema.optional(),
-    locale: z.enum(LOCALES).optional().describe('Language of mails.'),
+    locale: z.enum(LOCALES).optional().describe('Language of mails and notifications.'),
   })
   .meta({ id: 'UpdateMe' })
   .register(examples, { 'New name': { displayName: 'Ada King' }, 'German mails': { locale: 'de' } });

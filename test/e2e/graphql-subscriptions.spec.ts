@@ -8,7 +8,7 @@ import { GraphqlSocket } from '../support/graphql-socket.ts';
 import { exchange } from '../support/raw-http.ts';
 import { times, until } from '../support/until.ts';
 
-const QUERY = 'subscription ($after: ID) { notificationAdded(after: $after) { id title } }';
+const QUERY = 'subscription ($after: ID) { notificationAdded(after: $after) { id data } }';
 
 let app: TestApp;
 let url: string;
@@ -38,12 +38,12 @@ async function open(): Promise<GraphqlSocket> {
 }
 
 const titles = (socket: GraphqlSocket): string[] =>
-  socket.of('next').map(({ payload }) => payload.data.notificationAdded.title);
+  socket.of('next').map(({ payload }) => payload.data.notificationAdded.data.jobType);
 
 /** A subscription has no acknowledgement, so this repeats a notification until one arrives. */
 async function untilSubscribed(socket: GraphqlSocket, user: SignedIn): Promise<void> {
   await until(async () => {
-    await notify(app, user.user.id, { title: 'probe' });
+    await notify(app, user.user.id, { label: 'probe' });
     return socket.of('next').length > 0;
   }, 'the subscription to start');
 }
@@ -57,7 +57,7 @@ describe('notificationAdded', () => {
     socket.subscribe('1', QUERY);
     await untilSubscribed(socket, user);
 
-    for (const index of times(20, (at) => at)) await notify(app, user.user.id, { title: `n${index}` });
+    for (const index of times(20, (at) => at)) await notify(app, user.user.id, { label: `n${index}` });
 
     await until(() => seenTitles(socket).length >= 20, '20 notifications');
     expect(seenTitles(socket)).toEqual(times(20, (index) => `n${index}`));
@@ -65,9 +65,9 @@ describe('notificationAdded', () => {
 
   it('sends what a client missed after its last id', async () => {
     const user = await signedIn(app);
-    await notify(app, user.user.id, { title: 'seen' });
+    await notify(app, user.user.id, { label: 'seen' });
     const [last] = (await user.get('/v1/notifications')).body.data;
-    await notify(app, user.user.id, { title: 'missed' });
+    await notify(app, user.user.id, { label: 'missed' });
 
     const socket = await connect(user);
     socket.subscribe('1', QUERY, { after: last.id });
@@ -79,7 +79,7 @@ describe('notificationAdded', () => {
   it('loads the fields of nested objects for each event', async () => {
     const user = await signedIn(app);
     const { id } = await createJob(app, { userId: user.user.id });
-    await notify(app, user.user.id, { title: 'first' });
+    await notify(app, user.user.id, { label: 'first' });
     const [last] = (await user.get('/v1/notifications')).body.data;
     const data = { jobId: id, jobType: 'x' };
     await notify(app, user.user.id, { data });
@@ -109,8 +109,8 @@ describe('notificationAdded', () => {
     const received = socket.of('next').length;
 
     socket.send({ type: 'complete', id: '1' });
-    await notify(app, user.user.id, { title: 'late' });
-    await notify(app, other.user.id, { title: 'theirs' });
+    await notify(app, user.user.id, { label: 'late' });
+    await notify(app, other.user.id, { label: 'theirs' });
 
     await until(() => seenTitles(theirs).length > 0, 'the other notification');
     expect(seenTitles(theirs)).toEqual(['theirs']);
@@ -129,7 +129,7 @@ describe('notificationAdded', () => {
       throw new Error('no database');
     });
 
-    await notify(app, user.user.id, { title: 'during' });
+    await notify(app, user.user.id, { label: 'during' });
     await until(() => failures > 0, 'a failed poll');
     read.mockRestore();
 
@@ -147,7 +147,7 @@ describe.each<Backend>(['postgres', 'redis'])('with two instances on %s', (backe
       const socket = await GraphqlSocket.connect(other.url, user.accessToken);
       socket.subscribe('1', QUERY);
       await until(async () => {
-        await notify(shared, user.user.id, { title: 'across' });
+        await notify(shared, user.user.id, { label: 'across' });
         return socket.of('next').length > 0;
       }, 'a notification of the other instance');
 

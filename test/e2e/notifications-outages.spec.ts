@@ -9,7 +9,7 @@ import { times, until } from '../support/until.ts';
 
 const open = async (app: TestApp, who: SignedIn) =>
   EventSource.open(`${await app.listen()}/v1/notifications/stream`, who.accessToken);
-const titlesIn = (source: EventSource) => source.of('notification').map(({ data }) => data.title);
+const titlesIn = (source: EventSource) => source.of('notification').map(({ data }) => data.data.jobType);
 
 describe('when the Redis of the message bus is gone', () => {
   let redis: RedisServer;
@@ -28,18 +28,19 @@ describe('when the Redis of the message bus is gone', () => {
   it('leaves the API available, and streams catch up once it is back', async () => {
     const who = await signedIn(app);
     const source = await open(app, who);
-    await notify(app, who.user.id, { title: 'before' });
+    await notify(app, who.user.id, { label: 'before' });
     await source.untilReceived('notification');
     const { port, dir } = redis;
     await redis.kill();
 
-    for (const title of ['during 0', 'during 1', 'during 2']) await notify(app, who.user.id, { title });
+    for (const title of ['during 0', 'during 1', 'during 2'])
+      await notify(app, who.user.id, { label: title });
     const { body } = await who.get('/v1/notifications');
     redis = await startRedis({ port, dir });
 
     expect(body.meta.unreadCount).toBe(4);
     await source.untilReceived('notification', 4);
-    await notify(app, who.user.id, { title: 'after' });
+    await notify(app, who.user.id, { label: 'after' });
     await source.untilReceived('notification', 5);
     expect(titlesIn(source)).toEqual(['before', 'during 0', 'during 1', 'during 2', 'after']);
     source.close();
@@ -51,7 +52,7 @@ describe('when the Redis of the message bus is gone', () => {
     await redis.kill();
 
     const source = await open(app, who);
-    await notify(app, who.user.id, { title: 'told later' });
+    await notify(app, who.user.id, { label: 'told later' });
     redis = await startRedis({ port, dir });
 
     await source.untilReceived('notification');
@@ -80,7 +81,7 @@ describe('when PostgreSQL is gone', () => {
 
     for (const turn of times(3, String)) {
       proxy.cut();
-      await expect(notify(app, who.user.id, { title: 'never' })).rejects.toThrow(/./);
+      await expect(notify(app, who.user.id, { label: 'never' })).rejects.toThrow(/./);
       proxy.restore();
       await until(() => isTold(who, turn), 'the database to take it');
       await source.untilReceived('notification', Number(turn) + 1);
@@ -92,7 +93,7 @@ describe('when PostgreSQL is gone', () => {
 
   /** A pool contains broken connections that it has not detected. */
   const isTold = (who: SignedIn, title: string) =>
-    notify(app, who.user.id, { title }).then(
+    notify(app, who.user.id, { label: title }).then(
       () => true,
       () => false,
     );
@@ -104,12 +105,12 @@ describe('an unknown message on the event bus', () => {
     const other = await app.startAnother();
     const who = await signedIn(app);
     const source = await EventSource.open(`${other.url}/v1/notifications/stream`, who.accessToken);
-    await notify(app, who.user.id, { title: 'before' });
+    await notify(app, who.user.id, { label: 'before' });
     await source.untilReceived('notification');
 
     for (const text of ['not json', 'null', '[]']) await app.db.query(`SELECT pg_notify('bus', $1)`, [text]);
 
-    await notify(app, who.user.id, { title: 'after' });
+    await notify(app, who.user.id, { label: 'after' });
     await source.untilReceived('notification', 2);
     expect(titlesIn(source)).toEqual(['before', 'after']);
     expect((await fetch(`${other.url}/health/live`)).status).toBe(200);

@@ -4,7 +4,7 @@ import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import type { Socket } from 'node:net';
 import { KeyRing } from '../../src/auth/keys/key-ring.ts';
-import { insertUnknownNotification, notify } from '../factories/notification.factory.ts';
+import { insertNotification, insertUnknownNotification, notify } from '../factories/notification.factory.ts';
 import { TestApp } from '../support/app.ts';
 import { SignedIn, signedIn } from '../support/client.ts';
 import { EventSource, type StreamOptions } from '../support/event-source.ts';
@@ -38,14 +38,14 @@ describe.each(backends)('GET /v1/notifications/stream on %s', (backend) => {
     return source;
   }
 
-  const titlesIn = (source: EventSource) => source.of('notification').map(({ data }) => data.title);
+  const titlesIn = (source: EventSource) => source.of('notification').map(({ data }) => data.data.jobType);
 
   it('sends new notifications as the list shows them, on every instance', async () => {
     const who = await signedIn(app);
-    await notify(app, who.user.id, { title: 'old' });
+    await notify(app, who.user.id, { label: 'old' });
     const sources = [await open(who), await open(who, { at: other.url })];
 
-    await notify(app, who.user.id, { title: 'new' });
+    await notify(app, who.user.id, { label: 'new' });
 
     const { body } = await who.get('/v1/notifications?limit=1');
     for (const source of sources) {
@@ -78,10 +78,10 @@ describe.each(backends)('GET /v1/notifications/stream on %s', (backend) => {
     const source = await open(who);
 
     await insertUnknownNotification(app, who.user.id);
-    await notify(app, who.user.id, { title: 'known' });
+    await notify(app, who.user.id, { label: 'known' });
 
     await source.untilReceived('notification', 2);
-    expect(titlesIn(source)).toEqual(['unknown', 'known']);
+    expect(source.of('notification').map(({ data }) => data.type)).toEqual(['unknown', 'job-completed']);
   });
 
   it('sends heartbeats', async () => {
@@ -94,17 +94,17 @@ describe.each(backends)('GET /v1/notifications/stream on %s', (backend) => {
 
   it('sends only new, committed notifications of the caller', async () => {
     const [who, otherUser] = [await signedIn(app), await signedIn(app)];
-    await notify(app, who.user.id, { title: 'before' });
+    await notify(app, who.user.id, { label: 'before' });
     const source = await open(who);
 
-    await notify(app, otherUser.user.id, { title: 'foreign' });
+    await notify(app, otherUser.user.id, { label: 'foreign' });
     await expect(
       app.db.transaction(async (tx) => {
-        await notify(app, who.user.id, { title: 'rolled back', tx });
+        await notify(app, who.user.id, { label: 'rolled back', tx });
         throw new Error('no');
       }),
     ).rejects.toThrow('no');
-    await notify(app, who.user.id, { title: 'mine' });
+    await notify(app, who.user.id, { label: 'mine' });
 
     await source.untilReceived('notification');
     expect(titlesIn(source)).toEqual(['mine']);
@@ -112,25 +112,23 @@ describe.each(backends)('GET /v1/notifications/stream on %s', (backend) => {
 
   it('resumes in order after Last-Event-ID', async () => {
     const who = await signedIn(app);
-    for (const title of times(120, String)) await notify(app, who.user.id, { title });
-    const [seen] = await app.db.query<{ id: string }[]>(
-      `SELECT id FROM notifications WHERE user_id = $1 AND title = '9'`,
-      [who.user.id],
-    );
+    for (const title of times(120, String)) await notify(app, who.user.id, { label: title });
+    const query = `SELECT id FROM notifications WHERE user_id = $1 AND data ->> 'jobType' = '9'`;
+    const [seen] = await app.db.query<{ id: string }[]>(query, [who.user.id]);
 
     const source = await open(who, { lastEventId: seen?.id });
 
     await source.untilReceived('notification', 110);
-    await notify(app, who.user.id, { title: 'live' });
+    await notify(app, who.user.id, { label: 'live' });
     await source.untilReceived('notification', 111);
     expect(titlesIn(source)).toEqual([...times(110, (n) => String(n + 10)), 'live']);
   });
 
   it('sends all notifications when the one in Last-Event-ID has been removed', async () => {
     const who = await signedIn(app);
-    for (const title of ['a', 'b', 'c']) await notify(app, who.user.id, { title });
+    for (const title of ['a', 'b', 'c']) await notify(app, who.user.id, { label: title });
     const [oldest] = await app.db.query<[{ id: string }[], number]>(
-      `DELETE FROM notifications WHERE user_id = $1 AND title = 'a' RETURNING id`,
+      `DELETE FROM notifications WHERE user_id = $1 AND data ->> 'jobType' = 'a' RETURNING id`,
       [who.user.id],
     );
 
@@ -144,15 +142,15 @@ describe.each(backends)('GET /v1/notifications/stream on %s', (backend) => {
     'sends all notifications of the caller when Last-Event-ID is %s',
     async (whose) => {
       const [who, otherUser] = [await signedIn(app), await signedIn(app)];
-      await notify(app, otherUser.user.id, { title: 'foreign before' });
+      await notify(app, otherUser.user.id, { label: 'foreign before' });
       const foreign = (await otherUser.get('/v1/notifications')).body.data[0].id as string;
-      await notify(app, otherUser.user.id, { title: 'foreign after' });
-      await notify(app, who.user.id, { title: 'mine' });
+      await notify(app, otherUser.user.id, { label: 'foreign after' });
+      await notify(app, who.user.id, { label: 'mine' });
 
       const source = await open(who, { lastEventId: whose === 'of nothing' ? randomUUID() : foreign });
 
       await source.untilReceived('notification');
-      await notify(app, who.user.id, { title: 'live' });
+      await notify(app, who.user.id, { label: 'live' });
       await source.untilReceived('notification', 2);
       expect(titlesIn(source)).toEqual(['mine', 'live']);
     },
@@ -160,18 +158,18 @@ describe.each(backends)('GET /v1/notifications/stream on %s', (backend) => {
 
   it('ignores a malformed Last-Event-ID', async () => {
     const who = await signedIn(app);
-    await notify(app, who.user.id, { title: 'before' });
+    await notify(app, who.user.id, { label: 'before' });
 
     const source = await open(who, { lastEventId: 'nonsense' });
 
-    await notify(app, who.user.id, { title: 'after' });
+    await notify(app, who.user.id, { label: 'after' });
     await source.untilReceived('notification');
     expect(titlesIn(source)).toEqual(['after']);
   });
 
   it('sends each of 200 notifications exactly once to a client that reconnects 20 times', async () => {
     const who = await signedIn(app);
-    await notify(app, who.user.id, { title: 'first' });
+    await notify(app, who.user.id, { label: 'first' });
     const received: string[] = [];
     let lastEventId = (await who.get('/v1/notifications')).body.data[0].id as string;
     const making = Promise.all(times(10, (lane) => makeInTurn(who, lane, 20)));
@@ -189,7 +187,7 @@ describe.each(backends)('GET /v1/notifications/stream on %s', (backend) => {
     received.push(...last.of('notification').map(({ id }) => String(id)));
 
     const made = await app.db.query<{ id: string }[]>(
-      `SELECT id FROM notifications WHERE user_id = $1 AND title <> 'first' ORDER BY position`,
+      `SELECT id FROM notifications WHERE user_id = $1 AND data ->> 'jobType' <> 'first' ORDER BY position`,
       [who.user.id],
     );
     expect(made).toHaveLength(200);
@@ -197,7 +195,7 @@ describe.each(backends)('GET /v1/notifications/stream on %s', (backend) => {
   });
 
   async function makeInTurn(who: SignedIn, lane: number, count: number): Promise<void> {
-    for (let n = 0; n < count; n += 1) await notify(app, who.user.id, { title: `${lane}.${n}` });
+    for (let n = 0; n < count; n += 1) await notify(app, who.user.id, { label: `${lane}.${n}` });
   }
 
   it('closes on every instance when its session is revoked', async () => {
@@ -246,7 +244,7 @@ describe.each(backends)('GET /v1/notifications/stream on %s', (backend) => {
     await killed.end('SIGKILL');
 
     const another = await open(who, { at: other.url });
-    await notify(app, who.user.id, { title: 'still here' });
+    await notify(app, who.user.id, { label: 'still here' });
 
     await healthy.untilReceived('notification');
     expect([healthy.isClosed, another.isClosed]).toEqual([false, false]);
@@ -260,8 +258,9 @@ describe.each(backends)('GET /v1/notifications/stream on %s', (backend) => {
     const [connection] = await accepted;
 
     // More than the socket buffers of both sides hold.
-    const body = 'x'.repeat(500_000);
-    for (const title of times(40, String)) await notify(app, who.user.id, { title, body });
+    const data = { jobId: '1', jobType: 'x'.repeat(500_000) };
+    for (let n = 0; n < 39; n += 1) await insertNotification(app, who.user.id, 'job-completed', data);
+    await notify(app, who.user.id);
 
     await until(() => connection.destroyed, 'the connection to be cut');
     expect(connection.bytesWritten).toBeLessThan(19_000_000);

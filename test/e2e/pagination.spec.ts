@@ -139,7 +139,7 @@ describe('a total', () => {
     const { body: before } = await caller.get('/v1/audit-events?include=total');
     const insert = (count: number) =>
       app.db.query(
-        `INSERT INTO audit_events (id, type) SELECT gen_random_uuid(), 'sign-in' FROM generate_series(1, $1::int)`,
+        `INSERT INTO audit_events (id, type, data) SELECT gen_random_uuid(), 'sign-in-blocked', '{}' FROM generate_series(1, $1::int)`,
         [count],
       );
 

@@ -167,20 +167,20 @@ describe('a stream of the TypeScript client', () => {
     const stop = new AbortController();
     const { promise: isOpen, resolve: open } = Promise.withResolvers<undefined>();
     const loadEarlier = async (): Promise<undefined> => open(undefined) ?? undefined;
-    const titles: string[] = [];
+    const seen: object[] = [];
     const following = (async () => {
       for await (const { event, data } of api.watchNotifications({ signal: stop.signal, loadEarlier }))
-        if (event === 'notification') titles.push(data.title);
+        if (event === 'notification') seen.push(data.data);
     })();
     await isOpen;
-    await notify(app, user.id, { title: 'first' });
-    await until(() => titles.length === 1, 'the first notification');
+    await notify(app, user.id, { label: 'first' });
+    await until(() => seen.length === 1, 'the first notification');
 
     app.api.getHttpServer().closeAllConnections();
-    await notify(app, user.id, { title: 'second' });
-    await until(() => titles.length === 2, 'the second notification');
+    await notify(app, user.id, { label: 'second' });
+    await until(() => seen.length === 2, 'the second notification');
 
-    expect(titles).toEqual(['first', 'second']);
+    expect(seen).toMatchObject([{ jobType: 'first' }, { jobType: 'second' }]);
     stop.abort();
     await following;
   });

@@ -134,9 +134,10 @@ export class Tab {
     await Promise.race(ends.map((end) => this.page.waitForEvent(end as 'requestfailed', isStream)));
   }
 
-  /** The visible notifications, newest first. */
-  notifications(): Promise<string[]> {
-    return this.page.locator('#notifications strong').allTextContents();
+  /** The labels of the visible notifications, newest first: see `notify` in test/factories/notification.factory.ts. */
+  async notifications(): Promise<string[]> {
+    const bodies = await this.page.locator('#notifications p').allTextContents();
+    return bodies.map((body) => /“(.*)”/s.exec(body)?.[1] ?? body);
   }
 
   /** Records the values of the progress bars; see `progressSeen`. */

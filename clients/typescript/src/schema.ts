@@ -1623,17 +1623,486 @@ export interface components {
       /** @description True for the session of this request. */
       current: boolean;
     };
-    AuditEvent: {
+    /** @description The `type` determines the properties of `data`. A newer release may add types. */
+    AuditEvent:
+      | components['schemas']['AccountDeletedAuditEvent']
+      | components['schemas']['EmailChangedAuditEvent']
+      | components['schemas']['EmailVerifiedAuditEvent']
+      | components['schemas']['IdentityLinkedAuditEvent']
+      | components['schemas']['IdentityUnlinkedAuditEvent']
+      | components['schemas']['JobResultDownloadedAuditEvent']
+      | components['schemas']['JobsRedrivenAuditEvent']
+      | components['schemas']['PasswordChangedAuditEvent']
+      | components['schemas']['PasswordResetAuditEvent']
+      | components['schemas']['QueuePausedAuditEvent']
+      | components['schemas']['QueueResumedAuditEvent']
+      | components['schemas']['RefreshTokenReusedAuditEvent']
+      | components['schemas']['RoleChangedAuditEvent']
+      | components['schemas']['SchedulePausedAuditEvent']
+      | components['schemas']['ScheduleResumedAuditEvent']
+      | components['schemas']['SessionEndedAuditEvent']
+      | components['schemas']['SignInAuditEvent']
+      | components['schemas']['SignInBlockedAuditEvent']
+      | components['schemas']['SignInFailedAuditEvent']
+      | components['schemas']['SignOutAuditEvent']
+      | components['schemas']['StatusChangedAuditEvent']
+      | components['schemas']['UnknownAuditEvent']
+      | components['schemas']['WebhookEndpointCreatedAuditEvent']
+      | components['schemas']['WebhookEndpointDeletedAuditEvent']
+      | components['schemas']['WebhookSecretRotatedAuditEvent'];
+    AccountDeletedAuditEvent: {
       id: string;
-      /** @description For example `sign-in`. A newer release may add types. */
-      type: string;
+      /**
+       * @description discriminator enum property added by openapi-typescript
+       * @enum {string}
+       */
+      type: 'account-deleted';
+      userId: string | null;
+      actorId: string | null;
+      ipAddress: string | null;
+      userAgent: string | null;
+      correlationId: string | null;
+      data: Record<string, never>;
+      /** Format: date-time */
+      createdAt: string;
+    };
+    EmailChangedAuditEvent: {
+      id: string;
+      /**
+       * @description discriminator enum property added by openapi-typescript
+       * @enum {string}
+       */
+      type: 'email-changed';
+      userId: string | null;
+      actorId: string | null;
+      ipAddress: string | null;
+      userAgent: string | null;
+      correlationId: string | null;
+      data: Record<string, never>;
+      /** Format: date-time */
+      createdAt: string;
+    };
+    EmailVerifiedAuditEvent: {
+      id: string;
+      /**
+       * @description discriminator enum property added by openapi-typescript
+       * @enum {string}
+       */
+      type: 'email-verified';
+      userId: string | null;
+      actorId: string | null;
+      ipAddress: string | null;
+      userAgent: string | null;
+      correlationId: string | null;
+      data: Record<string, never>;
+      /** Format: date-time */
+      createdAt: string;
+    };
+    IdentityLinkedAuditEvent: {
+      id: string;
+      /**
+       * @description discriminator enum property added by openapi-typescript
+       * @enum {string}
+       */
+      type: 'identity-linked';
       userId: string | null;
       actorId: string | null;
       ipAddress: string | null;
       userAgent: string | null;
       correlationId: string | null;
       data: {
-        [key: string]: unknown;
+        provider: string;
+      };
+      /** Format: date-time */
+      createdAt: string;
+    };
+    IdentityUnlinkedAuditEvent: {
+      id: string;
+      /**
+       * @description discriminator enum property added by openapi-typescript
+       * @enum {string}
+       */
+      type: 'identity-unlinked';
+      userId: string | null;
+      actorId: string | null;
+      ipAddress: string | null;
+      userAgent: string | null;
+      correlationId: string | null;
+      data: {
+        provider: string;
+      };
+      /** Format: date-time */
+      createdAt: string;
+    };
+    JobResultDownloadedAuditEvent: {
+      id: string;
+      /**
+       * @description discriminator enum property added by openapi-typescript
+       * @enum {string}
+       */
+      type: 'job-result-downloaded';
+      userId: string | null;
+      actorId: string | null;
+      ipAddress: string | null;
+      userAgent: string | null;
+      correlationId: string | null;
+      data: {
+        jobId: string;
+        jobType: string;
+      };
+      /** Format: date-time */
+      createdAt: string;
+    };
+    JobsRedrivenAuditEvent: {
+      id: string;
+      /**
+       * @description discriminator enum property added by openapi-typescript
+       * @enum {string}
+       */
+      type: 'jobs-redriven';
+      userId: string | null;
+      actorId: string | null;
+      ipAddress: string | null;
+      userAgent: string | null;
+      correlationId: string | null;
+      data: {
+        type: string;
+        errorCode?: string;
+        /** Format: date-time */
+        from?: string;
+        /** Format: date-time */
+        to?: string;
+        redriven: number;
+      };
+      /** Format: date-time */
+      createdAt: string;
+    };
+    PasswordChangedAuditEvent: {
+      id: string;
+      /**
+       * @description discriminator enum property added by openapi-typescript
+       * @enum {string}
+       */
+      type: 'password-changed';
+      userId: string | null;
+      actorId: string | null;
+      ipAddress: string | null;
+      userAgent: string | null;
+      correlationId: string | null;
+      data: Record<string, never>;
+      /** Format: date-time */
+      createdAt: string;
+    };
+    PasswordResetAuditEvent: {
+      id: string;
+      /**
+       * @description discriminator enum property added by openapi-typescript
+       * @enum {string}
+       */
+      type: 'password-reset';
+      userId: string | null;
+      actorId: string | null;
+      ipAddress: string | null;
+      userAgent: string | null;
+      correlationId: string | null;
+      data: Record<string, never>;
+      /** Format: date-time */
+      createdAt: string;
+    };
+    QueuePausedAuditEvent: {
+      id: string;
+      /**
+       * @description discriminator enum property added by openapi-typescript
+       * @enum {string}
+       */
+      type: 'queue-paused';
+      userId: string | null;
+      actorId: string | null;
+      ipAddress: string | null;
+      userAgent: string | null;
+      correlationId: string | null;
+      data: {
+        type: string;
+      };
+      /** Format: date-time */
+      createdAt: string;
+    };
+    QueueResumedAuditEvent: {
+      id: string;
+      /**
+       * @description discriminator enum property added by openapi-typescript
+       * @enum {string}
+       */
+      type: 'queue-resumed';
+      userId: string | null;
+      actorId: string | null;
+      ipAddress: string | null;
+      userAgent: string | null;
+      correlationId: string | null;
+      data: {
+        type: string;
+      };
+      /** Format: date-time */
+      createdAt: string;
+    };
+    RefreshTokenReusedAuditEvent: {
+      id: string;
+      /**
+       * @description discriminator enum property added by openapi-typescript
+       * @enum {string}
+       */
+      type: 'refresh-token-reused';
+      userId: string | null;
+      actorId: string | null;
+      ipAddress: string | null;
+      userAgent: string | null;
+      correlationId: string | null;
+      data: {
+        sessionId: string;
+      };
+      /** Format: date-time */
+      createdAt: string;
+    };
+    RoleChangedAuditEvent: {
+      id: string;
+      /**
+       * @description discriminator enum property added by openapi-typescript
+       * @enum {string}
+       */
+      type: 'role-changed';
+      userId: string | null;
+      actorId: string | null;
+      ipAddress: string | null;
+      userAgent: string | null;
+      correlationId: string | null;
+      data: {
+        from: string | null;
+        to: string;
+        importedBy?: string | null;
+        jobId?: string;
+      };
+      /** Format: date-time */
+      createdAt: string;
+    };
+    SchedulePausedAuditEvent: {
+      id: string;
+      /**
+       * @description discriminator enum property added by openapi-typescript
+       * @enum {string}
+       */
+      type: 'schedule-paused';
+      userId: string | null;
+      actorId: string | null;
+      ipAddress: string | null;
+      userAgent: string | null;
+      correlationId: string | null;
+      data: {
+        name: string;
+      };
+      /** Format: date-time */
+      createdAt: string;
+    };
+    ScheduleResumedAuditEvent: {
+      id: string;
+      /**
+       * @description discriminator enum property added by openapi-typescript
+       * @enum {string}
+       */
+      type: 'schedule-resumed';
+      userId: string | null;
+      actorId: string | null;
+      ipAddress: string | null;
+      userAgent: string | null;
+      correlationId: string | null;
+      data: {
+        name: string;
+      };
+      /** Format: date-time */
+      createdAt: string;
+    };
+    SessionEndedAuditEvent: {
+      id: string;
+      /**
+       * @description discriminator enum property added by openapi-typescript
+       * @enum {string}
+       */
+      type: 'session-ended';
+      userId: string | null;
+      actorId: string | null;
+      ipAddress: string | null;
+      userAgent: string | null;
+      correlationId: string | null;
+      data: {
+        sessionId: string;
+      };
+      /** Format: date-time */
+      createdAt: string;
+    };
+    SignInAuditEvent: {
+      id: string;
+      /**
+       * @description discriminator enum property added by openapi-typescript
+       * @enum {string}
+       */
+      type: 'sign-in';
+      userId: string | null;
+      actorId: string | null;
+      ipAddress: string | null;
+      userAgent: string | null;
+      correlationId: string | null;
+      data: {
+        method: string;
+      };
+      /** Format: date-time */
+      createdAt: string;
+    };
+    SignInBlockedAuditEvent: {
+      id: string;
+      /**
+       * @description discriminator enum property added by openapi-typescript
+       * @enum {string}
+       */
+      type: 'sign-in-blocked';
+      userId: string | null;
+      actorId: string | null;
+      ipAddress: string | null;
+      userAgent: string | null;
+      correlationId: string | null;
+      data: Record<string, never>;
+      /** Format: date-time */
+      createdAt: string;
+    };
+    SignInFailedAuditEvent: {
+      id: string;
+      /**
+       * @description discriminator enum property added by openapi-typescript
+       * @enum {string}
+       */
+      type: 'sign-in-failed';
+      userId: string | null;
+      actorId: string | null;
+      ipAddress: string | null;
+      userAgent: string | null;
+      correlationId: string | null;
+      data: {
+        method?: string;
+        reason?: string;
+      };
+      /** Format: date-time */
+      createdAt: string;
+    };
+    SignOutAuditEvent: {
+      id: string;
+      /**
+       * @description discriminator enum property added by openapi-typescript
+       * @enum {string}
+       */
+      type: 'sign-out';
+      userId: string | null;
+      actorId: string | null;
+      ipAddress: string | null;
+      userAgent: string | null;
+      correlationId: string | null;
+      data: {
+        /** @enum {string} */
+        sessions?: 'all' | 'others';
+      };
+      /** Format: date-time */
+      createdAt: string;
+    };
+    StatusChangedAuditEvent: {
+      id: string;
+      /**
+       * @description discriminator enum property added by openapi-typescript
+       * @enum {string}
+       */
+      type: 'status-changed';
+      userId: string | null;
+      actorId: string | null;
+      ipAddress: string | null;
+      userAgent: string | null;
+      correlationId: string | null;
+      data: {
+        from: string;
+        to: string;
+      };
+      /** Format: date-time */
+      createdAt: string;
+    };
+    /** @description The server does not know the type: another release wrote it, or its feature was removed. */
+    UnknownAuditEvent: {
+      id: string;
+      /**
+       * @description discriminator enum property added by openapi-typescript
+       * @enum {string}
+       */
+      type: 'unknown';
+      userId: string | null;
+      actorId: string | null;
+      ipAddress: string | null;
+      userAgent: string | null;
+      correlationId: string | null;
+      data: {
+        /** @description The stored type. */
+        type: string;
+        /** @description The stored data. */
+        data: {
+          [key: string]: unknown;
+        };
+      };
+      /** Format: date-time */
+      createdAt: string;
+    };
+    WebhookEndpointCreatedAuditEvent: {
+      id: string;
+      /**
+       * @description discriminator enum property added by openapi-typescript
+       * @enum {string}
+       */
+      type: 'webhook-endpoint-created';
+      userId: string | null;
+      actorId: string | null;
+      ipAddress: string | null;
+      userAgent: string | null;
+      correlationId: string | null;
+      data: {
+        endpointId: string;
+      };
+      /** Format: date-time */
+      createdAt: string;
+    };
+    WebhookEndpointDeletedAuditEvent: {
+      id: string;
+      /**
+       * @description discriminator enum property added by openapi-typescript
+       * @enum {string}
+       */
+      type: 'webhook-endpoint-deleted';
+      userId: string | null;
+      actorId: string | null;
+      ipAddress: string | null;
+      userAgent: string | null;
+      correlationId: string | null;
+      data: {
+        endpointId: string;
+      };
+      /** Format: date-time */
+      createdAt: string;
+    };
+    WebhookSecretRotatedAuditEvent: {
+      id: string;
+      /**
+       * @description discriminator enum property added by openapi-typescript
+       * @enum {string}
+       */
+      type: 'webhook-secret-rotated';
+      userId: string | null;
+      actorId: string | null;
+      ipAddress: string | null;
+      userAgent: string | null;
+      correlationId: string | null;
+      data: {
+        endpointId: string;
       };
       /** Format: date-time */
       createdAt: string;
@@ -1645,7 +2114,7 @@ export interface components {
       id: string;
       email: string;
       displayName: string;
-      /** @description Language of mails. Null: the default of the server. */
+      /** @description Language of mails and notifications. Null: the default of the server. */
       locale: ('en' | 'de') | null;
       /** @enum {string} */
       role: 'user' | 'admin';
@@ -1681,7 +2150,7 @@ export interface components {
     UpdateMe: {
       displayName?: string;
       /**
-       * @description Language of mails.
+       * @description Language of mails and notifications.
        * @enum {string}
        */
       locale?: 'en' | 'de';
@@ -1790,15 +2259,175 @@ export interface components {
       nextRunAt: string | null;
       pausedAt: string | null;
     };
-    Notification: {
+    /** @description The `type` determines the properties of `data`. Show the title and body of a type that you don’t know: a newer release may add types. */
+    Notification:
+      | components['schemas']['EmailChangedNotification']
+      | components['schemas']['IdentityLinkedNotification']
+      | components['schemas']['IdentityUnlinkedNotification']
+      | components['schemas']['JobCompletedNotification']
+      | components['schemas']['JobFailedNotification']
+      | components['schemas']['PasswordChangedNotification']
+      | components['schemas']['RefreshTokenReusedNotification']
+      | components['schemas']['UnknownNotification']
+      | components['schemas']['WebhookEndpointDisabledNotification'];
+    /** @description Your email was changed. */
+    EmailChangedNotification: {
       id: string;
-      /** @description For example `job-completed`. Show the title and body of a type that you don’t know. */
-      type: string;
+      /**
+       * @description discriminator enum property added by openapi-typescript
+       * @enum {string}
+       */
+      type: 'email-changed';
+      /** @description In the language of the user: see `locale` of `GET /v1/users/me`. */
       title: string;
       body: string;
-      /** @description Ids of the resources it is about. The keys depend on the type. */
+      data: Record<string, never>;
+      readAt: string | null;
+      /** Format: date-time */
+      createdAt: string;
+    };
+    /** @description A sign-in provider was linked. */
+    IdentityLinkedNotification: {
+      id: string;
+      /**
+       * @description discriminator enum property added by openapi-typescript
+       * @enum {string}
+       */
+      type: 'identity-linked';
+      /** @description In the language of the user: see `locale` of `GET /v1/users/me`. */
+      title: string;
+      body: string;
+      data: Record<string, never>;
+      readAt: string | null;
+      /** Format: date-time */
+      createdAt: string;
+    };
+    /** @description A sign-in provider was unlinked. */
+    IdentityUnlinkedNotification: {
+      id: string;
+      /**
+       * @description discriminator enum property added by openapi-typescript
+       * @enum {string}
+       */
+      type: 'identity-unlinked';
+      /** @description In the language of the user: see `locale` of `GET /v1/users/me`. */
+      title: string;
+      body: string;
+      data: Record<string, never>;
+      readAt: string | null;
+      /** Format: date-time */
+      createdAt: string;
+    };
+    /** @description A job of the user has completed. */
+    JobCompletedNotification: {
+      id: string;
+      /**
+       * @description discriminator enum property added by openapi-typescript
+       * @enum {string}
+       */
+      type: 'job-completed';
+      /** @description In the language of the user: see `locale` of `GET /v1/users/me`. */
+      title: string;
+      body: string;
       data: {
-        [key: string]: unknown;
+        jobId: string;
+        jobType: string;
+      };
+      readAt: string | null;
+      /** Format: date-time */
+      createdAt: string;
+    };
+    /** @description A job of the user has failed. */
+    JobFailedNotification: {
+      id: string;
+      /**
+       * @description discriminator enum property added by openapi-typescript
+       * @enum {string}
+       */
+      type: 'job-failed';
+      /** @description In the language of the user: see `locale` of `GET /v1/users/me`. */
+      title: string;
+      body: string;
+      data: {
+        jobId: string;
+        jobType: string;
+        errorCode?: string;
+        errorMessage?: string;
+      };
+      readAt: string | null;
+      /** Format: date-time */
+      createdAt: string;
+    };
+    /** @description Your password was changed. */
+    PasswordChangedNotification: {
+      id: string;
+      /**
+       * @description discriminator enum property added by openapi-typescript
+       * @enum {string}
+       */
+      type: 'password-changed';
+      /** @description In the language of the user: see `locale` of `GET /v1/users/me`. */
+      title: string;
+      body: string;
+      data: Record<string, never>;
+      readAt: string | null;
+      /** Format: date-time */
+      createdAt: string;
+    };
+    /** @description A device was signed out for your safety. */
+    RefreshTokenReusedNotification: {
+      id: string;
+      /**
+       * @description discriminator enum property added by openapi-typescript
+       * @enum {string}
+       */
+      type: 'refresh-token-reused';
+      /** @description In the language of the user: see `locale` of `GET /v1/users/me`. */
+      title: string;
+      body: string;
+      data: Record<string, never>;
+      readAt: string | null;
+      /** Format: date-time */
+      createdAt: string;
+    };
+    /** @description The server does not know the type: another release wrote it, or its feature was removed. */
+    UnknownNotification: {
+      id: string;
+      /**
+       * @description discriminator enum property added by openapi-typescript
+       * @enum {string}
+       */
+      type: 'unknown';
+      /** @description In the language of the user: see `locale` of `GET /v1/users/me`. */
+      title: string;
+      body: string;
+      data: {
+        /** @description The stored type. */
+        type: string;
+        /** @description The stored data. */
+        data: {
+          [key: string]: unknown;
+        };
+      };
+      readAt: string | null;
+      /** Format: date-time */
+      createdAt: string;
+    };
+    /** @description A webhook endpoint of the user was disabled. */
+    WebhookEndpointDisabledNotification: {
+      id: string;
+      /**
+       * @description discriminator enum property added by openapi-typescript
+       * @enum {string}
+       */
+      type: 'webhook-endpoint-disabled';
+      /** @description In the language of the user: see `locale` of `GET /v1/users/me`. */
+      title: string;
+      body: string;
+      data: {
+        endpointId: string;
+        /** @enum {string} */
+        reason: 'gone' | 'failing' | 'backlog';
       };
       readAt: string | null;
       /** Format: date-time */
@@ -2007,6 +2636,31 @@ export type Identity = components['schemas']['Identity'];
 export type Jwks = components['schemas']['Jwks'];
 export type Session = components['schemas']['Session'];
 export type AuditEvent = components['schemas']['AuditEvent'];
+export type AccountDeletedAuditEvent = components['schemas']['AccountDeletedAuditEvent'];
+export type EmailChangedAuditEvent = components['schemas']['EmailChangedAuditEvent'];
+export type EmailVerifiedAuditEvent = components['schemas']['EmailVerifiedAuditEvent'];
+export type IdentityLinkedAuditEvent = components['schemas']['IdentityLinkedAuditEvent'];
+export type IdentityUnlinkedAuditEvent = components['schemas']['IdentityUnlinkedAuditEvent'];
+export type JobResultDownloadedAuditEvent = components['schemas']['JobResultDownloadedAuditEvent'];
+export type JobsRedrivenAuditEvent = components['schemas']['JobsRedrivenAuditEvent'];
+export type PasswordChangedAuditEvent = components['schemas']['PasswordChangedAuditEvent'];
+export type PasswordResetAuditEvent = components['schemas']['PasswordResetAuditEvent'];
+export type QueuePausedAuditEvent = components['schemas']['QueuePausedAuditEvent'];
+export type QueueResumedAuditEvent = components['schemas']['QueueResumedAuditEvent'];
+export type RefreshTokenReusedAuditEvent = components['schemas']['RefreshTokenReusedAuditEvent'];
+export type RoleChangedAuditEvent = components['schemas']['RoleChangedAuditEvent'];
+export type SchedulePausedAuditEvent = components['schemas']['SchedulePausedAuditEvent'];
+export type ScheduleResumedAuditEvent = components['schemas']['ScheduleResumedAuditEvent'];
+export type SessionEndedAuditEvent = components['schemas']['SessionEndedAuditEvent'];
+export type SignInAuditEvent = components['schemas']['SignInAuditEvent'];
+export type SignInBlockedAuditEvent = components['schemas']['SignInBlockedAuditEvent'];
+export type SignInFailedAuditEvent = components['schemas']['SignInFailedAuditEvent'];
+export type SignOutAuditEvent = components['schemas']['SignOutAuditEvent'];
+export type StatusChangedAuditEvent = components['schemas']['StatusChangedAuditEvent'];
+export type UnknownAuditEvent = components['schemas']['UnknownAuditEvent'];
+export type WebhookEndpointCreatedAuditEvent = components['schemas']['WebhookEndpointCreatedAuditEvent'];
+export type WebhookEndpointDeletedAuditEvent = components['schemas']['WebhookEndpointDeletedAuditEvent'];
+export type WebhookSecretRotatedAuditEvent = components['schemas']['WebhookSecretRotatedAuditEvent'];
 export type SetAvatar = components['schemas']['SetAvatar'];
 export type User = components['schemas']['User'];
 export type Job = components['schemas']['Job'];
@@ -2021,6 +2675,16 @@ export type RedrivenJobs = components['schemas']['RedrivenJobs'];
 export type JobQueue = components['schemas']['JobQueue'];
 export type Schedule = components['schemas']['Schedule'];
 export type Notification = components['schemas']['Notification'];
+export type EmailChangedNotification = components['schemas']['EmailChangedNotification'];
+export type IdentityLinkedNotification = components['schemas']['IdentityLinkedNotification'];
+export type IdentityUnlinkedNotification = components['schemas']['IdentityUnlinkedNotification'];
+export type JobCompletedNotification = components['schemas']['JobCompletedNotification'];
+export type JobFailedNotification = components['schemas']['JobFailedNotification'];
+export type PasswordChangedNotification = components['schemas']['PasswordChangedNotification'];
+export type RefreshTokenReusedNotification = components['schemas']['RefreshTokenReusedNotification'];
+export type UnknownNotification = components['schemas']['UnknownNotification'];
+export type WebhookEndpointDisabledNotification =
+  components['schemas']['WebhookEndpointDisabledNotification'];
 export type AcceptedWebhook = components['schemas']['AcceptedWebhook'];
 export type WebhookEndpoint = components['schemas']['WebhookEndpoint'];
 export type CreateWebhookEndpoint = components['schemas']['CreateWebhookEndpoint'];
@@ -3850,7 +4514,7 @@ export interface operations {
           /**
            * @example event: notification
            *     id: 0199a3c1-5d2e-7a77-9b1f-3c8e6d2f4b10
-           *     data: {"id":"0199a3c1-5d2e-7a77-9b1f-3c8e6d2f4b10","type":"job-completed","title":"Your export is ready","body":"Download it from the page of the job.","data":{"jobId":"0199a3c0-7b11-7c2d-9e4f-6a8b0c2d4e6f","jobType":"user-export"},"readAt":null,"createdAt":"2026-11-28T09:31:07.250Z"}
+           *     data: {"id":"0199a3c1-5d2e-7a77-9b1f-3c8e6d2f4b10","type":"job-completed","title":"Job completed","body":"The job “user-export” has completed.","data":{"jobId":"0199a3c0-7b11-7c2d-9e4f-6a8b0c2d4e6f","jobType":"user-export"},"readAt":null,"createdAt":"2026-11-28T09:31:07.250Z"}
            *
            *     event: end
            *     data: {"reason":"token-expired"}

@@ -3,7 +3,7 @@ import type { EntityManager } from 'typeorm';
 import { z } from 'zod';
 import { defineMail } from '../../mail/mail-template.ts';
 import { MailService, type Recipient } from '../../mail/mail.service.ts';
-import type { NotificationType } from '../../notifications/notification-types.ts';
+import { defineNotification } from '../../notifications/notification-types.ts';
 import { NotificationsService } from '../../notifications/notifications.service.ts';
 import { authTexts, en } from '../auth.texts.ts';
 
@@ -11,9 +11,15 @@ type AlertName = keyof typeof en.alerts;
 
 const names = Object.keys(en.alerts) as AlertName[];
 
-const notificationType = (name: AlertName): NotificationType => ({ name, data: z.object({}) });
+const notificationOf = (name: AlertName) =>
+  defineNotification({
+    name,
+    summary: `${en.alerts[name].notification.title}.`,
+    data: z.object({}),
+    text: (_data, locale) => authTexts[locale].alerts[name].notification,
+  });
 
-export const securityAlertTypes = names.map(notificationType);
+export const securityAlertTypes = names.map(notificationOf);
 
 const mailOf = (name: AlertName) =>
   defineMail({ name, data: z.object({}), text: (_data, locale) => authTexts[locale].alerts[name].mail });
@@ -35,8 +41,7 @@ export class SecurityAlertsService {
 
   async send(type: AlertName, user: Recipient, tx: EntityManager): Promise<void> {
     // First, because it locks the user's row, and every transaction locks that row before others.
-    const content = { ...en.alerts[type].notification, data: {} };
-    await this.notifications.notify(notificationType(type), { userId: user.id, ...content }, tx);
+    await this.notifications.notify(notificationOf(type), { userId: user.id, data: {} }, tx);
     await this.mail.send({ template: MAILS[type], to: user, data: {} }, tx);
   }
 }

@@ -1,8 +1,7 @@
-import { type INestApplication, type Type, VersioningType } from '@nestjs/common';
+import { type INestApplication, VersioningType } from '@nestjs/common';
 import { ModulesContainer, NestFactory } from '@nestjs/core';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import { DocumentBuilder, type OpenAPIObject, SwaggerModule } from '@nestjs/swagger';
-import { z } from 'zod';
 import { Config } from '../config/config.ts';
 import { product } from '../config/product.ts';
 import type { AppErrorClass, Problem } from '../errors/app-error.ts';
@@ -21,7 +20,7 @@ import {
   ValidationFailedError,
 } from '../errors/platform.errors.ts';
 import { EventTypes } from '../events/domain-events.ts';
-import { readRegistry, type Registry } from '../registry/registry.ts';
+import { readRegistry } from '../registry/registry.ts';
 import type { RouteAccess } from '../security/access.decorators.ts';
 import { isExemptFromRateLimits } from '../security/rate-limit.decorator.ts';
 import {
@@ -35,8 +34,9 @@ import {
 } from './endpoint-headers.ts';
 import { isPaged } from './endpoint.decorator.ts';
 import { type EndpointEntry, findEndpoints } from './endpoints.ts';
-import { EXAMPLES_KEY, examplesOf, placeExamples } from './examples.ts';
+import { placeExamples } from './examples.ts';
 import { formResponse, problemExample, problemResponse, problemSchema } from './problem-response.ts';
+import { schemaConverter } from './schema-converter.ts';
 import { listTags } from './tag.decorator.ts';
 import { describeEvents } from './webhook-events.ts';
 
@@ -78,7 +78,7 @@ export function createDocument(app: INestApplication): OpenAPIObject {
   }
   const modules = app.get(ModulesContainer);
   for (const { name, description } of listTags(modules)) options.addTag(name, description);
-  const convert = converter(modules);
+  const convert = schemaConverter(modules);
   const document = SwaggerModule.createDocument(app, options.build(), {
     operationIdFactory: (_controller, method) => method,
     standardSchemaConverter: convert as never,
@@ -124,7 +124,7 @@ interface OperationContext {
 function errorForms(
   document: OpenAPIObject,
   modules: ModulesContainer,
-  convert: ReturnType<typeof converter>,
+  convert: ReturnType<typeof schemaConverter>,
 ) {
   const forms = readRegistry(modules, ErrorForms) as ErrorForms;
   return (path: string): OperationContext['form'] => {
@@ -202,38 +202,4 @@ function impliedErrors(
   if (requestBody?.content['application/json']) errors.push(MalformedJsonError);
   if (parameters.some((parameter) => parameter.in === 'path')) errors.push(NotFoundError);
   return errors;
-}
-
-/**
- * Zod's own conversion to the JSON Schema of OpenAPI 3.1. A schema with an id becomes a component. A text with
- * `.meta({ keyOf: SomeRegistry })` lists the registered keys; its service rejects others.
- */
-function converter(modules: ModulesContainer) {
-  return (schema: z.ZodType, { schemaType }: { schemaType: 'input' | 'output' }) => {
-    const {
-      $schema,
-      $defs = {},
-      ...rest
-    } = pointToComponents(
-      z.toJSONSchema(schema, {
-        io: schemaType,
-        target: 'draft-2020-12',
-        override: ({ jsonSchema }) => {
-          const { keyOf } = jsonSchema as { keyOf?: Type<Registry<unknown>> };
-          if (!keyOf) return;
-          delete jsonSchema['keyOf'];
-          jsonSchema.enum = readRegistry(modules, keyOf).keys().toSorted();
-        },
-      }),
-    );
-    void $schema;
-    const found = examplesOf(schema);
-    const stashed = Object.keys(found).length > 0 && { [EXAMPLES_KEY]: found };
-    return { schema: { ...rest, ...stashed }, components: $defs };
-  };
-}
-
-/** Zod refers to the `$defs` of a schema. In the document they are components. */
-function pointToComponents<T extends object>(schema: T): T {
-  return JSON.parse(JSON.stringify(schema).replaceAll('"#/$defs/', '"#/components/schemas/')) as T;
 }

@@ -5,10 +5,10 @@ import { type JobContext, JobHandler, type JobRunner } from '../../jobs/job-hand
 import type { JobsService } from '../../jobs/jobs.service.ts';
 import { defineMail } from '../../mail/mail-template.ts';
 import { MailService } from '../../mail/mail.service.ts';
-import type { NotificationType } from '../../notifications/notification-types.ts';
+import { defineNotification } from '../../notifications/notification-types.ts';
 import { NotificationsService } from '../../notifications/notifications.service.ts';
 import { UsersService } from '../../users/users.service.ts';
-import { webhooksTexts, en } from '../webhooks.texts.ts';
+import { webhooksTexts } from '../webhooks.texts.ts';
 import { WebhookEndpoint } from './webhook-endpoint.entity.ts';
 
 /** Rows per transaction. Each row may have some ten attempts, which the foreign key deletes. */
@@ -18,10 +18,15 @@ const DELETE_BATCH_ROWS = 500;
 const reasons = ['gone', 'failing', 'backlog'] as const;
 export type DisableReason = (typeof reasons)[number];
 
-export const endpointDisabled = {
+export const endpointDisabled = defineNotification({
   name: 'webhook-endpoint-disabled',
-  data: z.object({ endpointId: z.string(), reason: z.string() }),
-} satisfies NotificationType;
+  summary: 'A webhook endpoint of the user was disabled.',
+  data: z.object({ endpointId: z.string(), reason: z.enum(reasons) }),
+  text: ({ reason }, locale) => {
+    const { title, causes } = webhooksTexts[locale].disabled;
+    return { title, body: causes[reason] };
+  },
+});
 
 export const endpointDisabledMail = defineMail({
   name: 'webhook-endpoint-disabled',
@@ -102,8 +107,7 @@ export class WebhookDisabledNotifyHandler implements JobRunner<z.output<typeof w
       const owner = endpoint && (await this.users.findForUpdate(endpoint.userId, tx));
       if (!owner) return;
       const data = { endpointId, reason };
-      const text = { title: en.disabled.title, body: en.disabled.causes[reason] };
-      await this.notifications.notify(endpointDisabled, { userId: owner.id, ...text, data }, tx);
+      await this.notifications.notify(endpointDisabled, { userId: owner.id, data }, tx);
       await this.mail.send({ template: endpointDisabledMail, to: owner, data: { reason } }, tx);
     });
   }

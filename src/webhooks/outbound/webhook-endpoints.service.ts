@@ -3,7 +3,7 @@ import { InjectRepository } from '@nestjs/typeorm';
 import { randomUUIDv7 } from 'node:crypto';
 import { type EntityManager, IsNull, type Repository } from 'typeorm';
 import { z } from 'zod';
-import type { AuditEventType } from '../../audit/audit-event-types.ts';
+import { defineAuditEvent } from '../../audit/audit-event-types.ts';
 import { AuditService } from '../../audit/audit.service.ts';
 import { JobsService } from '../../jobs/jobs.service.ts';
 import { ForbiddenError, LimitReachedError } from '../../platform/errors/platform.errors.ts';
@@ -26,9 +26,9 @@ import { WebhookSecrets } from './webhook-secrets.service.ts';
 
 const auditData = z.object({ endpointId: z.string() });
 
-export const endpointCreated = { name: 'webhook-endpoint-created', data: auditData } satisfies AuditEventType;
-export const endpointDeleted = { name: 'webhook-endpoint-deleted', data: auditData } satisfies AuditEventType;
-export const secretRotated = { name: 'webhook-secret-rotated', data: auditData } satisfies AuditEventType;
+export const endpointCreated = defineAuditEvent({ name: 'webhook-endpoint-created', data: auditData });
+export const endpointDeleted = defineAuditEvent({ name: 'webhook-endpoint-deleted', data: auditData });
+export const secretRotated = defineAuditEvent({ name: 'webhook-secret-rotated', data: auditData });
 
 const ENDPOINTS_PER_USER_MAX = 20;
 /** Of all administrators: each event of any user is written once per endpoint, in the transaction of the event. */

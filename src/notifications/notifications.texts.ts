@@ -1,0 +1,17 @@
+import type { Translated } from '../platform/i18n/locales.ts';
+import type { NotificationText } from './notification-types.ts';
+import { de } from './notifications.de.ts';
+
+export const en = {
+  jobCompleted: (jobType: string): NotificationText => ({
+    title: 'Job completed',
+    body: `The job “${jobType}” has completed.`,
+  }),
+  jobFailed: (jobType: string, message: string): NotificationText => ({
+    title: 'Job failed',
+    body: `The job “${jobType}” has failed: ${message}`,
+  }),
+  unknown: { title: 'New notification', body: '' },
+};
+
+export const notificationsTexts: Translated<typeof en> = { en, de };
