@@ -202,8 +202,9 @@ const seeds: Record<string, [columns: string, values: string]> = {
     `${id('i')}, CASE WHEN i % 10 = 0 THEN 'sign-out' ELSE 'sign-in' END, owner, at`,
   ],
   notifications: [
-    'id, user_id, type, title, body, created_at, read_at',
-    `${id('i')}, CASE WHEN i <= 1000 THEN owner ELSE ${id('i')} END, 'job-completed', 'a', 'b', at,
+    'id, user_id, type, data, created_at, read_at',
+    `${id('i')}, CASE WHEN i <= 1000 THEN owner ELSE ${id('i')} END, 'job-completed',
+     jsonb_build_object('jobId', ${id('i')}, 'jobType', 'user-export'), at,
      CASE WHEN i % 10 = 0 THEN NULL ELSE at END`,
   ],
   webhook_endpoints: [
