@@ -7,6 +7,7 @@ const PUBLIC_FILES = [
   '^src/mail/mail-template\\.ts$',
   '^src/(audit/audit-event|notifications/notification)-types\\.ts$',
   '^src/files/file-purpose\\.ts$',
+  '^src/schedules/schedule-definition\\.ts$',
   '^src/users/lock-users\\.ts$',
 ];
 const ENTITY = '\\.entity\\.ts$';
@@ -70,7 +71,7 @@ export default {
     {
       name: 'features-meet-at-their-front',
       comment:
-        'A feature uses another through its module, services, policies, guards, filters, pipes, interceptors, decorators, schemas, errors, events and job definitions.',
+        'A feature uses another through its module, services, policies, guards, filters, pipes, interceptors, decorators, schemas, errors, events, job definitions and schedule definitions. Move what others need into such a file.',
       severity: 'error',
       from: { path: FEATURE, pathNot: [ENTITY, SPEC] },
       to: { path: FEATURE, pathNot: ['^src/$1/', ...PUBLIC_FILES], dependencyTypesNot: TYPE_ONLY },

@@ -1,4 +1,4 @@
-/** Checks that the links, file paths, names and commands in the docs exist. */
+/** Checks that the links, file paths, names and commands in the docs exist, and that a feature may import what they import. */
 import { existsSync, globSync, readFileSync, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 
@@ -14,6 +14,8 @@ const PATH =
 const NAME = /^@?((?=\w*[A-Z])[A-Za-z]\w{3,})(?:\(.*\))?(?:=.*)?$/;
 /** `npm run check`, `bin/test` and `node dist/src/main.js`, also in code blocks. */
 const COMMAND = /\bnpm run ([\w:-]+)|(?<![\w/.-])(bin\/\w+)|\bnode dist\/(src\/\w+)\.js/g;
+/** In code, from another feature: `from '../jobs/job-definition.ts'`. */
+const IMPORT = /from '\.\.\/((?!platform\/)[\w-]+\/[\w./-]+\.ts)'/g;
 /** Files and names that the reader of a guide adds. */
 const EXAMPLES = /bookmark|boards[./]|mail-?purge|gitlab|acme/i;
 /** Names of other systems that no file of this project contains. */
@@ -35,6 +37,13 @@ const fileNames = new Set(
   globSync('{src,test,scripts,migrations,docs,docker,clients}/**/*.*').map((path) => basename(path)),
 );
 
+/** What a feature may import from another one. */
+const { default: importRules } = (await import(`${process.cwd()}/.dependency-cruiser.js`)) as {
+  default: { forbidden: { name: string; to: { pathNot: string[] } }[] };
+};
+const publicFiles = importRules.forbidden.find(({ name }) => name === 'features-meet-at-their-front')!.to
+  .pathNot;
+
 const faults = globSync(['*.md', '{docs,clients}/**/*.md'])
   .filter((file) => file !== 'CHANGELOG.md')
   .toSorted()
@@ -52,11 +61,22 @@ function faultsIn(file: string): string[] {
     .map(([, link = '']) => link)
     .filter((link) => !/^[a-z]+:/.test(link));
   return [
-    ...paths.filter((path) => !existsSync(path) && !fileNames.has(path)),
-    ...names.filter((name) => !knownNames.has(name) && !FOREIGN.has(name)),
-    ...[...whole.matchAll(COMMAND)].flatMap(missingCommand),
-    ...links.filter((link) => !targetExists(file, link)),
-  ].map((target) => `${file}: ${target} does not exist`);
+    ...[...whole.matchAll(IMPORT)].flatMap(([, path = '']) => importFault(file, path)),
+    ...[
+      ...paths.filter((path) => !existsSync(path) && !fileNames.has(path)),
+      ...names.filter((name) => !knownNames.has(name) && !FOREIGN.has(name)),
+      ...[...whole.matchAll(COMMAND)].flatMap(missingCommand),
+      ...links.filter((link) => !targetExists(file, link)),
+    ].map((target) => `${file}: ${target} does not exist`),
+  ];
+}
+
+/** `npm run check` must not reject what a reader copies. */
+function importFault(file: string, path: string): string[] {
+  if (EXAMPLES.test(path)) return [];
+  if (!existsSync(`src/${path}`)) return [`${file}: src/${path} does not exist`];
+  const isPublic = publicFiles.some((pattern) => new RegExp(pattern).test(`src/${path}`));
+  return isPublic ? [] : [`${file}: no feature may import src/${path}: see .dependency-cruiser.js`];
 }
 
 function missingCommand([command, script, bin, program]: RegExpMatchArray): string[] {
