@@ -67,7 +67,9 @@ function runSquawk(files: string[], isTransactional: boolean): string[] {
   );
   const findings = stdout
     .split('\n')
-    .filter((line) => line.includes(': warning:') || line.includes(': error:'));
+    .filter((line) => line.includes(': warning:') || line.includes(': error:'))
+    // The name of the migration instead of a temporary file.
+    .map((line) => line.replace(/^.*?(\w+)\.sql:\d+:\d+: \w+:/, '$1:'));
   if (status !== 0 && findings.length === 0) throw new Error(`squawk failed: ${stdout}${stderr}`);
   return findings;
 }
@@ -79,20 +81,24 @@ const CREATED = /\bCREATE\s+(?:UNLOGGED\s+)?TABLE\s+(?:IF\s+NOT\s+EXISTS\s+)?"?(
 /** Statements that lock a table against writes, and foreign keys, which do the same to the referenced table. */
 const LOCKED =
   /\b(?:ALTER\s+TABLE(?:\s+IF\s+EXISTS)?(?:\s+ONLY)?|DROP\s+TABLE(?:\s+IF\s+EXISTS)?|TRUNCATE(?:\s+TABLE)?|LOCK(?:\s+TABLE)?|REFERENCES|(?:INDEX|TRIGGER)\s[^;]*?\sON(?:\s+ONLY)?)\s+"?(\w+)/gi;
+/** Locks both of its tables, so it can't be split. */
+const ADDED_FOREIGN_KEY =
+  /^\s*ALTER\s+TABLE\s+(?:ONLY\s+)?"?\w+"?\s+ADD\s+(?:CONSTRAINT\s+"?\w+"?\s+)?FOREIGN\s+KEY\b/i;
+const SQL_COMMENT = /^\s*--.*$/gm;
 const CHANGED = /^(?:UPDATE|DELETE\s+FROM)\s+(?:ONLY\s+)?"?(\w+)/i;
 
 function ownRules({ name, isTransactional, statements }: Recorded): string[] {
   if (!isTransactional) return [];
-  const sql = statements.join(';\n');
-  const created = new Set([...sql.matchAll(CREATED)].map((match) => match[1]));
-  const locked = new Set(
-    [...sql.matchAll(LOCKED)].map((match) => match[1]).filter((table) => !created.has(table)),
-  );
+  const locking = tablesLockedByStatement(statements);
+  const locked = new Set(locking.flatMap(({ tables }) => tables));
+  const isOneForeignKey =
+    locking.length === 1 && locked.size === 2 && ADDED_FOREIGN_KEY.test(locking[0]!.statement);
   const changed = statements.map((statement) => CHANGED.exec(statement)?.[1]).filter(Boolean);
   const findings: string[] = [];
-  if (locked.size > 1) {
+  if (locked.size > 1 && !isOneForeignKey) {
     findings.push(
-      `${name}: locks ${[...locked].join(' and ')} in one transaction. Write one migration for each table.`,
+      `${name}: locks ${[...locked].join(' and ')} in one transaction. Write one migration for each table. A foreign key ` +
+        `that locks a second table needs a separate migration: ALTER TABLE … ADD CONSTRAINT … FOREIGN KEY … NOT VALID.`,
     );
   }
   if (changed.length > 0) {
@@ -102,6 +108,21 @@ function ownRules({ name, isTransactional, statements }: Recorded): string[] {
   }
   return findings;
 }
+
+/** Statements that lock tables which the migration did not create. */
+function tablesLockedByStatement(statements: string[]): { statement: string; tables: string[] }[] {
+  const created = new Set(statements.flatMap((sql) => tablesIn(sql, CREATED)));
+  return statements
+    .map((sql) => sql.replaceAll(SQL_COMMENT, ''))
+    .map((statement) => ({
+      statement,
+      tables: tablesIn(statement, LOCKED).filter((table) => !created.has(table)),
+    }))
+    .filter(({ tables }) => tables.length > 0);
+}
+
+const tablesIn = (sql: string, pattern: RegExp): string[] =>
+  [...sql.matchAll(pattern)].map(([, table = '']) => table);
 
 if (import.meta.main) {
   const findings = await checkMigrations(migrations);

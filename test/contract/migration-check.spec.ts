@@ -81,7 +81,15 @@ describe('the check of the migrations', () => {
       [
         'CREATE TABLE a (id uuid, CONSTRAINT b FOREIGN KEY (b) REFERENCES users (id), FOREIGN KEY (c) REFERENCES jobs (id))',
       ],
-      /locks users and jobs in one transaction/,
+      /locks users and jobs in one transaction.*ADD CONSTRAINT … FOREIGN KEY … NOT VALID/,
+    ],
+    [
+      'a foreign key and the lock of a third table',
+      [
+        'ALTER TABLE mails ADD CONSTRAINT b FOREIGN KEY (user_id) REFERENCES jobs (id) NOT VALID',
+        'ALTER TABLE users ADD COLUMN a text',
+      ],
+      /locks mails and jobs and users in one transaction/,
     ],
     [
       'a foreign key without an index',
@@ -125,6 +133,23 @@ describe('the check of the migrations', () => {
     const statements = [`CREATE TABLE a (id uuid, ${columns})`, index].filter(Boolean);
 
     expect((await checkMigrations([migrationOf(statements)])).join('\n')).not.toMatch(/foreign key/);
+  });
+
+  it('accepts one foreign key between two existing tables', async () => {
+    const statements = [
+      '-- Not valid for older rows only.\nALTER TABLE mails ADD CONSTRAINT b FOREIGN KEY (user_id) REFERENCES jobs (id) NOT VALID',
+      'CREATE TABLE a (id uuid)',
+    ];
+
+    const findings = (await checkMigrations([migrationOf(statements)])).join('\n');
+
+    expect(findings).not.toMatch(/locks/);
+  });
+
+  it('names the migration and the rule of squawk', async () => {
+    const findings = await checkMigrations([migrationOf(['ALTER TABLE jobs RENAME COLUMN input TO a'])]);
+
+    expect(findings).toEqual([expect.stringMatching(/^Add1900000000000: renaming-column /)]);
   });
 
   it.each([
