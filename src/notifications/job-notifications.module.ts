@@ -20,8 +20,7 @@ export const jobFailedType = defineNotification({
   name: 'job-failed',
   summary: 'A job of the user has failed.',
   data: job.extend({ errorCode: z.string().optional(), errorMessage: z.string().optional() }),
-  text: ({ jobType, errorMessage = '' }, locale) =>
-    notificationsTexts[locale].jobFailed(jobType, errorMessage),
+  text: ({ jobType, errorMessage }, locale) => notificationsTexts[locale].jobFailed(jobType, errorMessage),
 });
 
 const MESSAGE_MAX = 1_000;

@@ -7,7 +7,9 @@ export const de: typeof en = {
   }),
   jobFailed: (jobType, message) => ({
     title: 'Job fehlgeschlagen',
-    body: `Der Job „${jobType}“ ist fehlgeschlagen: ${message}`,
+    body: message
+      ? `Der Job „${jobType}“ ist fehlgeschlagen: ${message}`
+      : `Der Job „${jobType}“ ist fehlgeschlagen.`,
   }),
   unknown: { title: 'Neue Benachrichtigung', body: '' },
 };

@@ -7,9 +7,9 @@ export const en = {
     title: 'Job completed',
     body: `The job “${jobType}” has completed.`,
   }),
-  jobFailed: (jobType: string, message: string): NotificationText => ({
+  jobFailed: (jobType: string, message = ''): NotificationText => ({
     title: 'Job failed',
-    body: `The job “${jobType}” has failed: ${message}`,
+    body: message ? `The job “${jobType}” has failed: ${message}` : `The job “${jobType}” has failed.`,
   }),
   unknown: { title: 'New notification', body: '' },
 };

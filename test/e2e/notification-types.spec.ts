@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { AuditEventTypes } from '../../src/audit/audit-event-types.ts';
 import { de as authTexts } from '../../src/auth/auth.de.ts';
+import { jobFailedType } from '../../src/notifications/job-notifications.module.ts';
 import { defineNotification, NotificationTypes } from '../../src/notifications/notification-types.ts';
 import { de } from '../../src/notifications/notifications.de.ts';
 import { NotificationsModule } from '../../src/notifications/notifications.module.ts';
@@ -84,6 +85,32 @@ describe('the text of a notification', () => {
 
     const { title, body } = authTexts.alerts['password-changed'].notification;
     expect(await texts(who)).toEqual([[title, body]]);
+  });
+});
+
+describe('the text of a failed job', () => {
+  // cspell:disable
+  const cases: [name: string, errorMessage: string | undefined, english: string, german: string][] = [
+    [
+      'ends with the error',
+      'disk full',
+      'The job “test” has failed: disk full',
+      'Der Job „test“ ist fehlgeschlagen: disk full',
+    ],
+    [
+      'is a sentence without an error',
+      undefined,
+      'The job “test” has failed.',
+      'Der Job „test“ ist fehlgeschlagen.',
+    ],
+  ];
+  // cspell:enable
+
+  it.each(cases)('%s', (_name, errorMessage, english, german) => {
+    const text = (locale: 'en' | 'de') =>
+      jobFailedType.text({ jobId: '1', jobType: 'test', errorMessage }, locale);
+
+    expect([text('en').body, text('de').body]).toEqual([english, german]);
   });
 });
 
