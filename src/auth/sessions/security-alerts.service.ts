@@ -19,16 +19,16 @@ const notificationOf = (name: AlertName) =>
     text: (_data, locale) => authTexts[locale].alerts[name].notification,
   });
 
-export const securityAlertTypes = names.map(notificationOf);
-
 const mailOf = (name: AlertName) =>
   defineMail({ name, data: z.object({}), text: (_data, locale) => authTexts[locale].alerts[name].mail });
 
-const MAILS = Object.fromEntries(names.map((name) => [name, mailOf(name)])) as Record<
-  AlertName,
-  ReturnType<typeof mailOf>
->;
+const forEachAlert = <Item>(create: (name: AlertName) => Item) =>
+  Object.fromEntries(names.map((name) => [name, create(name)])) as Record<AlertName, Item>;
 
+const NOTIFICATIONS = forEachAlert(notificationOf);
+const MAILS = forEachAlert(mailOf);
+
+export const securityAlertTypes = Object.values(NOTIFICATIONS);
 export const securityAlertMails = Object.values(MAILS);
 
 /** Alerts the owner of an account by mail and notification when a change could be the work of an attacker. */
@@ -41,7 +41,7 @@ export class SecurityAlertsService {
 
   async send(type: AlertName, user: Recipient, tx: EntityManager): Promise<void> {
     // First, because it locks the user's row, and every transaction locks that row before others.
-    await this.notifications.notify(notificationOf(type), { userId: user.id, data: {} }, tx);
+    await this.notifications.notify(NOTIFICATIONS[type], { userId: user.id, data: {} }, tx);
     await this.mail.send({ template: MAILS[type], to: user, data: {} }, tx);
   }
 }
