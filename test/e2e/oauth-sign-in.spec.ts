@@ -20,6 +20,8 @@ afterEach(() => oauth.providers.control.reset());
 
 afterAll(() => oauth.stop());
 
+const PASSWORD_HASH = /\$argon2id\$[^"]+/g;
+
 const identitiesOf = (subject: string) =>
   app.db.query('SELECT * FROM identities WHERE subject = $1', [subject]);
 
@@ -132,9 +134,9 @@ describe.each(everyProvider)('signing in with %s', (provider) => {
 
     const tables = ['identities', 'users', 'sessions', 'oauth_attempts', 'oauth_codes', 'audit_events'];
     for (const table of tables) {
-      const rows = JSON.stringify(await app.db.query(`SELECT * FROM ${table}`));
-      // A JWT in full: the random characters of a password hash can contain `eyJ`.
-      expect(rows).not.toMatch(/gho_|eyJ[\w-]+\.[\w-]+\./);
+      // Without password hashes, whose random characters can contain `eyJ`.
+      const rows = JSON.stringify(await app.db.query(`SELECT * FROM ${table}`)).replaceAll(PASSWORD_HASH, '');
+      expect(rows).not.toMatch(/gho_|eyJ/);
     }
   });
 });
