@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { DataSource } from 'typeorm';
 import { loadConfig } from '../../src/platform/config/config.ts';
 import { dataSourceOptions } from '../../src/platform/database/data-source.ts';
@@ -8,9 +8,6 @@ import { TestApp } from '../support/app.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { Program } from '../support/program.ts';
 import { times } from '../support/until.ts';
-
-// A test starts up to four programs, and each loads the whole application.
-jest.setTimeout(90_000);
 
 let database: TestDatabase;
 let db: DataSource;
