@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { codeBlocks, readGuide } from '../support/guide.ts';
 import { ProjectCopy } from '../support/project-copy.ts';
 
-/** Three programs start the application and one checks its types. */
+/** The checks and the tests of a copy each start several programs. */
 const LIMIT_MS = 240_000;
 const GUIDE = readGuide('add-a-feature.md');
 

@@ -18,6 +18,8 @@ export interface Result {
   output: string;
 }
 
+/** Longer than any program of the tests takes. Jest can't interrupt a program that it waits for. */
+const LIMIT_MS = 240_000;
 const PROJECT = dirname(dirname(import.meta.dirname));
 
 /** A copy of this project as a git repository with one commit, in a temporary folder. */
@@ -71,6 +73,7 @@ export class ProjectCopy {
 
   private start(env: NodeJS.ProcessEnv, args: string[]): Result {
     const options = {
+      timeout: LIMIT_MS,
       cwd: this.root,
       encoding: 'utf8',
       env: { ...process.env, NODE_OPTIONS: '', ...env },
