@@ -37,7 +37,7 @@ async function open(): Promise<GraphqlSocket> {
   return socket;
 }
 
-const titles = (socket: GraphqlSocket): string[] =>
+const labels = (socket: GraphqlSocket): string[] =>
   socket.of('next').map(({ payload }) => payload.data.notificationAdded.data.jobType);
 
 /** A subscription has no acknowledgement, so this repeats a notification until one arrives. */
@@ -48,7 +48,7 @@ async function untilSubscribed(socket: GraphqlSocket, user: SignedIn): Promise<v
   }, 'the subscription to start');
 }
 
-const seenTitles = (socket: GraphqlSocket): string[] => titles(socket).filter((title) => title !== 'probe');
+const seenLabels = (socket: GraphqlSocket): string[] => labels(socket).filter((title) => title !== 'probe');
 
 describe('notificationAdded', () => {
   it('sends each new notification once and in order', async () => {
@@ -59,8 +59,8 @@ describe('notificationAdded', () => {
 
     for (const index of times(20, (at) => at)) await notify(app, user.user.id, { label: `n${index}` });
 
-    await until(() => seenTitles(socket).length >= 20, '20 notifications');
-    expect(seenTitles(socket)).toEqual(times(20, (index) => `n${index}`));
+    await until(() => seenLabels(socket).length >= 20, '20 notifications');
+    expect(seenLabels(socket)).toEqual(times(20, (index) => `n${index}`));
   });
 
   it('sends what a client missed after its last id', async () => {
@@ -73,7 +73,7 @@ describe('notificationAdded', () => {
     socket.subscribe('1', QUERY, { after: last.id });
 
     await socket.received('next');
-    expect(titles(socket)).toEqual(['missed']);
+    expect(labels(socket)).toEqual(['missed']);
   });
 
   it('loads the fields of nested objects for each event', async () => {
@@ -112,8 +112,8 @@ describe('notificationAdded', () => {
     await notify(app, user.user.id, { label: 'late' });
     await notify(app, other.user.id, { label: 'theirs' });
 
-    await until(() => seenTitles(theirs).length > 0, 'the other notification');
-    expect(seenTitles(theirs)).toEqual(['theirs']);
+    await until(() => seenLabels(theirs).length > 0, 'the other notification');
+    expect(seenLabels(theirs)).toEqual(['theirs']);
     expect(socket.of('next').length).toBe(received);
   });
 
@@ -133,8 +133,8 @@ describe('notificationAdded', () => {
     await until(() => failures > 0, 'a failed poll');
     read.mockRestore();
 
-    await until(() => seenTitles(socket).length > 0, 'the notification');
-    expect(seenTitles(socket)).toEqual(['during']);
+    await until(() => seenLabels(socket).length > 0, 'the notification');
+    expect(seenLabels(socket)).toEqual(['during']);
   });
 });
 
@@ -151,7 +151,7 @@ describe.each<Backend>(['postgres', 'redis'])('with two instances on %s', (backe
         return socket.of('next').length > 0;
       }, 'a notification of the other instance');
 
-      expect(titles(socket)).toContain('across');
+      expect(labels(socket)).toContain('across');
       await user.post('/v1/auth/logout');
       expect(await socket.untilClosed()).toEqual({ code: 4401, reason: 'session-ended' });
     } finally {

@@ -9,7 +9,7 @@ import { times, until } from '../support/until.ts';
 
 const open = async (app: TestApp, who: SignedIn) =>
   EventSource.open(`${await app.listen()}/v1/notifications/stream`, who.accessToken);
-const titlesIn = (source: EventSource) => source.of('notification').map(({ data }) => data.data.jobType);
+const labelsIn = (source: EventSource) => source.of('notification').map(({ data }) => data.data.jobType);
 
 describe('when the Redis of the message bus is gone', () => {
   let redis: RedisServer;
@@ -33,8 +33,7 @@ describe('when the Redis of the message bus is gone', () => {
     const { port, dir } = redis;
     await redis.kill();
 
-    for (const title of ['during 0', 'during 1', 'during 2'])
-      await notify(app, who.user.id, { label: title });
+    for (const label of ['during 0', 'during 1', 'during 2']) await notify(app, who.user.id, { label });
     const { body } = await who.get('/v1/notifications');
     redis = await startRedis({ port, dir });
 
@@ -42,7 +41,7 @@ describe('when the Redis of the message bus is gone', () => {
     await source.untilReceived('notification', 4);
     await notify(app, who.user.id, { label: 'after' });
     await source.untilReceived('notification', 5);
-    expect(titlesIn(source)).toEqual(['before', 'during 0', 'during 1', 'during 2', 'after']);
+    expect(labelsIn(source)).toEqual(['before', 'during 0', 'during 1', 'during 2', 'after']);
     source.close();
   });
 
@@ -56,7 +55,7 @@ describe('when the Redis of the message bus is gone', () => {
     redis = await startRedis({ port, dir });
 
     await source.untilReceived('notification');
-    expect(titlesIn(source)).toEqual(['told later']);
+    expect(labelsIn(source)).toEqual(['told later']);
     source.close();
   });
 });
@@ -87,13 +86,13 @@ describe('when PostgreSQL is gone', () => {
       await source.untilReceived('notification', Number(turn) + 1);
     }
 
-    expect(titlesIn(source)).toEqual(['0', '1', '2']);
+    expect(labelsIn(source)).toEqual(['0', '1', '2']);
     source.close();
   });
 
   /** A pool contains broken connections that it has not detected. */
-  const isTold = (who: SignedIn, title: string) =>
-    notify(app, who.user.id, { label: title }).then(
+  const isTold = (who: SignedIn, label: string) =>
+    notify(app, who.user.id, { label }).then(
       () => true,
       () => false,
     );
@@ -112,7 +111,7 @@ describe('an unknown message on the event bus', () => {
 
     await notify(app, who.user.id, { label: 'after' });
     await source.untilReceived('notification', 2);
-    expect(titlesIn(source)).toEqual(['before', 'after']);
+    expect(labelsIn(source)).toEqual(['before', 'after']);
     expect((await fetch(`${other.url}/health/live`)).status).toBe(200);
     source.close();
     await app.stop();
