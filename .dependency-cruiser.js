@@ -71,7 +71,7 @@ export default {
     {
       name: 'features-meet-at-their-front',
       comment:
-        'A feature uses another through its module, services, policies, guards, filters, pipes, interceptors, decorators, schemas, errors, events, job definitions and schedule definitions. Move what others need into such a file.',
+        'A feature uses another through its module, services, policies, guards, filters, pipes, interceptors, decorators, schemas, errors, events and definitions of jobs, schedules, mails, files, notifications and audit events. Move what others need into such a file.',
       severity: 'error',
       from: { path: FEATURE, pathNot: [ENTITY, SPEC] },
       to: { path: FEATURE, pathNot: ['^src/$1/', ...PUBLIC_FILES], dependencyTypesNot: TYPE_ONLY },
