@@ -58,11 +58,8 @@ async function requestStorage(url: string, init: RequestInit): Promise<Response>
 
 /** A grey square. */
 function makeImage(): Buffer {
-  const header = Buffer.alloc(13);
-  header.writeUInt32BE(SIDE, 0);
-  header.writeUInt32BE(SIDE, 4);
-  // 8 bits per pixel, without colours.
-  header[8] = 8;
+  // Width, height, 8 bits per pixel, and no colours.
+  const header = Buffer.concat([bigEndian(SIDE), bigEndian(SIDE), Buffer.from([8, 0, 0, 0, 0])]);
   // Each line begins with the number of its filter: none.
   const lines = Buffer.concat(
     Array.from({ length: SIDE }, () => Buffer.from([0, ...Buffer.alloc(SIDE, 128)])),
@@ -71,10 +68,13 @@ function makeImage(): Buffer {
   return Buffer.concat([signature, chunk('IHDR', header), chunk('IDAT', deflateSync(lines)), chunk('IEND')]);
 }
 
+function bigEndian(value: number): Buffer {
+  const bytes = Buffer.alloc(4);
+  bytes.writeUInt32BE(value);
+  return bytes;
+}
+
 function chunk(type: string, data = Buffer.alloc(0)): Buffer {
   const content = Buffer.concat([Buffer.from(type), data]);
-  const ends = [Buffer.alloc(4), Buffer.alloc(4)] as const;
-  ends[0].writeUInt32BE(data.length);
-  ends[1].writeUInt32BE(crc32(content));
-  return Buffer.concat([ends[0], content, ends[1]]);
+  return Buffer.concat([bigEndian(data.length), content, bigEndian(crc32(content))]);
 }

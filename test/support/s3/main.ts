@@ -3,7 +3,7 @@ import { startS3rver } from './s3rver.ts';
 
 const { S3_HOST = '127.0.0.1', S3_PORT = '9000', S3_DIR = '.local/s3', S3_BUCKET = 'files' } = process.env;
 
-// S3 encodes these characters in signatures too, and s3rver forgets it. They are in the URL of a file with a name in Unicode.
+// S3 also encodes !'()* in the text that it signs. s3rver does not, so it would reject the URLs of some file names.
 const encode = globalThis.encodeURIComponent;
 globalThis.encodeURIComponent = (text) =>
   encode(text).replace(/[!'()*]/g, (sign) => `%${sign.charCodeAt(0).toString(16).toUpperCase()}`);
