@@ -20,8 +20,8 @@ export default {
   globalTeardown: '<rootDir>/test/support/global-teardown.ts',
   reporters: ['default', '<rootDir>/test/support/summary-reporter.ts'],
   testTimeout: 30_000,
-  // More than there are cores: the tests often wait for the database.
-  maxWorkers: availableParallelism() + 1,
+  // The tests wait for the database more than they compute.
+  maxWorkers: Math.max(2, availableParallelism() - 1),
   // Each file loads its own copy of every module, and not all of that memory comes back.
   workerIdleMemoryLimit: '700MB',
   coverageProvider: 'v8',
