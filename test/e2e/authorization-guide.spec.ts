@@ -1,10 +1,12 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { randomUUIDv7 } from 'node:crypto';
 import { readFileSync } from 'node:fs';
+import type { Principal } from '../../src/platform/security/principal.ts';
 import { TestApp } from '../support/app.ts';
-import { BoardsModule, TABLES } from '../support/boards.ts';
+import { boardPolicy, BoardsModule, TABLES } from '../support/boards.ts';
 import { type SignedIn, signedIn } from '../support/client.ts';
 import { codeBlocks, readGuide } from '../support/guide.ts';
+import { until } from '../support/until.ts';
 
 const SOURCE = readFileSync(new URL('../support/boards.ts', import.meta.url), 'utf8');
 const body = { title: 'New' };
@@ -67,6 +69,41 @@ describe('a board that its owner shares with members', () => {
   });
 });
 
+describe('a member who is removed', () => {
+  it('can’t make a change that waited for the removal', async () => {
+    const removal = app.db.createQueryRunner();
+    await removal.startTransaction();
+    await boardPolicy.lock('share', board, principal(owner), removal.manager);
+    await removal.query('DELETE FROM board_members WHERE board_id = $1', [board]);
+    const change = member.patch(`/v1/boards/${board}`, body).then(({ status }) => status);
+    await untilOneWaits();
+
+    await removal.commitTransaction();
+    await removal.release();
+
+    expect(await change).toBe(404);
+    expect((await owner.get(`/v1/boards/${board}`)).body.data.title).toBe('Plans');
+  });
+
+  it('is removed after the change that the member is making', async () => {
+    const change = app.db.createQueryRunner();
+    await change.startTransaction();
+    await boardPolicy.lock('rename', board, principal(member), change.manager);
+    const removal = owner
+      .delete(`/v1/boards/${board}/members/${member.user.id}`)
+      .then(({ status }) => status);
+    await untilOneWaits();
+
+    await change.query(`UPDATE boards SET title = 'Changed' WHERE id = $1`, [board]);
+    await change.commitTransaction();
+    await change.release();
+
+    expect(await removal).toBe(204);
+    expect((await member.get(`/v1/boards/${board}`)).status).toBe(404);
+    expect((await owner.get(`/v1/boards/${board}`)).body.data.title).toBe('Changed');
+  });
+});
+
 describe('an article that its owner publishes', () => {
   it('is read by anonymous callers once it is published', async () => {
     const [draft, article] = [await createArticle(false), await createArticle(true)];
@@ -91,6 +128,16 @@ describe('an article that its owner publishes', () => {
     expect(answers.map(({ status }) => status)).toEqual([200, 403, 404]);
   });
 });
+
+const principal = ({ user }: SignedIn) => ({ userId: user.id }) as Principal;
+
+const untilOneWaits = () =>
+  until(async () => {
+    const waiting = await app.db.query(
+      `SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`,
+    );
+    return waiting.length > 0;
+  }, 'the request to wait for the lock');
 
 const createArticle = (published: boolean) => insert('articles', 'title, published', ['News', published]);
 

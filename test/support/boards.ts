@@ -62,6 +62,7 @@ export const boardPolicy = definePolicy(Board, {
     read: ['owner', 'member', 'admin'],
     rename: ['owner', 'member'],
     delete: ['owner'],
+    share: ['owner'],
   },
 });
 
@@ -118,6 +119,14 @@ export class BoardsService {
       await tx.delete(Board, { id });
     });
   }
+
+  removeMember(id: string, memberId: string, caller: Principal): Promise<void> {
+    return this.boards.manager.transaction(async (tx) => {
+      // Waits for a change that this member is making, so that none follows.
+      await boardPolicy.lock('share', id, caller, tx);
+      await tx.query('DELETE FROM board_members WHERE board_id = $1 AND user_id = $2', [id, memberId]);
+    });
+  }
 }
 
 const ID = { schema: idSchema };
@@ -153,6 +162,16 @@ class BoardsController {
   @Endpoint({ summary: 'Delete a board', errors: [ForbiddenError] })
   async deleteBoard(@Param('id', ID) id: string, @CurrentUser() caller: Principal) {
     await this.boards.delete(id, caller);
+  }
+
+  @Delete(':id/members/:memberId')
+  @Endpoint({ summary: 'Remove a member', errors: [ForbiddenError] })
+  async removeMember(
+    @Param('id', ID) id: string,
+    @Param('memberId', ID) memberId: string,
+    @CurrentUser() caller: Principal,
+  ) {
+    await this.boards.removeMember(id, memberId, caller);
   }
 }
 

@@ -1,5 +1,11 @@
 import type { Type } from '@nestjs/common';
-import { Brackets, type EntityManager, type FindOptionsWhere, type SelectQueryBuilder } from 'typeorm';
+import {
+  Brackets,
+  type EntityManager,
+  FindOperator,
+  type FindOptionsWhere,
+  type SelectQueryBuilder,
+} from 'typeorm';
 import type { AppError } from '../errors/app-error.ts';
 import { ForbiddenError, NotFoundError, UnauthenticatedError } from '../errors/platform.errors.ts';
 import { localize } from '../i18n/locales.ts';
@@ -33,23 +39,31 @@ class Policy<Row extends Identified, Name extends string, Action extends string>
   constructor(
     private readonly entity: Type<Row>,
     private readonly options: PolicyOptions<Row, Name, Action>,
-  ) {}
+  ) {
+    const { relations, where } = options;
+    const fixed = Object.entries(relations).filter(([, relation]) => typeof relation === 'object');
+    for (const [name, condition] of fixed) assertSelective(condition as object, `The relation ${name}`);
+    if (where) assertSelective(where, 'where');
+  }
 
-  /** Adds the condition to a query: only rows with which the caller may do this. */
+  /**
+   * Adds the condition to a query: only rows with which the caller may do this. It holds for everything that is in the query
+   * so far. After it, add conditions with `andWhere` only.
+   */
   filter(
     rows: SelectQueryBuilder<Row>,
     action: Action | 'read',
     caller: Principal | undefined,
   ): SelectQueryBuilder<Row> {
     const { where, actions } = this.options;
-    if (where) rows.andWhere(where);
     const conditions = actions[action].map((name) => this.conditionOf(name, caller));
-    if (conditions.includes(true)) return rows;
     const some = conditions.filter((condition) => typeof condition === 'object');
+    assertOwnParameters(rows, where ? [where, ...some] : some);
+    encloseConditions(rows);
+    if (where) rows.andWhere(where);
+    if (conditions.includes(true)) return rows;
     if (some.length === 0) return rows.andWhere('FALSE');
-    return rows.andWhere(
-      new Brackets((either) => some.forEach((condition) => either.orWhere(condition as object))),
-    );
+    return rows.andWhere(new Brackets((either) => some.forEach((condition) => either.orWhere(condition))));
   }
 
   /** The row. Throws 404 if it is hidden from the caller, and 403 if the caller sees it but may not do this. */
@@ -64,16 +78,20 @@ class Policy<Row extends Identified, Name extends string, Action extends string>
     return row;
   }
 
-  /** As `get`. Locks the row until the transaction ends. The user’s row must be locked before it (docs/decisions/0033). */
+  /**
+   * As `get`. Locks the row until the transaction ends. A transaction that also changes the account, for example notifies
+   * the user, locks the user’s row before (docs/decisions/0033).
+   */
   async lock(
     action: Action | 'read',
     id: string,
     caller: Principal | undefined,
     tx: EntityManager,
   ): Promise<Row> {
-    const row = await this.select(action, id, caller, tx).setLock('for_no_key_update').getOne();
-    if (!row) throw await this.rejectionOf(action, id, caller, tx);
-    return row;
+    const rows = this.select(action, id, caller, tx).select('resource.id').setLock('for_no_key_update');
+    if (!(await rows.getOne())) throw await this.rejectionOf(action, id, caller, tx);
+    // Again: a statement that waits for a lock doesn't see what other transactions committed in other tables.
+    return this.get(action, id, caller, tx);
   }
 
   private select(
@@ -82,7 +100,7 @@ class Policy<Row extends Identified, Name extends string, Action extends string>
     caller: Principal | undefined,
     manager: EntityManager,
   ): SelectQueryBuilder<Row> {
-    const rows = manager.createQueryBuilder(this.entity, 'resource').where('resource.id = :id', { id });
+    const rows = manager.createQueryBuilder(this.entity, 'resource').where({ id });
     return this.filter(rows, action, caller);
   }
 
@@ -104,13 +122,59 @@ class Policy<Row extends Identified, Name extends string, Action extends string>
     if (name === 'anyone') return true;
     if (name === 'admin') return caller?.roles.includes('admin') ?? false;
     const relation = this.options.relations[name];
-    if (isOfCaller(relation)) return caller ? relation(caller) : false;
-    return relation as FindOptionsWhere<Row>;
+    if (!isOfCaller(relation)) return relation as FindOptionsWhere<Row>;
+    const condition = caller ? relation(caller) : false;
+    if (typeof condition === 'object') assertSelective(condition, `The relation ${name}`);
+    return condition;
   }
 }
 
 const isOfCaller = <Row>(relation: Relation<Row>): relation is OfCaller<Row> =>
   typeof relation === 'function';
+
+/** TypeORM takes an empty condition for all rows, and compares with null instead of looking for it. */
+function assertSelective(condition: object | null, name: string): void {
+  const values = Object.values(condition ?? {}) as unknown[];
+  if (values.length === 0 || Array.isArray(condition))
+    throw new Error(`${name} has an empty condition, which selects all rows: return true or false instead`);
+  for (const value of values) {
+    if (value === undefined || value === null)
+      throw new Error(`${name} compares with ${value}: use IsNull(), or return false for no rows`);
+    if (isPlain(value)) assertSelective(value, name);
+  }
+}
+
+const isPlain = (value: unknown): value is object =>
+  typeof value === 'object' &&
+  value !== null &&
+  (Array.isArray(value) || Object.getPrototypeOf(value) === Object.prototype);
+
+/** Two parameters with one name would have one value: that of the later one. */
+function assertOwnParameters<Row extends Identified>(
+  rows: SelectQueryBuilder<Row>,
+  conditions: FindOptionsWhere<Row>[],
+): void {
+  const values = new Map(Object.entries(rows.getParameters()));
+  for (const [name, value] of conditions.flatMap(parametersOf)) {
+    if (values.has(name) && values.get(name) !== value)
+      throw new Error(`Two conditions have a parameter ${name} with other values: give one another name`);
+    values.set(name, value);
+  }
+}
+
+function parametersOf(value: unknown): [name: string, value: unknown][] {
+  if (!(value instanceof FindOperator))
+    return isPlain(value) ? Object.values(value).flatMap(parametersOf) : [];
+  if (value.child) return parametersOf(value.child);
+  return [...Object.entries(value.objectLiteralParameters ?? {}), ...parametersOf(value.value)];
+}
+
+/** Otherwise `a OR b` of the query would be `a OR b AND condition`, which doesn't restrict a. */
+function encloseConditions<Row extends Identified>({ expressionMap }: SelectQueryBuilder<Row>): void {
+  if (expressionMap.wheres.length === 0) return;
+  const condition = { operator: 'brackets' as const, condition: expressionMap.wheres };
+  expressionMap.wheres = [{ type: 'simple', condition }];
+}
 
 /**
  * Defines who may do what with the rows of a table. It belongs to the feature, in `<feature>.policy.ts`. See
