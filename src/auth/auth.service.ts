@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { DataSource, type EntityManager } from 'typeorm';
 import { AuditService } from '../audit/audit.service.ts';
+import { emailSchema } from '../platform/http/schemas.ts';
 import type { Principal } from '../platform/security/principal.ts';
 import type { User } from '../users/user.entity.ts';
 import { UsersService } from '../users/users.service.ts';
@@ -83,9 +84,11 @@ export class AuthService {
    * a proof, call `RegistrationService.register`.
    */
   async registerAndSignIn(
-    { email, displayName, password }: NewAccount,
+    { displayName, password, ...account }: NewAccount,
     by: SignInBy,
   ): Promise<ActiveSession> {
+    // In lower case, or Ada@example.com would be a second account beside ada@example.com.
+    const email = emailSchema.parse(account.email);
     // Outside the transaction, so that it holds no lock during that time.
     const passwordHash = password === undefined ? null : await this.hasher.hash(password);
     return this.db.transaction(async (tx) => {

@@ -50,6 +50,14 @@ describe('a controller that registers and signs in', () => {
     expect(await auditOf(user.id)).not.toContainEqual({ type: 'sign-in', data: { method: 'invitation' } });
   });
 
+  it('finds the account whose email differs only in case', async () => {
+    const { user } = await signedIn(app);
+
+    const response = await accept(invite(user.email.toUpperCase()));
+
+    expect(response).toMatchObject({ status: 409, body: { code: 'EMAIL_TAKEN' } });
+  });
+
   it('creates one account when two requests have the same email', async () => {
     const email = `${randomUUID()}@example.com`;
 
