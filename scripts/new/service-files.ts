@@ -34,8 +34,7 @@ export class ${Plural}Service {
 
   list(page: ${Plural}Query, caller: Principal) {
     const rows = ${variable}Policy.filter(this.${pluralVariable}.createQueryBuilder('${table}'), 'read', caller);
-    const sorts = { createdAt: 'createdAt' };
-    return this.paginator.page(rows, { list: '${plural}', page, filters: {}, sorts });
+    return this.paginator.page(rows, { list: '${plural}', page, filters: {} });
   }
 
   get(id: string, caller: Principal): Promise<${Singular}> {

@@ -63,7 +63,6 @@ export class AuditService {
       list: 'audit-events',
       page: request,
       filters,
-      sorts: { createdAt: 'createdAt' },
     });
     return {
       ...page,

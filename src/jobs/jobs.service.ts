@@ -145,7 +145,6 @@ export class JobsService implements OnModuleInit {
       list: 'jobs',
       page,
       filters: { type, status },
-      sorts: { createdAt: 'createdAt' },
     });
   }
 

@@ -85,7 +85,6 @@ export class NotificationsService {
       list: 'notifications',
       page: request,
       filters: { unread },
-      sorts: { createdAt: 'createdAt' },
     });
     const reader = await this.readerOf(userId);
     const data = page.data.map((row) => this.toReadable(row, reader));

@@ -70,8 +70,7 @@ export class UsersService {
       .createQueryBuilder('user')
       .where({ deletedAt: IsNull(), ...(status && { status }), ...(role && { role }) });
     if (email) rows.andWhere(`user.email LIKE :prefix`, { prefix: `${escapeLike(email)}%` });
-    const sorts = { createdAt: 'createdAt', email: 'email' };
-    return this.paginator.page(rows, { list: 'users', page, filters: { status, role, email }, sorts });
+    return this.paginator.page(rows, { list: 'users', page, filters: { status, role, email } });
   }
 
   /**

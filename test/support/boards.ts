@@ -98,8 +98,7 @@ export class BoardsService {
 
   list(query: BoardsQuery, caller: Principal) {
     const rows = boardPolicy.filter(this.boards.createQueryBuilder('board'), 'read', caller);
-    const sorts = { createdAt: 'createdAt' };
-    return this.paginator.page(rows, { list: 'boards', page: query, filters: {}, sorts });
+    return this.paginator.page(rows, { list: 'boards', page: query, filters: {} });
   }
 
   get(id: string, caller: Principal): Promise<Board> {

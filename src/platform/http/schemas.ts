@@ -126,6 +126,13 @@ export interface Page<T> {
 
 const CURSOR_MAX = 500;
 
+/** The first sort in descending order is the default. The types of Zod can't express the enum of a type parameter. */
+const sortOf = <S extends string>(sorts: readonly [S, ...S[]]) =>
+  z
+    .enum(sorts.flatMap((sort): string[] => [`-${sort}`, sort]))
+    .default(`-${sorts[0]}`)
+    .describe('A leading minus sorts in descending order.') as z.ZodType as z.ZodType<S | `-${S}`>;
+
 /** The query of a list: page, sort and filters. Sort only by what an index supports. */
 export const pageQuery = <S extends string, F extends z.ZodRawShape>(
   sorts: readonly [S, ...S[]],
@@ -134,10 +141,7 @@ export const pageQuery = <S extends string, F extends z.ZodRawShape>(
   z.strictObject({
     limit: z.coerce.number().int().min(1).max(100).default(20),
     cursor: z.string().max(CURSOR_MAX).optional(),
-    sort: z
-      .enum(sorts.flatMap((sort): string[] => [`-${sort}`, sort]))
-      .default(`-${sorts[0]}`)
-      .describe('A leading minus sorts in descending order.'),
+    sort: sortOf(sorts),
     include: z
       .enum(['total'])
       .optional()
@@ -145,10 +149,10 @@ export const pageQuery = <S extends string, F extends z.ZodRawShape>(
     ...filters,
   });
 
-export interface PageRequest {
+export interface PageRequest<Sort extends string = string> {
   limit: number;
   cursor?: string | undefined;
-  sort: string;
+  sort: Sort;
   include?: 'total' | undefined;
 }
 

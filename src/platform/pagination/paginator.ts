@@ -4,17 +4,21 @@ import { InvalidCursorError } from '../errors/platform.errors.ts';
 import { type Page, type PageRequest, TOTAL_MAX } from '../http/schemas.ts';
 import { currentContext } from '../logging/request-context.ts';
 import { MacService } from '../security/mac.service.ts';
+import { Keyset, type Position, type SortValue } from './keyset.ts';
 
-interface Listing {
+interface Listing<Sort extends string> {
   /** The name of the list. A cursor is valid for one list only. */
   list: string;
-  page: PageRequest;
+  page: PageRequest<Sort>;
   filters: Record<string, unknown>;
-  /** Sort name → property of the entity. Each needs an index on (column, id). */
-  sorts: Record<string, string>;
 }
 
-type Position = [value: string, id: string];
+type NameOf<Sort extends string> = Sort extends `-${infer Name}` ? Name : Sort;
+
+/** A sort is a property of the entity, or its value is declared here. Each needs an index on (value, id). */
+type Sorts<Row, Name extends string> = [Exclude<Name, keyof Row>] extends [never]
+  ? { sorts?: { [Key in Name]?: SortValue } }
+  : { sorts: Record<Exclude<Name, keyof Row>, SortValue> & { [Key in Name]?: SortValue } };
 
 /**
  * Keyset pagination: the next page begins after the last row of the previous one. Each page costs the same, and inserted
@@ -24,29 +28,20 @@ type Position = [value: string, id: string];
 export class Paginator {
   constructor(private readonly macs: MacService) {}
 
-  async page<T extends ObjectLiteral>(rows: SelectQueryBuilder<T>, listing: Listing): Promise<Page<T>> {
+  async page<Row extends ObjectLiteral, Sort extends string>(
+    rows: SelectQueryBuilder<Row>,
+    listing: Listing<Sort> & Sorts<Row, NameOf<Sort>>,
+  ): Promise<Page<Row>> {
     const { limit, sort, cursor, include } = listing.page;
-    const descending = sort.startsWith('-');
-    const property = listing.sorts[sort.replace(/^-/, '')] ?? 'id';
-    const column = `${rows.alias}.${property}`;
-    const direction = descending ? 'DESC' : 'ASC';
-    rows.orderBy(column, direction).addOrderBy(`${rows.alias}.id`, direction);
-    // In the same order, so that the count uses the index of the page and not the whole table.
-    const all = rows.clone();
-    const countTotal = () => countUpTo(TOTAL_MAX, all);
+    const position = cursor === undefined ? undefined : this.decode(cursor, listing);
+    const keyset = new Keyset(rows, sortValueOf(rows, listing), sort);
+    const countTotal = () => countUpTo(TOTAL_MAX, rows);
     const total = include === 'total' ? { total: await countTotal() } : {};
-    rows.limit(limit + 1);
-    if (cursor !== undefined) {
-      const [value, id] = this.decode(cursor, listing);
-      rows.andWhere(`(${column}, ${rows.alias}.id) ${descending ? '<' : '>'} (:cursorValue, :cursorId)`, {
-        cursorValue: value,
-        cursorId: id,
-      });
-    }
-    const found = await rows.getMany();
-    const data = found.slice(0, limit);
+    const found = await keyset.readAfter(position, limit + 1);
+    const data = found.slice(0, limit).map(({ row }) => row);
+    const positions = new Map(found.map(({ position: at }) => [at[1], at]));
+    const cursorOf = (row: Row) => this.encode(positions.get(String(row['id']))!, listing);
     const last = found.length > limit ? data.at(-1) : undefined;
-    const cursorOf = (row: T) => this.encode(row, property, listing);
     return {
       data,
       meta: { limit, nextCursor: last ? cursorOf(last) : null, ...total },
@@ -55,25 +50,35 @@ export class Paginator {
     };
   }
 
-  private encode(row: ObjectLiteral, property: string, listing: Listing): string {
-    const value: unknown = row[property];
-    const position: Position = [value instanceof Date ? value.toISOString() : String(value), String(row.id)];
+  private encode(position: Position, listing: Listing<string>): string {
     const payload = Buffer.from(JSON.stringify(position)).toString('base64url');
     return `${payload}.${this.macs.sign(purposeOf(listing), payload)}`;
   }
 
   /** The MAC binds the cursor to caller, list, sort and filters, so a changed or foreign cursor is rejected. */
-  private decode(cursor: string, listing: Listing): Position {
+  private decode(cursor: string, listing: Listing<string>): Position {
     const [payload = '', mac = ''] = cursor.split('.');
     if (!this.macs.verify(purposeOf(listing), payload, mac)) throw new InvalidCursorError();
     return JSON.parse(Buffer.from(payload, 'base64url').toString()) as Position;
   }
 }
 
-const purposeOf = ({ list, page, filters }: Listing) =>
+const purposeOf = ({ list, page, filters }: Listing<string>) =>
   `cursor:${currentContext()?.userId}:${list}:${page.sort}:${JSON.stringify(filters)}`;
 
-/** Reads no more than `max` + 1 rows. Null if there are more than `max`. */
+function sortValueOf<Row extends ObjectLiteral>(
+  rows: SelectQueryBuilder<Row>,
+  { page, sorts }: { page: PageRequest; sorts?: Partial<Record<string, SortValue>> },
+): SortValue {
+  const name = page.sort.replace(/^-/, '');
+  const declared = sorts?.[name];
+  if (declared) return declared;
+  const column = rows.expressionMap.mainAlias!.metadata.findColumnWithPropertyName(name);
+  if (!column) throw new Error(`The entity of ${rows.alias} has no column for the sort ${name}`);
+  return { value: `${rows.alias}.${name}`, nullable: column.isNullable };
+}
+
+/** Reads no more than `max` + 1 rows, in the order of the list to use its index. Null if there are more than `max`. */
 async function countUpTo<T extends ObjectLiteral>(
   max: number,
   rows: SelectQueryBuilder<T>,

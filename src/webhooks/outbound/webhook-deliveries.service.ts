@@ -67,7 +67,6 @@ export class WebhookDeliveriesService {
       list: `webhook-deliveries:${endpointId}`,
       page,
       filters: { status },
-      sorts: { createdAt: 'createdAt' },
     });
   }
 
@@ -75,8 +74,7 @@ export class WebhookDeliveriesService {
     const where = { id, endpoint: { userId, deletedAt: IsNull() } };
     if (!(await this.deliveries.existsBy(where))) throw new NotFoundError();
     const rows = this.attempts.createQueryBuilder('attempt').where({ deliveryId: id });
-    const sorts = { createdAt: 'createdAt' };
-    return this.paginator.page(rows, { list: `webhook-attempts:${id}`, page, filters: {}, sorts });
+    return this.paginator.page(rows, { list: `webhook-attempts:${id}`, page, filters: {} });
   }
 
   /** In the transaction of the event. A worker sends the deliveries after the commit. */

@@ -51,8 +51,7 @@ export class WebhookEndpointsService {
 
   list(page: WebhookEndpointsQuery, caller: Principal) {
     const rows = endpointPolicy.filter(this.endpoints.createQueryBuilder('endpoint'), 'read', caller);
-    const sorts = { createdAt: 'createdAt' };
-    return this.paginator.page(rows, { list: 'webhook-endpoints', page, filters: {}, sorts });
+    return this.paginator.page(rows, { list: 'webhook-endpoints', page, filters: {} });
   }
 
   get(id: string, caller: Principal): Promise<WebhookEndpoint> {
