@@ -5,8 +5,8 @@ import type { Repository } from 'typeorm';
 import { hasType, SNIFFED_BYTES } from './file-types.ts';
 import { File } from './file.entity.ts';
 import { FileContentInvalidError, FileNotUploadedError, StorageUnavailableError } from './files.errors.ts';
-import { FilesService, uploadKey } from './files.service.ts';
-import { Storage } from './storage/storage.ts';
+import { FilesService } from './files.service.ts';
+import { CHECKED_PREFIX, Storage, uploadKey } from './storage/storage.ts';
 
 /** Checks an upload and makes it ready. Each step may be repeated, also after a crash between any two of them. */
 @Injectable()
@@ -26,12 +26,12 @@ export class FileCompletionService {
   async complete(id: string, userId: string): Promise<File> {
     const file = await this.service.get(id, userId);
     if (file.state === 'ready') return file;
-    const objectKey = `files/${id}.${randomUUID()}`;
+    const objectKey = `${CHECKED_PREFIX}${id}.${randomUUID()}`;
     // Without an upload: another call may have completed the file and removed it.
     if (!(await this.storage.copy(uploadKey(id), objectKey))) return this.readyOrThrow(id, userId);
     const sha256 = await this.check(objectKey, file);
     if (!sha256) {
-      await this.files.update({ id, state: 'pending' }, { state: 'deleted' });
+      await this.service.deletePending(id);
       await this.tryToRemove(objectKey);
       throw new FileContentInvalidError();
     }
@@ -70,7 +70,7 @@ export class FileCompletionService {
     return received === size && (await hasType(type, start)) ? hash.digest() : undefined;
   }
 
-  /** What stays behind is removed by the clean-up. */
+  /** What stays behind is removed by the hourly job. */
   private async tryToRemove(key: string): Promise<void> {
     await this.storage.remove(key).catch(() => undefined);
   }

@@ -10,7 +10,7 @@ import {
 } from 'typeorm';
 import { User } from '../users/user.entity.ts';
 
-/** `pending`: not uploaded or not checked. `deleted`: a worker removes the object, then the row. */
+/** `pending`: not uploaded or not checked. `deleted`: a job removes the object, then the row. */
 export const fileStates = ['pending', 'ready', 'deleted'] as const;
 export type FileState = (typeof fileStates)[number];
 

@@ -1,7 +1,8 @@
 import { Injectable } from '@nestjs/common';
 import { InjectRepository } from '@nestjs/typeorm';
 import { randomUUIDv7 } from 'node:crypto';
-import { type EntityManager, IsNull, Not, type Repository } from 'typeorm';
+import { type EntityManager, type FindOptionsWhere, IsNull, Not, type Repository } from 'typeorm';
+import { JobsService } from '../jobs/jobs.service.ts';
 import { Config } from '../platform/config/config.ts';
 import type { FieldFailure } from '../platform/errors/app-error.ts';
 import { NotFoundError, ValidationFailedError } from '../platform/errors/platform.errors.ts';
@@ -9,16 +10,14 @@ import { lockUsers } from '../users/lock-users.ts';
 import { type FilePurpose, FilePurposes } from './file-purpose.ts';
 import { File } from './file.entity.ts';
 import { FileInUseError, FileNotUsableError, FileQuotaExceededError } from './files.errors.ts';
+import { fileRemove } from './files.jobs.ts';
 import type { CreateFile } from './files.schemas.ts';
-import { Storage } from './storage/storage.ts';
+import { Storage, uploadKey } from './storage/storage.ts';
 
 const UPLOAD_MS = 15 * 60_000;
 /** How long the URL of a download works. */
 export const DOWNLOAD_SECONDS = 300;
 const MEBIBYTE = 1024 * 1024;
-
-/** Where a client uploads to. Nothing else reads it, because the client can replace it until the URL expires. */
-export const uploadKey = (id: string): string => `uploads/${id}`;
 
 /** The files of users: a feature takes them with `attach`, and gives them back with `release`. */
 @Injectable()
@@ -27,6 +26,7 @@ export class FilesService {
     @InjectRepository(File) private readonly files: Repository<File>,
     private readonly purposes: FilePurposes,
     private readonly storage: Storage,
+    private readonly jobs: JobsService,
     private readonly config: Config,
   ) {}
 
@@ -95,18 +95,32 @@ export class FilesService {
     if (!affected) throw new FileNotUsableError();
   }
 
-  /** Gives up an attached file: a worker deletes it. Call it in the transaction that removes the id. */
+  /** Gives up an attached file: a job removes it. Call it in the transaction that removes the id. */
   async release(id: string, tx: EntityManager): Promise<void> {
-    await tx.update(File, { id, state: Not('deleted') }, { state: 'deleted' });
+    await this.markDeleted({ id, state: Not('deleted') }, tx);
   }
 
   /** Deletes a file that no feature has taken. */
   async delete(id: string, userId: string): Promise<void> {
     const unused = { id, userId, state: Not('deleted' as const), attachedAt: IsNull() };
-    const { affected } = await this.files.update(unused, { state: 'deleted' });
-    if (affected) return;
+    if (await this.files.manager.transaction((tx) => this.markDeleted(unused, tx))) return;
     await this.get(id, userId);
     throw new FileInUseError();
+  }
+
+  /** Deletes a file whose content is not what was declared. */
+  async deletePending(id: string): Promise<void> {
+    await this.files.manager.transaction((tx) => this.markDeleted({ id, state: 'pending' }, tx));
+  }
+
+  private async markDeleted(
+    where: FindOptionsWhere<File> & { id: string },
+    tx: EntityManager,
+  ): Promise<boolean> {
+    const { affected } = await tx.update(File, where, { state: 'deleted' });
+    if (!affected) return false;
+    await this.jobs.enqueue(fileRemove, { fileId: where.id }, {}, tx);
+    return true;
   }
 
   private validate({ purpose: name, type, size }: CreateFile): void {

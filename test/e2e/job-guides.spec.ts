@@ -27,7 +27,7 @@ describe('the job and the schedule of the guides', () => {
 
   beforeAll(async () => {
     const modules = [SchedulesModule.forFeature([nightlyMailPurge])];
-    app = await TestApp.start({ worker: true, handlers: [MailPurgeHandler], modules });
+    app = await TestApp.start({ worker: true, schedules: true, handlers: [MailPurgeHandler], modules });
   });
 
   afterAll(() => app.stop());
@@ -54,15 +54,18 @@ describe('the job and the schedule of the guides', () => {
     expect(await resultOf(id)).toEqual({ deleted: 1 });
   });
 
+  const stateOf = async (name: string) =>
+    (await app.db.query(`SELECT last_job_id FROM schedules WHERE name = $1`, [name]))[0];
+
   it('run when their time has come', async () => {
     const runner = app.workers[0]!.get(ScheduleRunner);
-    await until(async () => (await app.db.query(`SELECT FROM schedules`)).length, 'the definition');
+    await until(() => stateOf(nightlyMailPurge.name), 'the definition');
     await app.db.query(`UPDATE schedules SET handled_until = now() - interval '2 days'`);
 
     await runner.startDueJobs();
 
     const id = await until(
-      async () => (await app.db.query(`SELECT last_job_id AS id FROM schedules`))[0].id as string | null,
+      async () => (await stateOf(nightlyMailPurge.name))?.last_job_id as string | null,
       'the job',
     );
     expect(await resultOf(id)).toEqual({ deleted: 0 });

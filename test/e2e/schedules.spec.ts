@@ -51,6 +51,7 @@ describe.each(backends)('schedules of three workers, on %s', (backend) => {
     app = await TestApp.start({
       backend,
       worker: true,
+      schedules: true,
       handlers: scriptedHandlers,
       modules,
     });
@@ -95,7 +96,7 @@ describe('a schedule', () => {
   let app: TestApp;
 
   beforeAll(async () => {
-    app = await TestApp.start({ worker: true, handlers: scriptedHandlers, modules });
+    app = await TestApp.start({ worker: true, schedules: true, handlers: scriptedHandlers, modules });
     await createMarks(app);
     await stopTimers(app.workers);
   });
@@ -154,7 +155,7 @@ describe('a schedule that a release changes', () => {
   const released = [SchedulesModule.forFeature([later])];
 
   beforeAll(async () => {
-    app = await TestApp.start({ worker: true, handlers: scriptedHandlers, modules });
+    app = await TestApp.start({ worker: true, schedules: true, handlers: scriptedHandlers, modules });
     await createMarks(app);
     await stopTimers(app.workers);
   });
@@ -210,7 +211,7 @@ describe('/v1/schedules', () => {
   let admin: SignedIn;
 
   beforeAll(async () => {
-    app = await TestApp.start({ handlers: scriptedHandlers, modules });
+    app = await TestApp.start({ schedules: true, handlers: scriptedHandlers, modules });
     admin = await signedIn(app, { role: 'admin' });
   });
 

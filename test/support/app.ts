@@ -19,6 +19,7 @@ import { JOB_HANDLER } from '../../src/jobs/job-handler.ts';
 import { JobsModule } from '../../src/jobs/jobs.module.ts';
 import { type Config, loadConfig } from '../../src/platform/config/config.ts';
 import { createApp } from '../../src/platform/http/create-app.ts';
+import { Schedules } from '../../src/schedules/schedule-definition.ts';
 import { WorkerModule } from '../../src/worker.module.ts';
 import { CHEAP_HASH } from '../factories/user.factory.ts';
 import { ContractRecorder } from './contract.ts';
@@ -34,6 +35,8 @@ export interface TestAppOptions {
   backend?: Backend;
   /** Also starts a worker, so that jobs run. */
   worker?: boolean;
+  /** Schedules start their jobs. Default: false, so that the time of day changes no test. */
+  schedules?: boolean;
   /** Additional job handlers, for tests only. */
   handlers?: Type[];
   /** Additional modules of the API and of the workers, for tests only. */
@@ -85,7 +88,15 @@ export class TestApp {
 
   private static async startOn(
     database: TestDatabase,
-    { backend = 'postgres', worker, handlers = [], modules = [], settings = {}, ...rest }: TestAppOptions,
+    {
+      backend = 'postgres',
+      worker,
+      schedules,
+      handlers = [],
+      modules = [],
+      settings = {},
+      ...rest
+    }: TestAppOptions,
   ): Promise<TestApp> {
     const dir = mkdtempSync(join(tmpdir(), 'test-app-'));
     const redis = backend === 'redis' ? await createTestRedis() : undefined;
@@ -97,6 +108,7 @@ export class TestApp {
     const contract = new ContractRecorder();
     const api = await startApi(config, { handlers, modules, ...rest }, contract);
     const app = new TestApp(api, config, { dir, env, database, redis, handlers, modules, contract });
+    if (!schedules) await pauseSchedules(api);
     if (worker) await app.startWorker();
     return app;
   }
@@ -178,6 +190,15 @@ class TestModule {}
 /** The job types of the handlers. */
 const typesOf = (handlers: Type[]): JobDefinition[] =>
   handlers.map((handler) => Reflect.getMetadata(JOB_HANDLER, handler) as JobDefinition);
+
+async function pauseSchedules(api: NestFastifyApplication): Promise<void> {
+  for (const { name, cron, timezone } of api.get(Schedules).all())
+    await api.get(DataSource).query(
+      `INSERT INTO schedules (name, cron, timezone, handled_until, confirmed_at, paused_at)
+       VALUES ($1, $2, $3, now(), now(), now())`,
+      [name, cron, timezone],
+    );
+}
 
 function environment(dir: string, databaseUrl: string, redisUrl = ''): Settings {
   return {

@@ -8,13 +8,10 @@ import { pipeline } from 'node:stream/promises';
 import type { Config } from '../../platform/config/config.ts';
 import type { MacService } from '../../platform/security/mac.service.ts';
 import { StorageUnavailableError } from '../files.errors.ts';
-import { type Delivery, Storage, type StoredObject, type UploadRequest } from './storage.ts';
+import { type Delivery, Storage, type StoredObject, UPLOAD_PREFIX, type UploadRequest } from './storage.ts';
 
 export const LOCAL_FILES_PATH = '/local-files';
 const MAC_PURPOSE = 'local-files';
-/** Files that are still being written. */
-const PARTS = '.parts';
-
 /** What the URL of an upload or download allows. All of it is signed. */
 export interface LocalGrant {
   method: 'GET' | 'PUT';
@@ -72,7 +69,7 @@ export class LocalStorage extends Storage {
 
   /** Writes to another name first, so that no incomplete file has the key. False if the size differs. */
   async write(key: string, bytes: Readable, size: number): Promise<boolean> {
-    const part = join(this.root, PARTS, randomUUID());
+    const part = this.newPart();
     try {
       await this.use(() => mkdir(dirname(part), { recursive: true }));
       let received = 0;
@@ -96,7 +93,7 @@ export class LocalStorage extends Storage {
   }
 
   async copy(from: string, to: string): Promise<boolean> {
-    const part = join(this.root, PARTS, randomUUID());
+    const part = this.newPart();
     try {
       const isFound = await this.use(async () => {
         await mkdir(dirname(part), { recursive: true });
@@ -134,6 +131,11 @@ export class LocalStorage extends Storage {
       });
     }
     return objects;
+  }
+
+  /** A file that is still being written. The hourly job removes those of a crash. */
+  private newPart(): string {
+    return this.pathOf(`${UPLOAD_PREFIX}${randomUUID()}.part`);
   }
 
   private async moveTo(key: string, part: string): Promise<void> {

@@ -12,14 +12,18 @@ const RETRY_DELAY_MS = 200;
 const RETRIES_MS = 10_000;
 /** Until the headers of a response. */
 const TIMEOUT_MS = 4_000;
-/** The store copies before it responds. */
+/** The store copies before it sends the headers, or between them and the body. */
 const COPY_TIMEOUT_MS = 15_000;
-const BODY_TIMEOUT_MS = 60_000;
+/** From the headers to the end of the response. */
+const BODY_TIMEOUT_MS = 5_000;
+/** At least 5 MB per second: the client waits. */
+const FILE_TIMEOUT_MS = 20_000;
 
 interface CallOptions {
   headers?: Record<string, string>;
   query?: Record<string, string>;
   timeoutMs?: number;
+  bodyTimeoutMs?: number;
 }
 
 /** Any service with the S3 API. Signed with AWS Signature Version 4 (docs/decisions/0053-file-storage.md). */
@@ -68,7 +72,7 @@ export class S3Storage extends Storage {
       headers: { 'x-amz-copy-source': source },
       timeoutMs: COPY_TIMEOUT_MS,
     });
-    const body = await response.text();
+    const body = await this.textOf(response);
     if (response.status === 404) return false;
     // S3 may report an error after it has sent the status 200.
     if (!response.ok || body.includes('<Error>')) throw this.unavailable('copy', response.status, body);
@@ -76,23 +80,23 @@ export class S3Storage extends Storage {
   }
 
   async read(key: string): Promise<Readable | undefined> {
-    const response = await this.call('GET', key);
+    const response = await this.call('GET', key, { bodyTimeoutMs: FILE_TIMEOUT_MS });
     if (response.ok && response.body) return Readable.fromWeb(response.body);
-    const body = await response.text();
+    const body = await this.textOf(response);
     if (response.status === 404) return undefined;
     throw this.unavailable('read', response.status, body);
   }
 
   async remove(key: string): Promise<void> {
     const response = await this.call('DELETE', key);
-    const body = await response.text();
+    const body = await this.textOf(response);
     if (!response.ok && response.status !== 404) throw this.unavailable('remove', response.status, body);
   }
 
   async list(prefix: string, after: string, limit: number): Promise<StoredObject[]> {
     const query = { 'list-type': '2', prefix, 'start-after': after, 'max-keys': String(limit) };
     const response = await this.call('GET', '', { query });
-    const body = await response.text();
+    const body = await this.textOf(response);
     if (!response.ok) throw this.unavailable('list', response.status, body);
     return [...body.matchAll(/<Contents>(.*?)<\/Contents>/gs)].map(([, entry = '']) => ({
       key: tagIn(entry, 'Key'),
@@ -156,12 +160,12 @@ export class S3Storage extends Storage {
   }
 
   private async attempt(method: string, key: string, options: CallOptions): Promise<unknown> {
-    const { headers = {}, query = {}, timeoutMs = TIMEOUT_MS } = options;
+    const { headers = {}, query = {}, timeoutMs = TIMEOUT_MS, bodyTimeoutMs = BODY_TIMEOUT_MS } = options;
     const url = this.urlOf(key, this.endpoint);
     for (const [name, value] of Object.entries(query)) url.searchParams.set(name, value);
     const waiting = new AbortController();
     const timer = setTimeout(() => waiting.abort(new Error(`No response within ${timeoutMs} ms`)), timeoutMs);
-    const signal = AbortSignal.any([waiting.signal, AbortSignal.timeout(timeoutMs + BODY_TIMEOUT_MS)]);
+    const signal = AbortSignal.any([waiting.signal, AbortSignal.timeout(timeoutMs + bodyTimeoutMs)]);
     try {
       const request = await this.client.sign(url.href, { method, headers });
       return await fetch(request, { signal, redirect: 'error' });
@@ -169,6 +173,15 @@ export class S3Storage extends Storage {
       return error;
     } finally {
       clearTimeout(timer);
+    }
+  }
+
+  private async textOf(response: Response): Promise<string> {
+    try {
+      return await response.text();
+    } catch (error) {
+      this.logger.warn({ msg: 'The file storage stopped in the middle of a response', err: error });
+      throw new StorageUnavailableError();
     }
   }
 

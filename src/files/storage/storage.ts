@@ -1,5 +1,13 @@
 import type { Readable } from 'node:stream';
 
+/** The hourly job removes everything under it that is older than a day. */
+export const UPLOAD_PREFIX = 'uploads/';
+/** Checked copies of uploads. */
+export const CHECKED_PREFIX = 'files/';
+
+/** Where a client uploads to. Nothing else reads it, because the client can replace it until the URL expires. */
+export const uploadKey = (fileId: string): string => `${UPLOAD_PREFIX}${fileId}`;
+
 /** The request that a client sends to upload a file. The store rejects another size or type. */
 export interface UploadRequest {
   method: 'PUT';

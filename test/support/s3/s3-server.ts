@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync, utimesSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { TcpProxy } from '../tcp-proxy.ts';
@@ -31,6 +31,19 @@ export class S3Server {
       FILES_S3_SECRET_ACCESS_KEY: CREDENTIALS,
       FILES_S3_PATH_STYLE: 'true',
     };
+  }
+
+  /** The names of the stored files. */
+  keys(): string[] {
+    const names = readdirSync(this.directory, { recursive: true, encoding: 'utf8' });
+    return names.filter((name) => name.endsWith('._S3rver_object'));
+  }
+
+  /** Makes all objects two days old. */
+  age(): void {
+    const time = new Date(Date.now() - 2 * 24 * 60 * 60_000);
+    for (const name of readdirSync(this.directory, { recursive: true, encoding: 'utf8' }))
+      utimesSync(join(this.directory, name), time, time);
   }
 
   async stop(): Promise<void> {
