@@ -20,9 +20,9 @@ if (process.argv.includes('--renew')) {
 } else {
   const [before, after] = [documents(RELEASED), documents(ROOT)];
   const changes = [
-    ...breakingChanges(before.openapi, after.openapi),
-    ...(await breakingGraphqlChanges(before.graphql, after.graphql)),
-  ];
+    breakingChanges(before.openapi, after.openapi),
+    await breakingGraphqlChanges(before.graphql, after.graphql),
+  ].flat();
   if (changes.length > 0) {
     console.error(
       `These changes break clients of the last release (docs/releases):\n${changes.join('\n')}\n` +

@@ -3,11 +3,11 @@ import type { ChildProcess } from 'node:child_process';
 import { existsSync, rmSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { DEFAULT_PORT as WEBHOOK_RECEIVER_PORT } from './demo/webhook-receiver.ts';
 import { reservePorts } from './dev-ports.ts';
 import { DevProcesses } from './dev-processes.ts';
 import { usesFakeProviders, startFakeProviders } from './dev-providers.ts';
 import { claimClone, saveDevState } from './dev-state.ts';
+import { chooseReceiverPort, receiverOf } from './dev-webhooks.ts';
 import { type EmbeddedPostgres, startEmbeddedPostgres } from './embedded-postgres.ts';
 import { becomesTrue, removePostgresSettings, SetupError } from './processes.ts';
 
@@ -84,20 +84,9 @@ async function choosePorts(): Promise<{ api: number; metrics: number }> {
     const providers = { name, value: FAKE_PROVIDERS_PORT, fallback, host: '127.0.0.1', count: 3 };
     env.FAKE_PROVIDERS_PORT = String(await reservePorts(providers));
   }
-  await chooseReceiverPort();
+  await chooseReceiverPort(env);
   return { api, metrics };
 }
-
-/** bin/demo starts its webhook receiver there. The worker rejects private addresses unless they are allowed. */
-async function chooseReceiverPort(): Promise<void> {
-  const name = 'WEBHOOK_RECEIVER_PORT';
-  const fallback = WEBHOOK_RECEIVER_PORT;
-  // A receiver may already run on a port that is set.
-  env[name] ||= String(await reservePorts({ name, value: '', fallback, host: '127.0.0.1', count: 1 }));
-  env.WEBHOOK_ALLOW_PRIVATE = [env.WEBHOOK_ALLOW_PRIVATE, receiver()].filter(Boolean).join(',');
-}
-
-const receiver = (): string => `127.0.0.1:${env.WEBHOOK_RECEIVER_PORT}`;
 
 const apiUrl = (): string => env.PUBLIC_URL || `http://localhost:${ports.api}`;
 
@@ -217,7 +206,7 @@ async function showBox(): Promise<void> {
     ['Sign in', `${admin} / ${adminPassword}`],
     ['', 'user@example.com / development-only-user'],
     ...providerLines(),
-    ['Webhooks', `allowed to ${receiver()}, where bin/demo receives them`],
+    ['Webhooks', `allowed to ${receiverOf(env)}, where bin/demo receives them`],
     ['Queue', env.REDIS_URL ? 'Redis, at REDIS_URL' : 'PostgreSQL (REDIS_URL is empty)'],
     ['Database', postgres ? `embedded, in ${shortened((await postgres).dir)}` : 'at DATABASE_URL'],
   ].map(([name, value]) => `│ ${name?.padEnd(9)} ${value}`);

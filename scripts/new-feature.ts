@@ -5,6 +5,7 @@ import { parseArgs } from 'node:util';
 import { applyChange, main } from './new/change.ts';
 import { featureEdits, featureFiles } from './new/feature.ts';
 import { parseFields, SYNTAX } from './new/fields.ts';
+import { takenInGraphql } from './new/graphql-files.ts';
 import { type Names, namesOf, UsageError } from './new/names.ts';
 
 const USAGE = `npm run new:feature -- <plural> [--singular <name>] [--field …] [--dry-run]
@@ -20,7 +21,8 @@ function nextTimestamp(): number {
 }
 
 /** Types and fields of the API are unique in the whole application. */
-function assertUnused({ plural, Singular, Plural, variable, pluralVariable, table }: Names): void {
+function assertUnused(names: Names): void {
+  const { plural, Singular, Plural, table } = names;
   if (existsSync(`src/${plural}`)) throw new UsageError(`The feature src/${plural} exists.`);
   const openapi = readFileSync('openapi.json', 'utf8');
   const taken = [
@@ -30,14 +32,8 @@ function assertUnused({ plural, Singular, Plural, variable, pluralVariable, tabl
     ...[`list${Plural}`, `create${Singular}`, `get${Singular}`].filter((name) =>
       openapi.includes(`"${name}"`),
     ),
+    ...takenInGraphql(names),
   ];
-  const schema = readFileSync('schema.graphql', 'utf8');
-  if (
-    new RegExp(`^(type|enum|scalar|input) ${Singular}\\b|^  (${variable}|${pluralVariable})[(:]`, 'm').test(
-      schema,
-    )
-  )
-    taken.push(`${Singular} in schema.graphql`);
   const migrations = globSync('migrations/*.ts').map((path) => readFileSync(path, 'utf8'));
   if (migrations.some((text) => new RegExp(`TABLE ${table}\\b`).test(text))) taken.push(`the table ${table}`);
   if (taken.length > 0) throw new UsageError(`Another feature has ${taken.join(', ')}: choose another name.`);

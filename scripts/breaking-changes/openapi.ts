@@ -41,19 +41,19 @@ const LABELS = { request: 'Request', response: 'Response' };
 export function breakingChanges(before: OpenApi, after: OpenApi): string[] {
   const compare = comparer(before, after);
   const changes = [
-    ...pairsOf(before.paths, after.paths).flatMap(([name, pair]) =>
+    pairsOf(before.paths, after.paths).map(([name, pair]) =>
       pair
         ? operationChanges(pair, compare).map((change) => ({ ...change, operation: name }))
         : removed(name),
     ),
-    ...pairsOf(before.webhooks ?? {}, after.webhooks ?? {}).flatMap(([name, pair]) => {
+    pairsOf(before.webhooks ?? {}, after.webhooks ?? {}).map(([name, pair]) => {
       const event = `Event ${name.split(' ')[1]}`;
       // The server sends the body of an event, so for the client it is a response.
       return pair
         ? bodyChanges(pair, 'response', compare).map((text) => ({ text, operation: event }))
         : removed(event);
     }),
-  ];
+  ].flat(2);
   return [...Map.groupBy(changes, ({ text }) => text).entries()].map(sentence);
 }
 

@@ -6,6 +6,7 @@ import * as avatar from './avatar.ts';
 import { ApiClient } from './client.ts';
 import { type ImportFile, makeImportFile } from './csv.ts';
 import { EventStream } from './events.ts';
+import * as graphqlNotifications from './graphql-notifications.ts';
 import * as graphql from './graphql.ts';
 import * as userImport from './import.ts';
 import * as live from './live.ts';
@@ -93,10 +94,11 @@ async function useProviders(
 }
 
 /** An export, observed by its event stream, a notification (in REST and GraphQL) and a webhook. */
-async function followExport({ api, terminal, runId }: Demo, { email, session }: Visitor): Promise<void> {
+async function followExport(demo: Demo, { email, session }: Visitor): Promise<void> {
+  const { api, terminal } = demo;
   const visitor = api.as(session);
   const subscription = await terminal.step('Register a webhook', async (on) =>
-    webhooks.subscribe(visitor, await Receiver.open(env), runId, on),
+    webhooks.subscribe(visitor, await Receiver.open(env), demo.runId, on),
   );
   if (subscription) {
     await terminal.step('Receive a ping', (on) => webhooks.ping(visitor, subscription, on));
@@ -105,14 +107,14 @@ async function followExport({ api, terminal, runId }: Demo, { email, session }: 
     EventStream.open(visitor, '/v1/notifications/stream'),
   );
   const graphqlStream = await terminal.step('Subscribe with GraphQL', () =>
-    graphql.Subscription.open(api, session.accessToken),
+    graphqlNotifications.Subscription.open(api, session.accessToken),
   );
   const key = randomUUID();
   const job = await terminal.step('Export the user data', (on) => live.exportData(visitor, key, on));
   await terminal.step('Repeat the request', (on) => live.repeatExport(visitor, key, job, on));
   await terminal.step('Receive the notification', (on) => live.receiveNotification(stream, job, on));
   await terminal.step('Receive it with GraphQL', (on) => graphqlStream.receiveJob(job, on));
-  await terminal.step('Query it with GraphQL', (on) => graphql.queryNotifications(visitor, email, on));
+  await terminal.step('Query the job with GraphQL', (on) => graphql.queryJobs(visitor, email, on));
   await terminal.step('Download the export', (on) => live.downloadExport(visitor, job, email, on));
   if (!subscription) return;
   await terminal.step('Receive the webhook', (on) => webhooks.receiveJob(subscription, job.id, on));

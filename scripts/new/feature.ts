@@ -1,7 +1,14 @@
-import { controllerFile, errorsFiles, graphqlFile, resolverFile, schemasFile } from './api-files.ts';
+import { controllerFile, errorsFiles, schemasFile } from './api-files.ts';
+import {
+  graphqlFile,
+  graphqlMatrixFile,
+  graphqlProvider,
+  graphqlTestFile,
+  resolverFile,
+} from './graphql-files.ts';
 import { factoryFile, httpModuleFile, moduleFile, policyFile, serviceFile } from './service-files.ts';
 import { checkName, entityFile, type Feature, migrationFile, uniqueName } from './table-files.ts';
-import { graphqlMatrixFile, matrixFile, testFile } from './test-files.ts';
+import { matrixFile, testFile } from './test-files.ts';
 
 /** The new files of a feature: path → content, before it is formatted. */
 export function featureFiles(feature: Feature): Record<string, string> {
@@ -20,11 +27,12 @@ export function featureFiles(feature: Feature): Record<string, string> {
     [`${src}.graphql.ts`]: graphqlFile(feature),
     [`${src}.resolver.ts`]: resolverFile(feature),
     [`${src}.module.ts`]: moduleFile(feature),
-    [`${src}-http.module.ts`]: httpModuleFile(feature),
+    [`${src}-http.module.ts`]: httpModuleFile(feature, [graphqlProvider(feature)]),
     [`test/factories/${singular}.factory.ts`]: factoryFile(feature),
     [`test/contract/authorization/${plural}.ts`]: matrixFile(feature),
     [`test/contract/authorization/${plural}.graphql.ts`]: graphqlMatrixFile(feature),
     [`test/e2e/${plural}.spec.ts`]: testFile(feature),
+    [`test/e2e/${plural}-graphql.spec.ts`]: graphqlTestFile(feature),
   };
 }
 

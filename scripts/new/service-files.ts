@@ -127,15 +127,24 @@ import { ${names.Plural}Service } from './${names.plural}.service.ts';
 export class ${names.Plural}Module {}
 `;
 
-export const httpModuleFile = ({ names: { Plural, plural } }: Feature): string => `
+/** A class that the HTTP module provides, and its file. */
+export interface Provider {
+  name: string;
+  path: string;
+}
+
+export function httpModuleFile({ names: { Plural, plural } }: Feature, providers: Provider[]): string {
+  const names = providers.map(({ name }) => name).join(', ');
+  return `
 import { Module } from '@nestjs/common';
 import { ${Plural}Controller } from './${plural}.controller.ts';
 import { ${Plural}Module } from './${plural}.module.ts';
-import { ${Plural}Resolver } from './${plural}.resolver.ts';
+${lines(providers, ({ name, path }) => `import { ${name} } from '${path}';`)}
 
-@Module({ imports: [${Plural}Module], controllers: [${Plural}Controller], providers: [${Plural}Resolver] })
+@Module({ imports: [${Plural}Module], controllers: [${Plural}Controller]${names && `, providers: [${names}]`} })
 export class ${Plural}HttpModule {}
 `;
+}
 
 export function factoryFile({ names, fields }: Feature): string {
   const { Singular, plural, aWord, word } = names;

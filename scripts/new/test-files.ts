@@ -34,29 +34,15 @@ export const rows: Record<string, Rule> = {
 `;
 }
 
-export const graphqlMatrixFile = ({ names: { variable, pluralVariable, plural } }: Feature): string => `
-import { type FieldRule, fieldRule } from '../authorization-rule.ts';
-import { ${variable} } from './${plural}.ts';
-
-const NO = 'UNAUTHENTICATED';
-
-export const rows: Record<string, FieldRule> = {
-  ${variable}: fieldRule([NO, 'NOT_FOUND', 'ok', 'NOT_FOUND'], 'query ($id: ID!) { ${variable}(id: $id) { id } }', ${variable}),
-  ${pluralVariable}: fieldRule([NO, 'ok', 'ok', 'ok'], '{ ${pluralVariable} { edges { node { id } } } }'),
-};
-`;
-
 export function testFile(feature: Feature): string {
-  const { Singular, variable, pluralVariable, plural, singular, word, words, aWord } = feature.names;
+  const { Singular, plural, singular, word, words, aWord } = feature.names;
   const { name, value } = changeOf(feature);
-  const properties = ['id', ...feature.fields.map((field) => field.name), 'createdAt', 'updatedAt'].join(' ');
   const unique = feature.fields.find(({ isUnique }) => isUnique);
   return `
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { create${Singular}, new${Singular} } from '../factories/${singular}.factory.ts';
 import { TestApp } from '../support/app.ts';
 import { signedIn } from '../support/client.ts';
-import { graphql } from '../support/graphql.ts';
 
 let app: TestApp;
 
@@ -140,18 +126,6 @@ describe('DELETE /v1/${plural}/{id}', () => {
 
     expect(response).toMatchObject({ status: 404, body: { code: 'NOT_FOUND' } });
     expect((await owner.get('/v1/${plural}')).body.data).toHaveLength(1);
-  });
-});
-
-describe('the GraphQL field ${pluralVariable}', () => {
-  it('returns the ${words} of REST', async () => {
-    const owner = await signedIn(app);
-    await create${Singular}(owner);
-
-    const { data } = await graphql(owner, '{ ${pluralVariable} { edges { node { ${properties} } } } }');
-
-    const ${variable} = data.${pluralVariable}.edges[0].node;
-    expect([${variable}]).toEqual((await owner.get('/v1/${plural}')).body.data);
   });
 });
 `;

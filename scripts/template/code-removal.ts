@@ -106,7 +106,9 @@ class CodeRemoval {
     for (const file of touched) {
       const text = this.texts.get(file);
       if (text === undefined) continue;
-      const found = findUnused(parse(file, text), (name) => lost.has(`${file}#${name}`));
+      // Products use all exports of the client.
+      const isLost = (name: string) => !file.startsWith('clients/') && lost.has(`${file}#${name}`);
+      const found = findUnused(parse(file, text), isLost);
       if (found.isEmptyTest) {
         this.delete(file);
         hasChanged = true;

@@ -23,7 +23,7 @@ export const features: Record<string, Feature> = {
       'migrations/*webhooks.ts',
       'test/**/*webhook*.ts',
       'test/support/receiver.ts',
-      'scripts/demo/webhook*.ts',
+      'scripts/{dev-,demo/}webhook*.ts',
       'docs/guides/*webhook*.md',
       'docs/decisions/{0014,0023}-*.md',
     ],
@@ -37,14 +37,14 @@ export const features: Record<string, Feature> = {
       'src/reference-client/page/notification*.ts',
       'migrations/*notifications.ts',
       'test/**/*notification*.ts',
-      'scripts/demo/operations/*notification*.graphql',
+      'scripts/demo/**/*notification*.{ts,graphql}',
       'docs/guides/notify-users.md',
       'docs/decisions/{0012,0061}-*.md',
     ],
     names:
       /^(Notifications?|notifications?|watchNotifications|unreadCount|markNotification\w*|listNotifications|streamNotifications|receiveNotification|queryNotifications|notificationAdded)$/,
     strings:
-      /v1\/notifications|^Notifications?$|unread_count|notification-added|latest-notifications|Notifications\d|notifications\.service/,
+      /v1\/notifications|^Notifications?$|unread_count|notification-added|Receive (the notification|it with GraphQL)|Notifications\d|notifications\.service/,
     docs: /notification/i,
   },
   dashboard: {
@@ -84,12 +84,13 @@ export const features: Record<string, Feature> = {
   imports: {
     files: [
       'src/users/imports/**',
+      'src/reference-client/page/import-panel.ts',
       'test/**/*import*.ts',
       'scripts/demo/{import,csv}.ts',
       'docs/decisions/0008-*.md',
     ],
     names: /^(userImport|importUsers|startUserImport|UserImport)/,
     strings: /users\/imports|user-import/,
-    docs: /\bimports?\b(?! no| order)/i,
+    docs: /users\/imports|user-import|importUsers|CSV import|Bulk import|\b(an|the|\d) imports?\b(?! map)/i,
   },
 };

@@ -5,7 +5,7 @@ import { userSchema } from './users.schemas.ts';
 
 export const userCreated = defineEvent({
   type: 'user.created',
-  summary: 'An account was created: by registration, import, or a first sign-in with a provider.',
+  summary: 'An account was created, for example by registration.',
   data: userSchema,
   isPublic: true,
 });

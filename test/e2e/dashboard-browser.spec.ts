@@ -76,7 +76,7 @@ describe.each(backends)('the dashboard in a browser, on %s', (backend) => {
     await link('mail-send').waitFor();
     await link('mail-send').click();
     await page.getByRole('link', { name: /Waiting\s*3/i }).waitFor();
-    expect(await page.getByText('webhook-receive').count()).toBeGreaterThan(0);
+    expect(await page.getByText('user-export').count()).toBeGreaterThan(0);
     expect(await page.evaluate('document.cookie')).toBe('');
     expect(complaints).toEqual([]);
   });

@@ -3,14 +3,18 @@ import { GraphQLSchemaHost } from '@nestjs/graphql';
 import { setImmediate as afterPromises } from 'node:timers/promises';
 import { EventStreams } from '../../src/platform/http/event-streams.service.ts';
 import { RateLimiter } from '../../src/platform/security/rate-limiter.service.ts';
-import { graphqlMatrix } from '../contract/authorization-matrix.ts';
+import { collectRows } from '../contract/authorization-matrix.ts';
 import { type Caller, callers, createUsers, type Users } from '../contract/authorization-rule.ts';
+import type { FieldRule } from '../contract/graphql-rule.ts';
 import { TestApp } from '../support/app.ts';
 import { signedIn } from '../support/client.ts';
 import { GraphqlSocket } from '../support/graphql-socket.ts';
 import { graphql, type GraphqlResult, resultOf } from '../support/graphql.ts';
 import { openapi } from '../support/openapi.ts';
 import { times, until } from '../support/until.ts';
+
+/** Expected outcome per root field and caller. */
+const graphqlMatrix = await collectRows<FieldRule>(/\.graphql\.ts$/);
 
 let app: TestApp;
 let url: string;

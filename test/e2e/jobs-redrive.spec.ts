@@ -17,6 +17,15 @@ import { times, until } from '../support/until.ts';
 
 const PATH = '/v1/jobs/redrive';
 const { type } = scripted;
+const JOB_TYPES = [
+  'mail-send',
+  'user-erase',
+  'user-export',
+  'user-import',
+  'webhook-disabled-notify',
+  'webhook-endpoint-delete',
+  'webhook-receive',
+];
 
 const FAILED = { status: 'failed', attempts: 8, stalls: 4, finishedAt: new Date() } as const;
 
@@ -140,19 +149,10 @@ describe('POST /v1/jobs/redrive', () => {
 
   it('accepts all job types in a process without workers', async () => {
     const other = await app.startAnother();
-    const types = [
-      'mail-send',
-      'user-erase',
-      'user-export',
-      'user-import',
-      'webhook-disabled-notify',
-      'webhook-endpoint-delete',
-      'webhook-receive',
-    ];
 
-    const answers = await Promise.all(types.map((one) => admin.post(PATH, { type: one }, other)));
+    const answers = await Promise.all(JOB_TYPES.map((one) => admin.post(PATH, { type: one }, other)));
 
-    expect(answers.map(({ status }) => status)).toEqual(types.map(() => 202));
+    expect(answers.map(({ status }) => status)).toEqual(JOB_TYPES.map(() => 202));
   });
 });
 

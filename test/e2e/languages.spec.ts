@@ -1,21 +1,17 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { ModulesContainer } from '@nestjs/core';
 import { de as authTexts, problems as authProblems } from '../../src/auth/auth.de.ts';
-import { problems as graphqlProblems } from '../../src/platform/graphql/graphql.de.ts';
 import { LOCALES } from '../../src/platform/i18n/locales.ts';
 import { problems } from '../../src/platform/i18n/platform.de.ts';
 import { listProblems } from '../../src/platform/openapi/endpoints.ts';
 import { TestApp } from '../support/app.ts';
-import { type SignedIn, signedIn } from '../support/client.ts';
 
 const OTHERS = LOCALES.filter((locale) => locale !== 'en');
 
 let app: TestApp;
-let user: SignedIn;
 
 beforeAll(async () => {
   app = await TestApp.start();
-  user = await signedIn(app);
 });
 
 afterAll(() => app.stop());
@@ -78,21 +74,6 @@ describe('an error', () => {
     expect(codes(answer.body.details)).toEqual(codes(english.body.details));
     expect(messages).toContain(authTexts.passwords.tooShort(12));
     expect(messages.filter((message: string) => english.text.includes(message))).toEqual([]);
-  });
-
-  it('of GraphQL is translated, for a rejected request and for a field', async () => {
-    const send = (query: string) => user.post('/graphql', { query }).set('accept-language', 'de-DE');
-
-    const field = await send('{ job(id: "00000000-0000-7000-8000-000000000000") { id } }');
-    const rejected = await send('{ me { ...a } } fragment a on User { id }'.repeat(400));
-
-    expect(field.body.errors[0]).toMatchObject({
-      message: problems.NOT_FOUND.detail,
-      extensions: { code: 'NOT_FOUND' },
-    });
-    expect(field.headers['content-language']).toBe('de');
-    expect(rejected.body.errors[0].extensions.code).toBe('GRAPHQL_TOO_LARGE');
-    expect(rejected.body.errors[0].message).toBe(graphqlProblems.GRAPHQL_TOO_LARGE.detail);
   });
 });
 

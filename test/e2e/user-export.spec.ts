@@ -20,6 +20,7 @@ const TABLES = [
   'sessions',
   'webhook-endpoints',
 ];
+const AUDIT_EVENTS = ['sign-in', 'webhook-endpoint-created'];
 
 let app: TestApp;
 let user: SignedIn;
@@ -84,9 +85,7 @@ describe('the job user-export', () => {
     expect(table('mails')).toEqual([
       expect.objectContaining({ template: 'reset-password', recipient: email }),
     ]);
-    expect(table('audit-events')).toEqual(
-      ['sign-in', 'webhook-endpoint-created'].map((type) => expect.objectContaining({ type })),
-    );
+    expect(table('audit-events')).toEqual(AUDIT_EVENTS.map((type) => expect.objectContaining({ type })));
   });
 
   it('contains no data of other users', () => {

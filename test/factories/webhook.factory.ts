@@ -59,6 +59,22 @@ export async function createDeliveries(
   return rows.map(({ eventId }) => eventId);
 }
 
+/** Inserts a delivery with attempts. Returns its id. */
+export async function createDeliveryWithAttempts(
+  app: TestApp,
+  endpoint: TestEndpoint,
+  attempts: number,
+): Promise<string> {
+  const [eventId] = await createDeliveries(app, endpoint, {});
+  const { id } = await app.db.getRepository(WebhookDelivery).findOneByOrFail({ eventId: eventId! });
+  await app.db.query(
+    `INSERT INTO webhook_attempts (id, delivery_id, duration_ms, response)
+     SELECT gen_random_uuid(), $1, 1, '' FROM generate_series(1, $2::int)`,
+    [id, attempts],
+  );
+  return id;
+}
+
 /** Waits until the newest delivery to the endpoint matches. */
 export function untilDelivery(
   app: TestApp,

@@ -9,7 +9,6 @@ import { backends } from '../support/queue-data.ts';
 import { door, script, scripted, scriptedHandlers, startScripted } from '../support/scripted-jobs.ts';
 import { System } from '../support/system.ts';
 import { times, until } from '../support/until.ts';
-import { ExpectedImport } from './expected-import.ts';
 import { recordOutcome, seconds } from './outcomes.ts';
 
 /** One minute without a poll, plus time for the health check to notice. */
@@ -40,7 +39,7 @@ async function healthOfHeldWorker(backend: Backend) {
     await release();
     const isWell = async () => (await statuses()).every((status) => status === 200);
     await until(isWell, `the worker on ${backend} to recover`, 60_000);
-    const { status } = await system.untilStatus(await system.import(new ExpectedImport(10).csv), 'completed');
+    const { status } = await system.untilStatus(await system.startExport(), 'completed');
     return { before, during, noticedMs, status };
   } finally {
     await system.stop();
@@ -73,7 +72,7 @@ describe('a worker that does not poll although its dependencies are up', () => {
         fault: 'asks for no work any more, though its dependencies answer',
         backend: backends[index],
         promise: 'unhealthy ≤ 90 s, healthy once it polls again',
-        operations: 'an import',
+        operations: 'an export',
         lost: 0,
         doubled: 0,
         measured: `noticed after ${seconds(noticedMs)}`,

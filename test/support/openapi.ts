@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { z } from 'zod';
 
-interface Content {
+export interface Content {
   schema?: Record<string, unknown>;
   examples?: Record<string, unknown>;
   example?: unknown;

@@ -144,6 +144,13 @@ export class System {
     return ((await answer.json()) as { data: { id: string } }).data.id;
   }
 
+  /** Starts the export of the administrator's data. Resolves to the id of its job. */
+  async startExport(): Promise<string> {
+    const answer = await this.request('POST', '/v1/jobs', JSON.stringify({ type: 'user-export' }));
+    if (answer.status !== 202) throw new Error(`The export was rejected: ${await answer.text()}`);
+    return ((await answer.json()) as { data: { id: string } }).data.id;
+  }
+
   async job(id: string): Promise<JobRow> {
     const { rows } = await this.db.query<JobRow>('SELECT * FROM jobs WHERE id = $1', [id]);
     return rows[0] as JobRow;

@@ -1396,7 +1396,7 @@ export interface webhooks {
     get?: never;
     put?: never;
     /**
-     * An account was created: by registration, import, or a first sign-in with a provider.
+     * An account was created, for example by registration.
      * @description Respond with a 2xx within ten seconds. Otherwise the event is sent again, with growing delays. Verify the signature before you use the body.
      */
     post: operations['event_user_created'];

@@ -101,10 +101,10 @@ export class ProblemFilter implements ExceptionFilter {
   }
 
   private send(error: AppError, request: FastifyRequest, reply: FastifyReply): void {
-    const { code, status } = error.problem;
+    const { status } = error.problem;
     const { headers } = error.extras;
     const format = this.formatFor(request);
-    if (status === 401 && !headers?.['www-authenticate'] && !code.startsWith('WEBHOOK_')) {
+    if (status === 401 && !headers?.['www-authenticate'] && !error.problem.code.startsWith('WEBHOOK_')) {
       void reply.header('www-authenticate', challenge(request, this.config.AUTH_SCHEMES));
     }
     // An error that names its own time replaces this one below.

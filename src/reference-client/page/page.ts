@@ -1,6 +1,7 @@
 import { showAccount } from './account.ts';
 import { attempt, say, showAside } from './elements.ts';
-import { exportPanel, importPanel } from './job-starters.ts';
+import { exportPanel } from './export-panel.ts';
+import { importPanel } from './import-panel.ts';
 import { showMailedLink } from './mailed-link.ts';
 import { NotificationsPanel } from './notifications.ts';
 import { api, nameOf } from './providers.ts';

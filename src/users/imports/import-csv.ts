@@ -115,12 +115,3 @@ function truncateLine(line: string): string {
   if (line.length <= RECORD_MAX_CHARACTERS + 2) return line;
   return line.slice(0, RECORD_MAX_CHARACTERS + 1) + (line.endsWith('\r') ? '\r' : '');
 }
-
-/** One line of a CSV file. A value that looks like a formula is marked as text (CWE-1236). */
-export function csvLine(values: (string | number)[]): string {
-  const quoted = values.map((value) => {
-    const text = String(value).replace(/^[=+\-@\t\r]/, `'$&`);
-    return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
-  });
-  return `${quoted.join(',')}\n`;
-}

@@ -9,20 +9,14 @@ import {
   type JobRunner,
 } from '../../jobs/job-handler.ts';
 import { DomainEvents } from '../../platform/events/domain-events.ts';
+import { csvLine } from '../csv-line.ts';
 import { User } from '../user.entity.ts';
 import { roleChanged } from '../users.audit.ts';
 import { userCreated } from '../users.events.ts';
 import { userImport } from '../users.jobs.ts';
 import { type ImportLine, importLineSchema } from '../users.schemas.ts';
 import { UsersService } from '../users.service.ts';
-import {
-  csvLine,
-  csvRecords,
-  type CsvRecord,
-  type ImportColumn,
-  readHeader,
-  textLines,
-} from './import-csv.ts';
+import { csvRecords, type CsvRecord, type ImportColumn, readHeader, textLines } from './import-csv.ts';
 
 const BATCH_LINES = 500;
 

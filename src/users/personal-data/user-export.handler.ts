@@ -7,7 +7,7 @@ import {
   type JobRunner,
 } from '../../jobs/job-handler.ts';
 import { type ExportRule, PersonalData } from '../../platform/personal-data/personal-data.module.ts';
-import { csvLine } from '../imports/import-csv.ts';
+import { csvLine } from '../csv-line.ts';
 import { userExport } from '../users.jobs.ts';
 import { type ZipEntry, zipStream } from './zip-stream.ts';
 
@@ -97,13 +97,7 @@ async function* asCsv(pages: AsyncIterable<Row[]>): AsyncGenerator<string> {
   let columns: string[] | undefined;
   for await (const rows of pages) {
     const header = columns ? [] : [(columns = Object.keys(rows[0] ?? {}))];
-    const lines = rows.map((row) => columns!.map((column) => cell(row[column])));
+    const lines = rows.map((row) => columns!.map((column) => row[column]));
     yield [...header, ...lines].map(csvLine).join('');
   }
-}
-
-function cell(value: Row[string] | undefined): string {
-  if (value === null || value === undefined) return '';
-  if (value instanceof Date) return value.toISOString();
-  return typeof value === 'object' ? JSON.stringify(value) : String(value);
 }

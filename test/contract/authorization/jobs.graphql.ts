@@ -1,4 +1,4 @@
-import { type FieldRule, fieldRule } from '../authorization-rule.ts';
+import { type FieldRule, fieldRule } from '../graphql-rule.ts';
 import { failedJob, queuedJob } from './jobs.ts';
 
 const NO = 'UNAUTHENTICATED';

@@ -1,4 +1,4 @@
-import { type FieldRule, fieldRule } from '../authorization-rule.ts';
+import { type FieldRule, fieldRule } from '../graphql-rule.ts';
 import { notification } from './notifications.ts';
 
 const NO = 'UNAUTHENTICATED';

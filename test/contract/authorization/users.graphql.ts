@@ -1,4 +1,4 @@
-import { type FieldRule, fieldRule } from '../authorization-rule.ts';
+import { type FieldRule, fieldRule } from '../graphql-rule.ts';
 import { account } from './users.ts';
 
 const NO = 'UNAUTHENTICATED';

@@ -1,4 +1,4 @@
-import { type FieldRule, fieldRule } from '../authorization-rule.ts';
+import { type FieldRule, fieldRule } from '../graphql-rule.ts';
 
 export const rows: Record<string, FieldRule> = {
   webhookEndpoints: fieldRule(

@@ -1,0 +1,17 @@
+import type { Caller, Thing } from './authorization-rule.ts';
+
+/** One row of the GraphQL matrix: the outcome of a root field, `ok` or an error code. */
+export interface FieldRule {
+  expected: Record<Caller, string>;
+  operation: string;
+  /** Creates a resource of the owner: its id is `$id`. Several values are variables by their names. */
+  of?: Thing;
+}
+
+export type Outcomes = [anonymous: string, other: string, owner: string, admin: string];
+
+export const fieldRule = (
+  [anonymous, other, owner, admin]: Outcomes,
+  operation: string,
+  of?: Thing,
+): FieldRule => ({ expected: { anonymous, other, owner, admin }, operation, ...(of && { of }) });
