@@ -1,6 +1,7 @@
 import { randomUUID, randomUUIDv7 } from 'node:crypto';
 import { type EntityManager, In } from 'typeorm';
 import type { QueryDeepPartialEntity } from 'typeorm/query-builder/QueryPartialEntity.js';
+import { insertIfAbsent } from '../platform/database/insert-if-absent.ts';
 import { violatedUniqueConstraint } from '../platform/database/postgres-errors.ts';
 import { currentContext } from '../platform/logging/request-context.ts';
 import { hasConcurrencyKeys, type JobDefinition } from './job-definition.ts';
@@ -26,8 +27,6 @@ export interface UniqueJobOptions extends JobOptions {
 }
 
 const UNIQUE_KEY = 'jobs_unique_key_key';
-/** The job that has the key may finish between the insert and the look-up. */
-const INSERTS_MAX = 5;
 
 /** The values of a new row. */
 export function newJob<Input>(definition: JobDefinition<Input>, input: Input, options: JobOptions) {
@@ -57,10 +56,7 @@ function concurrencyKeyOf(definition: JobDefinition, { concurrencyKey, userId }:
   return concurrencyKey ?? null;
 }
 
-/**
- * Inserts the job, or returns the one that has its key. The unique index decides between parallel calls: the later one
- * waits for the commit of the first.
- */
+/** Inserts the job, or returns the one that has its key, which may finish in the meantime. */
 export async function insertUniqueJob(job: Job, tx: EntityManager): Promise<{ row: Job; isNew: boolean }> {
   const { type, uniqueKey } = job;
   await tx.query(
@@ -68,24 +64,13 @@ export async function insertUniqueJob(job: Job, tx: EntityManager): Promise<{ ro
      WHERE type = $1 AND unique_key = $2 AND unique_until <= now() AND status NOT IN ('queued', 'active')`,
     [type, uniqueKey],
   );
-  for (let attempt = 1; attempt <= INSERTS_MAX; attempt += 1) {
-    const { raw } = await tx
-      .createQueryBuilder()
-      .insert()
-      .into(Job)
-      .values(job as QueryDeepPartialEntity<Job>)
-      .orIgnore()
-      .returning('id')
-      .execute();
-    if ((raw as unknown[]).length > 0) return { row: job, isNew: true };
-    const row = await tx
+  const find = () =>
+    tx
       .createQueryBuilder(Job, 'job')
       .where({ type, uniqueKey })
       .andWhere(`(job.status IN ('queued', 'active') OR job.unique_until IS NOT NULL)`)
       .getOne();
-    if (row) return { row, isNew: false };
-  }
-  throw new Error(`The unique key of a job of the type ${type} changed its job ${INSERTS_MAX} times`);
+  return insertIfAbsent(Job, job as QueryDeepPartialEntity<Job>, find, tx);
 }
 
 /** Resets a failed or cancelled job to its initial state. False if it has another status, or another job has its key. */

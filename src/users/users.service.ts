@@ -4,11 +4,8 @@ import { randomUUID, randomUUIDv7 } from 'node:crypto';
 import { type EntityManager, In, IsNull, Not, type Repository } from 'typeorm';
 import { AuditService } from '../audit/audit.service.ts';
 import { Config } from '../platform/config/config.ts';
-import {
-  NotFoundError,
-  PreconditionFailedError,
-  UnavailableError,
-} from '../platform/errors/platform.errors.ts';
+import { insertIfAbsent } from '../platform/database/insert-if-absent.ts';
+import { NotFoundError, PreconditionFailedError } from '../platform/errors/platform.errors.ts';
 import { DomainEvents } from '../platform/events/domain-events.ts';
 import { currentContext } from '../platform/logging/request-context.ts';
 import { Paginator } from '../platform/pagination/paginator.ts';
@@ -20,8 +17,6 @@ import { type UpdateMe, type UpdateUser, type UsersQuery, userView } from './use
 
 export type NewUser = Pick<User, 'email' | 'passwordHash' | 'displayName'> &
   Partial<Pick<User, 'role' | 'status' | 'emailVerifiedAt'>>;
-
-const INSERT_ATTEMPTS = 3;
 
 @Injectable()
 export class UsersService {
@@ -78,28 +73,11 @@ export class UsersService {
    * transaction has locked the row. A new account has the language of the current request.
    */
   async createUnlessTaken(newUser: NewUser, tx: EntityManager): Promise<{ user: User; isNew: boolean }> {
-    const id = randomUUIDv7();
-    const user = await this.insertOrLock(id, newUser, tx);
-    const isNew = user.id === id;
-    if (isNew) await this.events.emit(userCreated, { userId: id, data: this.view(user) }, tx);
+    const values = { id: randomUUIDv7(), locale: currentContext()?.locale ?? null, ...newUser };
+    const find = () => this.findByEmailForUpdate(newUser.email, tx);
+    const { row: user, isNew } = await insertIfAbsent(User, values, find, tx);
+    if (isNew) await this.events.emit(userCreated, { userId: user.id, data: this.view(user) }, tx);
     return { user, isNew };
-  }
-
-  private async insertOrLock(id: string, newUser: NewUser, tx: EntityManager): Promise<User> {
-    for (let attempt = 1; attempt <= INSERT_ATTEMPTS; attempt += 1) {
-      await tx
-        .createQueryBuilder()
-        .insert()
-        .into(User)
-        .values({ id, locale: currentContext()?.locale ?? null, ...newUser })
-        .orIgnore('users_email_key')
-        .updateEntity(false)
-        .execute();
-      const user = await this.findByEmailForUpdate(newUser.email, tx);
-      if (user) return user;
-      // The account that had the email has changed it or was deleted in the meantime.
-    }
-    throw new UnavailableError({ headers: { 'retry-after': '1' } });
   }
 
   updateMe(id: string, changes: UpdateMe, expectedVersion: number | undefined): Promise<User> {

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { Logger } from 'typeorm';
 import { createJob } from '../factories/job.factory.ts';
 import { notify } from '../factories/notification.factory.ts';
+import { createDeliveries, createEndpoint } from '../factories/webhook.factory.ts';
 import { TestApp } from '../support/app.ts';
 import { type SignedIn, signedIn } from '../support/client.ts';
 import { graphql } from '../support/graphql.ts';
@@ -74,6 +75,30 @@ describe('nested fields', () => {
     });
 
     expect(statements).toBe(2);
+  });
+
+  it('load the latest rows of each of many parents in one statement', async () => {
+    const user = await signedIn(app);
+    const endpoints = [];
+    for (const index of times(3, (i) => i))
+      endpoints.push(await createEndpoint(user, `https://example.com/${index}`));
+    for (const endpoint of endpoints.slice(1)) await createDeliveries(app, endpoint, { count: 7 });
+
+    const query =
+      '{ webhookEndpoints(sort: "createdAt") { edges { node { id latestDeliveries { id endpointId } } } } }';
+
+    const nodes: { id: string; latestDeliveries: object[] }[] = [];
+    const statements = await countStatements(async () => {
+      const { data } = await graphql(user, query);
+      nodes.push(...data.webhookEndpoints.edges.map(({ node }: any) => node));
+    });
+
+    expect(statements).toBe(2);
+    expect(nodes.map(({ latestDeliveries }) => latestDeliveries.length)).toEqual([0, 5, 5]);
+    for (const { id: endpointId, latestDeliveries } of nodes) {
+      const { body } = await user.get(`/v1/webhook-endpoints/${endpointId}/deliveries?limit=5`);
+      expect(latestDeliveries).toEqual(body.data.map(({ id }: { id: string }) => ({ id, endpointId })));
+    }
   });
 
   it('never come from the request of another user', async () => {

@@ -2,11 +2,12 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { randomUUIDv7 } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import type { Response } from 'supertest';
+import { Loaders } from '../../src/platform/graphql/graphql-context.ts';
 import { Keyset } from '../../src/platform/pagination/keyset.ts';
 import { TestApp } from '../support/app.ts';
 import { type SignedIn, signedIn } from '../support/client.ts';
 import { codeBlocks, readGuide } from '../support/guide.ts';
-import { Post, PostsModule, TABLES } from '../support/posts.ts';
+import { Post, PostsModule, PostsService, TABLES } from '../support/posts.ts';
 import { findSlowNodes, recordStatements } from '../support/query-plans.ts';
 import { times } from '../support/until.ts';
 
@@ -93,6 +94,52 @@ describe('a cursor', () => {
 
     await app.db.query('DELETE FROM posts WHERE topic_id = $1', [topicId]);
     expect(after.map(titlesOf)).toEqual(times(2, () => ['day 3', 'day 2']));
+  });
+});
+
+describe('related rows', () => {
+  it('are the latest of each row of a page, with the number of all', async () => {
+    const { body } = await user.get('/v1/posts?limit=100');
+
+    for (const { title, latestComments, commentCount } of body.data) {
+      const { id, comments } = posts.find((post) => post.title === title)!;
+      const expected = await app.db.query<{ id: string }[]>(
+        'SELECT id FROM comments WHERE post_id = $1 ORDER BY created_at DESC, id DESC LIMIT 3',
+        [id],
+      );
+      expect(latestComments.map((comment: { id: string }) => comment.id)).toEqual(
+        expected.map((comment) => comment.id),
+      );
+      expect(commentCount).toBe(comments);
+    }
+    expect(body.data).toHaveLength(20);
+  });
+
+  it('take three statements for any number of rows', async () => {
+    const statements = recordStatements(app.db);
+
+    await user.get('/v1/posts?limit=100');
+
+    const ofPosts = [...statements.keys()].filter((text) => /"(posts|comments)"/.test(text));
+    expect(ofPosts).toHaveLength(3);
+  });
+
+  it('are loaded in one statement for all fields of a GraphQL operation', async () => {
+    const loaders = new Loaders({ cache: true });
+    const service = app.api.get(PostsService, { strict: false });
+    const calls: string[][] = [];
+
+    const counts = await Promise.all(
+      posts.map(({ id }) =>
+        loaders.loadFrom('comment-counts', id, (ids) => {
+          calls.push(ids);
+          return service.countComments(ids);
+        }),
+      ),
+    );
+
+    expect(counts).toEqual(posts.map(({ comments }) => comments));
+    expect(calls).toEqual([posts.map(({ id }) => id)]);
   });
 });
 

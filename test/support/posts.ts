@@ -1,9 +1,11 @@
 import { Controller, Get, Injectable, Module, Query } from '@nestjs/common';
 import { InjectRepository, TypeOrmModule } from '@nestjs/typeorm';
+import { randomUUIDv7 } from 'node:crypto';
 import {
   Column,
   CreateDateColumn,
   Entity,
+  type EntityManager,
   JoinColumn,
   ManyToOne,
   OneToMany,
@@ -12,7 +14,9 @@ import {
   type Repository,
 } from 'typeorm';
 import { z } from 'zod';
-import { idSchema, page, pageQuery, timestampSchema } from '../../src/platform/http/schemas.ts';
+import { insertIfAbsent } from '../../src/platform/database/insert-if-absent.ts';
+import { countRelated, loadRelated } from '../../src/platform/database/related-rows.ts';
+import { idSchema, page as pageOf, pageQuery, timestampSchema } from '../../src/platform/http/schemas.ts';
 import { Endpoint } from '../../src/platform/openapi/endpoint.decorator.ts';
 import { Tag } from '../../src/platform/openapi/tag.decorator.ts';
 import { Paginator } from '../../src/platform/pagination/paginator.ts';
@@ -64,17 +68,21 @@ export class Comment {
   @ManyToOne(() => Post, (post) => post.comments)
   @JoinColumn({ name: 'post_id' })
   post?: Post;
+
+  @CreateDateColumn({ type: 'timestamptz', precision: 3 })
+  createdAt!: Date;
 }
 
 export const TABLES = `
-  CREATE TABLE topics (id uuid PRIMARY KEY, name text NOT NULL);
+  CREATE TABLE topics (id uuid PRIMARY KEY, name text NOT NULL CONSTRAINT topics_name_key UNIQUE);
   CREATE TABLE posts (
     id uuid PRIMARY KEY, topic_id uuid NOT NULL REFERENCES topics, title text NOT NULL,
     published_at timestamptz(3), created_at timestamptz(3) NOT NULL DEFAULT now()
   );
-  CREATE TABLE comments (id uuid PRIMARY KEY, post_id uuid NOT NULL REFERENCES posts);
-  CREATE INDEX posts_created_at_idx ON posts (created_at, id);
-  CREATE INDEX comments_post_id_idx ON comments (post_id)`;
+  CREATE TABLE comments (
+    id uuid PRIMARY KEY, post_id uuid NOT NULL REFERENCES posts, created_at timestamptz(3) NOT NULL DEFAULT now()
+  );
+  CREATE INDEX posts_created_at_idx ON posts (created_at, id);`;
 
 const topicSchema = z.object({ id: z.string(), name: z.string() });
 const postSchema = z
@@ -84,6 +92,8 @@ const postSchema = z
     topic: topicSchema,
     publishedAt: timestampSchema.nullable(),
     createdAt: timestampSchema,
+    latestComments: z.array(z.object({ id: z.string(), createdAt: timestampSchema })),
+    commentCount: z.int(),
   })
   .meta({ id: 'Post' });
 
@@ -96,25 +106,55 @@ export type PostsQuery = z.output<typeof postsQuerySchema>;
 export class PostsService {
   constructor(
     @InjectRepository(Post) private readonly posts: Repository<Post>,
+    @InjectRepository(Comment) private readonly comments: Repository<Comment>,
     private readonly paginator: Paginator,
   ) {}
 
-  list({ topicId, ...query }: PostsQuery) {
+  list({ topicId, ...page }: PostsQuery) {
     const rows = this.posts
       .createQueryBuilder('post')
       .innerJoinAndSelect('post.topic', 'topic')
       .where({ ...(topicId && { topicId }) });
-    if (query.sort.endsWith('comments'))
+    if (page.sort.endsWith('comments'))
       rows.leftJoin('post.comments', 'comment').groupBy('post.id').addGroupBy('topic.id');
     return this.paginator.page(rows, {
       list: 'posts',
-      page: query,
+      page,
       filters: { topicId },
       sorts: {
         topic: { value: 'topic.name', nullable: false },
         comments: { value: 'count(comment.id)', nullable: false },
       },
     });
+  }
+
+  /** The latest comments of posts, for a page or for a loader of GraphQL. */
+  loadComments(postIds: string[]): Promise<Map<string, Comment[]>> {
+    const rows = this.comments.createQueryBuilder('comment');
+    return loadRelated(rows, { parent: 'postId', parentIds: postIds, sort: '-createdAt', limit: 3 });
+  }
+
+  countComments(postIds: string[]): Promise<Map<string, number>> {
+    return countRelated(this.comments.createQueryBuilder('comment'), 'postId', postIds);
+  }
+
+  async listWithComments(query: PostsQuery) {
+    const page = await this.list(query);
+    const ids = page.data.map(({ id }) => id);
+    const [comments, counts] = await Promise.all([this.loadComments(ids), this.countComments(ids)]);
+    const data = page.data.map((post) => ({
+      ...post,
+      latestComments: comments.get(post.id)!,
+      commentCount: counts.get(post.id)!,
+    }));
+    return { ...page, data };
+  }
+
+  /** The topic with this name, which is created if there is none. */
+  async useTopic(name: string, tx: EntityManager): Promise<{ topic: Topic; isNew: boolean }> {
+    const find = () => tx.findOneBy(Topic, { name });
+    const { row, isNew } = await insertIfAbsent(Topic, { id: randomUUIDv7(), name }, find, tx);
+    return { topic: row, isNew };
   }
 }
 
@@ -124,9 +164,9 @@ class PostsController {
   constructor(private readonly posts: PostsService) {}
 
   @Get()
-  @Endpoint({ summary: 'List posts', returns: page(postSchema) })
+  @Endpoint({ summary: 'List posts', returns: pageOf(postSchema) })
   listPosts(@Query({ schema: postsQuerySchema }) query: PostsQuery) {
-    return this.posts.list(query);
+    return this.posts.listWithComments(query);
   }
 }
 

@@ -15,23 +15,31 @@ export class Loaders {
   constructor(private readonly options: { cache: boolean }) {}
 
   /** The row with this id, or null. `find` must return only rows that the caller may see. */
-  load<Row extends Identified>(
+  async load<Row extends Identified>(
     name: string,
     id: string,
     find: (ids: string[]) => Promise<Row[]>,
   ): Promise<Row | null> {
+    const findById = async (ids: string[]) => new Map((await find(ids)).map((row) => [row.id, row]));
+    return (await this.loadFrom(name, id, findById)) ?? null;
+  }
+
+  /** What belongs to a key, such as the rows of a parent. `find` must return only what the caller may see. */
+  loadFrom<Value>(
+    name: string,
+    key: string,
+    find: (keys: string[]) => Promise<Map<string, Value>>,
+  ): Promise<Value | undefined> {
     let loader = this.loaders.get(name);
     if (!loader) {
-      loader = new DataLoader(async (ids) => inOrder(ids, await find([...ids])), this.options);
+      loader = new DataLoader(async (keys) => {
+        const found = await find([...keys]);
+        return keys.map((one) => found.get(one));
+      }, this.options);
       this.loaders.set(name, loader);
     }
-    return loader.load(id) as Promise<Row | null>;
+    return loader.load(key) as Promise<Value | undefined>;
   }
-}
-
-function inOrder<Row extends Identified>(ids: readonly string[], rows: Row[]): (Row | null)[] {
-  const byId = new Map(rows.map((row) => [row.id, row]));
-  return ids.map((id) => byId.get(id) ?? null);
 }
 
 /** What the resolvers of one operation share. */

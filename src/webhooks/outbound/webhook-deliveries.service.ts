@@ -5,6 +5,7 @@ import { Between, type EntityManager, IsNull, type Repository } from 'typeorm';
 import { z } from 'zod';
 import { MessageBus } from '../../platform/bus/message-bus.ts';
 import { insertAll } from '../../platform/database/insert-all.ts';
+import { loadRelated } from '../../platform/database/related-rows.ts';
 import { ConflictError, LimitReachedError, NotFoundError } from '../../platform/errors/platform.errors.ts';
 import { defineEvent, type DomainEvent } from '../../platform/events/domain-events.ts';
 import { localize } from '../../platform/i18n/locales.ts';
@@ -27,6 +28,7 @@ const PAYLOAD_MAX_BYTES = 20_000;
 /** Per transaction. */
 const REDELIVERED_MAX = 500;
 const PENDING_PINGS_MAX = 10;
+const LATEST = 5;
 
 /** An endpoint with more pending deliveries is disabled. */
 export const PENDING_MAX = 10_000;
@@ -67,6 +69,17 @@ export class WebhookDeliveriesService {
       list: `webhook-deliveries:${endpointId}`,
       page,
       filters: { status },
+    });
+  }
+
+  /** The latest deliveries of each endpoint. */
+  loadLatest(endpointIds: string[]): Promise<Map<string, WebhookDelivery[]>> {
+    const rows = this.deliveries.createQueryBuilder('delivery');
+    return loadRelated(rows, {
+      parent: 'endpointId',
+      parentIds: endpointIds,
+      sort: '-createdAt',
+      limit: LATEST,
     });
   }
 
