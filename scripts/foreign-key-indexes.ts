@@ -55,7 +55,7 @@ const keyIn = (part: string): string | undefined =>
     : undefined);
 
 /** The columns and constraints of CREATE TABLE, or the actions of ALTER TABLE. */
-function partsOf(text: string): string[] {
+export function partsOf(text: string): string[] {
   const body = text.trim();
   const inner = body.startsWith('(') ? body.slice(1, body.lastIndexOf(')')) : body;
   const parts = [''];

@@ -1,11 +1,12 @@
 /** Writes a working feature: npm run new:feature -- invoices --field amount:int --field dueOn:date */
 import { existsSync, globSync, readFileSync } from 'node:fs';
-import { basename, dirname } from 'node:path';
+import { dirname } from 'node:path';
 import { parseArgs } from 'node:util';
 import { applyChange, main } from './new/change.ts';
 import { featureEdits, featureFiles } from './new/feature.ts';
 import { parseFields, SYNTAX } from './new/fields.ts';
 import { takenInGraphql } from './new/graphql-files.ts';
+import { nextTimestamp } from './new/migration-files.ts';
 import { type Names, namesOf, UsageError } from './new/names.ts';
 
 const USAGE = `npm run new:feature -- <plural> [--singular <name>] [--field …] [--dry-run]
@@ -13,12 +14,6 @@ ${SYNTAX}. Without a field it gets name:text.`;
 const DEFAULT_FIELDS = ['name:text'];
 
 process.chdir(dirname(import.meta.dirname));
-
-/** After the last migration, so that it is applied last. */
-function nextTimestamp(): number {
-  const taken = globSync('migrations/*.ts').map((path) => Number.parseInt(basename(path), 10));
-  return Math.max(Date.now(), ...taken.map((timestamp) => timestamp + 1));
-}
 
 /** Types and fields of the API are unique in the whole application. */
 function assertUnused(names: Names): void {
@@ -39,7 +34,7 @@ function assertUnused(names: Names): void {
   if (taken.length > 0) throw new UsageError(`Another feature has ${taken.join(', ')}: choose another name.`);
 }
 
-main(() => {
+await main(USAGE, () => {
   const { values, positionals } = parseArgs({
     allowPositionals: true,
     options: {

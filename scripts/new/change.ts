@@ -66,9 +66,13 @@ function run(args: string[]): void {
 }
 
 /** Runs a generator. A mistake in its arguments is one sentence, without a stack. */
-export function main(generate: () => void): void {
+export async function main(usage: string, generate: () => void | Promise<void>): Promise<void> {
+  if (process.argv.includes('--help')) {
+    console.log(usage);
+    return;
+  }
   try {
-    generate();
+    await generate();
   } catch (error) {
     if (!(error instanceof Error && (error instanceof UsageError || 'code' in error))) throw error;
     console.error(error.message);

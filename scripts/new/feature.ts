@@ -6,6 +6,7 @@ import {
   graphqlTestFile,
   resolverFile,
 } from './graphql-files.ts';
+import { importModule } from './module-edits.ts';
 import { factoryFile, httpModuleFile, moduleFile, policyFile, serviceFile } from './service-files.ts';
 import { checkName, entityFile, type Feature, migrationFile, uniqueName } from './table-files.ts';
 import { matrixFile, testFile } from './test-files.ts';
@@ -41,16 +42,9 @@ export function featureEdits(feature: Feature): Record<string, (content: string)
   const { Plural, plural } = feature.names;
   return {
     'src/app.module.ts': (content) =>
-      addModule(content, `${Plural}HttpModule`, `./${plural}/${plural}-http.module.ts`),
+      importModule(content, `${Plural}HttpModule`, `./${plural}/${plural}-http.module.ts`),
     'docs/database.md': (content) => describeTable(content, feature),
   };
-}
-
-/** Imports a module in app.module.ts or worker.module.ts. Prettier sorts the imports. */
-export function addModule(content: string, name: string, path: string): string {
-  const list = /^ {2}imports: \[\n(?:.*\n)*?(?= {2}\],)/m;
-  if (!list.test(content)) throw new Error(`Found no list of imports for ${name}: add it by hand.`);
-  return `import { ${name} } from '${path}';\n${content.replace(list, (found) => `${found}    ${name},\n`)}`;
 }
 
 function describeTable(page: string, { names, fields }: Feature): string {

@@ -114,7 +114,7 @@ export const SYNTAX =
   '--field <name>:<type>, where type is text, int, decimal, bool, date, timestamp, uuid or "enum(draft|sent)", then `?` if it is optional or `:unique` if each user has it once';
 
 /** Parses `dueOn:date?`, `number:int:unique` and `status:enum(draft|sent)`. */
-export function parseField(text: string, names: Names): Field {
+export function parseField(text: string, names: Pick<Names, 'Singular'>): Field {
   const [, name = '', type = '', choices, optional = '', unique = ''] =
     /^([^:]+):([a-z]+)(?:\(([^)]*)\))?(\?)?(:unique)?$/.exec(text) ?? [];
   const found = typeOf({ name, type, choices }, names);
@@ -135,7 +135,10 @@ interface Declaration {
   choices: string | undefined;
 }
 
-function typeOf({ name, type, choices }: Declaration, { Singular }: Names): FieldType | undefined {
+function typeOf(
+  { name, type, choices }: Declaration,
+  { Singular }: Pick<Names, 'Singular'>,
+): FieldType | undefined {
   if (type === 'enum') return enumType(name, choices ?? '', Singular);
   if (choices !== undefined) return undefined;
   return type === 'text' ? textType(name) : TYPES[type];
@@ -165,7 +168,7 @@ function enumType(name: string, choices: string, Singular: string): FieldType & 
 export const enumValues = (name: string, Singular: string): string =>
   `${Singular.charAt(0).toLowerCase()}${Singular.slice(1)}${pascal(name)}Values`;
 
-export function parseFields(texts: string[], names: Names): Field[] {
+export function parseFields(texts: string[], names: Pick<Names, 'Singular'>): Field[] {
   const fields = texts.map((text) => parseField(text, names));
   const twice = fields.find(({ column }, index) => fields.findIndex((one) => one.column === column) < index);
   if (twice) throw new UsageError(`The field ${twice.name} is given twice.`);

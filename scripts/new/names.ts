@@ -20,7 +20,7 @@ export interface Names {
 }
 
 /** Words that Postgres does not accept as a name without quotes. */
-const SQL_RESERVED = new Set(
+export const SQL_RESERVED = new Set(
   (
     'all analyse analyze and any array as asc asymmetric authorization binary both case cast check collate collation ' +
     'column concurrently constraint create cross default deferrable desc distinct do else end except false fetch for ' +
@@ -78,7 +78,7 @@ export function namesOf(plural: string, givenSingular?: string): Names {
   return names;
 }
 
-function assertName(name: string, what: string): void {
+export function assertName(name: string, what: string): void {
   if (!/^[a-z][a-z0-9]*(-[a-z][a-z0-9]*)*$/.test(name) || name.length > NAME_MAX) {
     throw new UsageError(
       `${what} is named in lower case, with hyphens, in at most ${NAME_MAX} characters: order-items. Not ${name}.`,
@@ -86,7 +86,7 @@ function assertName(name: string, what: string): void {
   }
 }
 
-function assertFree(name: string): void {
+export function assertFree(name: string): void {
   if (SQL_RESERVED.has(name)) throw new UsageError(`${name} is a reserved word of SQL: choose another name.`);
   if (TYPESCRIPT_RESERVED.has(name))
     throw new UsageError(`${name} is a reserved word of TypeScript: choose another name, or --singular.`);
@@ -127,7 +127,7 @@ export const pascal = (kebab: string): string =>
     .map((part) => part.charAt(0).toUpperCase() + part.slice(1))
     .join('');
 
-const camel = (kebab: string): string => {
+export const camel = (kebab: string): string => {
   const name = pascal(kebab);
   return name.charAt(0).toLowerCase() + name.slice(1);
 };

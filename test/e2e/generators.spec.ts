@@ -26,15 +26,18 @@ const CHECKS = [
   'migrations',
   'authorization matrix',
   'openapi.json rules',
+  '.env.example',
 ];
 
 /** The tests of the features, and those that read all tables and routes. */
 const TEST_FILES = [
-  'e2e/(bookmarks|invoices|conditional-requests|database-guide|personal-data).spec',
+  'config/invoice-due-days.spec',
+  'e2e/(bookmarks|invoices|send-reminder|purge-mails|invoice-paid|invoice-changed).spec',
+  'e2e/(conditional-requests|database-guide|personal-data).spec',
   'contract/(authorization-matrix|conventions|request-examples).spec',
 ];
 /** Leaves out tests about other features. */
-const TEST_NAMES = 'bookmark|invoice|openapi|exactly|database.md|data of users';
+const TEST_NAMES = 'bookmark|invoice|purge-mails|openapi|exactly|database.md|data of users';
 
 let copy: ProjectCopy;
 let original: string;
@@ -84,15 +87,83 @@ describe('npm run new:feature', () => {
     },
     LIMIT_MS,
   );
+});
 
-  it('writes nothing if the feature exists', () => {
+describe('npm run new:job', () => {
+  it.each([
+    ['invoices', 'send-reminder', 'src/invoices/invoices-worker.module.ts'],
+    ['mail', 'purge-mails', 'change  src/mail/mail-worker.module.ts'],
+  ])('writes a job of %s', (feature, type, written) => {
+    expect(copy.run('scripts/new-job.ts', feature, type)).toEqual(ok(expect.stringContaining(written)));
+  });
+});
+
+describe('npm run new:event', () => {
+  it.each([
+    ['invoice.paid', 'with the given data', ['--field', 'amount:int', '--field', 'paidAt:timestamp?']],
+    ['invoice.changed', 'with the data that the API returns', ['--internal']],
+  ])(
+    'writes %s, %s',
+    (type, _data, options) => {
+      const written = copy.run('scripts/new-event.ts', 'invoices', type, ...options);
+
+      expect(written).toEqual(ok(expect.stringContaining('src/invoices/invoices.service.ts')));
+    },
+    LIMIT_MS,
+  );
+
+  it('describes events for webhooks, without the internal ones', () => {
+    const { webhooks } = JSON.parse(copy.read('openapi.json')) as { webhooks: object };
+
+    expect(Object.keys(webhooks)).toEqual(expect.arrayContaining(['invoice.paid', 'user.created']));
+    expect(Object.keys(webhooks)).not.toContain('invoice.changed');
+    expect(copy.read('docs/events.md')).toContain('### `invoice.paid`');
+  });
+});
+
+describe('npm run new:setting', () => {
+  it('writes a setting with its description', () => {
+    const range = ['--type', 'int', '--default', '14', '--min', '1', '--max', '365'];
+
+    const written = copy.run('scripts/new-setting.ts', 'INVOICE_DUE_DAYS', ...range);
+
+    expect(written).toEqual(ok(expect.stringContaining('src/platform/config/invoice-due-days.spec.ts')));
+    expect(copy.read('.env.example')).toContain('\n# Invoice due days.\n#INVOICE_DUE_DAYS=14\n');
+  });
+});
+
+describe('a generator', () => {
+  beforeAll(() => {
     copy.commit('Add invoices');
+  });
 
-    const written = copy.run('scripts/new-feature.ts', 'invoices');
+  it.each([
+    ['new-feature', ['invoices'], 'The feature src/invoices exists.'],
+    ['new-job', ['invoices', 'send-reminder'], 'The job type send-reminder exists in src/invoices/'],
+    ['new-job', ['orders', 'send-reminder'], 'There is no feature orders. Features: audit, auth, '],
+    ['new-job', ['invoices', 'Remind'], 'The job is named in lower case, with hyphens'],
+    ['new-event', ['invoices', 'invoice.paid'], 'The event invoice.paid exists in src/invoices/'],
+    ['new-event', ['invoices', 'paid'], 'An event is named <noun>.<verb> in lower case'],
+    ['new-event', ['invoices', 'invoice.late', '--field', 'by:days'], 'by:days is not a field'],
+    ['new-setting', ['PORT', '--type', 'bool'], 'The setting PORT exists'],
+    ['new-setting', ['INVOICE_DUE_DAYS'], 'npm run new:setting -- <NAME> --type <type>'],
+    ['new-event', ['audit', 'audit-event.read', '--x'], "Unknown option '--x'"],
+  ])('changes nothing after a mistake: %s %j', (program, args, message) => {
+    const { code, output } = copy.run(`scripts/${program}.ts`, ...args);
 
-    expect(written).toEqual({ code: 1, output: 'The feature src/invoices exists.\n' });
+    expect({ code, output }).toEqual({ code: 1, output: expect.stringContaining(message) });
+    expect(output).not.toMatch(/^\s+at /m);
     expect(copy.git('status', '--porcelain')).toBe('');
   });
+
+  it.each(['new-feature', 'new-job', 'new-event', 'new-setting', 'new-migration'])(
+    'explains itself: %s --help',
+    (program) => {
+      const help = copy.run(`scripts/${program}.ts`, '--help');
+
+      expect(help).toEqual(ok(expect.stringContaining(`npm run ${program.replace('-', ':')} -- <`)));
+    },
+  );
 });
 
 describe('the generated code', () => {

@@ -66,9 +66,14 @@ export class ProjectCopy {
     return this.start({}, [program, ...args]);
   }
 
+  /** Runs a program of the copy that needs the database server of this run. */
+  runWithDatabase(program: string, ...args: string[]): Result {
+    return this.start({ DATABASE_URL: process.env.TEST_DATABASE_SERVER_URL }, [program, ...args]);
+  }
+
   /** Runs tests of the copy, with databases on the server of this run. */
   test(...args: string[]): Result {
-    return this.start({ DATABASE_URL: process.env.TEST_DATABASE_SERVER_URL }, ['scripts/test.ts', ...args]);
+    return this.runWithDatabase('scripts/test.ts', ...args);
   }
 
   private start(env: NodeJS.ProcessEnv, args: string[]): Result {

@@ -1,4 +1,4 @@
-import { DefaultNamingStrategy, type NamingStrategyInterface } from 'typeorm';
+import { DefaultNamingStrategy, type NamingStrategyInterface, type Table } from 'typeorm';
 
 const snake = (name: string) => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
 
@@ -12,7 +12,7 @@ export class SnakeNamingStrategy extends DefaultNamingStrategy implements Naming
     return `${snake(relationName)}_${snake(referencedColumnName)}`;
   }
 
-  override primaryKeyName(table: string): string {
-    return `${table}_pkey`;
+  override primaryKeyName(table: Table | string): string {
+    return `${typeof table === 'string' ? table : table.name}_pkey`;
   }
 }

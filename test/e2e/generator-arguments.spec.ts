@@ -1,6 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { parseFields } from '../../scripts/new/fields.ts';
 import { namesOf } from '../../scripts/new/names.ts';
+import { addSetting, parseSetting } from '../../scripts/new/setting-files.ts';
 
 describe('the name of a feature', () => {
   it.each([
@@ -41,5 +42,34 @@ describe('a field', () => {
 
   it('has a name that no other field has', () => {
     expect(() => parseFields(['dueOn:date', 'dueOn:int'], namesOf('invoices'))).toThrow('given twice');
+  });
+});
+
+describe('a setting', () => {
+  it.each([
+    [{ type: 'int', min: '1', max: '365', default: '14' }, 'withDefault(whole(1, 365), 14)'],
+    [{ type: 'bool', default: 'true' }, 'withDefault(flag, true)'],
+    [{ type: 'text', max: '80', default: "Ada's" }, `withDefault(z.string().max(80), "Ada's")`],
+    [{ type: 'url' }, 'optional(httpUrl)'],
+    [{ type: 'enum(draft|sent)', default: 'sent' }, 'withDefault(z.enum(["draft", "sent"]), "sent")'],
+  ])('of %j is %s', (options, schema) => {
+    const settings = `export const settingsSchema = z.object({\n  PORT: flag,\n});`;
+
+    const added = addSetting(settings, parseSetting('INVOICE_DUE_DAYS', options));
+
+    expect(added).toContain(`INVOICE_DUE_DAYS: ${schema}.describe("Invoice due days.")`);
+  });
+
+  it.each([
+    ['dueDays', { type: 'bool' }, 'is named in capitals'],
+    ['DUE_DAYS', { type: 'number' }, 'number is not a type'],
+    ['DUE_DAYS', { type: 'enum(draft)' }, 'is not a type'],
+    ['DUE_DAYS', { type: 'int', min: '1' }, 'needs --max <whole number>'],
+    ['DUE_DAYS', { type: 'int', min: '9', max: '1' }, '--min must be less than --max'],
+    ['DUE_DAYS', { type: 'int', min: '1', max: '9', default: '10' }, 'The default 10 is not a valid value'],
+    ['DUE_DAYS', { type: 'url', default: 'example.com' }, 'The default example.com is not a valid value'],
+    ['DUE_DAYS', { type: 'bool', description: 'Two\nlines' }, 'one line'],
+  ])('can not be %s %j', (name, options, message) => {
+    expect(() => parseSetting(name, options)).toThrow(message);
   });
 });

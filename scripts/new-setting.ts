@@ -1,0 +1,49 @@
+/** Writes a setting with a test: npm run new:setting -- INVOICE_DUE_DAYS --type int --default 14 --min 1 --max 365 */
+import { readFileSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { parseArgs } from 'node:util';
+import { applyChange, main } from './new/change.ts';
+import { UsageError } from './new/names.ts';
+import { addSetting, parseSetting, specFile, TYPES } from './new/setting-files.ts';
+
+const USAGE = `npm run new:setting -- <NAME> --type <type> [--default <value>] [--min <n>] [--max <n>] [--description <sentence>] [--dry-run]
+Example: npm run new:setting -- INVOICE_DUE_DAYS --type int --default 14 --min 1 --max 365
+Types: ${TYPES}. Without --default the setting is optional.`;
+const SETTINGS = 'src/platform/config/settings.ts';
+
+process.chdir(dirname(import.meta.dirname));
+
+await main(USAGE, () => {
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: {
+      type: { type: 'string' },
+      default: { type: 'string' },
+      min: { type: 'string' },
+      max: { type: 'string' },
+      description: { type: 'string' },
+      'dry-run': { type: 'boolean', default: false },
+    },
+  });
+  const [name, ...others] = positionals;
+  const { type } = values;
+  if (!name || !type || others.length > 0) throw new UsageError(USAGE);
+  const setting = parseSetting(name, { ...values, type });
+  if (readFileSync('.env.example', 'utf8').includes(`\n#${name}=`))
+    throw new UsageError(`The setting ${name} exists: choose another name.`);
+  const spec = `src/platform/config/${name.toLowerCase().replaceAll('_', '-')}.spec.ts`;
+  applyChange(
+    {
+      files: { [spec]: specFile(setting) },
+      edits: { [SETTINGS]: (content) => addSetting(content, setting) },
+      programs: [['scripts/env-example.ts']],
+    },
+    { isDryRun: values['dry-run'] },
+  );
+  if (values['dry-run']) return;
+  console.log(`
+Next:
+1. Write into the description in ${SETTINGS} what the setting does, then: npm run env-example
+2. Inject Config, and read config.${name}.
+3. bin/test ${spec} && npm run check`);
+});
