@@ -16,12 +16,15 @@ COPY scripts/finish-build.ts scripts/
 COPY migrations migrations
 RUN npm run build
 
-# The fake providers for Google, GitHub and Apple, a webhook receiver and an S3 server, for compose. In a separate stage,
-# so that none of it gets into the image below.
+# The servers of development that compose starts. In a separate stage, so that none of them gets into the image below.
 FROM build AS development
 COPY test/support/providers test/support/providers
+# feature:storage begin
 COPY test/support/s3/main.ts test/support/s3/s3rver.ts test/support/s3/
+# feature:storage end
+# feature:webhooks begin
 COPY scripts/demo/webhook-receiver.ts scripts/demo/
+# feature:webhooks end
 RUN install -d -o 1000 -g 1000 -m 700 /providers /s3
 USER 1000:1000
 CMD ["node", "test/support/providers/main.ts"]

@@ -17,7 +17,7 @@ export class CreateUsersAndSessions1763800000000 implements MigrationInterface {
         status text NOT NULL DEFAULT 'active',
         email_verified_at timestamptz(3),
         imported_by_job_id uuid,
-        avatar_file_id uuid,
+        avatar_file_id uuid, -- feature:storage
         unread_count integer NOT NULL DEFAULT 0, -- feature:notifications
         version integer NOT NULL DEFAULT 1,
         deleted_at timestamptz(3),

@@ -13,6 +13,7 @@ const MARKED = [
   '.ci/run',
   '.*.js',
   '.*.json',
+  '.dockerignore',
 ];
 const MARKER = /\bfeature:([\w,-]+)(?: (begin|end))?\b/;
 
@@ -36,7 +37,7 @@ export function removeMarked(root: string, name: string): string[] {
 
 const isText = (file: string): boolean =>
   !/^(scripts\/template|docs\/guides\/make-it-yours|package-lock|openapi|node_modules)/.test(file) &&
-  /\.(ts|js|md|yml|toml|json|css|html|example)$|^Dockerfile$|^bin\/|^\.ci/.test(file);
+  /\.(ts|js|md|yml|toml|json|css|html|example)$|^(Dockerfile|\.dockerignore)$|^bin\/|^\.ci/.test(file);
 
 /** Removes sections, rows, list items and sentences that match. Returns the changed files. */
 export function removeFromDocs(root: string, pattern: RegExp): string[] {

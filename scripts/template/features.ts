@@ -44,8 +44,26 @@ export const features: Record<string, Feature> = {
     names:
       /^(Notifications?|notifications?|watchNotifications|unreadCount|markNotification\w*|listNotifications|streamNotifications|receiveNotification|queryNotifications|notificationAdded)$/,
     strings:
-      /v1\/notifications|^Notifications?$|unread_count|notification-added|Receive (the notification|it with GraphQL)|Notifications\d|notifications\.service/,
+      /v1\/notifications|^Notifications?$|unread_count|notification-added|Receive (the notification|it with GraphQL)|Notifications\d|notifications\.service|notify-users|Types of notifications/,
     docs: /notification/i,
+  },
+  storage: {
+    files: [
+      'src/files/**',
+      'src/users/avatar/**',
+      'src/platform/config/file-settings*.ts',
+      'src/reference-client/page/avatar.ts',
+      'migrations/*files.ts',
+      'test/**/*{file,storage,upload,avatar}*.ts',
+      'test/support/{receipts,s3/*}.ts',
+      'scripts/demo/avatar.ts',
+      'docs/guides/upload-files.md',
+      'docs/decisions/{0053,0054,0063}-*.md',
+    ],
+    names: /^(FILES_\w+|avatar\w*|SetAvatar|setAvatar\w*|useAvatar|uploadFile|createFile)$/,
+    strings: /v1\/files|avatar|FILES_|^files$/,
+    docs: /avatar|(?<!_)files_|\bfiles : uploads|v1\/files|uploadFile|upload-files|\bS3\b|\bbucket|src\/files|file storage|storage on disk|S3_PORT/i,
+    packages: ['aws4fetch', 'file-type', '@20minutes/s3rver'],
   },
   dashboard: {
     files: [

@@ -1,8 +1,9 @@
 /**
  * npm run try-removals: removes features from renamed copies of this clone, each alone and each pair, and checks what is left.
  *   --only webhooks,graphql   this removal
- *   --sample 2 --seed abc     two of all, chosen by the seed (default: the current commit)
- *   --quick                   types, start and documents only, in place of npm run check and the contract tests
+ *   --sample --seed abc       one feature and one pair, chosen by the seed (default: the current commit). For CI: the checks
+ *                             of --quick and the contract tests
+ *   --quick                   only the checks that find missing code, instead of npm run check and the contract tests
  */
 import { execFileSync, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -21,18 +22,36 @@ const NAME = ['try-out', 'Try Out'];
 const CONTRACT = ['document', 'conventions', 'authorization-matrix'].map(
   (name) => `test/contract/${name}.spec.ts`,
 );
+/** “API documents” builds and starts the application. */
+const QUICK_CHECKS = [
+  'types',
+  'page types',
+  'API documents',
+  'docs',
+  'authorization matrix',
+  'feature guide',
+];
+/** Of the incremental compiler. A copy checks only what the removal has changed. */
+const CACHES = ['.local/check/tsc.json', '.local/check/tsc-pages.json'];
 
-function allRemovals(): string[][] {
+interface Trial {
+  removals: string[][];
+  /** Run in the copy after each removal. */
+  steps: string[][];
+  seed: string;
+}
+
+function allRemovals(): { single: string[][]; pairs: string[][] } {
   const { removed } = readTemplateFile(ROOT);
   const names = Object.keys(features).filter((name) => !removed.includes(name));
   const pairs = names.flatMap((first, index) => names.slice(index + 1).map((second) => [first, second]));
-  return [...names.map((name) => [name]), ...pairs];
+  return { single: names.map((name) => [name]), pairs };
 }
 
-/** A choice that looks random and is the same for the same seed. */
-function sample(removals: string[][], count: number, seed: string): string[][] {
+/** A choice that looks random and is the same for the same seed. None of none. */
+function choose(removals: string[][], seed: string): string[][] {
   const rank = (removal: string[]) => createHash('sha256').update(`${seed} ${removal.join()}`).digest('hex');
-  return removals.toSorted((a, b) => (rank(a) < rank(b) ? -1 : 1)).slice(0, count);
+  return removals.toSorted((a, b) => (rank(a) < rank(b) ? -1 : 1)).slice(0, 1);
 }
 
 /** Hard links make the packages of a copy free. Nothing writes into them. */
@@ -43,6 +62,7 @@ function makeCopy(folder: string): void {
   const files = execFileSync('git', list, { cwd: ROOT, encoding: 'utf8' }).split('\0').filter(Boolean);
   for (const file of files) if (existsSync(join(ROOT, file))) cpSync(join(ROOT, file), join(folder, file));
   execFileSync('cp', ['-al', join(ROOT, 'node_modules'), folder]);
+  for (const file of CACHES) if (existsSync(join(ROOT, file))) cpSync(join(ROOT, file), join(folder, file));
   git(folder, 'init', '--quiet');
   git(folder, 'add', '--all');
   git(
@@ -58,36 +78,25 @@ function makeCopy(folder: string): void {
   );
 }
 
-function stepsOf(removal: string[], isQuick: boolean): string[][] {
-  const remove = removal.map((name) => ['scripts/template/remove-feature.ts', name, '--force']);
-  const check = isQuick
-    ? [
-        ['node_modules/typescript/bin/tsc', '--noEmit'],
-        ['scripts/openapi.ts', '--check'],
-        ['scripts/check-docs.ts'],
-      ]
-    : [['scripts/check.ts'], ['scripts/test.ts', ...CONTRACT]];
-  return [['scripts/template/rename.ts', ...NAME], ...remove, ...check];
-}
-
 /** Returns the output of the first step that failed. */
-function failureOf(removal: string[], isQuick: boolean): string | undefined {
+function failureOf(removal: string[], steps: string[][]): string | undefined {
   const folder = join(COPIES, removal.join('-'));
   makeCopy(folder);
-  for (const step of stepsOf(removal, isQuick)) {
+  const remove = removal.map((name) => ['scripts/template/remove-feature.ts', name, '--force']);
+  for (const step of [['scripts/template/rename.ts', ...NAME], ...remove, ...steps]) {
     const options = { cwd: folder, encoding: 'utf8', timeout: STEP_LIMIT_MS } as const;
     const { status, stdout, stderr } = spawnSync(process.execPath, step, options);
-    if (status !== 0) return `${step.join(' ')}\n${stdout}${stderr}`.trim();
+    if (status !== 0) return `Step: ${step.join(' ')}\n${stdout}${stderr}`.trim();
   }
   rmSync(folder, { recursive: true, force: true });
   return undefined;
 }
 
-function chosen(): { removals: string[][]; isQuick: boolean } {
+function readArguments(): Trial {
   const { values } = parseArgs({
     options: {
       only: { type: 'string' },
-      sample: { type: 'string' },
+      sample: { type: 'boolean' },
       seed: { type: 'string' },
       quick: { type: 'boolean' },
     },
@@ -96,22 +105,25 @@ function chosen(): { removals: string[][]; isQuick: boolean } {
   const unknown = only?.find((name) => !(name in features));
   if (unknown) throw new UsageError(`There is no feature ${unknown}.`);
   const seed = values.seed ?? git(ROOT, 'rev-parse', 'HEAD');
-  const all = allRemovals();
-  const count = Number(values.sample ?? all.length);
-  return { removals: only ? [only] : sample(all, count, seed), isQuick: values.quick ?? false };
+  const { single, pairs } = allRemovals();
+  const tests = ['scripts/test.ts', ...CONTRACT];
+  const quick = ['scripts/check.ts', ...QUICK_CHECKS];
+  if (values.sample)
+    return { removals: [...choose(single, seed), ...choose(pairs, seed)], steps: [quick, tests], seed };
+  const removals = only ? [only] : [...single, ...pairs];
+  return { removals, steps: values.quick ? [quick] : [['scripts/check.ts'], tests], seed };
 }
 
 function main(): void {
-  const { removals, isQuick } = chosen();
+  const { removals, steps, seed } = readArguments();
   for (const removal of removals) {
     const startedAt = Date.now();
-    const failure = failureOf(removal, isQuick);
+    const failure = failureOf(removal, steps);
     const seconds = Math.round((Date.now() - startedAt) / 1_000);
     console.log(`${failure ? '✗' : '✓'} without ${removal.join(' and ')} (${seconds} s)`);
     if (!failure) continue;
-    console.error(
-      `${failure}\nThe copy is in ${COPIES}. Repeat: npm run try-removals -- --only ${removal.join()}`,
-    );
+    const repeat = `npm run try-removals -- --only ${removal.join()}`;
+    console.error(`${failure}\nSeed: ${seed}\nThe copy is in ${COPIES}. Repeat: ${repeat}`);
     process.exitCode = 1;
   }
 }

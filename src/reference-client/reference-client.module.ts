@@ -7,14 +7,14 @@ import { Config } from '../platform/config/config.ts';
 import { builtPageFile, servePageFile } from '../platform/security/page-files.ts';
 
 const PATH = '/reference-client/';
-/** Code of this origin only, no inline code, and no HTML from strings. Avatars are in the file storage. */
-const policyFor = (storage: string): string =>
+/** Code of this origin only, no inline code, and no HTML from strings. `origins` are those of images and requests. */
+const policyFor = (...origins: string[]): string =>
   [
     "default-src 'none'",
     "script-src 'self'",
     "style-src 'self'",
-    `img-src 'self' data: ${storage}`,
-    `connect-src 'self' ${storage}`,
+    ["img-src 'self' data:", ...origins].join(' '),
+    ["connect-src 'self'", ...origins].join(' '),
     "form-action 'none'",
     "frame-ancestors 'none'",
     "base-uri 'none'",
@@ -41,7 +41,8 @@ export class ReferenceClientModule implements OnModuleInit {
     const fastify: FastifyInstance = this.adapterHost.httpAdapter.getInstance();
     const hasOtherFrontend = this.config.FRONTEND_URL !== this.config.PUBLIC_URL;
     const pages = [PATH, `${PATH}index.html`, ...(hasOtherFrontend ? [] : MAILED_LINKS)];
-    const policy = policyFor(this.files.storageOrigin);
+    const origins: string[] = [this.files.storageOrigin];
+    const policy = policyFor(...origins);
     for (const path of pages)
       servePageFile(fastify, path, builtPageFile('reference-client', 'index.html'), policy);
     for (const name of ['page.js', 'page.css']) {

@@ -47,14 +47,16 @@ export const userSchema = z
     },
   });
 
-/** The account as its owner and administrators see it. */
-export const userView = (user: User, publicUrl: string) => ({
+/** The account as its owner and administrators see it, without what needs settings. */
+export const userView = (user: User) => ({
   ...user,
   locale: knownLocale(user.locale),
   emailVerified: user.emailVerifiedAt !== null,
-  // Not the URL of the storage, which expires: this one is in events and caches.
-  avatarUrl: user.avatarFileId && `${publicUrl}/v1/users/avatars/${user.avatarFileId}`,
 });
+
+/** Not the URL of the storage, which expires: this one is in events and caches. */
+export const avatarUrlOf = ({ avatarFileId }: User, publicUrl: string): string | null =>
+  avatarFileId && `${publicUrl}/v1/users/avatars/${avatarFileId}`;
 
 export const setAvatarSchema = z
   .strictObject({ fileId: text({ max: 36 }).pipe(idSchema) })

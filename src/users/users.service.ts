@@ -13,7 +13,7 @@ import { User } from './user.entity.ts';
 import { roleChanged, statusChanged } from './users.audit.ts';
 import { LastAdminError } from './users.errors.ts';
 import { userCreated, userDeleted, userRoleChanged, userSuspended, userUpdated } from './users.events.ts';
-import { type UpdateMe, type UpdateUser, type UsersQuery, userView } from './users.schemas.ts';
+import { type UpdateMe, type UpdateUser, type UsersQuery, avatarUrlOf, userView } from './users.schemas.ts';
 
 export type NewUser = Pick<User, 'email' | 'passwordHash' | 'displayName'> &
   Partial<Pick<User, 'role' | 'status' | 'emailVerifiedAt'>>;
@@ -30,7 +30,7 @@ export class UsersService {
 
   /** The account as its owner and administrators see it. */
   view(user: User) {
-    return userView(user, this.config.PUBLIC_URL);
+    return { ...userView(user), avatarUrl: avatarUrlOf(user, this.config.PUBLIC_URL) };
   }
 
   find(id: string, tx: EntityManager = this.users.manager): Promise<User | null> {

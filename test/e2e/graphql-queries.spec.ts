@@ -9,7 +9,18 @@ import { graphql } from '../support/graphql.ts';
 import { recordStatements } from '../support/query-plans.ts';
 import { times } from '../support/until.ts';
 
-const USER_FIELDS = 'id email displayName avatarUrl locale role status emailVerified createdAt updatedAt';
+const USER_FIELDS = [
+  'id',
+  'email',
+  'displayName',
+  'avatarUrl',
+  'locale',
+  'role',
+  'status',
+  'emailVerified',
+  'createdAt',
+  'updatedAt',
+].join(' ');
 const JOB_FIELDS =
   'id type status progress attempts result error { code message } createdAt startedAt finishedAt';
 const NOTIFICATION_FIELDS = 'id type title body data readAt createdAt';

@@ -23,6 +23,8 @@ beforeAll(async () => {
 
 afterAll(() => app.stop());
 
+const REQUIRED = ['DATABASE_URL', 'SECRET_KEYS', 'PUBLIC_URL', 'FRONTEND_URL', 'SMTP_URL', 'FILES_STORAGE'];
+
 describe.each(['main', 'worker'] as const)('%s.js in production', (name) => {
   it('reports all invalid settings together, and exits with 1', async () => {
     const program = await Program.start(name, {
@@ -34,16 +36,8 @@ describe.each(['main', 'worker'] as const)('%s.js in production', (name) => {
     });
 
     expect(await program.exited).toEqual({ code: 1, signal: null });
-    for (const setting of [
-      'DATABASE_URL',
-      'SECRET_KEYS',
-      'PUBLIC_URL',
-      'FRONTEND_URL',
-      'SMTP_URL',
-      'FILES_STORAGE',
-      // A worker needs no signing keys.
-      ...(name === 'main' ? ['JWT_KEYS'] : []),
-    ]) {
+    // A worker needs no signing keys.
+    for (const setting of [...REQUIRED, ...(name === 'main' ? ['JWT_KEYS'] : [])]) {
       expect(program.output).toContain(`- ${setting}`);
     }
     expect(program.output).not.toContain('hunter2');

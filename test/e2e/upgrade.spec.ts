@@ -1,10 +1,17 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { mkdirSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { newNotes } from '../../scripts/template/release-notes.ts';
-import { ProjectCopy } from '../support/project-copy.ts';
+import { ProjectCopy, type Result } from '../support/project-copy.ts';
 
 const UPGRADE = 'scripts/template/upgrade.ts';
-const LIMIT_MS = 240_000;
+const LIMIT_MS = 400_000;
+/** Features and one file of each. The tests remove the first one that the project has. */
+const FEATURES = {
+  webhooks: 'src/webhooks/outbound/webhook-sender.ts',
+  notifications: 'src/notifications/notifications.service.ts',
+  dashboard: 'src/dashboard/dashboard-pages.ts',
+};
+const [FEATURE, FEATURE_FILE] = Object.entries(FEATURES).find(([, file]) => existsSync(file)) ?? [];
 
 let template: ProjectCopy;
 let first: string;
@@ -20,7 +27,8 @@ beforeAll(() => {
     '# Architecture\n',
     '# Architecture\n\nA new paragraph of the template.\n',
   );
-  edit(template, 'src/webhooks/outbound/webhook-sender.ts', 'import ', '// A change of a feature.\nimport ');
+  edit(template, 'src/app.module.ts', '@Module({', '// A change of a list.\n@Module({');
+  if (FEATURE_FILE) edit(template, FEATURE_FILE, 'import ', '// A change of a feature.\nimport ');
   edit(
     template,
     'CHANGELOG.md',
@@ -46,6 +54,17 @@ function edit(copy: ProjectCopy, file: string, from: string, to: string): void {
   );
 }
 
+/** By the second version, in each clone. */
+const CHANGED = ['.template.json', 'CHANGELOG.md', 'docs/architecture.md', 'src/app.module.ts'];
+/** “API documents” builds and starts the application. */
+const CHECKS = ['types', 'API documents', 'docs'];
+
+const changedFiles = (copy: ProjectCopy, before: string): string[] =>
+  copy.git('diff', '--name-only', before).split('\n').toSorted();
+
+/** With the output of a program that fails. */
+const ok = (result: Result): void => expect(result).toEqual({ code: 0, output: expect.any(String) });
+
 const upgrade = (copy: ProjectCopy, ...args: string[]) => copy.run(UPGRADE, ...args, '--from', template.root);
 
 describe('bin/upgrade', () => {
@@ -57,12 +76,7 @@ describe('bin/upgrade', () => {
     const result = upgrade(copy);
 
     expect(result).toEqual({ code: 0, output: expect.stringContaining('- Run the new migration first.') });
-    expect(copy.git('diff', '--name-only', before).split('\n').toSorted()).toEqual([
-      '.template.json',
-      'CHANGELOG.md',
-      'docs/architecture.md',
-      'src/webhooks/outbound/webhook-sender.ts',
-    ]);
+    expect(changedFiles(copy, before)).toEqual(FEATURE_FILE ? [...CHANGED, FEATURE_FILE] : CHANGED);
     expect(JSON.parse(copy.read('.template.json'))).toMatchObject({
       name: 'acme-billing',
       template: { commit: second, repository: template.root },
@@ -72,39 +86,42 @@ describe('bin/upgrade', () => {
     expect(copy.git('worktree', 'list').split('\n')).toHaveLength(1);
   });
 
-  it('keeps the features of a clone', () => {
-    const copy = clone();
-    for (const name of ['bookmarks', 'invoices']) {
-      mkdirSync(`${copy.root}/src/${name}`);
-      copy.write(`src/${name}/${name}.module.ts`, `export class ${name}Module {}\n`);
-      edit(copy, 'src/app.module.ts', 'import ', `import './${name}/${name}.module.ts';\nimport `);
-    }
-    edit(copy, 'docs/architecture.md', '## Errors', '## Invoices\n\nOur page.\n\n## Errors');
-    copy.commit('Two features');
-
-    const result = upgrade(copy, second);
-
-    expect(result.code).toBe(0);
-    expect(copy.read('src/app.module.ts')).toContain("import './invoices/invoices.module.ts';");
-    expect(copy.read('docs/architecture.md')).toMatch(/A new paragraph of the template[^]*Our page/);
-  });
-
   it(
-    'does not bring back a removed feature',
+    'keeps the features of a clone, and the result compiles and passes their tests',
     () => {
       const copy = clone();
-      copy.run('scripts/template/remove-feature.ts', 'webhooks', '--files-only');
-      const before = copy.commit('Remove webhooks');
+      for (const name of ['bookmarks', 'invoices']) ok(copy.run('scripts/new-feature.ts', name));
+      edit(copy, 'docs/architecture.md', '## Errors', '## Invoices\n\nOur page.\n\n## Errors');
+      const before = copy.commit('Two features');
+
+      const result = upgrade(copy, second);
+
+      ok(result);
+      expect(changedFiles(copy, before)).toEqual(FEATURE_FILE ? [...CHANGED, FEATURE_FILE] : CHANGED);
+      expect(copy.read('src/app.module.ts')).toMatch(/InvoicesHttpModule[^]*A change of a list/);
+      expect(copy.read('docs/architecture.md')).toMatch(/A new paragraph of the template[^]*Our page/);
+      ok(copy.run('scripts/check.ts', ...CHECKS));
+      ok(copy.test('test/e2e/(bookmarks|invoices).spec'));
+    },
+    LIMIT_MS,
+  );
+
+  it(
+    'does not bring back a removed feature, and the result compiles',
+    () => {
+      const copy = clone();
+      const removed = FEATURE ? [FEATURE] : [];
+      for (const name of removed) ok(copy.run('scripts/template/remove-feature.ts', name, '--force'));
+      const before = copy.commit('Remove a feature');
 
       const result = upgrade(copy);
 
-      expect(result.code).toBe(0);
-      expect(copy.git('diff', '--name-only', before).split('\n').toSorted()).toEqual([
-        '.template.json',
-        'CHANGELOG.md',
-        'docs/architecture.md',
-      ]);
-      expect(JSON.parse(copy.read('.template.json'))).toMatchObject({ removed: ['webhooks'] });
+      ok(result);
+      expect(changedFiles(copy, before)).toEqual(CHANGED);
+      expect(JSON.parse(copy.read('.template.json'))).toMatchObject({
+        removed: expect.arrayContaining(removed),
+      });
+      ok(copy.run('scripts/check.ts', ...CHECKS));
     },
     LIMIT_MS,
   );
@@ -143,13 +160,5 @@ describe('the upgrade notes', () => {
 
     expect(newNotes(old, recent + old)).toBe('[1.1.0]\n- Two.');
     expect(newNotes(old, old)).toBe('');
-  });
-});
-
-describe('npm run remove:feature', () => {
-  it('names the features that it can remove', () => {
-    const result = template.run('scripts/template/remove-feature.ts', 'users');
-
-    expect(result).toEqual({ code: 1, output: expect.stringMatching(/one of webhooks, notifications, /) });
   });
 });

@@ -11,6 +11,9 @@ beforeAll(async () => {
 
 afterAll(() => app.stop());
 
+/** Of a new account. */
+const DEFAULTS = { locale: null, role: 'user', status: 'active', emailVerified: true, avatarUrl: null };
+
 describe('GET /v1/users/me', () => {
   it('returns the caller’s profile without internal fields', async () => {
     const user = await signedIn(app, { displayName: 'Ada' });
@@ -23,11 +26,7 @@ describe('GET /v1/users/me', () => {
         id: user.user.id,
         email: user.user.email,
         displayName: 'Ada',
-        locale: null,
-        role: 'user',
-        status: 'active',
-        emailVerified: true,
-        avatarUrl: null,
+        ...DEFAULTS,
         createdAt: user.user.createdAt.toISOString(),
         updatedAt: user.user.updatedAt.toISOString(),
       },

@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { randomUUID } from 'node:crypto';
 import { DomainEvents } from '../../src/platform/events/domain-events.ts';
 import { userUpdated } from '../../src/users/users.events.ts';
-import { userView } from '../../src/users/users.schemas.ts';
+import { UsersService } from '../../src/users/users.service.ts';
 import {
   createEndpoint,
   deliveriesOf,
@@ -34,7 +34,7 @@ afterEach(async () => {
 
 /** Creates this many events of a user in one transaction. */
 async function createEvents({ user }: SignedIn, count: number): Promise<void> {
-  const occurrence = { userId: user.id, data: userView(user, app.config.PUBLIC_URL) as never };
+  const occurrence = { userId: user.id, data: app.api.get(UsersService).view(user) as never };
   const occurrences = times(count, () => occurrence);
   await app.db.transaction((tx) => app.api.get(DomainEvents).emitAll(userUpdated, occurrences, tx));
 }

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { DomainEvents } from '../../src/platform/events/domain-events.ts';
 import { userCreated, userUpdated } from '../../src/users/users.events.ts';
-import { userView } from '../../src/users/users.schemas.ts';
+import { UsersService } from '../../src/users/users.service.ts';
 import { createEndpoint, deliveriesOf, rename } from '../factories/webhook.factory.ts';
 import { TestApp } from '../support/app.ts';
 import { type SignedIn, signedIn } from '../support/client.ts';
@@ -35,7 +35,7 @@ afterAll(async () => {
 
 /** Creates this many events of a user, ten at a time. */
 async function tell({ user }: SignedIn, count: number): Promise<void> {
-  const occurrence = { userId: user.id, data: userView(user, app.config.PUBLIC_URL) as never };
+  const occurrence = { userId: user.id, data: app.api.get(UsersService).view(user) as never };
   const events = app.api.get(DomainEvents);
   for (const ten of times(count / 10, () => times(10, () => occurrence)))
     await app.db.transaction((tx) => events.emitAll(userUpdated, ten, tx));
@@ -80,7 +80,7 @@ describe('webhook deliveries', () => {
     const endpoints = await Promise.all(
       times(5, () => createEndpoint(admin, 'https://example.com/', fields)),
     );
-    const occurrence = { userId: admin.user.id, data: userView(admin.user, app.config.PUBLIC_URL) as never };
+    const occurrence = { userId: admin.user.id, data: app.api.get(UsersService).view(admin.user) as never };
     const statements = (count: number) =>
       app.db.transaction(async (tx) => {
         const query = jest.spyOn(tx.queryRunner!, 'query');

@@ -40,9 +40,9 @@ export async function showAccount(signal: AbortSignal): Promise<User | undefined
 function profile(user: User, again: Again): HTMLElement {
   const { displayName, email, role } = user;
   const queues = element('a', { href: '/admin/queues' }, 'Queues');
-  return section(
-    'Profile',
-    element('div', { className: 'person' }, avatar(user), nameLine(displayName, `${email} (${role})`)),
+  const person = [avatar(user), nameLine(displayName, `${email} (${role})`)];
+  const parts = [
+    element('div', { className: 'person' }, ...person),
     element(
       'p',
       { className: 'actions' },
@@ -51,7 +51,8 @@ function profile(user: User, again: Again): HTMLElement {
       ...(role === 'admin' ? [queues] : []),
     ),
     avatarForm(user, again),
-  );
+  ];
+  return section('Profile', ...parts);
 }
 
 const nameLine = (name: string, rest: string): HTMLElement =>

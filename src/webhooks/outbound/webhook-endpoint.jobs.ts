@@ -106,8 +106,11 @@ export class WebhookDisabledNotifyHandler implements JobRunner<z.output<typeof w
       const endpoint = await tx.findOneBy(WebhookEndpoint, { id: endpointId });
       const owner = endpoint && (await this.users.findForUpdate(endpoint.userId, tx));
       if (!owner) return;
-      const data = { endpointId, reason };
-      await this.notifications.notify(endpointDisabled, { userId: owner.id, data }, tx);
+      await this.notifications.notify(
+        endpointDisabled,
+        { userId: owner.id, data: { endpointId, reason } },
+        tx,
+      );
       await this.mail.send({ template: endpointDisabledMail, to: owner, data: { reason } }, tx);
     });
   }
