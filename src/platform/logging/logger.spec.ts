@@ -84,6 +84,31 @@ describe('the log', () => {
     expect(text.match(/\*\*\*/g)).toHaveLength(4);
   });
 
+  it('hides secrets in the fields of a child logger', () => {
+    const { text } = written((logger) => {
+      logger
+        .child({ token: 'canary' })
+        .child({ req: { cookie: 'canary' } })
+        .info('child');
+    });
+
+    expect(text).not.toContain('canary');
+    expect(text.match(/\*\*\*/g)).toHaveLength(2);
+  });
+
+  it('hides objects below the fourth level, and changes no logged object', () => {
+    const fields = { a: { b: [{ email: 'canary', d: { e: 'canary' } }] }, none: null, date: new Date(0) };
+
+    const { lines } = written((logger) => logger.info(fields, 'deep'));
+
+    expect(lines[0]).toMatchObject({
+      a: { b: [{ email: '***', d: '***' }] },
+      none: null,
+      date: '1970-01-01T00:00:00.000Z',
+    });
+    expect(fields.a.b[0]).toMatchObject({ email: 'canary', d: { e: 'canary' } });
+  });
+
   it('shows the type, message, stack and code of an error, but not its SQL parameters', () => {
     const error = Object.assign(new Error('duplicate key'), {
       code: '23505',
