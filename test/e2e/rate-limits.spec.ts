@@ -203,27 +203,6 @@ describe('the limit of an IP address', () => {
   });
 });
 
-describe('the limits of two instances', () => {
-  it.each(['postgres', 'redis'] as const)('are shared: %s', async (backend) => {
-    const shared = await TestApp.start({ backend, settings: { RATE_LIMIT_FACTOR: '1' } });
-    const other = await shared.startAnother();
-    try {
-      const answers = await Promise.all(
-        times(MAIL_MAX * 2, (index) =>
-          shared
-            .http(index % 2 ? other : undefined)
-            .post('/v1/auth/forgot-password')
-            .send({ email: 'unknown@example.com' }),
-        ),
-      );
-
-      expect(answers.filter(({ status }) => status === 202)).toHaveLength(MAIL_MAX);
-    } finally {
-      await shared.stop();
-    }
-  });
-});
-
 describe('limits in a Redis that is gone', () => {
   it('are local during an outage, and each request gets a response', async () => {
     const redis = await startRedis();

@@ -1,4 +1,4 @@
-import { Injectable } from '@nestjs/common';
+import { Injectable, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
 import type { FastifyReply } from 'fastify';
 import ipaddr from 'ipaddr.js';
 import {
@@ -12,9 +12,12 @@ import { DataSource } from 'typeorm';
 import { Config } from '../config/config.ts';
 import { RateLimitedError } from '../errors/platform.errors.ts';
 import { RedisConnections } from '../redis/redis-connections.ts';
+import { BackgroundCounter } from './background-counter.ts';
 import type { RateLimitName } from './rate-limit.decorator.ts';
 
 const WINDOW_SECONDS = 60;
+/** How often the counts of the default limit are shared between instances. */
+const FLUSH_MS = 250;
 
 /** Requests per minute, multiplied by RATE_LIMIT_FACTOR. `caller` is the signed-in user, or else the IP address. */
 const LIMITS: Record<RateLimitName, { points: number; by: 'caller' | 'ip' }> = {
@@ -25,34 +28,36 @@ const LIMITS: Record<RateLimitName, { points: number; by: 'caller' | 'ip' }> = {
   webhook: { points: 3_000, by: 'ip' },
 };
 
-/** Counts across all instances, in Redis or Postgres. During an outage of it, each instance counts alone. */
+/**
+ * Counts across all instances, in Redis or Postgres. During an outage of it, each instance counts alone. The default limit,
+ * which every request counts, is counted in memory first (docs/decisions/0031).
+ */
 @Injectable()
-export class RateLimiter {
-  private readonly limiters = new Map<string, RateLimiterAbstract>();
+export class RateLimiter implements OnModuleInit, OnModuleDestroy {
+  private readonly limiters = new Map<RateLimitName, RateLimiterAbstract>();
+  private readonly defaultCounter: BackgroundCounter;
+  private timers: NodeJS.Timeout[] = [];
 
-  constructor(config: Config, db: DataSource, redis: RedisConnections) {
-    for (const [name, { points }] of Object.entries(LIMITS)) {
-      const options = {
-        keyPrefix: name,
-        points: Math.max(1, Math.round(points * config.RATE_LIMIT_FACTOR)),
-        duration: WINDOW_SECONDS,
-      };
-      const insuranceLimiter = new RateLimiterMemory(options);
-      // A blocked caller is rejected from memory, without a request to the store.
-      const shared = { ...options, insuranceLimiter, inMemoryBlockOnConsumed: options.points };
-      this.limiters.set(
-        name,
-        redis.counters
-          ? new RateLimiterRedis({ ...shared, storeClient: redis.counters })
-          : new RateLimiterPostgres({
-              ...shared,
-              storeClient: db,
-              storeType: 'typeorm',
-              tableName: 'rate_limits',
-              tableCreated: true,
-            }),
-      );
-    }
+  constructor(
+    private readonly config: Config,
+    private readonly db: DataSource,
+    private readonly redis: RedisConnections,
+  ) {
+    for (const name of Object.keys(LIMITS) as RateLimitName[]) this.limiters.set(name, this.limiterOf(name));
+    this.defaultCounter = new BackgroundCounter(this.limiters.get('default')!);
+  }
+
+  onModuleInit(): void {
+    this.timers = [
+      setInterval(() => void this.defaultCounter.flush(), FLUSH_MS),
+      setInterval(() => this.defaultCounter.sweep(), WINDOW_SECONDS * 1_000),
+    ];
+    this.timers.forEach((timer) => timer.unref());
+  }
+
+  async onModuleDestroy(): Promise<void> {
+    this.timers.forEach((timer) => clearInterval(timer));
+    await this.defaultCounter.flush();
   }
 
   /** Counts one request, sets the RateLimit headers, and throws RATE_LIMITED above the limit. */
@@ -64,15 +69,41 @@ export class RateLimiter {
     const { by } = LIMITS[name];
     const key = by === 'caller' && caller.userId ? `user:${caller.userId}` : `ip:${networkOf(caller.ip)}`;
     const limiter = this.limiters.get(name)!;
-    try {
-      const state = await limiter.consume(key);
-      if (reply) setHeaders(state, limiter, reply);
-    } catch (state) {
-      if (!(state instanceof RateLimiterRes)) throw state;
-      if (reply) setHeaders(state, limiter, reply);
-      const seconds = Math.max(1, Math.ceil(state.msBeforeNext / 1_000));
-      throw new RateLimitedError({ headers: { 'retry-after': String(seconds) } });
-    }
+    const { isLimited, state } =
+      name === 'default' ? this.defaultCounter.count(key) : await consume(limiter, key);
+    if (reply) setHeaders(state, limiter, reply);
+    if (!isLimited) return;
+    const seconds = Math.max(1, Math.ceil(state.msBeforeNext / 1_000));
+    throw new RateLimitedError({ headers: { 'retry-after': String(seconds) } });
+  }
+
+  private limiterOf(name: RateLimitName): RateLimiterAbstract {
+    const points = Math.max(1, Math.round(LIMITS[name].points * this.config.RATE_LIMIT_FACTOR));
+    const options = { keyPrefix: name, points, duration: WINDOW_SECONDS };
+    const shared = {
+      ...options,
+      insuranceLimiter: new RateLimiterMemory(options),
+      // A blocked caller is rejected from memory, without a request to the store. BackgroundCounter does it by itself.
+      ...(name !== 'default' && { inMemoryBlockOnConsumed: points }),
+    };
+    if (this.redis.counters) return new RateLimiterRedis({ ...shared, storeClient: this.redis.counters });
+    return new RateLimiterPostgres({
+      ...shared,
+      storeClient: this.db,
+      storeType: 'typeorm',
+      tableName: 'rate_limits',
+      tableCreated: true,
+    });
+  }
+}
+
+/** Counts in the shared store. */
+async function consume(limiter: RateLimiterAbstract, key: string) {
+  try {
+    return { isLimited: false, state: await limiter.consume(key) };
+  } catch (state) {
+    if (state instanceof RateLimiterRes) return { isLimited: true, state };
+    throw state;
   }
 }
 
