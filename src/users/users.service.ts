@@ -4,6 +4,7 @@ import { randomUUID, randomUUIDv7 } from 'node:crypto';
 import { type EntityManager, In, IsNull, Not, type Repository } from 'typeorm';
 import { AuditService } from '../audit/audit.service.ts';
 import { Config } from '../platform/config/config.ts';
+import { columnsOf } from '../platform/database/columns.ts';
 import { insertIfAbsent } from '../platform/database/insert-if-absent.ts';
 import { NotFoundError, PreconditionFailedError } from '../platform/errors/platform.errors.ts';
 import { DomainEvents } from '../platform/events/domain-events.ts';
@@ -20,21 +21,28 @@ export type NewUser = Pick<User, 'email' | 'passwordHash' | 'displayName'> &
 
 @Injectable()
 export class UsersService {
+  private readonly columns: string;
+  private readonly selectById: string;
+
   constructor(
     @InjectRepository(User) private readonly users: Repository<User>,
     private readonly audit: AuditService,
     private readonly paginator: Paginator,
     private readonly events: DomainEvents,
     private readonly config: Config,
-  ) {}
+  ) {
+    this.columns = columnsOf(users);
+    this.selectById = `SELECT ${this.columns} FROM users WHERE id = $1 AND deleted_at IS NULL`;
+  }
 
   /** The account as its owner and administrators see it. */
   view(user: User) {
     return { ...userView(user), avatarUrl: avatarUrlOf(user, this.config.PUBLIC_URL) };
   }
 
-  find(id: string, tx: EntityManager = this.users.manager): Promise<User | null> {
-    return tx.findOneBy(User, { id, deletedAt: IsNull() });
+  async find(id: string, tx: EntityManager = this.users.manager): Promise<User | null> {
+    const [user] = await tx.query<User[]>(this.selectById, [id]);
+    return user ?? null;
   }
 
   findMany(ids: string[]): Promise<User[]> {
@@ -195,15 +203,15 @@ export class UsersService {
     tx: EntityManager,
   ): Promise<User> {
     const where = expectedVersion === undefined ? { id } : { id, version: expectedVersion };
-    const { affected } = await tx.update(
-      User,
-      { ...where, deletedAt: IsNull() },
-      { ...changes, version: () => 'version + 1' },
-    );
-    if (!affected && (await tx.existsBy(User, { id, deletedAt: IsNull() })))
-      throw new PreconditionFailedError();
-    if (!affected) throw new NotFoundError();
-    const user = await tx.findOneByOrFail(User, { id });
+    const { raw } = await tx
+      .createQueryBuilder()
+      .update(User)
+      .set({ ...changes, version: () => 'version + 1' })
+      .where({ ...where, deletedAt: IsNull() })
+      .returning(this.columns)
+      .execute();
+    const [user] = raw as User[];
+    if (!user) throw (await this.find(id, tx)) ? new PreconditionFailedError() : new NotFoundError();
     if (Object.keys(changes).some(isShown)) {
       await this.events.emit(userUpdated, { userId: id, data: this.view(user) }, tx);
     }
