@@ -28,6 +28,7 @@ const checks: Record<string, string[]> = {
     'migrations',
     'test',
     'scripts',
+    'bench',
     '--config',
     '.dependency-cruiser.js',
     // With the explanation of the violated rule.

@@ -1,0 +1,86 @@
+/** PostgreSQL and Redis for a measurement, with counters of what they were asked. */
+import { Redis } from 'ioredis';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import pg from 'pg';
+import { type EmbeddedPostgres, startEmbeddedPostgres } from '../scripts/embedded-postgres.ts';
+import { freePort } from '../scripts/processes.ts';
+
+export class Stores {
+  readonly db: pg.Pool;
+  readonly redis: Redis;
+  readonly redisUrl: string;
+  private readonly postgres: EmbeddedPostgres;
+  private readonly end: () => Promise<void>;
+
+  private constructor(postgres: EmbeddedPostgres, redisUrl: string, end: () => Promise<void>) {
+    this.postgres = postgres;
+    this.db = new pg.Pool({ connectionString: postgres.url, max: 2 });
+    this.redis = new Redis(redisUrl, { maxRetriesPerRequest: null });
+    // It starts slower than its first connection is made.
+    this.redis.on('error', () => undefined);
+    this.redisUrl = redisUrl;
+    this.end = end;
+  }
+
+  static async start(): Promise<Stores> {
+    const dir = mkdtempSync(join(tmpdir(), 'bench-'));
+    const postgres = await startEmbeddedPostgres({
+      dir: join(dir, 'postgres'),
+      settings: { shared_preload_libraries: 'pg_stat_statements', max_connections: '300' },
+    });
+    const port = await freePort();
+    const redis = spawn('redis-server', ['--port', String(port), '--save', '', '--appendonly', 'no'], {
+      stdio: 'ignore',
+      cwd: dir,
+    });
+    redis.on('error', () => {
+      throw new Error('redis-server is missing: apt-get install redis-server');
+    });
+    const stores = new Stores(postgres, `redis://127.0.0.1:${port}`, async () => {
+      redis.kill('SIGKILL');
+      await once(redis, 'exit');
+      await postgres.stop();
+      rmSync(dir, { recursive: true, force: true });
+    });
+    await stores.redis.ping();
+    await stores.db.query('CREATE EXTENSION pg_stat_statements');
+    return stores;
+  }
+
+  /** Returns the URL of a new, empty database. */
+  async createDatabase(name: string): Promise<string> {
+    await this.db.query(`CREATE DATABASE "${name}"`);
+    const url = new URL(this.postgres.url);
+    url.pathname = `/${name}`;
+    return url.href;
+  }
+
+  /** Statements of a database so far, BEGIN and COMMIT included. */
+  async countStatements(database: string): Promise<number> {
+    const { rows } = await this.db.query<{ calls: string }>(
+      `SELECT coalesce(sum(calls), 0) AS calls FROM pg_stat_statements
+       WHERE dbid = (SELECT oid FROM pg_database WHERE datname = $1)`,
+      [database],
+    );
+    return Number(rows[0]?.calls);
+  }
+
+  /** Redis commands so far, those inside scripts included. */
+  async countRedisCommands(): Promise<number> {
+    const stats = await this.redis.info('commandstats');
+    return [...stats.matchAll(/cmdstat_(?!info)\S+:calls=(\d+)/g)].reduce(
+      (sum, [, calls]) => sum + Number(calls),
+      0,
+    );
+  }
+
+  async stop(): Promise<void> {
+    await this.db.end();
+    this.redis.disconnect();
+    await this.end();
+  }
+}
