@@ -17,7 +17,7 @@ const COMMAND = /\bnpm run ([\w:-]+)|(?<![\w/.-])(bin\/\w+)|\bnode dist\/(src\/\
 /** In code, from another feature: `from '../jobs/job-definition.ts'`. */
 const IMPORT = /from '\.\.\/((?!platform\/)[\w-]+\/[\w./-]+\.ts)'/g;
 /** Files and names that the reader of a guide adds. */
-const EXAMPLES = /bookmark|boards[./]|mail-?purge|gitlab|acme/i;
+const EXAMPLES = /bookmark|invoices[./]|boards[./]|mail-?purge|gitlab|acme/i;
 /** Names of other systems that no file of this project contains. */
 const FOREIGN = new Set(['NOWAIT', 'forwardRef', 'openAsBlob', 'localStorage']);
 

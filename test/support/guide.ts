@@ -37,3 +37,16 @@ function parseMessage(text: string): Message {
     body: body ? JSON.parse(body) : undefined,
   };
 }
+
+/** The code blocks of a guide that are in none of the files of test/, apart from imports and indentation. */
+export function blocksNotIn(guide: string, files: string[]): string[] {
+  const plain = (code: string) =>
+    code
+      .replaceAll(/^import .*\n/gm, '')
+      .replaceAll(/^ +/gm, '')
+      .trim();
+  const sources = files.map((file) => plain(readFileSync(new URL(`../${file}`, import.meta.url), 'utf8')));
+  const blocks = codeBlocks(readGuide(guide), 'ts');
+  if (blocks.length === 0) throw new Error(`${guide} has no code`);
+  return blocks.filter((block) => !sources.some((source) => source.includes(plain(block))));
+}

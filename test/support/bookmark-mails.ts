@@ -1,0 +1,60 @@
+import { Injectable, Module } from '@nestjs/common';
+import type { EntityManager } from 'typeorm';
+import { z } from 'zod';
+import { defineMail, type MailText } from '../../src/mail/mail-template.ts';
+import { MailModule } from '../../src/mail/mail.module.ts';
+import { MailService } from '../../src/mail/mail.service.ts';
+import type { Translated } from '../../src/platform/i18n/locales.ts';
+import type { User } from '../../src/users/user.entity.ts';
+
+// The code of docs/guides/send-a-mail.md, in one file. A test compares them.
+
+// cspell:disable
+export const de: typeof en = {
+  newComments: (title, count) => ({
+    subject: `Neue Kommentare zu ${title}`,
+    paragraphs: [
+      `Ihr Lesezeichen „${title}“ hat ${count} ${count === 1 ? 'neuen Kommentar' : 'neue Kommentare'}.`,
+    ],
+    action: 'Kommentare lesen',
+  }),
+};
+// cspell:enable
+
+export const en = {
+  newComments: (title: string, count: number): MailText => ({
+    subject: `New comments on ${title}`,
+    paragraphs: [`Your bookmark “${title}” has ${count} new ${count === 1 ? 'comment' : 'comments'}.`],
+    action: 'Read the comments',
+  }),
+};
+
+export const bookmarksTexts: Translated<typeof en> = { en, de };
+
+export const newCommentsMail = defineMail({
+  name: 'bookmark-new-comments',
+  data: z.object({ bookmarkId: z.guid(), title: z.string().max(100), count: z.int().min(1) }),
+  text: ({ title, count }, locale) => bookmarksTexts[locale].newComments(title, count),
+  link: ({ bookmarkId }) => `/bookmarks/${bookmarkId}`,
+});
+
+interface NewComments {
+  bookmarkId: string;
+  title: string;
+  count: number;
+}
+
+@Injectable()
+export class BookmarkCommentsService {
+  constructor(private readonly mail: MailService) {}
+
+  async report({ bookmarkId, title, count }: NewComments, owner: User, tx: EntityManager): Promise<void> {
+    await this.mail.send({ template: newCommentsMail, to: owner, data: { bookmarkId, title, count } }, tx);
+  }
+}
+
+@Module({
+  imports: [MailModule.forFeature([newCommentsMail])],
+  providers: [BookmarkCommentsService],
+})
+export class BookmarkMailsModule {}
