@@ -11,6 +11,8 @@ export interface Call {
   onResponse?: (body: string) => void;
 }
 
+type Query = (statement: string, values: unknown[]) => Promise<unknown>;
+
 export interface Work {
   name: string;
   /** A row of docs/performance.md. */
@@ -20,8 +22,8 @@ export interface Work {
   requests: number;
   /** How much of the work per CPU second of the bare server the API should do. */
   aim?: number;
-  /** Returns what makes the next call of a connection. */
-  prepare: (url: string, databaseUrl: string) => Promise<(connection: number) => Call>;
+  /** Returns what makes the next call of a connection. `query` runs a statement in the database of the server. */
+  prepare: (url: string, query: Query) => Promise<(connection: number) => Call>;
 }
 
 export interface Load {

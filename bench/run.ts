@@ -22,6 +22,7 @@ import {
 import {
   databaseOf,
   prepareServer,
+  query,
   type Server,
   type ServerName,
   serverNames,
@@ -80,7 +81,8 @@ async function measureWork(work: Work): Promise<Results[string]> {
   const requests = Math.ceil(work.requests * part);
   const best = new Map<ServerName, Figures>();
   const calls = new Map<ServerName, Awaited<ReturnType<Work['prepare']>>>();
-  for (const { name, url, databaseUrl } of servers) calls.set(name, await work.prepare(url, databaseUrl));
+  for (const { name, url, databaseUrl } of servers)
+    calls.set(name, await work.prepare(url, (statement, values) => query(databaseUrl, statement, values)));
   for (let round = 0; round <= rounds; round += 1) {
     for (const server of servers) {
       const figures = await measure(server, calls.get(server.name)!, { ...work, requests });

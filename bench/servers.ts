@@ -84,15 +84,23 @@ function runOnce(program: string, env: Record<string, string>): void {
 /** Verified accounts with one password. The first of them are administrators. */
 async function addUsers(databaseUrl: string): Promise<void> {
   const passwordHash = await hash(PASSWORD, { memoryCost: 19_456, timeCost: 2, parallelism: 1 });
-  const client = new pg.Client({ connectionString: databaseUrl });
-  await client.connect();
-  await client.query(
+  await query(
+    databaseUrl,
     `INSERT INTO users (id, email, password_hash, display_name, role, email_verified_at, created_at)
      SELECT gen_random_uuid(), 'user-' || n || '@example.com', $1, 'User ' || n,
        CASE WHEN n < $3::int THEN 'admin' ELSE 'user' END, now(), now() - make_interval(mins => n)
      FROM generate_series(0, $2::int - 1) AS n`,
     [passwordHash, USERS, ADMINS],
   );
-  await client.query('ANALYZE');
-  await client.end();
+  await query(databaseUrl, 'ANALYZE');
+}
+
+export async function query(databaseUrl: string, statement: string, values: unknown[] = []): Promise<void> {
+  const client = new pg.Client({ connectionString: databaseUrl });
+  await client.connect();
+  try {
+    await client.query(statement, values);
+  } finally {
+    await client.end();
+  }
 }

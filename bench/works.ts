@@ -1,6 +1,4 @@
 /** What the servers are measured with. */
-import { randomUUID } from 'node:crypto';
-import pg from 'pg';
 import type { Call, Work } from './load.ts';
 import { ADMINS, PASSWORD } from './servers.ts';
 
@@ -86,19 +84,18 @@ const update: Work['prepare'] = async (url) => {
   });
 };
 
+// feature:webhooks begin
 /** Each user has an endpoint that receives the event. No worker runs, so the delivery is made but not sent. */
-const updateWithDelivery: Work['prepare'] = async (url, databaseUrl) => {
-  const db = new pg.Client({ connectionString: databaseUrl });
-  await db.connect();
-  await db.query(
+const updateWithDelivery: Work['prepare'] = async (url, query) => {
+  await query(
     `INSERT INTO webhook_endpoints (id, user_id, url, event_types, secret)
-     SELECT gen_random_uuid(), id, 'https://receiver.example.com/', '{user.updated}', $1 FROM users
-     WHERE email IN (SELECT 'user-' || n || '@example.com' FROM generate_series($2::int, $3::int) AS n)`,
-    [randomUUID(), ADMINS, ADMINS + CONNECTIONS - 1],
+     SELECT gen_random_uuid(), id, 'https://receiver.example.com/', '{user.updated}', '' FROM users
+     WHERE email IN (SELECT 'user-' || n || '@example.com' FROM generate_series($1::int, $2::int) AS n)`,
+    [ADMINS, ADMINS + CONNECTIONS - 1],
   );
-  await db.end();
-  return update(url, databaseUrl);
+  return update(url, query);
 };
+// feature:webhooks end
 
 export const works: Work[] = [
   {
@@ -159,6 +156,7 @@ export const works: Work[] = [
       return () => login(100 + (n += 1));
     },
   },
+  // feature:webhooks begin
   // Last: from here on, updates make deliveries.
   {
     name: 'delivery',
@@ -168,4 +166,5 @@ export const works: Work[] = [
     aim: 0.5,
     prepare: updateWithDelivery,
   },
+  // feature:webhooks end
 ];

@@ -12,7 +12,9 @@ const db = new pg.Pool({ connectionString: process.env['DATABASE_URL']!, max: 10
 const app = fastify({ ajv: { customOptions: { removeAdditional: false, coerceTypes: true } } });
 
 const USER_COLUMNS = `id, email, display_name AS "displayName", locale, role, status,
-  email_verified_at IS NOT NULL AS "emailVerified", avatar_file_id AS "avatarUrl", version,
+  email_verified_at IS NOT NULL AS "emailVerified",
+  avatar_file_id AS "avatarUrl", -- feature:storage
+  version,
   created_at AS "createdAt", updated_at AS "updatedAt"`;
 
 const text = { type: 'string' };
@@ -27,7 +29,7 @@ const user = {
     role: text,
     status: text,
     emailVerified: { type: 'boolean' },
-    avatarUrl: nullable,
+    avatarUrl: nullable, // feature:storage
     createdAt: text,
     updatedAt: text,
   },
@@ -140,16 +142,19 @@ const UPDATE = `UPDATE users SET display_name = coalesce($2, display_name), vers
 app.patch('/v1/users/me', { schema: { ...profile, ...item(user) } }, async (request, reply) => {
   const { sub } = callerOf(request);
   const { displayName } = request.body as { displayName?: string };
-  // One statement: the change and a delivery for each endpoint of the user that listens to it.
   const { rows } = await db.query({
     name: 'update-me',
-    text: `WITH changed AS (${UPDATE} RETURNING *), delivered AS (
+    text: `WITH changed AS (${UPDATE} RETURNING *)
+      -- feature:webhooks begin
+      , delivered AS (
+        -- A delivery for each endpoint of the user that listens to the event.
         INSERT INTO webhook_deliveries
           (id, endpoint_id, event_id, event_type, payload, correlation_id, next_attempt_at)
         SELECT gen_random_uuid(), e.id, gen_random_uuid(), 'user.updated',
           jsonb_build_object('id', c.id)::text, $3, now()
         FROM changed c JOIN webhook_endpoints e ON e.user_id = c.id AND 'user.updated' = ANY (e.event_types))
-      SELECT ${USER_COLUMNS} FROM changed`,
+      -- feature:webhooks end
+      SELECT ${USER_COLUMNS}, $3::text FROM changed`,
     values: [sub, displayName, reply.getHeader('x-correlation-id')],
   });
   return { data: rows[0] };

@@ -6,7 +6,7 @@ const DOCUMENTS = ['*.md', 'docs/**/*.md', 'clients/**/*.md'];
 /** History, and pages that are generated. */
 const SKIPPED = ['CHANGELOG.md', 'docs/events.md', 'docs/guides/make-it-yours.md'];
 const MARKED = [
-  '{src,test,scripts,migrations,docs,docker,clients,bin}/**/*.*',
+  '{src,test,scripts,bench,migrations,docs,docker,clients,bin}/**/*.*',
   '*.*',
   'Dockerfile',
   'bin/*',
