@@ -156,7 +156,7 @@ describe('above the rate limit', () => {
         url: addressOf(operation),
         headers: headersOf(operation, caller),
       };
-      const answer = await injectUntilLimited(limited, sent);
+      const answer = await injectUntilLimited(limited, operation, sent);
       answers[operation.operationId] = answer;
     }
 
@@ -167,10 +167,14 @@ describe('above the rate limit', () => {
 /** Webhooks have the highest limit. */
 const REQUESTS_MAX = 301;
 
-async function injectUntilLimited(limited: TestApp, request: InjectedRequest): Promise<string | number> {
+async function injectUntilLimited(
+  limited: TestApp,
+  operation: Operation,
+  request: InjectedRequest,
+): Promise<string | number> {
   let answer: string | number = '';
   for (let count = 0; count < REQUESTS_MAX && answer !== 'RATE_LIMITED'; count += 1) {
-    answer = await injectedOutcome(limited, request);
+    answer = await injectedOutcome(limited, operation, request);
   }
   return answer;
 }
@@ -185,7 +189,7 @@ async function outcomes(
 ): Promise<Record<string, string | number>> {
   const answers: Record<string, string | number> = {};
   for (const operation of some) {
-    answers[operation.operationId] = await injectedOutcome(app, await requestOf(operation));
+    answers[operation.operationId] = await injectedOutcome(app, operation, await requestOf(operation));
   }
   return answers;
 }

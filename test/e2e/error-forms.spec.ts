@@ -31,6 +31,9 @@ describe('a path with its own form of errors', () => {
     ['404', () => user.get('/api/unknown')],
     ['405', () => user.delete('/api/articles/first')],
     ['400', () => put('{')],
+    ['400', () => user.get('/api/articles/%zz')],
+    ['414', () => user.get(`/api/articles/${'x'.repeat(300)}`)],
+    ['414', () => user.get(`/api/articles/${'x'.repeat(10_000)}`)],
     ['413', () => put(`"${'x'.repeat(200_000)}"`)],
     ['415', () => put('a', 'text/plain')],
   ])('uses it for %s', async (status, ask) => {
@@ -57,8 +60,19 @@ describe('a path with its own form of errors', () => {
     expect(read.body).toEqual({ article: { slug: 'first', title: 'First' } });
   });
 
+  it('sends and documents a success without an envelope', async () => {
+    const answer = await app.http().get('/api/articles');
+    const { body } = await app.http().get('/openapi.json');
+
+    expect(answer.body).toEqual([{ slug: 'first', title: 'First' }]);
+    expect(body.paths['/api/articles'].get.responses['200'].content['application/json'].schema).toEqual({
+      type: 'array',
+      items: { $ref: '#/components/schemas/Article' },
+    });
+  });
+
   it('leaves other paths, such as /apis, with problem documents', async () => {
-    for (const path of ['/v1/unknown', '/apis']) {
+    for (const path of ['/v1/unknown', '/apis', '/apis/%zz']) {
       const { headers } = await app.http().get(path);
       expect(headers['content-type']).toMatch(/^application\/problem\+json/);
     }
@@ -85,9 +99,11 @@ describe('a path with its own form of errors', () => {
 
   it('is the example of the guide', () => {
     const source = readFileSync(new URL('../support/articles.ts', import.meta.url), 'utf8');
-    const example = codeBlocks(readGuide('api.md'), 'ts').find((block) => block.includes('ErrorFormsModule'));
+    const blocks = codeBlocks(readGuide('api.md'), 'ts');
+    const examples = blocks.filter((block) => /ErrorFormsModule|ArticlesController/.test(block));
 
-    expect(source).toContain(example);
+    expect(examples).toHaveLength(2);
+    for (const example of examples) expect(source).toContain(example);
   });
 
   it('is used above the rate limit, with Retry-After', async () => {

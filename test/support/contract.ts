@@ -4,7 +4,7 @@ import type { FastifyInstance, FastifyReply } from 'fastify';
 import { appendFileSync } from 'node:fs';
 import type supertest from 'supertest';
 import { differencesOfGraphql } from './graphql-contract.ts';
-import { codesOf, hasOwnErrors, openapi, type Operation, operations } from './openapi.ts';
+import { codesOf, hasOwnErrors, openapi, type Operation, operations, ownErrorSchema } from './openapi.ts';
 
 /** Any request may cause these errors, so no operation documents them. */
 export const ANYWHERE = ['MALFORMED_REQUEST', 'METHOD_NOT_ALLOWED', 'URI_TOO_LONG'];
@@ -144,7 +144,8 @@ function differencesOfError(
   status: number,
   { type, body = '' }: { type: string; body: string | undefined },
 ): string[] {
-  if (hasOwnErrors(operation)) return [];
+  if (hasOwnErrors(operation))
+    return validate(`errors of ${operation.operationId}`, ownErrorSchema(operation), body);
   if (type !== PROBLEM) return [`an error has the type ${type}`];
   const { code } = JSON.parse(body) as { code: string };
   const found = validate('problem', { $ref: '#/components/schemas/Problem' }, body);

@@ -1,5 +1,6 @@
 import { text } from 'node:stream/consumers';
 import type { TestApp } from './app.ts';
+import { codeOfOwnError, hasOwnErrors, type Operation } from './openapi.ts';
 
 export interface InjectedRequest {
   method: string;
@@ -37,7 +38,13 @@ export async function inject(
 }
 
 /** The code of an error, or the status. */
-export async function injectedOutcome(app: TestApp, request: InjectedRequest): Promise<string | number> {
+export async function injectedOutcome(
+  app: TestApp,
+  operation: Operation,
+  request: InjectedRequest,
+): Promise<string | number> {
   const { status, body } = await inject(app, request);
-  return status < 400 ? status : (JSON.parse(body) as { code: string }).code;
+  if (status < 400) return status;
+  if (hasOwnErrors(operation)) return codeOfOwnError(operation, { status, body });
+  return (JSON.parse(body) as { code: string }).code;
 }

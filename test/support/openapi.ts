@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { isDeepStrictEqual } from 'node:util';
 import { z } from 'zod';
 
 export interface Content {
@@ -85,6 +86,23 @@ export const addressOf = (
 export function hasOwnErrors({ responses }: Operation): boolean {
   const content = responses['500']?.content;
   return content !== undefined && !('application/problem+json' in content);
+}
+
+/** The schema of the errors of such an operation. */
+export const ownErrorSchema = ({ responses }: Operation): object =>
+  responses['500']?.content?.['application/json']?.schema ?? {};
+
+/** The code of an error in another form: the only one of its status, or that with the same body as example. */
+export function codeOfOwnError(
+  operation: Operation,
+  { status, body }: { status: number; body: string },
+): string | number {
+  const codes = codesOf(operation, status);
+  const { examples = {} } = operation.responses[status]?.content?.['application/json'] ?? {};
+  const same = codes.find((code) =>
+    isDeepStrictEqual((examples[code] as { value: unknown }).value, JSON.parse(body)),
+  );
+  return same ?? (codes.length === 1 ? codes[0]! : status);
 }
 
 /** Rows for it.each. */

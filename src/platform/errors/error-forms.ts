@@ -2,13 +2,15 @@ import { type DynamicModule, Injectable, Module } from '@nestjs/common';
 import type { z } from 'zod';
 import { Registry, registerIn } from '../registry/registry.ts';
 import type { AppError } from './app-error.ts';
-import type { Occurrence } from './problem-body.ts';
+import { type Occurrence, PROBLEM_MEDIA_TYPE, problemBody } from './problem-body.ts';
 
 /** The body of an error response. */
 export interface ErrorFormat {
   mediaType: string;
   body(error: AppError, occurrence: Occurrence): string;
 }
+
+const PROBLEM_FORMAT: ErrorFormat = { mediaType: PROBLEM_MEDIA_TYPE, body: problemBody };
 
 /** Another form of errors than problem+json, for an API that must keep an old contract. */
 export interface ErrorForm extends ErrorFormat {
@@ -30,6 +32,10 @@ export class ErrorForms extends Registry<ErrorForm> {
     return this.all()
       .filter(({ prefix }) => path === prefix || path.startsWith(`${prefix}/`))
       .toSorted((a, b) => b.prefix.length - a.prefix.length)[0];
+  }
+
+  formatFor(url: string): ErrorFormat {
+    return this.forUrl(url) ?? PROBLEM_FORMAT;
   }
 }
 

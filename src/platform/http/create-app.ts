@@ -5,6 +5,7 @@ import type { ModuleDefinition } from '@nestjs/core/interfaces/module-definition
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { FastifyInstance } from 'fastify';
 import type { Config } from '../config/config.ts';
+import { ErrorForms } from '../errors/error-forms.ts';
 import { HealthService } from '../health/health.service.ts';
 import { createLogger } from '../logging/logger.ts';
 import { AppLogger } from '../logging/logging.module.ts';
@@ -16,13 +17,15 @@ import { RouteMethods } from './route-methods.ts';
 
 /** The HTTP application, the same in production and in tests. */
 export async function createApp(root: ModuleDefinition, config: Config): Promise<NestFastifyApplication> {
-  const app = await NestFactory.create<NestFastifyApplication>(root as never, createHttpAdapter(config), {
+  const adapter = createHttpAdapter(config);
+  const app = await NestFactory.create<NestFastifyApplication>(root as never, adapter, {
     // Before AppLogger exists, for example when the database can't be reached.
     logger: new NestLogger(createLogger(config.LOG_LEVEL)),
     abortOnError: false,
     // See body-parsers.ts.
     bodyParser: false,
   });
+  adapter.errorForms = app.get(ErrorForms);
   await app.register(cookie);
   configureApp(app, config);
   return app;

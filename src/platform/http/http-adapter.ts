@@ -8,8 +8,8 @@ import type {
 } from 'fastify';
 import type { IncomingMessage } from 'node:http';
 import type { Config } from '../config/config.ts';
+import { ErrorForms } from '../errors/error-forms.ts';
 import { MalformedRequestError, UriTooLongError } from '../errors/platform.errors.ts';
-import { PROBLEM_MEDIA_TYPE, problemBody } from '../errors/problem-body.ts';
 import { negotiateLocale } from '../i18n/locales.ts';
 import { correlationIdFrom } from '../logging/request-context.ts';
 import { addDeprecationHeaders } from '../openapi/deprecation.ts';
@@ -33,7 +33,9 @@ const PARAM_MAX_LENGTH = 200;
 type SecurityHook = Parameters<FastifyAdapter['registerSecurityHook']>[0];
 
 /** Keeps the hook that `app.useSecurityHeaders()` registers, for responses that Nest's own hook doesn't reach. */
-class HttpAdapter extends FastifyAdapter {
+export class HttpAdapter extends FastifyAdapter {
+  /** Those of the application, once it exists. */
+  errorForms = new ErrorForms();
   private setHeaders?: SecurityHook;
 
   override registerSecurityHook(hook: SecurityHook): void {
@@ -47,7 +49,7 @@ class HttpAdapter extends FastifyAdapter {
 }
 
 /** Fastify with the limits of a server that anonymous callers can reach. */
-export function createHttpAdapter(config: Config): FastifyAdapter {
+export function createHttpAdapter(config: Config): HttpAdapter {
   const adapter = new HttpAdapter({
     // Guards instead of middleware: an encoded path may bypass the path pattern of a middleware.
     skipMiddie: true,
@@ -69,6 +71,7 @@ export function createHttpAdapter(config: Config): FastifyAdapter {
       const problem = error.statusCode === 414 ? new UriTooLongError() : new MalformedRequestError();
       const locale = negotiateLocale(request.headers['accept-language'], config.DEFAULT_LOCALE);
       setContentLanguage(reply, locale);
+      const format = adapter.errorForms.formatFor(request.url);
       const occurrence = {
         publicUrl: config.PUBLIC_URL,
         url: request.url,
@@ -78,8 +81,8 @@ export function createHttpAdapter(config: Config): FastifyAdapter {
       void reply
         .code(problem.problem.status)
         .header('x-correlation-id', request.id)
-        .type(PROBLEM_MEDIA_TYPE)
-        .send(problemBody(problem, occurrence));
+        .type(format.mediaType)
+        .send(format.body(problem, occurrence));
     },
   } as FastifyServerOptions);
   addHooks(adapter.getInstance(), config);

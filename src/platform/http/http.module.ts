@@ -1,10 +1,11 @@
-import { Global, Module, StandardSchemaSerializerInterceptor } from '@nestjs/common';
+import { Global, Module } from '@nestjs/common';
 import { APP_FILTER, APP_INTERCEPTOR, APP_PIPE, Reflector } from '@nestjs/core';
 import { ErrorFormsModule } from '../errors/error-forms.ts';
 import { IdempotencyInterceptor } from '../idempotency/idempotency.interceptor.ts';
 import { IdempotencyService } from '../idempotency/idempotency.service.ts';
 import { EventStreams } from './event-streams.service.ts';
 import { ProblemFilter } from './problem.filter.ts';
+import { ResponseSerializerInterceptor } from './response-serializer.interceptor.ts';
 import { RouteMethods } from './route-methods.ts';
 import { SystemController } from './system.controller.ts';
 import { UnknownQueryInterceptor } from './unknown-query.interceptor.ts';
@@ -27,7 +28,7 @@ import { ValidationPipe } from './validation.pipe.ts';
     {
       provide: APP_INTERCEPTOR,
       inject: [Reflector],
-      useFactory: (reflector: Reflector) => new StandardSchemaSerializerInterceptor(reflector),
+      useFactory: (reflector: Reflector) => new ResponseSerializerInterceptor(reflector),
     },
   ],
   exports: [ErrorFormsModule, RouteMethods, EventStreams, IdempotencyService],

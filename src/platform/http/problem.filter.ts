@@ -25,7 +25,6 @@ import {
   UnsupportedMediaTypeError,
   UriTooLongError,
 } from '../errors/platform.errors.ts';
-import { PROBLEM_MEDIA_TYPE, problemBody } from '../errors/problem-body.ts';
 import { isGraphql } from '../security/access.decorators.ts';
 import { isExemptFromRateLimits } from '../security/rate-limit.decorator.ts';
 import { RateLimiter } from '../security/rate-limiter.service.ts';
@@ -97,7 +96,7 @@ export class ProblemFilter implements ExceptionFilter {
 
   private formatFor({ routeOptions, url }: FastifyRequest): ErrorFormat {
     const { errorFormat } = (routeOptions.config ?? {}) as ErrorFormatConfig;
-    return errorFormat ?? this.forms.forUrl(url) ?? PROBLEM_FORMAT;
+    return errorFormat ?? this.forms.formatFor(url);
   }
 
   private send(error: AppError, request: FastifyRequest, reply: FastifyReply): void {
@@ -133,8 +132,6 @@ export class ProblemFilter implements ExceptionFilter {
 export interface ErrorFormatConfig {
   errorFormat?: ErrorFormat;
 }
-
-const PROBLEM_FORMAT: ErrorFormat = { mediaType: PROBLEM_MEDIA_TYPE, body: problemBody };
 
 const logger = new Logger('Errors');
 
