@@ -1,8 +1,9 @@
-import { Injectable, Logger } from '@nestjs/common';
+import { Injectable, Logger, type OnModuleInit } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { AuditService } from '../audit/audit.service.ts';
 import { NotFoundError } from '../platform/errors/platform.errors.ts';
 import { withTimeout } from '../platform/errors/with-timeout.ts';
+import { HealthService } from '../platform/health/health.service.ts';
 import { TOTAL_MAX } from '../platform/http/schemas.ts';
 import { QueueBackend } from '../platform/queue/queue-backend.ts';
 import { JobTypes } from './job-definition.ts';
@@ -23,7 +24,7 @@ interface JobQueue {
  * pause of BullMQ only saves such claims, and each worker sets it again after the queue has lost its data.
  */
 @Injectable()
-export class JobQueuesService {
+export class JobQueuesService implements OnModuleInit {
   private readonly logger = new Logger('JobQueues');
 
   constructor(
@@ -31,7 +32,12 @@ export class JobQueuesService {
     private readonly types: JobTypes,
     private readonly queues: QueueBackend,
     private readonly audit: AuditService,
+    private readonly health: HealthService,
   ) {}
+
+  onModuleInit(): void {
+    this.health.showPausedQueues(() => this.pausedTypes());
+  }
 
   /** Counts up to a limit, so that a long backlog costs no more. */
   list(types = this.types.keys()): Promise<JobQueue[]> {
@@ -70,7 +76,7 @@ export class JobQueuesService {
   }
 
   async pausedTypes(): Promise<string[]> {
-    const rows = await this.db.query<{ type: string }[]>(`SELECT type FROM paused_queues`);
+    const rows = await this.db.query<{ type: string }[]>(`SELECT type FROM paused_queues ORDER BY type`);
     return rows.map(({ type }) => type);
   }
 

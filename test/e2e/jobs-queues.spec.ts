@@ -65,6 +65,23 @@ describe.each(backends)('/v1/queues on %s', (backend) => {
     expect(await marksOf(app, [job])).toEqual([1]);
   });
 
+  it('shows paused queues in the readiness, which stays ok', async () => {
+    const readiness = async () => (await app.http().get('/health/ready')).body;
+    await admin.post(`/v1/queues/${type}/pause`);
+    const paused = await until(async () => {
+      const body = await readiness();
+      return body.pausedQueues && body;
+    }, 'the paused queue');
+    await admin.post(`/v1/queues/${type}/resume`);
+    const resumed = await until(async () => {
+      const body = await readiness();
+      return !body.pausedQueues && body;
+    }, 'the resumed queue');
+
+    expect(paused).toEqual({ ...resumed, pausedQueues: [type] });
+    expect(resumed.status).toBe('ok');
+  });
+
   it('claims no job of a paused queue, even if the queue offers it', async () => {
     const queue = app.api.get(QueueBackend).queue(scriptedPatient.type);
     await app.db.query(`INSERT INTO paused_queues VALUES ($1)`, [scriptedPatient.type]);

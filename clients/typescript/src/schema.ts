@@ -1485,6 +1485,8 @@ export interface components {
       /** @enum {string} */
       code?: 'MIGRATIONS_PENDING';
       pendingMigrations?: string[];
+      /** @description Job types whose jobs wait, because an administrator has paused their queue. */
+      pausedQueues?: string[];
     };
     Register: {
       /** Format: email */

@@ -25,6 +25,10 @@ const readySchema = z
     }),
     code: z.literal('MIGRATIONS_PENDING').optional(),
     pendingMigrations: z.array(z.string().max(200)).max(10_000).optional(),
+    pausedQueues: z
+      .array(z.string())
+      .optional()
+      .describe('Job types whose jobs wait, because an administrator has paused their queue.'),
   })
   .meta({ id: 'Readiness' })
   .register(examples, {
@@ -38,6 +42,11 @@ const readySchema = z
       checks: { database: 'up', migrations: 'pending', redis: 'up' },
       code: 'MIGRATIONS_PENDING',
       pendingMigrations: ['CreateNotifications1764000100000'],
+    },
+    'Paused queues': {
+      status: 'ok',
+      checks: { database: 'up', migrations: 'current', redis: 'up' },
+      pausedQueues: ['mail-send'],
     },
     'Without Redis': { status: 'degraded', checks: { database: 'up', migrations: 'current', redis: 'down' } },
   });
@@ -66,7 +75,7 @@ export class HealthController {
       '200 if the process can take requests, otherwise 503 with the same body: a dependency is down, or the process is shutting down. ' +
       '`degraded` still takes requests.',
     returns: readySchema,
-    examples: ['Ready', 'Without Redis'],
+    examples: ['Ready', 'Paused queues', 'Without Redis'],
     otherResponses: {
       503: {
         description: 'The process can’t take requests.',

@@ -1,5 +1,6 @@
 import { Injectable, Logger, type OnApplicationBootstrap } from '@nestjs/common';
 import { DataSource } from 'typeorm';
+import { pendingMigrations } from '../database/pending-migrations.ts';
 import { withTimeout } from '../errors/with-timeout.ts';
 import { QueueBackend } from '../queue/queue-backend.ts';
 import { RedisConnections, type RedisState } from '../redis/redis-connections.ts';
@@ -26,6 +27,8 @@ export interface Readiness {
   /** Present with the pending migrations: what the operator has to do, and their names. */
   code?: 'MIGRATIONS_PENDING';
   pendingMigrations?: string[];
+  /** Present while queues are paused: their job types. Their jobs wait, but the process is ready. */
+  pausedQueues?: string[];
 }
 
 @Injectable()
@@ -34,6 +37,7 @@ export class HealthService implements OnApplicationBootstrap {
   private draining = false;
   private skewWarnedAt = -Infinity;
   private loggedPending = '';
+  private findPausedQueues: () => Promise<string[]> = async () => [];
   private readonly drainListeners: (() => void)[] = [];
   private last?: { at: number; readiness: Promise<Readiness> };
 
@@ -58,6 +62,11 @@ export class HealthService implements OnApplicationBootstrap {
     this.drainListeners.push(listener);
   }
 
+  /** The feature with the queues knows which are paused. */
+  showPausedQueues(find: () => Promise<string[]>): void {
+    this.findPausedQueues = find;
+  }
+
   get isDraining(): boolean {
     return this.draining;
   }
@@ -72,11 +81,12 @@ export class HealthService implements OnApplicationBootstrap {
   }
 
   private async check(): Promise<Readiness> {
-    const [pending, redis, skewMs, isQueueUsable] = await Promise.all([
+    const [pending, redis, skewMs, isQueueUsable, pausedQueues] = await Promise.all([
       withFallback(this.pendingMigrations(), undefined),
       withFallback(this.redis.state(), 'down' as const),
       withFallback(this.clockSkewMs(), 0),
       withFallback(this.queues.isUsable(), false),
+      withFallback(this.findPausedQueues(), []),
     ]);
     const database = pending ? 'up' : 'down';
     const migrations = stateOf(pending);
@@ -87,6 +97,7 @@ export class HealthService implements OnApplicationBootstrap {
       status: overall(checks),
       checks,
       ...(pending?.length && { code: 'MIGRATIONS_PENDING', pendingMigrations: pending }),
+      ...(pausedQueues.length > 0 && { pausedQueues }),
     };
   }
 
@@ -108,8 +119,7 @@ export class HealthService implements OnApplicationBootstrap {
   }
 
   private async pendingMigrations(): Promise<string[]> {
-    const applied = await this.appliedMigrations();
-    const pending = this.db.migrations.map(({ name }) => name ?? '').filter((name) => !applied.has(name));
+    const pending = await pendingMigrations(this.db);
     const names = pending.join(', ');
     if (names && names !== this.loggedPending) {
       this.logger.warn({
@@ -119,17 +129,6 @@ export class HealthService implements OnApplicationBootstrap {
     }
     this.loggedPending = names;
     return pending;
-  }
-
-  /** Reads the table with SQL, because TypeORM's check would create it. */
-  private async appliedMigrations(): Promise<Set<string>> {
-    try {
-      const rows = await this.db.query<{ name: string }[]>('SELECT name FROM migrations');
-      return new Set(rows.map(({ name }) => name));
-    } catch (error) {
-      if ((error as { code?: string }).code === '42P01') return new Set();
-      throw error;
-    }
   }
 }
 
