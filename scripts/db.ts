@@ -4,14 +4,37 @@
  */
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
+import pg from 'pg';
 import { inDevelopment } from './dev-environment.ts';
+import { SetupError } from './processes.ts';
 import { runSqlPrompt } from './sql-prompt.ts';
 
-await inDevelopment(() => {
+await inDevelopment(async () => {
   const url = String(process.env.DATABASE_URL);
   const args = process.argv.slice(2);
+  await checkDatabase(url);
   return hasPsql() ? runPsql(url, args) : runSqlPrompt(url, args);
 });
+
+/** A database without tables is no error: psql may be there to look at it. */
+async function checkDatabase(url: string): Promise<void> {
+  const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: 5_000 });
+  client.on('error', () => undefined);
+  try {
+    await client.connect();
+    const { rows } = await client.query<{ exists: boolean }>(
+      `SELECT to_regclass('public.migrations') IS NOT NULL AS exists`,
+    );
+    if (!rows[0]?.exists) console.error('The database has no tables yet: bin/dev creates them.');
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    throw new SetupError(
+      `Postgres at ${new URL(url).host} can't be reached (${message || code}). Start it, or check DATABASE_URL.`,
+    );
+  } finally {
+    await client.end();
+  }
+}
 
 function hasPsql(): boolean {
   return spawnSync('psql', ['--version'], { stdio: 'ignore' }).status === 0;

@@ -5,6 +5,7 @@ import { AppModule } from './app.module.ts';
 import { loadKeys } from './auth/keys/key-ring.ts';
 import { Config, loadConfig } from './platform/config/config.ts';
 import { createApp } from './platform/http/create-app.ts';
+import { requireDatabase } from './platform/process/require-database.ts';
 import { start } from './platform/process/start.ts';
 
 /** Services of Nest itself: in its own modules, and in every module. */
@@ -17,6 +18,7 @@ const HIDDEN = ['ModuleRef', 'ApplicationConfig'];
  */
 await start(async () => {
   const config = new Config({ ...loadConfig(loadKeys), LOG_LEVEL: 'warn' });
+  await requireDatabase(config);
   const app = await createApp(AppModule.with(config), config);
   await app.init();
   const services = servicesOf(app.get(ModulesContainer));

@@ -2,6 +2,7 @@ import { AppModule } from './app.module.ts';
 import { loadKeys } from './auth/keys/key-ring.ts';
 import { Config, loadConfig, StartupError } from './platform/config/config.ts';
 import { createApp } from './platform/http/create-app.ts';
+import { requireDatabase } from './platform/process/require-database.ts';
 import { start } from './platform/process/start.ts';
 import { Seeds } from './platform/seeds/seeds.module.ts';
 
@@ -9,6 +10,7 @@ import { Seeds } from './platform/seeds/seeds.module.ts';
 await start(async () => {
   const config = new Config({ ...loadConfig(loadKeys), LOG_LEVEL: 'warn' });
   if (config.NODE_ENV === 'production') throw new StartupError('The seed is for development only.');
+  await requireDatabase(config);
   const app = await createApp(AppModule.with(config), config);
   try {
     await app.init();

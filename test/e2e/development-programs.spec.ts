@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { freePort } from '../../scripts/processes.ts';
 import { createUser } from '../factories/user.factory.ts';
 import { TestApp } from '../support/app.ts';
 import { until } from '../support/until.ts';
@@ -72,6 +73,57 @@ describe('npm run console', () => {
     await session.type(`(await usersService.get('${user.id}')).email`, `'console@example.com'`);
     await session.type('config.NODE_ENV', `'test'`);
     expect(await session.end()).toBe(0);
+  });
+});
+
+describe.each([
+  ['npm run console', 'dist/src/console.js'],
+  ['npm run db', 'scripts/db.ts'],
+])('%s', (_name, program) => {
+  it('says in one sentence that Postgres is not running', async () => {
+    const url = `postgres://app@127.0.0.1:${await freePort()}/app`;
+    const session = run([program], { DATABASE_URL: url });
+
+    expect(await session.exited).toBe(1);
+    expect(session.output).toMatch(
+      /^Postgres at 127\.0\.0\.1:\d+ can't be reached \(.*ECONNREFUSED.*\)\. Start it, or check DATABASE_URL\.\n$/,
+    );
+  });
+
+  it('says in one sentence that the database does not exist', async () => {
+    const url = new URL(app.config.DATABASE_URL);
+    url.pathname = '/unknown';
+    const session = run([program], { DATABASE_URL: url.href });
+
+    expect(await session.exited).toBe(1);
+    expect(session.output).toMatch(/^Postgres .*database "unknown" does not exist.*\n$/);
+  });
+});
+
+describe('a database without tables', () => {
+  let url: string;
+
+  beforeAll(async () => {
+    await app.db.query('CREATE DATABASE without_tables');
+    url = Object.assign(new URL(app.config.DATABASE_URL), { pathname: '/without_tables' }).href;
+  });
+
+  afterAll(() => app.db.query('DROP DATABASE without_tables WITH (FORCE)'));
+
+  it('stops npm run console with one sentence', async () => {
+    const session = run(['dist/src/console.js'], { DATABASE_URL: url });
+
+    expect(await session.exited).toBe(1);
+    expect(session.output).toMatch(
+      /^The database lacks \d+ migrations, from \w+\. Start bin\/dev, or run node dist\/src\/migrate\.js\.\n$/,
+    );
+  });
+
+  it('is opened by npm run db, with a hint', async () => {
+    const session = run(['scripts/db.ts', '-c', 'SELECT 1 AS one'], { DATABASE_URL: url });
+
+    expect(await session.exited).toBe(0);
+    expect(session.output).toMatch(/^The database has no tables yet: bin\/dev creates them\.\n[^]*1 rows/);
   });
 });
 
