@@ -1,10 +1,14 @@
 import { Module, type OnModuleInit } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import type { FastifyInstance } from 'fastify';
+import { readFileSync } from 'node:fs';
 import { FilesModule } from '../files/files.module.ts';
 import { FilesService } from '../files/files.service.ts';
 import { Config } from '../platform/config/config.ts';
+import { localeOf, setContentLanguage } from '../platform/http/content-language.ts';
+import type { Locale } from '../platform/i18n/locales.ts';
 import { builtPageFile, servePageFile } from '../platform/security/page-files.ts';
+import { referenceClientTexts } from './reference-client.texts.ts';
 
 const PATH = '/reference-client/';
 /** Code of this origin only, no inline code, and no HTML from strings. `origins` are those of images and requests. */
@@ -43,11 +47,24 @@ export class ReferenceClientModule implements OnModuleInit {
     const pages = [PATH, `${PATH}index.html`, ...(hasOtherFrontend ? [] : MAILED_LINKS)];
     const origins: string[] = [this.files.storageOrigin];
     const policy = policyFor(...origins);
+    const html = readFileSync(builtPageFile('reference-client', 'index.html'), 'utf8');
     for (const path of pages)
-      servePageFile(fastify, path, builtPageFile('reference-client', 'index.html'), policy);
+      fastify.get(path, (request, reply) => {
+        const locale = localeOf(request, this.config.DEFAULT_LOCALE);
+        setContentLanguage(reply, locale);
+        void reply.header('content-security-policy', policy);
+        return reply.type('text/html; charset=utf-8').send(translatePage(html, locale));
+      });
     for (const name of ['page.js', 'page.css']) {
       servePageFile(fastify, `${PATH}${name}`, builtPageFile('reference-client', name), policy);
     }
     fastify.get(PATH.slice(0, -1), (_request, reply) => reply.redirect(PATH));
   }
+}
+
+/** Replaces `{name}` in the page with our own texts, which contain no markup. */
+function translatePage(html: string, locale: Locale): string {
+  const { title, introduction, needsScript } = referenceClientTexts[locale];
+  const values: Record<string, string> = { locale, title, introduction, needsScript };
+  return html.replace(/\{(\w+)\}/g, (_, name: string) => values[name] ?? '');
 }

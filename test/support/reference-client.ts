@@ -32,9 +32,9 @@ export class ReferenceClient {
     return new ReferenceClient(app, providers, origin, await startChromium());
   }
 
-  /** The first tab of a new browser. */
-  async openBrowser(): Promise<Tab> {
-    this.context = await this.chromium.newContext();
+  /** The first tab of a new browser, whose user reads this language. */
+  async openBrowser(locale = 'en-GB'): Promise<Tab> {
+    this.context = await this.chromium.newContext({ locale });
     return this.openTab();
   }
 

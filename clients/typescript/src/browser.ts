@@ -1,5 +1,5 @@
 import type { Visibility } from './event-stream.ts';
-import { ApiClient, memoryStore } from './index.ts';
+import { ApiClient, type ClientOptions, memoryStore } from './index.ts';
 
 /**
  * A client for browsers.
@@ -10,10 +10,14 @@ import { ApiClient, memoryStore } from './index.ts';
  * - All tabs share the cookie, so they notify each other of sign-ins and sign-outs and refresh one after the other.
  * - Browsers send the cookie only to an API on the same site as the page.
  */
-export function createBrowserClient({ baseUrl = location.origin } = {}): ApiClient {
+export function createBrowserClient({
+  baseUrl = location.origin,
+  language,
+}: Partial<Pick<ClientOptions, 'baseUrl' | 'language'>> = {}): ApiClient {
   const tabs = new BroadcastChannel('session');
   const client = new ApiClient({
     baseUrl,
+    ...(language && { language }),
     refreshTokenIn: 'cookie',
     store: { ...memoryStore(), lock: lockTabs },
     // eslint-disable-next-line unicorn/require-post-message-target-origin -- a channel reaches its own origin only

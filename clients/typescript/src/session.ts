@@ -23,6 +23,8 @@ export interface SessionOptions {
   /** `cookie` keeps the refresh token out of reach of scripts, in browsers on the same site as the API. */
   refreshTokenIn?: 'body' | 'cookie';
   store?: TokenStore;
+  /** Of errors and other texts, as a language tag. Browsers send that of the user by default. */
+  language?: () => string;
   /** Called after a sign-in or sign-out here, to notify the other tabs. */
   broadcast?: () => void;
 }
@@ -127,14 +129,14 @@ export class Session {
   async fetch(createRequest: () => Request): Promise<Response> {
     const used = await this.#load();
     try {
-      return await send(createRequest(), used);
+      return await this.#send(createRequest(), used);
     } catch (error) {
       // A 401 changed nothing, so even a POST can be repeated.
       if (!hasCode(error, 'UNAUTHENTICATED') || !this.#canRefresh(used)) throw error;
       const current = this.#tokens && this.#tokens !== used ? this.#tokens : await this.#refresh();
       // Another user has signed in. Never continue one user's request as another.
       if (used && subjectOf(current) !== subjectOf(used)) throw error;
-      return send(createRequest(), current);
+      return this.#send(createRequest(), current);
     }
   }
 
@@ -235,17 +237,19 @@ export class Session {
       body: JSON.stringify({ ...body, refreshTokenIn: this.#options.refreshTokenIn ?? 'body' }),
       signal: AbortSignal.timeout(REFRESH_TIMEOUT_MS),
     });
-    const { data } = (await (await send(request)).json()) as { data: TokenPair };
+    const { data } = (await (await this.#send(request)).json()) as { data: TokenPair };
     const { accessToken, refreshToken, expiresIn } = data;
     return { accessToken, ...(refreshToken && { refreshToken }), expiresAt: Date.now() + expiresIn * 1000 };
   }
-}
 
-async function send(request: Request, tokens?: Tokens): Promise<Response> {
-  if (tokens) request.headers.set('authorization', `Bearer ${tokens.accessToken}`);
-  const response = await fetch(request);
-  if (response.ok) return response;
-  throw await ProblemError.of(response);
+  async #send(request: Request, tokens?: Tokens): Promise<Response> {
+    const language = this.#options.language?.();
+    if (language) request.headers.set('accept-language', language);
+    if (tokens) request.headers.set('authorization', `Bearer ${tokens.accessToken}`);
+    const response = await fetch(request);
+    if (response.ok) return response;
+    throw await ProblemError.of(response);
+  }
 }
 
 function notSignedIn(): ProblemError {

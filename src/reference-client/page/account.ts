@@ -1,6 +1,7 @@
 import type { components, User } from '../../../clients/typescript/src/index.ts';
 import { avatar, avatarForm } from './avatar.ts';
 import { button, element, section, show, time } from './elements.ts';
+import { setLanguage, texts } from './language.ts';
 import { api, link, listProviders, nameOf, type ProviderName } from './providers.ts';
 
 type Session = components['schemas']['Session'];
@@ -27,32 +28,36 @@ export async function showAccount(signal: AbortSignal): Promise<User | undefined
     listProviders(),
   ]);
   if (signal.aborted) return undefined;
+  setLanguage(user.locale);
   const again = (): Promise<unknown> => showAccount(signal);
   const lines = providers.map((one) => identityLine(one.provider, identities, again));
   show(
     profile(user, again),
-    section('Sessions', element('ul', { id: 'sessions' }, ...sessions.map((one) => sessionLine(one, again)))),
-    section('Linked identities', element('ul', { id: 'identities' }, ...lines)),
+    section(
+      texts().sessions,
+      element('ul', { id: 'sessions' }, ...sessions.map((one) => sessionLine(one, again))),
+    ),
+    section(texts().identities, element('ul', { id: 'identities' }, ...lines)),
   );
   return user;
 }
 
 function profile(user: User, again: Again): HTMLElement {
   const { displayName, email, role } = user;
-  const queues = element('a', { href: '/admin/queues' }, 'Queues');
+  const queues = element('a', { href: '/admin/queues' }, texts().queues);
   const person = [avatar(user), nameLine(displayName, `${email} (${role})`)];
   const parts = [
     element('div', { className: 'person' }, ...person),
     element(
       'p',
       { className: 'actions' },
-      button('Sign out', () => api.session.signOut()),
-      button('Refresh', again),
+      button(texts().signOut, () => api.session.signOut()),
+      button(texts().refresh, again),
       ...(role === 'admin' ? [queues] : []),
     ),
     avatarForm(user, again),
   ];
-  return section('Profile', ...parts);
+  return section(texts().profile, ...parts);
 }
 
 const nameLine = (name: string, rest: string): HTMLElement =>
@@ -60,10 +65,15 @@ const nameLine = (name: string, rest: string): HTMLElement =>
 
 function sessionLine({ id, userAgent, ipAddress, lastUsedAt, current }: Session, again: Again): HTMLElement {
   const device = element('strong', { title: userAgent ?? '' }, deviceOf(userAgent));
-  const used = element('small', {}, `${ipAddress ?? 'Unknown IP address'}, last used `, time(lastUsedAt));
-  const text = element('div', {}, device, current ? ' (this one)' : '', used);
+  const used = element(
+    'small',
+    {},
+    texts().lastUsed(ipAddress ?? texts().unknownIpAddress),
+    time(lastUsedAt),
+  );
+  const text = element('div', {}, device, current ? texts().thisSession : '', used);
   if (current) return element('li', {}, text);
-  const end = button('End', async () => {
+  const end = button(texts().endSession, async () => {
     await api.delete('/v1/auth/sessions/{id}', { params: { path: { id } } });
     await again();
   });
@@ -72,10 +82,10 @@ function sessionLine({ id, userAgent, ipAddress, lastUsedAt, current }: Session,
 
 /** For example "Chrome on Linux". */
 function deviceOf(userAgent: string | null): string {
-  if (!userAgent) return 'Unknown device';
+  if (!userAgent) return texts().unknownDevice;
   const [browser] = BROWSERS.find(([, mark]) => userAgent.includes(mark)) ?? [];
   const system = SYSTEMS.find((name) => userAgent.includes(name));
-  return browser && system ? `${browser} on ${system}` : userAgent;
+  return browser && system ? texts().device(browser, system) : userAgent;
 }
 
 function identityLine(provider: ProviderName, identities: Identity[], again: Again): HTMLElement {
@@ -83,16 +93,16 @@ function identityLine(provider: ProviderName, identities: Identity[], again: Aga
   const name = nameOf(provider);
   const text = element('div', {}, element('strong', {}, name));
   if (!identity) {
-    text.append(element('small', {}, 'Not linked'));
+    text.append(element('small', {}, texts().notLinked));
     return element(
       'li',
       {},
       text,
-      button(`Link ${name}`, () => link(provider)),
+      button(texts().link(name), () => link(provider)),
     );
   }
-  text.append(element('small', {}, identity.email ?? 'No email'));
-  const unlink = button(`Unlink ${name}`, async () => {
+  text.append(element('small', {}, identity.email ?? texts().noEmail));
+  const unlink = button(texts().unlink(name), async () => {
     await api.delete('/v1/users/me/identities/{provider}', { params: { path: { provider } } });
     await again();
   });

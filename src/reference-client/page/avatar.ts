@@ -1,11 +1,12 @@
 import type { User } from '../../../clients/typescript/src/index.ts';
 import { attempt, button, element } from './elements.ts';
+import { texts } from './language.ts';
 import { api } from './providers.ts';
 
 /** The picture of the user, or the first letter of the name. */
 export function avatar({ avatarUrl, displayName }: User): HTMLElement {
   const className = 'avatar';
-  if (avatarUrl) return element('img', { className, src: avatarUrl, alt: 'Your picture' });
+  if (avatarUrl) return element('img', { className, src: avatarUrl, alt: texts().yourPicture });
   return element('span', { className, ariaHidden: 'true' }, displayName.trim().slice(0, 1));
 }
 
@@ -18,11 +19,11 @@ export function avatarForm({ avatarUrl }: User, again: () => Promise<unknown>): 
     input.value = '';
     if (file) void attempt(() => upload(file).then(again));
   });
-  const remove = button('Remove picture', async () => {
+  const remove = button(texts().removePicture, async () => {
     await api.delete('/v1/users/me/avatar');
     await again();
   });
-  return element('div', {}, element('label', {}, 'Picture', input), ...(avatarUrl ? [remove] : []));
+  return element('div', {}, element('label', {}, texts().picture, input), ...(avatarUrl ? [remove] : []));
 }
 
 async function upload(file: File): Promise<void> {

@@ -1,3 +1,5 @@
+import { language } from './language.ts';
+
 type Content = Node | string;
 
 /** `element('p', { className: 'note' }, 'Text', …)`: strings become text nodes, never markup. */
@@ -91,5 +93,5 @@ export const time = (iso: string): HTMLTimeElement =>
   element(
     'time',
     { dateTime: iso },
-    new Date(iso).toLocaleString(undefined, { dateStyle: 'medium', timeStyle: 'short' }),
+    new Date(iso).toLocaleString(language(), { dateStyle: 'medium', timeStyle: 'short' }),
   );

@@ -1,15 +1,11 @@
 import type { Job } from '../../../clients/typescript/src/index.ts';
 import { button, element } from './elements.ts';
+import { texts } from './language.ts';
 import { api } from './providers.ts';
 
-const WORDS: Partial<Record<string, string>> = {
-  queued: 'Queued.',
-  active: 'Running.',
-  completed: 'Completed.',
-  cancelled: 'Cancelled.',
-  deleted: 'The job was deleted.',
-  'too-many-streams': 'Live updates ended: too many open pages.',
-};
+/** Undefined if the page does not know the state. */
+const describe = (state: string): string | undefined =>
+  (texts().jobStates as Partial<Record<string, string>>)[state];
 
 /** Shows the progress of a job, and a link to download its result as `fileName`. */
 export class JobPanel {
@@ -21,12 +17,12 @@ export class JobPanel {
   readonly #actions = element(
     'p',
     { className: 'actions' },
-    button('Cancel', () => this.#cancel()),
+    button(texts().cancel, () => this.#cancel()),
   );
   readonly node = element(
     'div',
     {},
-    element('label', {}, 'Progress ', this.#bar),
+    element('label', {}, texts().progress, this.#bar),
     this.#state,
     this.#actions,
   );
@@ -47,16 +43,16 @@ export class JobPanel {
   }
 
   #showEnd(reason: string): void {
-    const download = button('Download', () => this.#download());
+    const download = button(texts().download, () => this.#download());
     this.#actions.replaceChildren(...(reason === 'completed' ? [download] : []));
-    if (reason !== this.#job.status) this.#say(WORDS[reason] ?? reason);
+    if (reason !== this.#job.status) this.#say(describe(reason) ?? reason);
   }
 
   #show(job: Job): void {
     this.#job = job;
     this.#bar.value = job.progress;
     const counts = Object.entries(job.result ?? {}).map(([name, count]) => `${String(count)} ${name}`);
-    this.#say(`${WORDS[job.status] ?? job.error?.message ?? job.status} ${counts.join(', ')}`.trim());
+    this.#say(`${describe(job.status) ?? job.error?.message ?? job.status} ${counts.join(', ')}`.trim());
   }
 
   #say(text: string): void {

@@ -1,5 +1,7 @@
 import type { Notification } from '../../../clients/typescript/src/index.ts';
 import { button, element, time } from './elements.ts';
+import { translate } from './language.ts';
+import { notificationsTexts } from './notifications.texts.ts';
 
 /** The visible notifications. One that arrives with a page and with the stream is shown once. */
 export class NotificationList {
@@ -46,8 +48,9 @@ export class NotificationList {
       element('div', {}, element('strong', {}, title), ' ', time(createdAt), element('p', {}, body)),
     );
     if (!readAt) {
-      const read = button('Mark as read', () => this.#markRead(id));
-      read.ariaLabel = `Mark as read: ${title}`;
+      const { markRead, markOneRead } = translate(notificationsTexts);
+      const read = button(markRead, () => this.#markRead(id));
+      read.ariaLabel = markOneRead(title);
       line.append(read);
     }
     this.#lines.set(id, line);

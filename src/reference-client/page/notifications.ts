@@ -1,18 +1,21 @@
 import type { Notification } from '../../../clients/typescript/src/index.ts';
 import { button, element } from './elements.ts';
+import { translate } from './language.ts';
 import { NotificationList } from './notification-list.ts';
+import { notificationsTexts } from './notifications.texts.ts';
 import { api } from './providers.ts';
 
 const PATH = '/v1/notifications';
 
 /** Shows the newest notifications, older ones on demand, and new ones until `signal` aborts. */
 export class NotificationsPanel {
-  readonly #title = element('h2', { id: 'notifications-title' }, 'Notifications');
+  readonly #texts = translate(notificationsTexts);
+  readonly #title = element('h2', { id: 'notifications-title' }, this.#texts.title);
   /** Screen readers announce its changes, but not those of the list. */
   readonly #news = element('p', { id: 'news', role: 'status' });
   readonly #list = new NotificationList((id) => this.#markRead(id));
-  readonly #readAll = button('Mark all as read', () => this.#markRead());
-  readonly #older = button('Older', () => this.#loadOlder());
+  readonly #readAll = button(this.#texts.markAllRead, () => this.#markRead());
+  readonly #older = button(this.#texts.older, () => this.#loadOlder());
   readonly node = element(
     'section',
     {},
@@ -41,7 +44,7 @@ export class NotificationsPanel {
     try {
       for await (const { event, data } of api.watchNotifications({ signal, loadEarlier })) {
         if (event === 'notification') this.#receive(data);
-        else this.#news.textContent = `Live updates ended (${data.reason}). Reload the page.`;
+        else this.#news.textContent = this.#texts.streamEnded(data.reason);
       }
     } catch (error) {
       this.#news.textContent = (error as Error).message;
@@ -62,7 +65,7 @@ export class NotificationsPanel {
   #receive(notification: Notification): void {
     if (this.#list.has(notification)) return;
     this.#list.prepend(notification);
-    this.#news.textContent = `New: ${notification.title}`;
+    this.#news.textContent = this.#texts.arrived(notification.title);
     void this.#countUnread();
   }
 
@@ -94,7 +97,7 @@ export class NotificationsPanel {
   }
 
   #showUnread(count: number): void {
-    this.#title.textContent = count > 0 ? `Notifications (${count} unread)` : 'Notifications';
+    this.#title.textContent = count > 0 ? this.#texts.titleUnread(count) : this.#texts.title;
     this.#readAll.disabled = count === 0;
   }
 }

@@ -1,8 +1,9 @@
 import { createBrowserClient } from '../../../clients/typescript/src/browser.ts';
 import type { components } from '../../../clients/typescript/src/index.ts';
+import { language } from './language.ts';
 
 /** The session of this browser. All parts of the page share it. */
-export const api = createBrowserClient();
+export const api = createBrowserClient({ language });
 
 type Provider = components['schemas']['Provider'];
 export type ProviderName = Provider['provider'];
