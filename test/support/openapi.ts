@@ -62,7 +62,7 @@ export function eventSchema(type: string): z.ZodType {
 /** The error codes that an operation documents, for one status or for all. */
 export function codesOf(operation: Operation, status?: number): string[] {
   return Object.entries(operation.responses)
-    .filter(([key]) => status === undefined || key === String(status))
+    .filter(([key]) => /^[45]/.test(key) && (status === undefined || key === String(status)))
     .flatMap(([, { content = {} }]) => {
       const type = hasOwnErrors(operation) ? 'application/json' : 'application/problem+json';
       return Object.keys(content[type]?.examples ?? {});
