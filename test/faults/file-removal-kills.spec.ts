@@ -94,7 +94,7 @@ describe('the hourly job of files', () => {
     expect(await rowsOf(`SELECT FROM files`)).toEqual([]);
     recordOutcome({
       area: 'Workers',
-      fault: 'kill −9 between the removal of the objects of deleted files and of their rows',
+      fault: 'kill −9 between the removal of objects from the file storage and of their rows',
       promise: 'the rows stay, and another worker removes them',
       operations: `${FILES} files`,
       lost: 0,
@@ -137,7 +137,7 @@ describe('a scheduled run', () => {
     ]);
     recordOutcome({
       area: 'Workers',
-      fault: 'kill −9 of the worker that has claimed a scheduled run; another one runs',
+      fault: 'kill −9 of the worker that has claimed a scheduled run for the file storage',
       promise: 'the run starts once',
       operations: '1 run',
       lost: 0,
