@@ -3,8 +3,12 @@ import { DataSource, type MigrationInterface, type QueryRunner } from 'typeorm';
 import { loadConfig } from '../../src/platform/config/config.ts';
 import { product } from '../../src/platform/config/product.ts';
 import { dataSourceOptions } from '../../src/platform/database/data-source.ts';
-import { migrate } from '../../src/platform/database/migrate.ts';
-import { changeInBatches, createIndexConcurrently } from '../../src/platform/database/migration-steps.ts';
+import { migrate, undoLastMigration } from '../../src/platform/database/migrate.ts';
+import {
+  changeInBatches,
+  createIndexConcurrently,
+  dropIndexConcurrently,
+} from '../../src/platform/database/migration-steps.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { times, until } from '../support/until.ts';
 
@@ -31,7 +35,7 @@ class IndexColumn1900000000002 implements MigrationInterface {
   name = 'IndexColumn1900000000002';
   transaction = false;
   up = (db: QueryRunner) => createIndexConcurrently(db, 'samples_doubled_idx', 'ON samples (doubled)');
-  down = async () => undefined;
+  down = (db: QueryRunner) => dropIndexConcurrently(db, 'samples_doubled_idx');
 }
 
 const samples = [AddColumn1900000000000, FillColumn1900000000001, IndexColumn1900000000002];
@@ -82,6 +86,16 @@ describe('migrations on a large table in use', () => {
       FROM samples WHERE id <= ${ROWS}`);
     expect(row).toEqual({ wrong: 0, valid: true });
   }, 60_000);
+
+  it('are undone outside a transaction, if they ran outside one', async () => {
+    await migrate(config(), samples);
+
+    const undone = await undoLastMigration(config(), samples);
+
+    expect(undone).toBe('IndexColumn1900000000002');
+    const [row] = await app.query(`SELECT to_regclass('samples_doubled_idx') AS index`);
+    expect(row).toEqual({ index: null });
+  });
 
   it('rebuild an index that an interrupted migration left invalid', async () => {
     await app.query('INSERT INTO samples (id, value) VALUES (-1, 7), (-2, 7)');

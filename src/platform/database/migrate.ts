@@ -31,13 +31,16 @@ export async function migrate(config: Config, classes?: MigrationClasses): Promi
 }
 
 /** Runs `down` of the last migration. Resolves to its name, or to undefined if none is applied. */
-export async function undoLastMigration(config: Config): Promise<string | undefined> {
+export async function undoLastMigration(
+  config: Config,
+  classes?: MigrationClasses,
+): Promise<string | undefined> {
   if (config.NODE_ENV === 'production') {
     throw new StartupError(
       'Undoing a migration is for development only. In production, write a migration that repairs the schema.',
     );
   }
-  return withLock(config, () => withDatabase(config, undoLast));
+  return withLock(config, () => withDatabase(config, undoLast, classes));
 }
 
 async function withLock<T>(config: Config, work: (lock: pg.Client) => Promise<T>): Promise<T> {
@@ -105,13 +108,15 @@ async function applyMigrations(db: DataSource): Promise<string[]> {
 async function undoLast(db: DataSource): Promise<string | undefined> {
   const last = (await appliedNames(db)).at(-1);
   if (!last) return undefined;
-  if (!db.migrations.some(({ name }) => name === last)) {
+  const migration = db.migrations.find(({ name }) => name === last);
+  if (!migration) {
     throw new StartupError(
       `The last migration is ${last}, which is not in migrations/. Restore its file first.`,
     );
   }
   await runWithRetries(
-    () => db.undoLastMigration({ transaction: 'each' }),
+    // TypeORM ignores `transaction = false` here.
+    () => db.undoLastMigration({ transaction: migration.transaction === false ? 'none' : 'each' }),
     async (error) =>
       new StartupError(`Migration ${last} could not be undone: ${describe(error)}.`, { cause: error }),
   );
