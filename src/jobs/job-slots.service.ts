@@ -6,6 +6,10 @@ import type { Job } from './job.entity.ts';
 
 /** A job that waits is not dispatched by the sweep of jobs. It is dispatched when it gets a slot. */
 const WAIT_DAYS = 1;
+/** A job of a paused queue neither keeps nor gets a slot, which jobs of another type with the same key may need. */
+const IS_PAUSED = `EXISTS (SELECT FROM paused_queues WHERE paused_queues.type = jobs.type)`;
+const HAS_SLOT = `(status = 'active' OR slot = 'granted') AND (status = 'active' OR NOT ${IS_PAUSED})`;
+const WAITS = `slot = 'waiting' AND NOT ${IS_PAUSED}`;
 /** Keys per sweep. */
 const SWEEP_KEYS_MAX = 1_000;
 
@@ -68,9 +72,10 @@ export class JobSlots {
                  ORDER BY concurrency_key LIMIT 1)
          FROM waiting WHERE waiting.key IS NOT NULL
        )
-       SELECT key FROM waiting WHERE key IS NOT NULL AND NOT EXISTS (
-         SELECT FROM jobs WHERE concurrency_key = waiting.key AND (status = 'active' OR slot = 'granted')
-       ) LIMIT ${SWEEP_KEYS_MAX}`,
+       SELECT key FROM waiting WHERE key IS NOT NULL
+         AND EXISTS (SELECT FROM jobs WHERE concurrency_key = waiting.key AND ${WAITS})
+         AND NOT EXISTS (SELECT FROM jobs WHERE concurrency_key = waiting.key AND ${HAS_SLOT})
+       LIMIT ${SWEEP_KEYS_MAX}`,
     );
     for (const { key } of keys) await this.grantFree(key);
   }
@@ -78,7 +83,7 @@ export class JobSlots {
   private async grant(key: string, tx: EntityManager): Promise<Job[]> {
     await lockKey(key, tx);
     const [first] = await tx.query<{ type: string }[]>(
-      `SELECT type FROM jobs WHERE slot = 'waiting' AND concurrency_key = $1 ORDER BY priority, id LIMIT 1`,
+      `SELECT type FROM jobs WHERE concurrency_key = $1 AND ${WAITS} ORDER BY priority, id LIMIT 1`,
       [key],
     );
     const definition = first && this.types.find(first.type);
@@ -87,7 +92,7 @@ export class JobSlots {
     if (free <= 0) return [];
     const [granted] = await tx.query<[Job[], number]>(
       `UPDATE jobs SET slot = 'granted', dispatched_at = NULL WHERE id IN (
-         SELECT id FROM jobs WHERE slot = 'waiting' AND concurrency_key = $1 ORDER BY priority, id LIMIT $2
+         SELECT id FROM jobs WHERE concurrency_key = $1 AND ${WAITS} ORDER BY priority, id LIMIT $2
        )
        RETURNING id, type, priority, available_at AS "availableAt"`,
       [key, free],
@@ -107,7 +112,7 @@ const lockKey = (key: string, tx: EntityManager) =>
 async function countTaken(key: string, exceptId: string | null, tx: EntityManager): Promise<number> {
   const [row] = await tx.query<{ count: number }[]>(
     `SELECT count(*)::int AS count FROM jobs
-     WHERE concurrency_key = $1 AND (status = 'active' OR slot = 'granted') AND id IS DISTINCT FROM $2`,
+     WHERE concurrency_key = $1 AND id IS DISTINCT FROM $2 AND ${HAS_SLOT}`,
     [key, exceptId],
   );
   return row!.count;

@@ -11,6 +11,7 @@ import {
   scripted,
   scriptedHandlers,
   scriptedKeyed,
+  scriptedKeyedToo,
   scriptedShort,
   scriptedSingle,
   startScripted,
@@ -215,6 +216,30 @@ describe.each(backends)('jobs of two workers, on %s', (backend) => {
       expect((await admin.post(`/v1/jobs/${id}/cancel`)).status).toBe(200);
 
     await untilJob(app, next.id, 'completed');
+  });
+
+  it('get the slots of a key that jobs of a paused queue wait for or were granted', async () => {
+    const admin = await signedIn(app, { role: 'admin' });
+    const later = new Date(Date.now() + 3_600_000);
+    const job = { concurrencyKey: 'account 4', input: script(nothing), dispatchedAt: later };
+    await admin.post(`/v1/queues/${scriptedKeyedToo.type}/pause`);
+    const paused: Job[] = [];
+    for (const slot of ['granted', 'granted', 'waiting'] as const)
+      paused.push(await createJob(app, { ...job, slot, type: scriptedKeyedToo.type }));
+
+    const waitingJob = await createJob(app, { ...job, slot: 'waiting', type: scriptedKeyed.type });
+    await untilJob(app, waitingJob.id, 'completed');
+    const started = await startScripted(app, nothing, {
+      definition: scriptedKeyed,
+      concurrencyKey: 'account 4',
+    });
+    await untilJob(app, started.id, 'completed');
+    const whilePaused = await Promise.all(paused.map(({ id }) => jobRow(app, id)));
+    await app.db.query(`UPDATE jobs SET dispatched_at = NULL WHERE slot = 'granted'`);
+    await admin.post(`/v1/queues/${scriptedKeyedToo.type}/resume`);
+
+    expect(whilePaused.map(({ status }) => status)).toEqual(['queued', 'queued', 'queued']);
+    for (const { id } of paused) await untilJob(app, id, 'completed');
   });
 
   it('need a limit of their type for a key', async () => {

@@ -24,6 +24,13 @@ export const scriptedOnePerUser = defineJob({
 });
 /** At most two jobs with the same key run at a time. */
 export const scriptedKeyed = defineJob({ type: 'test-keyed', input, ...quickRetry, concurrencyPerKey: 2 });
+/** Shares its keys with `scriptedKeyed`. */
+export const scriptedKeyedToo = defineJob({
+  type: 'test-keyed-too',
+  input,
+  ...quickRetry,
+  concurrencyPerKey: 2,
+});
 /** A worker runs one at a time, so the others wait in the queue. */
 export const scriptedSingle = defineJob({ type: 'test-single', input, ...quickRetry, concurrency: 1 });
 /** The retry delay is long, so that a second run within a test is not a fast retry. */
@@ -52,6 +59,8 @@ class ScriptedShortHandler extends ScriptedRunner {}
 class ScriptedOnePerUserHandler extends ScriptedRunner {}
 @JobHandler(scriptedKeyed)
 class ScriptedKeyedHandler extends ScriptedRunner {}
+@JobHandler(scriptedKeyedToo)
+class ScriptedKeyedTooHandler extends ScriptedRunner {}
 @JobHandler(scriptedSingle)
 class ScriptedSingleHandler extends ScriptedRunner {}
 @JobHandler(scriptedPatient)
@@ -63,6 +72,7 @@ export const scriptedHandlers = [
   ScriptedShortHandler,
   ScriptedOnePerUserHandler,
   ScriptedKeyedHandler,
+  ScriptedKeyedTooHandler,
   ScriptedSingleHandler,
   ScriptedPatientHandler,
 ];
