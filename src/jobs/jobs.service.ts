@@ -3,7 +3,7 @@ import { InjectRepository } from '@nestjs/typeorm';
 import { DataSource, type EntityManager, In, MoreThan, type Repository } from 'typeorm';
 import type { QueryDeepPartialEntity } from 'typeorm/query-builder/QueryPartialEntity.js';
 import { Config } from '../platform/config/config.ts';
-import { insertAll } from '../platform/database/insert-all.ts';
+import { insertAll } from '../platform/database/many-rows.ts';
 import {
   LimitReachedError,
   UnauthenticatedError,

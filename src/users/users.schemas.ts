@@ -3,6 +3,7 @@ import {
   emailSchema,
   idSchema,
   nameText,
+  pageNumberSchema,
   pageQuery,
   text,
   timestampSchema,
@@ -87,6 +88,7 @@ export const usersQuerySchema = pageQuery(['createdAt', 'email'], {
     .optional()
     .describe('Only emails that start with this text.')
     .meta({ example: 'ada@' }),
+  page: pageNumberSchema,
 });
 export type UsersQuery = z.output<typeof usersQuerySchema>;
 

@@ -3,6 +3,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import type { Test } from 'supertest';
 import { DataSource } from 'typeorm';
 import { JobDispatcher } from '../../src/jobs/job-dispatcher.service.ts';
+import { NUMBERED_ROWS_MAX } from '../../src/platform/http/schemas.ts';
 import { purgeStatement } from '../../src/platform/retention/purge.service.ts';
 import { RetentionRules } from '../../src/platform/retention/retention.module.ts';
 import { TestApp } from '../support/app.ts';
@@ -97,7 +98,10 @@ async function callLists(): Promise<string[]> {
     const callers =
       list.operationId === 'listJobs' ? [user, admin] : [codesOf(list, 403).length ? admin : user];
     for (const caller of callers)
-      for (const query of queriesOf(list)) failures.push(...(await readPages(caller, `${path}?${query}`)));
+      for (const query of queriesOf(list)) {
+        failures.push(...(await readPages(caller, `${path}?${query}`)));
+        if (parameter(list, 'page')) failures.push(...(await readLastPage(caller, `${path}?${query}`)));
+      }
   }
   return failures;
 }
@@ -110,7 +114,13 @@ async function readPages(caller: SignedIn, url: string): Promise<string[]> {
   return [first, second].filter(({ status }) => status !== 200).map(({ status }) => `${status} ${url}`);
 }
 
-const NOT_FILTERS = ['limit', 'cursor', 'sort', 'include', 'id'];
+/** The last page that a page number reaches. */
+async function readLastPage(caller: SignedIn, url: string): Promise<string[]> {
+  const { status } = await caller.get(`${url}&limit=100&page=${NUMBERED_ROWS_MAX / 100}`);
+  return status === 200 ? [] : [`${status} ${url}`];
+}
+
+const NOT_FILTERS = ['limit', 'cursor', 'page', 'sort', 'include', 'id'];
 /** A value of each filter that matches few rows, so that a scan of another index would read many others. */
 const FILTER_VALUES: Record<string, string> = {
   'listUsers status': 'suspended',

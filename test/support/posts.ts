@@ -15,8 +15,14 @@ import {
 } from 'typeorm';
 import { z } from 'zod';
 import { insertIfAbsent } from '../../src/platform/database/insert-if-absent.ts';
-import { countRelated, loadRelated } from '../../src/platform/database/related-rows.ts';
-import { idSchema, page as pageOf, pageQuery, timestampSchema } from '../../src/platform/http/schemas.ts';
+import { countRelated, loadRelated } from '../../src/platform/database/many-rows.ts';
+import {
+  idSchema,
+  page as pageOf,
+  pageNumberSchema,
+  pageQuery,
+  timestampSchema,
+} from '../../src/platform/http/schemas.ts';
 import { Endpoint } from '../../src/platform/openapi/endpoint.decorator.ts';
 import { Tag } from '../../src/platform/openapi/tag.decorator.ts';
 import { Paginator } from '../../src/platform/pagination/paginator.ts';
@@ -99,6 +105,7 @@ const postSchema = z
 
 export const postsQuerySchema = pageQuery(['createdAt', 'publishedAt', 'topic', 'comments'], {
   topicId: idSchema.optional(),
+  page: pageNumberSchema,
 });
 export type PostsQuery = z.output<typeof postsQuerySchema>;
 

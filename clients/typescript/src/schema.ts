@@ -3762,6 +3762,8 @@ export interface operations {
          * @example ada@
          */
         email?: string;
+        /** @description The number of the page, instead of `cursor`. `page` × `limit` is at most 5000. Rows that are added or removed at the same time move others to another page. */
+        page?: number;
       };
       header?: never;
       path?: never;

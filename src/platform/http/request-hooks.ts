@@ -56,6 +56,7 @@ function linkNextPage(request: FastifyRequest, reply: FastifyReply, payload: unk
   const cursor = (payload as { meta?: { nextCursor?: string | null } } | null)?.meta?.nextCursor;
   if (!cursor) return;
   const url = new URL(request.url, 'http://localhost');
+  url.searchParams.delete('page');
   url.searchParams.set('cursor', cursor);
   const next = `<${url.pathname}${url.search}>; rel="next"`;
   const other = reply.getHeader('link');

@@ -133,25 +133,60 @@ const sortOf = <S extends string>(sorts: readonly [S, ...S[]]) =>
     .default(`-${sorts[0]}`)
     .describe('A leading minus sorts in descending order.') as z.ZodType as z.ZodType<S | `-${S}`>;
 
+/** The number of rows that page numbers reach, because Postgres reads all rows before the page. */
+export const NUMBERED_ROWS_MAX = 5_000;
+
+/** Add `page: pageNumberSchema` to the filters of a list whose screen has page numbers. */
+export const pageNumberSchema = z.coerce
+  .number()
+  .int()
+  .min(1)
+  .max(NUMBERED_ROWS_MAX)
+  .optional()
+  .describe(
+    `The number of the page, instead of \`cursor\`. \`page\` × \`limit\` is at most ${NUMBERED_ROWS_MAX}. Rows that are added or removed at the same time move others to another page.`,
+  );
+
 /** The query of a list: page, sort and filters. Sort only by what an index supports. */
 export const pageQuery = <S extends string, F extends z.ZodRawShape>(
   sorts: readonly [S, ...S[]],
   filters: F,
 ) =>
-  z.strictObject({
-    limit: z.coerce.number().int().min(1).max(100).default(20),
-    cursor: z.string().max(CURSOR_MAX).optional(),
-    sort: sortOf(sorts),
-    include: z
-      .enum(['total'])
-      .optional()
-      .describe(`\`total\` adds the number of items on all pages, up to ${TOTAL_MAX}.`),
-    ...filters,
-  });
+  z
+    .strictObject({
+      limit: z.coerce.number().int().min(1).max(100).default(20),
+      cursor: z.string().max(CURSOR_MAX).optional(),
+      sort: sortOf(sorts),
+      include: z
+        .enum(['total'])
+        .optional()
+        .describe(`\`total\` adds the number of items on all pages, up to ${TOTAL_MAX}.`),
+      ...filters,
+    })
+    .refine((query) => !isTooFar(query as PageRequest), {
+      path: ['page'],
+      error: () => translate(platformTexts).pageTooFar(NUMBERED_ROWS_MAX),
+      params: { code: 'PAGE_TOO_FAR' },
+      when: hasNoIssue,
+    })
+    .refine(
+      ({ page: number, cursor }: { page?: unknown; cursor?: unknown }) => !number || cursor === undefined,
+      {
+        path: ['page'],
+        error: () => translate(platformTexts).pageAndCursor,
+        params: { code: 'PAGE_AND_CURSOR' },
+        when: hasNoIssue,
+      },
+    );
+
+const hasNoIssue = ({ issues }: { issues: unknown[] }) => issues.length === 0;
+
+const isTooFar = ({ page: number = 1, limit }: PageRequest) => number * limit > NUMBERED_ROWS_MAX;
 
 export interface PageRequest<Sort extends string = string> {
   limit: number;
   cursor?: string | undefined;
+  page?: number | undefined;
   sort: Sort;
   include?: 'total' | undefined;
 }

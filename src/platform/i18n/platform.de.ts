@@ -8,6 +8,9 @@ export const de: typeof en = {
   unknownParameter: 'Der Parameter ist unbekannt.',
   invalidText: 'Der Text enthält NUL oder ungültiges Unicode.',
   invalidName: 'Der Name muss eine Zeile mit mindestens einem sichtbaren Zeichen sein.',
+  pageTooFar: (max) =>
+    `Seitennummern erreichen die ersten ${max} Zeilen. Gehen Sie mit dem Cursor der letzten Seite weiter oder setzen Sie einen Filter.`,
+  pageAndCursor: 'Senden Sie entweder `page` oder `cursor`.',
   severalVersions: 'If-Match nennt mehrere Versionen. Senden Sie eine.',
   compressedBody: 'Komprimierte Bodys werden nicht unterstützt. Senden Sie den Body ohne Content-Encoding.',
   wrongMediaType: (sent, expected) =>

@@ -10,6 +10,9 @@ export const en = {
   unknownParameter: 'The parameter is unknown.',
   invalidText: 'The text contains NUL or invalid Unicode.',
   invalidName: 'The name must be one line with at least one visible character.',
+  pageTooFar: (max: number) =>
+    `Page numbers reach the first ${max} rows. Continue with the cursor of the last page, or add a filter.`,
+  pageAndCursor: 'Send either `page` or `cursor`.',
   severalVersions: 'If-Match lists several versions. Send one.',
   compressedBody: 'Compressed bodies are not supported. Send the body without Content-Encoding.',
   wrongMediaType: (sent: string, expected: string) =>

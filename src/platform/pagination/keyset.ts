@@ -51,6 +51,11 @@ export class Keyset<Row extends ObjectLiteral> {
     return [...found, ...withoutValue];
   }
 
+  /** Reads and drops all rows before the page. */
+  readPage(page: number, pageSize: number, limit: number): Promise<Found<Row>[]> {
+    return this.read(this.rows.clone().offset((page - 1) * pageSize), limit);
+  }
+
   private where(condition: string, parameters: ObjectLiteral = {}): SelectQueryBuilder<Row> {
     const rows = this.rows.clone();
     // Postgres evaluates HAVING before the groups if the condition has no aggregate.

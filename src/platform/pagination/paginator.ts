@@ -32,12 +32,14 @@ export class Paginator {
     rows: SelectQueryBuilder<Row>,
     listing: Listing<Sort> & Sorts<Row, NameOf<Sort>>,
   ): Promise<Page<Row>> {
-    const { limit, sort, cursor, include } = listing.page;
+    const { limit, sort, cursor, include, page } = listing.page;
     const position = cursor === undefined ? undefined : this.decode(cursor, listing);
     const keyset = new Keyset(rows, sortValueOf(rows, listing), sort);
     const countTotal = () => countUpTo(TOTAL_MAX, rows);
     const total = include === 'total' ? { total: await countTotal() } : {};
-    const found = await keyset.readAfter(position, limit + 1);
+    const found = page
+      ? await keyset.readPage(page, limit, limit + 1)
+      : await keyset.readAfter(position, limit + 1);
     const data = found.slice(0, limit).map(({ row }) => row);
     const positions = new Map(found.map(({ position: at }) => [at[1], at]));
     const cursorOf = (row: Row) => this.encode(positions.get(String(row['id']))!, listing);
