@@ -8,7 +8,7 @@ import { Tag } from '../platform/openapi/tag.decorator.ts';
 import { CurrentUser, Roles } from '../platform/security/access.decorators.ts';
 import type { Principal } from '../platform/security/principal.ts';
 import { AccountDeletionService } from './personal-data/account-deletion.service.ts';
-import { LastAdminError } from './users.errors.ts';
+import { LastAdminError, TooManyMatchesError } from './users.errors.ts';
 import {
   type UpdateMe,
   updateMeSchema,
@@ -78,8 +78,10 @@ export class UsersController {
   @Get()
   @Endpoint({
     summary: 'List accounts',
-    description: 'Newest first. Filter by status, role or the start of the email.',
+    description:
+      'Newest first. Filter by status, role or the start of the email. `q` searches names and emails: the most relevant first.',
     returns: page(userSchema),
+    errors: [TooManyMatchesError],
   })
   @Roles('admin')
   async listUsers(@Query({ schema: usersQuerySchema }) query: UsersQuery) {

@@ -13,6 +13,11 @@ export const problems = {
     detail:
       'Dies ist der letzte aktive Administrator. Geben Sie zuerst einem anderen Benutzer die Rolle admin.',
   },
+  TOO_MANY_MATCHES: {
+    title: 'Zu viele Treffer',
+    detail:
+      'Mehr als 5.000 Konten entsprechen der Suche. Geben Sie mehr Buchstaben, Wörter oder einen Filter an.',
+  },
   IMPORT_FILE_INVALID: {
     title: 'Importdatei ungültig',
     detail: 'Die Datei muss CSV in UTF-8 mit den Spalten email, displayName und wahlweise role sein.',

@@ -9,6 +9,12 @@ export class LastAdminError extends defineProblem(
   'Last administrator',
   'This is the last active administrator. Give another user the role admin first.',
 ) {}
+export class TooManyMatchesError extends defineProblem(
+  422,
+  'TOO_MANY_MATCHES',
+  'Too many matches',
+  'More than 5,000 accounts match the search. Add letters, words or a filter.',
+) {}
 export class ImportFileInvalidError extends defineProblem(
   422,
   'IMPORT_FILE_INVALID',

@@ -70,6 +70,12 @@ export class UsersArgs extends PageArgs {
 
   @Field(() => String, { nullable: true, description: 'Only emails that start with this text.' })
   email?: string | null;
+
+  @Field(() => String, {
+    nullable: true,
+    description: 'Only accounts whose name or email has words that start with each of these words.',
+  })
+  q?: string | null;
 }
 
 @InputType()

@@ -24,7 +24,7 @@ export class UsersResolver {
 
   @Query(() => UserConnection, {
     name: 'users',
-    description: 'All accounts. For administrators. Sorts: `createdAt`, `email`.',
+    description: 'All accounts. For administrators. Sorts: `relevance`, `createdAt`, `email`.',
   })
   @Roles('admin')
   async listUsers(@Args() args: UsersArgs) {

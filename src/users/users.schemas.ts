@@ -13,6 +13,7 @@ import { examples, sample } from '../platform/openapi/examples.ts';
 import { type User, userRoles, userStatuses } from './user.entity.ts';
 
 const DISPLAY_NAME_MAX = 100;
+const SEARCH_MAX = 100;
 
 export const displayNameSchema = nameText(DISPLAY_NAME_MAX);
 
@@ -80,7 +81,7 @@ export const updateUserSchema = z
   .register(examples, { Suspend: { status: 'suspended' }, 'Make an administrator': { role: 'admin' } });
 export type UpdateUser = z.output<typeof updateUserSchema>;
 
-export const usersQuerySchema = pageQuery(['createdAt', 'email'], {
+export const usersQuerySchema = pageQuery(['relevance', 'createdAt', 'email'], {
   status: z.enum(userStatuses).optional(),
   role: z.enum(userRoles).optional(),
   email: text({ min: 1, max: 254 })
@@ -88,6 +89,10 @@ export const usersQuerySchema = pageQuery(['createdAt', 'email'], {
     .optional()
     .describe('Only emails that start with this text.')
     .meta({ example: 'ada@' }),
+  q: text({ min: 1, max: SEARCH_MAX })
+    .optional()
+    .describe('Only accounts whose name or email has words that start with each of these words.')
+    .meta({ example: 'ada love' }),
   page: pageNumberSchema,
 });
 export type UsersQuery = z.output<typeof usersQuerySchema>;

@@ -9,10 +9,11 @@ import { insertIfAbsent } from '../platform/database/insert-if-absent.ts';
 import { NotFoundError, PreconditionFailedError } from '../platform/errors/platform.errors.ts';
 import { DomainEvents } from '../platform/events/domain-events.ts';
 import { currentContext } from '../platform/logging/request-context.ts';
-import { Paginator } from '../platform/pagination/paginator.ts';
+import { countUpTo, Paginator } from '../platform/pagination/paginator.ts';
+import { addSearch, listSorts, MATCHES_MAX, searchSorts } from './user-search.ts';
 import { User } from './user.entity.ts';
 import { roleChanged, statusChanged } from './users.audit.ts';
-import { LastAdminError } from './users.errors.ts';
+import { LastAdminError, TooManyMatchesError } from './users.errors.ts';
 import { userCreated, userDeleted, userRoleChanged, userSuspended, userUpdated } from './users.events.ts';
 import { type UpdateMe, type UpdateUser, type UsersQuery, avatarUrlOf, userView } from './users.schemas.ts';
 
@@ -68,12 +69,15 @@ export class UsersService {
     return user;
   }
 
-  list({ status, role, email, ...page }: UsersQuery) {
+  async list({ status, role, email, q, ...page }: UsersQuery) {
     const rows = this.users
       .createQueryBuilder('user')
       .where({ deletedAt: IsNull(), ...(status && { status }), ...(role && { role }) });
     if (email) rows.andWhere(`user.email LIKE :prefix`, { prefix: `${escapeLike(email)}%` });
-    return this.paginator.page(rows, { list: 'users', page, filters: { status, role, email } });
+    if (q) addSearch(rows, q);
+    if (q && (await countUpTo(MATCHES_MAX, rows)) === null) throw new TooManyMatchesError();
+    const filters = { status, role, email, q };
+    return this.paginator.page(rows, { list: 'users', page, filters, sorts: q ? searchSorts : listSorts });
   }
 
   /**

@@ -126,6 +126,7 @@ const FILTER_VALUES: Record<string, string> = {
   'listUsers status': 'suspended',
   'listUsers role': 'admin',
   'listUsers email': 'person-1999',
+  'listUsers q': '19999',
   'listJobs type': 'user-export',
   'listJobs status': 'failed',
   'listNotifications unread': 'true',

@@ -665,7 +665,7 @@ export interface paths {
     };
     /**
      * List accounts
-     * @description Newest first. Filter by status, role or the start of the email.
+     * @description Newest first. Filter by status, role or the start of the email. `q` searches names and emails: the most relevant first.
      */
     get: operations['listUsers'];
     put?: never;
@@ -3752,7 +3752,7 @@ export interface operations {
         limit?: number;
         cursor?: string;
         /** @description A leading minus sorts in descending order. */
-        sort?: '-createdAt' | 'createdAt' | '-email' | 'email';
+        sort?: '-relevance' | 'relevance' | '-createdAt' | 'createdAt' | '-email' | 'email';
         /** @description `total` adds the number of items on all pages, up to 1000. */
         include?: 'total';
         status?: 'active' | 'suspended';
@@ -3762,6 +3762,11 @@ export interface operations {
          * @example ada@
          */
         email?: string;
+        /**
+         * @description Only accounts whose name or email has words that start with each of these words.
+         * @example ada love
+         */
+        q?: string;
         /** @description The number of the page, instead of `cursor`. `page` × `limit` is at most 5000. Rows that are added or removed at the same time move others to another page. */
         page?: number;
       };
@@ -5298,6 +5303,7 @@ export type ErrorCode =
   | 'REFRESH_TOKEN_REUSED'
   | 'RETURN_TO_NOT_ALLOWED'
   | 'TOKEN_INVALID'
+  | 'TOO_MANY_MATCHES'
   | 'UNAUTHENTICATED'
   | 'UNAVAILABLE'
   | 'UNSUPPORTED_MEDIA_TYPE'

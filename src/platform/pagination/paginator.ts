@@ -35,6 +35,7 @@ export class Paginator {
     const { limit, sort, cursor, include, page } = listing.page;
     const position = cursor === undefined ? undefined : this.decode(cursor, listing);
     const keyset = new Keyset(rows, sortValueOf(rows, listing), sort);
+    // In the order of the list, so that the count uses its index.
     const countTotal = () => countUpTo(TOTAL_MAX, rows);
     const total = include === 'total' ? { total: await countTotal() } : {};
     const found = page
@@ -80,8 +81,8 @@ function sortValueOf<Row extends ObjectLiteral>(
   return { value: `${rows.alias}.${name}`, nullable: column.isNullable };
 }
 
-/** Reads no more than `max` + 1 rows, in the order of the list to use its index. Null if there are more than `max`. */
-async function countUpTo<T extends ObjectLiteral>(
+/** Reads no more than `max` + 1 rows. Null if there are more than `max`. */
+export async function countUpTo<T extends ObjectLiteral>(
   max: number,
   rows: SelectQueryBuilder<T>,
 ): Promise<number | null> {
