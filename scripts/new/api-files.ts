@@ -93,11 +93,20 @@ export const problems = {
 export function controllerFile({ names, fields }: Feature): string {
   const { Singular, Plural, variable, pluralVariable, plural, words, word, aWord, code } = names;
   const isUnique = fields.some((field) => field.isUnique);
+  const hasReferences = fields.some((field) => field.references);
   const errors = isUnique ? `\n    errors: [${Singular}ExistsError],` : '';
+  const createErrors = [
+    ...(isUnique ? [`${Singular}ExistsError`] : []),
+    ...(hasReferences ? ['NotFoundError'] : []),
+  ];
   const once = isUnique ? ` A duplicate is rejected with 409 \`${code}_EXISTS\`.` : '';
+  const known = hasReferences
+    ? ' A reference that does not exist, or is hidden from the user, is rejected with 404.'
+    : '';
   return `
 import { Body, Controller, Delete, Get, Param, Patch, Post, Query, Res } from '@nestjs/common';
 import type { FastifyReply } from 'fastify';
+${hasReferences ? `import { NotFoundError } from '../platform/errors/platform.errors.ts';` : ''}
 import { ExpectedVersion, expectedVersion, setEtag } from '../platform/http/etag.ts';
 import { item, page } from '../platform/http/schemas.ts';
 import { IdempotentTransaction, type RequestTransaction } from '../platform/idempotency/idempotency.interceptor.ts';
@@ -138,10 +147,10 @@ export class ${Plural}Controller {
   @Post()
   @Endpoint({
     summary: 'Create ${aWord}',
-    description: 'The ${word} belongs to the signed-in user.${once}',
+    description: 'The ${word} belongs to the signed-in user.${once}${known}',
     status: 201,
     returns: item(${variable}Schema),
-    location: 'The path of the ${word}.',${errors}
+    location: 'The path of the ${word}.',${createErrors.length > 0 ? `\n    errors: [${createErrors.join(', ')}],` : ''}
     idempotent: true,
   })
   async create${Singular}(

@@ -8,7 +8,16 @@ import {
 } from './graphql-files.ts';
 import { importModule } from './module-edits.ts';
 import { factoryFile, httpModuleFile, moduleFile, policyFile, serviceFile } from './service-files.ts';
-import { checkName, entityFile, type Feature, migrationFile, uniqueName } from './table-files.ts';
+import {
+  checkName,
+  entityFile,
+  type Feature,
+  indexName,
+  migrationFile,
+  referenceMigrations,
+  referencesIn,
+  uniqueName,
+} from './table-files.ts';
 import { matrixFile, testFile } from './test-files.ts';
 
 /** The new files of a feature: path → content, before it is formatted. */
@@ -18,6 +27,7 @@ export function featureFiles(feature: Feature): Record<string, string> {
   const { errors, de } = errorsFiles(feature);
   return {
     [`migrations/${feature.timestamp}-create-${plural}.ts`]: migrationFile(feature),
+    ...referenceMigrations(feature),
     [`src/${plural}/${singular}.entity.ts`]: entityFile(feature),
     [`${src}.schemas.ts`]: schemasFile(feature),
     ...(errors && { [`${src}.errors.ts`]: errors }),
@@ -53,10 +63,25 @@ function describeTable(page: string, { names, fields }: Feature): string {
     ...(field.isUnique ? [`| \`${uniqueName(names, field)}\` | once per user |`] : []),
     ...(field.values ? [`| \`${checkName(names, field)}\` | known values |`] : []),
   ]);
+  const references = referencesIn(fields);
+  const targets = new Set(references.map(({ references: { table: target } }) => target));
+  targets.delete('users');
+  const drawn = [...targets].map((target) => `  ${target} ||--o{ ${table} : "are named by"`);
+  const indexed = references.map(
+    (field) => `| \`${indexName(names, field)}\` | deletions in \`${field.references.table}\` |`,
+  );
   return [
-    { section: 'Tables', row: /^ {2}\w+ \|\|--o\{ .*$/gm, added: [`  users ||--o{ ${table} : owns`] },
+    {
+      section: 'Tables',
+      row: /^ {2}\w+ \|\|--o\{ .*$/gm,
+      added: [`  users ||--o{ ${table} : owns`, ...drawn],
+    },
     { section: 'Constraints', row: /^\|.*\|$/gm, added: constraints },
-    { section: 'Indexes', row: /^\|.*\|$/gm, added: [`| \`${table}_user_id_idx\` | ${words} of a user |`] },
+    {
+      section: 'Indexes',
+      row: /^\|.*\|$/gm,
+      added: [`| \`${table}_user_id_idx\` | ${words} of a user |`, ...indexed],
+    },
   ].reduce((text, { section, row, added }) => addRows(text, section, { row, added }), page);
 }
 

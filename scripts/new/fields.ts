@@ -1,4 +1,5 @@
 import { assertFieldName, type Names, pascal, sentence, snake, UsageError } from './names.ts';
+import { findReference, type Reference } from './references.ts';
 
 /** One property of a feature, as each of its files writes it. */
 export interface Field {
@@ -19,6 +20,7 @@ export interface Field {
   counted: string;
   /** Values of an enum. */
   values?: string[];
+  references?: Reference;
 }
 
 type FieldType = Pick<
@@ -111,10 +113,13 @@ const TYPES: Record<string, FieldType> = {
 
 const UNIQUE_TYPES = ['text', 'int', 'uuid'];
 export const SYNTAX =
-  '--field <name>:<type>, where type is text, int, decimal, bool, date, timestamp, uuid or "enum(draft|sent)", then `?` if it is optional or `:unique` if each user has it once';
+  '--field <name>:<type>, where type is text, int, decimal, bool, date, timestamp, uuid or "enum(draft|sent)", then `?` if it is optional or `:unique` if each user has it once; or --field <name>Id:references:<feature>?';
 
 /** Parses `dueOn:date?`, `number:int:unique` and `status:enum(draft|sent)`. */
-export function parseField(text: string, names: Pick<Names, 'Singular'>): Field {
+export const parseField = (text: string, names: Pick<Names, 'Singular'>): Field =>
+  referenceField(text) ?? plainField(text, names);
+
+function plainField(text: string, names: Pick<Names, 'Singular'>): Field {
   const [, name = '', type = '', choices, optional = '', unique = ''] =
     /^([^:]+):([a-z]+)(?:\(([^)]*)\))?(\?)?(:unique)?$/.exec(text) ?? [];
   const found = typeOf({ name, type, choices }, names);
@@ -126,6 +131,31 @@ export function parseField(text: string, names: Pick<Names, 'Singular'>): Field 
       `Only a field of ${UNIQUE_TYPES.join(', ')} that is not optional can be unique: ${text}.`,
     );
   return { name, column: snake(name), isOptional, isUnique, ...found };
+}
+
+/** Parses `customerId:references:customers?`. */
+function referenceField(text: string): Field | undefined {
+  const [, name = '', folder = '', optional = ''] = /^([^:]+):references:([a-z0-9-]+)(\?)?$/.exec(text) ?? [];
+  if (!folder) return undefined;
+  assertFieldName(name);
+  if (!/[a-z]Id$/.test(name))
+    throw new UsageError(`The name of a reference ends in Id: customerId. Not ${name}.`);
+  if (!optional)
+    throw new UsageError(
+      `A reference is null when its target is deleted: write ${text}? with a question mark.`,
+    );
+  const references = findReference(folder);
+  // Examples and tests without the target are valid too.
+  const values = { example: 'null', other: 'null', counted: 'null' };
+  return {
+    name,
+    column: snake(name),
+    isOptional: true,
+    isUnique: false,
+    ...TYPES['uuid']!,
+    ...values,
+    references,
+  };
 }
 
 interface Declaration {
@@ -175,6 +205,6 @@ export function parseFields(texts: string[], names: Pick<Names, 'Singular'>): Fi
   return fields;
 }
 
-/** The field that examples and tests change: a unique one only if there is no other. */
+/** The field that examples and tests change: a unique one or a reference only if there is no other. */
 export const changedField = (fields: Field[]): Field =>
-  (fields.find(({ isUnique }) => !isUnique) ?? fields[0])!;
+  (fields.find(({ isUnique, references }) => !isUnique && !references) ?? fields[0])!;

@@ -1,10 +1,15 @@
-import { type Feature, lines, uniqueName } from './table-files.ts';
+import { serviceParts } from './reference-files.ts';
+import { moduleOf } from './references.ts';
+import { type Feature, lines, referencesIn, uniqueName } from './table-files.ts';
 
-export function serviceFile({ names, fields }: Feature): string {
+export function serviceFile(feature: Feature): string {
+  const { names, fields } = feature;
   const { Singular, Plural, variable, pluralVariable, plural, singular, table } = names;
   const uniques = fields.filter(({ isUnique }) => isUnique);
   const isUnique = uniques.length > 0;
-  const onDuplicate = isUnique ? '.catch(rejectDuplicate)' : '';
+  const references = serviceParts(feature);
+  const helpers = [...references.helpers, ...(isUnique ? ['violatedUniqueConstraint'] : [])];
+  const onError = `${isUnique ? '.catch(rejectDuplicate)' : ''}${references.onError}`;
   const constraints = uniques.map((field) => `'${uniqueName(names, field)}'`);
   const [constraint] = constraints;
   const isDuplicate =
@@ -15,8 +20,9 @@ export function serviceFile({ names, fields }: Feature): string {
 import { Injectable } from '@nestjs/common';
 import { InjectRepository } from '@nestjs/typeorm';
 import { randomUUIDv7 } from 'node:crypto';
-import type { Repository } from 'typeorm';
-${isUnique ? `import { violatedUniqueConstraint } from '../platform/database/postgres-errors.ts';` : ''}
+import type { ${[...references.types, 'Repository'].join(', ')} } from 'typeorm';
+${helpers.length > 0 ? `import { ${helpers.join(', ')} } from '../platform/database/postgres-errors.ts';` : ''}
+${references.imports}
 import { assertVersion } from '../platform/http/etag.ts';
 import { Paginator } from '../platform/pagination/paginator.ts';
 import type { Principal } from '../platform/security/principal.ts';
@@ -43,14 +49,14 @@ export class ${Plural}Service {
 
   async create(
     fields: Create${Singular},
-    { userId }: Principal,
+    ${references.caller}: Principal,
     manager = this.${pluralVariable}.manager,
   ): Promise<${Singular}> {
     const id = randomUUIDv7();
-    return manager.transaction(async (tx) => {
-      await tx.insert(${Singular}, { ...fields, id, userId });
+    return manager.transaction(async (tx) => {${references.assertVisible('fields')}
+      await tx.insert(${Singular}, { ...fields, id, ${references.userId} });
       return tx.findOneByOrFail(${Singular}, { id });
-    })${onDuplicate};
+    })${onError};
   }
 
   /** Locks the row, so that two clients with the same version can't both change it. */
@@ -61,10 +67,10 @@ export class ${Plural}Service {
     caller: Principal,
   ): Promise<${Singular}> {
     return this.${pluralVariable}.manager.transaction(async (tx) => {
-      assertVersion(await ${variable}Policy.lock('update', id, caller, tx), expectedVersion);
+      assertVersion(await ${variable}Policy.lock('update', id, caller, tx), expectedVersion);${references.assertVisible('changes')}
       await tx.update(${Singular}, { id }, { ...changes, version: () => 'version + 1' });
       return tx.findOneByOrFail(${Singular}, { id });
-    })${onDuplicate};
+    })${onError};
   }
 
   async delete(id: string, expectedVersion: number | undefined, caller: Principal): Promise<void> {
@@ -84,7 +90,8 @@ function rejectDuplicate(error: unknown): never {
 }
 `
     : ''
-}`;
+}
+${references.functions}`;
 }
 
 export const policyFile = ({ names: { Singular, variable, singular, words } }: Feature): string => `
@@ -98,15 +105,20 @@ export const ${variable}Policy = definePolicy(${Singular}, {
 });
 `;
 
-export const moduleFile = ({ names, fields }: Feature): string => `
+export function moduleFile({ names, fields }: Feature): string {
+  const all = referencesIn(fields).flatMap(({ references }) => moduleOf(references) ?? []);
+  const modules = [...new Map(all.map((module) => [module.name, module])).values()];
+  return `
 import { Module } from '@nestjs/common';
 import { TypeOrmModule } from '@nestjs/typeorm';
 import { PersonalDataModule } from '../platform/personal-data/personal-data.module.ts';
 import { ${names.Singular} } from './${names.singular}.entity.ts';
 import { ${names.Plural}Service } from './${names.plural}.service.ts';
+${lines(modules, ({ name, path }) => `import { ${name} } from '${path}';`)}
 
 @Module({
   imports: [
+${lines(modules, ({ name }) => `    ${name},`)}
     TypeOrmModule.forFeature([${names.Singular}]),
     // What an export contains, and what a deletion of the account erases.
     PersonalDataModule.forFeature([
@@ -126,6 +138,7 @@ import { ${names.Plural}Service } from './${names.plural}.service.ts';
 })
 export class ${names.Plural}Module {}
 `;
+}
 
 /** A class that the HTTP module provides, and its file. */
 export interface Provider {

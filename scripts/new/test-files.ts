@@ -1,5 +1,6 @@
 import { changedField, type Field } from './fields.ts';
-import { type Feature } from './table-files.ts';
+import { referenceTests } from './reference-files.ts';
+import { type Feature, lines, referencesIn } from './table-files.ts';
 
 /** Literals of the schemas, as JSON in a test. */
 const inTests = (literal: string): string =>
@@ -38,8 +39,14 @@ export function testFile(feature: Feature): string {
   const { Singular, plural, singular, word, words, aWord } = feature.names;
   const { name, value } = changeOf(feature);
   const unique = feature.fields.find(({ isUnique }) => isUnique);
+  const references = referencesIn(feature.fields);
+  const factories = new Map(
+    references.flatMap(({ references: { factory } }) => (factory ? [[factory.name, factory.file]] : [])),
+  );
   return `
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+${references.length > 0 ? `import { randomUUID } from 'node:crypto';` : ''}
+${lines([...factories], ([factory, file]) => `import { ${factory} } from '../factories/${file}';`)}
 import { create${Singular}, new${Singular} } from '../factories/${singular}.factory.ts';
 import { TestApp } from '../support/app.ts';
 import { signedIn } from '../support/client.ts';
@@ -128,7 +135,7 @@ describe('DELETE /v1/${plural}/{id}', () => {
     expect((await owner.get('/v1/${plural}')).body.data).toHaveLength(1);
   });
 });
-`;
+${lines(references, (field) => referenceTests(field, feature))}`;
 }
 
 function duplicateTest(method: 'POST' | 'PATCH', { name }: Field, { names }: Feature): string {

@@ -36,6 +36,10 @@ describe('a field', () => {
     ['createdAt:date', 'Every feature has the field'],
     ['state:enum(open)', 'two or more different words'],
     ['isOpen:bool:unique', 'can be unique'],
+    ['author:references:users?', 'The name of a reference ends in Id'],
+    ['authorId:references:users', 'write authorId:references:users? with a question mark'],
+    ['authorId:references:authors?', 'No entity in src/authors has the table authors'],
+    ['userId:references:users?', 'Every feature has the field userId'],
   ])('can not be %s', (field, message) => {
     expect(() => parseFields([field], namesOf('invoices'))).toThrow(message);
   });

@@ -15,6 +15,8 @@ const EVERY_TYPE = [
   'sentAt:timestamp?',
   'customerId:uuid',
   'status:enum(draft|sent)',
+  'authorId:references:users?',
+  'bookmarkId:references:bookmarks?',
 ];
 
 /** Those that read routes, tables, migrations and docs. The others check the format of each file. */

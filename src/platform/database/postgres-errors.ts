@@ -19,6 +19,12 @@ export function violatedUniqueConstraint(error: unknown): string | undefined {
   return driver?.code === '23505' ? driver.constraint : undefined;
 }
 
+/** The name of the foreign key that rejected the row, if any. */
+export function violatedForeignKey(error: unknown): string | undefined {
+  const driver = driverError(error);
+  return driver?.code === '23503' ? driver.constraint : undefined;
+}
+
 /** Class 23: a constraint rejected the row. Services handle the constraints that they expect by name. */
 export const isIntegrityViolation = (error: unknown): boolean =>
   driverError(error)?.code?.startsWith('23') ?? false;
