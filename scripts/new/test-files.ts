@@ -3,13 +3,13 @@ import { referenceTests } from './reference-files.ts';
 import { type Feature, lines, referencesIn } from './table-files.ts';
 
 /** Literals of the schemas, as JSON in a test. */
-const inTests = (literal: string): string =>
+export const inTests = (literal: string): string =>
   literal
     .replace('sample.later', `'2026-12-02T12:00:00.000Z'`)
     .replace('sample.earlier', `'2026-12-02T11:00:00.000Z'`)
     .replace(/sample\.\w+/, `'0199a3b8-02c4-7d55-8e0a-5b7c9d1e2f30'`);
 
-const changeOf = ({ fields }: Feature): { name: string; value: string } => {
+export const changeOf = ({ fields }: Feature): { name: string; value: string } => {
   const { name, other } = changedField(fields);
   return { name, value: inTests(other) };
 };

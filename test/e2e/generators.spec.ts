@@ -35,6 +35,7 @@ const CHECKS = [
 const TEST_FILES = [
   'config/invoice-due-days.spec',
   'e2e/(bookmarks|invoices|send-reminder|purge-mails|invoice-paid|invoice-changed).spec',
+  'e2e/(bookmarks-graphql|invoices-graphql|graphql-authorization).spec',
   'e2e/(conditional-requests|database-guide|personal-data).spec',
   'contract/(authorization-matrix|conventions|request-examples).spec',
 ];
