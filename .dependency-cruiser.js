@@ -2,7 +2,7 @@
 const FEATURE = '^src/(?!platform/)([^/]+)/';
 /** What a feature shows to the others; types may always cross. */
 const PUBLIC_FILES = [
-  '\\.(module|service|policy|guard|filter|pipe|interceptor|decorators?|schemas?|graphql|events|errors|jobs?)\\.ts$',
+  '\\.(module|service|policy|guard|filter|pipe|interceptor|decorators?|schemas?|graphql|events|errors|jobs?|permissions)\\.ts$',
   '^src/jobs/job-(definition|handler)\\.ts$',
   '^src/mail/mail-template\\.ts$',
   '^src/(audit/audit-event|notifications/notification)-types\\.ts$',
@@ -71,7 +71,7 @@ export default {
     {
       name: 'features-meet-at-their-front',
       comment:
-        'A feature uses another through its module, services, policies, guards, filters, pipes, interceptors, decorators, schemas, errors, events and definitions of jobs, schedules, mails, files, notifications and audit events. Move what others need into such a file.',
+        'A feature uses another through its module, services, policies, guards, filters, pipes, interceptors, decorators, schemas, errors, events, permissions and definitions of jobs, schedules, mails, files, notifications and audit events. Move what others need into such a file.',
       severity: 'error',
       from: { path: FEATURE, pathNot: [ENTITY, SPEC] },
       to: { path: FEATURE, pathNot: ['^src/$1/', ...PUBLIC_FILES], dependencyTypesNot: TYPE_ONLY },

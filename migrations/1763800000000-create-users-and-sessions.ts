@@ -26,7 +26,7 @@ export class CreateUsersAndSessions1763800000000 implements MigrationInterface {
         CONSTRAINT users_unread_count_check CHECK (unread_count >= 0), -- feature:notifications
         CONSTRAINT users_pkey PRIMARY KEY (id),
         CONSTRAINT users_email_key UNIQUE (email),
-        CONSTRAINT users_role_check CHECK (role IN ('user', 'admin')),
+        CONSTRAINT users_role_check CHECK (role ~ '^[a-z][a-z0-9-]{0,31}$'),
         CONSTRAINT users_status_check CHECK (status IN ('active', 'suspended'))
       )`);
     await db.query(`CREATE INDEX users_created_at_idx ON users (created_at, id)`);

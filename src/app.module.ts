@@ -1,4 +1,5 @@
 import { type DynamicModule, Module } from '@nestjs/common';
+import { roles } from './app.roles.ts';
 import { AuditHttpModule } from './audit/audit-http.module.ts';
 import { AuthHttpModule } from './auth/auth-http.module.ts';
 import { DashboardModule } from './dashboard/dashboard.module.ts';
@@ -15,6 +16,7 @@ import { HealthModule } from './platform/health/health.module.ts';
 import { HttpModule } from './platform/http/http.module.ts';
 import { LoggingModule } from './platform/logging/logging.module.ts';
 import { PlatformModule } from './platform/platform.module.ts';
+import { PermissionsModule } from './platform/security/permissions.ts';
 import { ReferenceClientModule } from './reference-client/reference-client.module.ts';
 import { SchedulesHttpModule } from './schedules/schedules-http.module.ts';
 import { UsersHttpModule } from './users/users-http.module.ts';
@@ -27,6 +29,7 @@ import { WebhooksHttpModule } from './webhooks/webhooks-http.module.ts';
     // Before the modules that use it, because the pool closes last.
     DatabaseModule.for('api'),
     PlatformModule,
+    PermissionsModule.withRoles(roles),
     EventsModule,
     HttpModule,
     HealthModule.forApi(),

@@ -1,4 +1,5 @@
 import { type DynamicModule, Module } from '@nestjs/common';
+import { roles } from './app.roles.ts';
 import { AuthWorkerModule } from './auth/auth-worker.module.ts';
 import { FilesWorkerModule } from './files/files-worker.module.ts';
 import { JobsWorkerModule } from './jobs/jobs-worker.module.ts';
@@ -13,6 +14,7 @@ import { LoggingModule } from './platform/logging/logging.module.ts';
 import { PlatformModule } from './platform/platform.module.ts';
 import { PurgeService } from './platform/retention/purge.service.ts';
 import { RetentionModule } from './platform/retention/retention.module.ts';
+import { PermissionsModule } from './platform/security/permissions.ts';
 import { SchedulesWorkerModule } from './schedules/schedules-worker.module.ts';
 import { UsersWorkerModule } from './users/users-worker.module.ts';
 import { WebhooksWorkerModule } from './webhooks/webhooks-worker.module.ts';
@@ -24,6 +26,7 @@ import { WebhooksWorkerModule } from './webhooks/webhooks-worker.module.ts';
     // Before the modules that use it, because the pool closes last.
     DatabaseModule.for('worker'),
     PlatformModule,
+    PermissionsModule.withRoles(roles),
     EventsModule,
     HealthModule.forWorker(),
     JobsWorkerModule,

@@ -107,7 +107,7 @@ export const features: Record<string, Feature> = {
       'scripts/demo/{import,csv}.ts',
       'docs/decisions/0008-*.md',
     ],
-    names: /^(userImport|importUsers|startUserImport|UserImport)/,
+    names: /^(userImport|usersImport$|importUsers|startUserImport|UserImport)/,
     strings: /users\/imports|user-import/,
     docs: /users\/imports|user-import|importUsers|CSV import|Bulk import|\b(an|the|\d) imports?\b(?! map)/i,
   },

@@ -2,9 +2,9 @@ import { Controller, Get, Query } from '@nestjs/common';
 import { page } from '../platform/http/schemas.ts';
 import { Endpoint } from '../platform/openapi/endpoint.decorator.ts';
 import { Tag } from '../platform/openapi/tag.decorator.ts';
-import { Roles } from '../platform/security/access.decorators.ts';
+import { RequirePermission } from '../platform/security/access.decorators.ts';
 import { auditEventSchema, auditEventsQuerySchema, type AuditEventsQuery } from './audit.schemas.ts';
-import { AuditService } from './audit.service.ts';
+import { auditRead, AuditService } from './audit.service.ts';
 
 @Tag('Audit', 'The audit log: who did what, and when.')
 @Controller({ path: 'audit-events', version: '1' })
@@ -18,7 +18,7 @@ export class AuditController {
       'Sign-ins, changes of passwords, emails and roles, and what administrators did. Newest first.',
     returns: page(auditEventSchema),
   })
-  @Roles('admin')
+  @RequirePermission(auditRead)
   listAuditEvents(@Query({ schema: auditEventsQuerySchema }) query: AuditEventsQuery) {
     return this.audit.list(query);
   }

@@ -5,9 +5,10 @@ import {
   type PersonalDataTable,
 } from '../platform/personal-data/personal-data.module.ts';
 import { registerIn } from '../platform/registry/registry.ts';
+import { PermissionsModule } from '../platform/security/permissions.ts';
 import { type AuditEventType, AuditEventTypes } from './audit-event-types.ts';
 import { AuditEvent } from './audit-event.entity.ts';
-import { AuditService } from './audit.service.ts';
+import { auditRead, AuditService } from './audit.service.ts';
 
 /** Without the IP address and user agent of an administrator who acted on the account. */
 const auditEvents: PersonalDataTable = {
@@ -22,7 +23,11 @@ const auditEvents: PersonalDataTable = {
 };
 
 @Module({
-  imports: [TypeOrmModule.forFeature([AuditEvent]), PersonalDataModule.forFeature([auditEvents])],
+  imports: [
+    TypeOrmModule.forFeature([AuditEvent]),
+    PersonalDataModule.forFeature([auditEvents]),
+    PermissionsModule.forFeature([auditRead]),
+  ],
   providers: [AuditService, AuditEventTypes],
   exports: [AuditService, AuditEventTypes],
 })

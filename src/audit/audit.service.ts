@@ -7,9 +7,15 @@ import type { z } from 'zod';
 import { ValidationFailedError } from '../platform/errors/platform.errors.ts';
 import { currentContext } from '../platform/logging/request-context.ts';
 import { Paginator } from '../platform/pagination/paginator.ts';
+import { definePermission } from '../platform/security/permissions.ts';
 import { type AuditEventType, AuditEventTypes } from './audit-event-types.ts';
 import { AuditEvent } from './audit-event.entity.ts';
 import type { AuditEventsQuery } from './audit.schemas.ts';
+
+export const auditRead = definePermission({
+  name: 'audit:read',
+  description: 'Read the audit log.',
+});
 
 export interface NewAuditEvent<Schema extends z.ZodObject> {
   type: AuditEventType<Schema>;

@@ -6,6 +6,7 @@ import { Config } from '../platform/config/config.ts';
 import { ForbiddenError, UnauthenticatedError } from '../platform/errors/platform.errors.ts';
 import { contextOf } from '../platform/http/request-hooks.ts';
 import { MacService } from '../platform/security/mac.service.ts';
+import { definePermission, Roles } from '../platform/security/permissions.ts';
 import { UsersService } from '../users/users.service.ts';
 
 /** Because of the prefix, browsers require Secure, Path=/ and no Domain, so no other subdomain can set this cookie. */
@@ -16,7 +17,12 @@ const PURPOSE = 'dashboard';
 /** The session id, the expiry in seconds since 1970, and the MAC of both. */
 const FORMAT = /^([0-9a-f-]{36})\.(\d{10})\.([\w-]{43})$/;
 
-/** Allows browsers with the cookie of an administrator's session. See docs/decisions/0015-dashboard-cookie.md. */
+export const queuesWatch = definePermission({
+  name: 'queues:watch',
+  description: 'Open the dashboard of the queues.',
+});
+
+/** Allows browsers with the cookie of a session whose user has the permission. See docs/decisions/0015-dashboard-cookie.md. */
 @Injectable()
 export class DashboardAccess {
   constructor(
@@ -24,6 +30,7 @@ export class DashboardAccess {
     private readonly macs: MacService,
     private readonly sessions: SessionsService,
     private readonly users: UsersService,
+    private readonly roles: Roles,
     private readonly config: Config,
   ) {}
 
@@ -45,7 +52,8 @@ export class DashboardAccess {
     const { userId } = session;
     Object.assign(contextOf(request) ?? {}, { userId, sessionId });
     const user = await this.users.find(userId);
-    if (user?.role !== 'admin' || user.status !== 'active') throw new ForbiddenError();
+    const isAllowed = user?.status === 'active' && this.roles.permissionsOf(user.role).has(queuesWatch);
+    if (!isAllowed) throw new ForbiddenError();
     if (!['GET', 'HEAD'].includes(request.method)) this.requireOwnPage(request);
   }
 

@@ -3,9 +3,9 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { ForbiddenError } from '../platform/errors/platform.errors.ts';
 import { Endpoint } from '../platform/openapi/endpoint.decorator.ts';
 import { Tag } from '../platform/openapi/tag.decorator.ts';
-import { CurrentUser, Public, Roles } from '../platform/security/access.decorators.ts';
+import { CurrentUser, Public, RequirePermission } from '../platform/security/access.decorators.ts';
 import type { Principal } from '../platform/security/principal.ts';
-import { DashboardAccess } from './dashboard-access.service.ts';
+import { DashboardAccess, queuesWatch } from './dashboard-access.service.ts';
 
 @Tag('System')
 @Controller({ path: 'admin/queues/session', version: '1' })
@@ -19,7 +19,7 @@ export class DashboardSessionController {
       'Sets a cookie for `/admin/queues`. It is valid for fifteen minutes, or until the session ends.',
     status: 204,
   })
-  @Roles('admin')
+  @RequirePermission(queuesWatch)
   openDashboardSession(
     @CurrentUser() { sessionId }: Principal,
     @Res({ passthrough: true }) reply: FastifyReply,

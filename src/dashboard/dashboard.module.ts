@@ -6,8 +6,9 @@ import { JobsModule } from '../jobs/jobs.module.ts';
 import { AppError } from '../platform/errors/app-error.ts';
 import { UnavailableError } from '../platform/errors/platform.errors.ts';
 import { RedisConnections } from '../platform/redis/redis-connections.ts';
+import { PermissionsModule } from '../platform/security/permissions.ts';
 import { UsersModule } from '../users/users.module.ts';
-import { DashboardAccess } from './dashboard-access.service.ts';
+import { DashboardAccess, queuesWatch } from './dashboard-access.service.ts';
 import { DashboardBoard } from './dashboard-board.service.ts';
 import { BOARD_POLICY, sendSignInPage, serveSignInPage, sanitizeBoardPage } from './dashboard-pages.ts';
 import { DashboardSessionController } from './dashboard-session.controller.ts';
@@ -20,7 +21,7 @@ const HANDLER_TIMEOUT_MS = 5_000;
 
 /** The queue dashboard for administrators: bull-board at /admin/queues, with its own guard. */
 @Module({
-  imports: [JobsModule, SessionsModule, UsersModule],
+  imports: [JobsModule, SessionsModule, UsersModule, PermissionsModule.forFeature([queuesWatch])],
   controllers: [DashboardSessionController],
   providers: [DashboardAccess, DashboardBoard],
 })

@@ -2,8 +2,9 @@ import { Controller, Get, Param, Post } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
 import { item, list } from '../platform/http/schemas.ts';
 import { Endpoint } from '../platform/openapi/endpoint.decorator.ts';
-import { Roles } from '../platform/security/access.decorators.ts';
+import { RequirePermission } from '../platform/security/access.decorators.ts';
 import { JobQueuesService } from './job-queues.service.ts';
+import { queuesManage } from './jobs.permissions.ts';
 import { jobQueueSchema, jobTypeSchema } from './jobs.schemas.ts';
 
 @ApiTags('Jobs')
@@ -17,7 +18,7 @@ export class JobQueuesController {
     description: 'The queue of each job type, with its numbers of jobs.',
     returns: list(jobQueueSchema),
   })
-  @Roles('admin')
+  @RequirePermission(queuesManage)
   async listQueues() {
     return { data: await this.queues.list() };
   }
@@ -31,7 +32,7 @@ export class JobQueuesController {
     returns: item(jobQueueSchema),
     examples: ['Paused'],
   })
-  @Roles('admin')
+  @RequirePermission(queuesManage)
   async pauseQueue(@Param('type', { schema: jobTypeSchema }) type: string) {
     return { data: await this.queues.pause(type) };
   }
@@ -44,7 +45,7 @@ export class JobQueuesController {
     returns: item(jobQueueSchema),
     examples: ['Running'],
   })
-  @Roles('admin')
+  @RequirePermission(queuesManage)
   async resumeQueue(@Param('type', { schema: jobTypeSchema }) type: string) {
     return { data: await this.queues.resume(type) };
   }

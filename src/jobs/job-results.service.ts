@@ -8,21 +8,25 @@ import { JobFilesService } from './job-files.service.ts';
 import type { JobFile } from './job.entity.ts';
 import { jobResultDownloaded } from './jobs.audit.ts';
 import { JobNotFinishedError } from './jobs.errors.ts';
-import { JobsService } from './jobs.service.ts';
+import { jobPolicy } from './jobs.policy.ts';
 
-/** Returns the result file of a completed job to its owner or an administrator. */
+/** Returns the result file of a completed job to its owner, or to callers with the permission. */
 @Injectable()
 export class JobResultsService {
   constructor(
-    private readonly jobs: JobsService,
     private readonly files: JobFilesService,
     private readonly audit: AuditService,
     private readonly db: DataSource,
   ) {}
 
-  /** An administrator who downloads another user's result leaves an audit event. */
+  /** A download of another user's result leaves an audit event. */
   async open(id: string, caller: Principal): Promise<{ file: JobFile; bytes: Readable }> {
-    const { status, resultFileId, type, userId } = await this.jobs.get(id, caller);
+    const { status, resultFileId, type, userId } = await jobPolicy.get(
+      'download',
+      id,
+      caller,
+      this.db.manager,
+    );
     if (status === 'queued' || status === 'active') throw new JobNotFinishedError();
     // A cancelled or failed job may have a partial file, which is no result.
     const file = status === 'completed' && resultFileId ? await this.files.find(resultFileId) : null;

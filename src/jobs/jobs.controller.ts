@@ -1,6 +1,6 @@
 import { Body, Controller, Get, Param, Post, Query, Res, StreamableFile } from '@nestjs/common';
 import type { FastifyReply } from 'fastify';
-import { LimitReachedError, NotFoundError } from '../platform/errors/platform.errors.ts';
+import { ForbiddenError, LimitReachedError, NotFoundError } from '../platform/errors/platform.errors.ts';
 import { item, page } from '../platform/http/schemas.ts';
 import {
   IdempotentTransaction,
@@ -9,12 +9,13 @@ import {
 import { Endpoint } from '../platform/openapi/endpoint.decorator.ts';
 import { examplesOf, streamExample } from '../platform/openapi/examples.ts';
 import { Tag } from '../platform/openapi/tag.decorator.ts';
-import { CurrentUser, Roles } from '../platform/security/access.decorators.ts';
+import { CurrentUser, RequirePermission } from '../platform/security/access.decorators.ts';
 import type { Principal } from '../platform/security/principal.ts';
 import { JobEventsService } from './job-events.service.ts';
 import { JobRedriveService } from './job-redrive.service.ts';
 import { JobResultsService } from './job-results.service.ts';
 import { JobNotCancellableError, JobNotFinishedError, JobNotRetryableError } from './jobs.errors.ts';
+import { jobsManage } from './jobs.permissions.ts';
 import {
   jobIdSchema,
   jobSchema,
@@ -66,7 +67,7 @@ export class JobsController {
   @Get()
   @Endpoint({
     summary: 'List jobs',
-    description: 'Your own jobs. An administrator sees the jobs of all users.',
+    description: 'Your own jobs. With the permission `jobs:read`, the jobs of all users.',
     returns: page(jobSchema),
   })
   async listJobs(@Query({ schema: jobsQuerySchema }) query: JobsQuery, @CurrentUser() caller: Principal) {
@@ -83,7 +84,7 @@ export class JobsController {
     status: 202,
     returns: item(redrivenJobsSchema),
   })
-  @Roles('admin')
+  @RequirePermission(jobsManage)
   async retryFailedJobs(@Body({ schema: redriveJobsSchema }) body: RedriveJobs) {
     return { data: await this.redrives.redrive(body) };
   }
@@ -92,7 +93,7 @@ export class JobsController {
   @Endpoint({
     summary: 'Get a job',
     description:
-      'Your own job; an administrator gets every job. Watch it instead of polling: `GET /v1/jobs/{id}/events`.',
+      'Your own job. With the permission `jobs:read`, every job. Watch it instead of polling: `GET /v1/jobs/{id}/events`.',
     returns: item(jobSchema),
   })
   async getJob(@Param('id', { schema: jobIdSchema }) id: string, @CurrentUser() caller: Principal) {
@@ -103,10 +104,11 @@ export class JobsController {
   @Endpoint({
     summary: 'Cancel a job',
     description:
-      'A queued job is cancelled at once, a running job within seconds. Changes that it has committed stay.',
+      'Your own job. With the permission `jobs:manage`, every job. A queued job is cancelled at once, a running job within ' +
+      'seconds. Changes that it has committed stay.',
     returns: item(jobSchema),
     examples: ['Cancelled export'],
-    errors: [JobNotCancellableError],
+    errors: [ForbiddenError, JobNotCancellableError],
   })
   async cancelJob(@Param('id', { schema: jobIdSchema }) id: string, @CurrentUser() caller: Principal) {
     return { data: jobView(await this.jobs.cancel(id, caller)) };
@@ -115,11 +117,12 @@ export class JobsController {
   @Post(':id/retry')
   @Endpoint({
     summary: 'Retry a job',
-    description: 'Retries a failed or cancelled job. Its attempts start at zero again.',
+    description:
+      'Your own job. With the permission `jobs:manage`, every job. Retries a failed or cancelled job. Its attempts start at zero again.',
     status: 202,
     returns: item(jobSchema),
     examples: ['Queued export'],
-    errors: [JobNotRetryableError, LimitReachedError],
+    errors: [ForbiddenError, JobNotRetryableError, LimitReachedError],
     idempotent: true,
   })
   async retryJob(
@@ -154,10 +157,11 @@ export class JobsController {
   @Get(':id/result')
   @Endpoint({
     summary: 'Download the result of a job',
-    description: 'An administrator who downloads the result of another user leaves an audit event.',
+    description:
+      'Of your own job. With the permission `jobs:download`, of every job: that leaves an audit event.',
     produces: '*/*',
     produced: 'line,email,code,message\r\n3,ada@example.com,EMAIL_TAKEN,The email has an account.\r\n',
-    errors: [JobNotFinishedError, NotFoundError],
+    errors: [ForbiddenError, JobNotFinishedError, NotFoundError],
   })
   async downloadJobResult(
     @Param('id', { schema: jobIdSchema }) id: string,

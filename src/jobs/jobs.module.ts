@@ -5,6 +5,7 @@ import { EventsModule } from '../platform/events/events.module.ts';
 import { deleteByColumn, PersonalDataModule } from '../platform/personal-data/personal-data.module.ts';
 import { registerIn } from '../platform/registry/registry.ts';
 import { RetentionModule } from '../platform/retention/retention.module.ts';
+import { PermissionsModule } from '../platform/security/permissions.ts';
 import { JobChanges } from './job-changes.service.ts';
 import { type JobDefinition, JobTypes } from './job-definition.ts';
 import { JobDispatcher } from './job-dispatcher.service.ts';
@@ -13,6 +14,7 @@ import { JobQueuesService } from './job-queues.service.ts';
 import { Job, JobFile } from './job.entity.ts';
 import { queuePaused, queueResumed } from './jobs.audit.ts';
 import { jobCancelled, jobCompleted, jobFailed } from './jobs.events.ts';
+import { jobsDownload, jobsManage, jobsRead, queuesManage } from './jobs.permissions.ts';
 import { JobsService } from './jobs.service.ts';
 
 @Module({
@@ -30,6 +32,7 @@ import { JobsService } from './jobs.service.ts';
       },
     ]),
     AuditModule.forFeature([queuePaused, queueResumed]),
+    PermissionsModule.forFeature([jobsRead, jobsManage, jobsDownload, queuesManage]),
     EventsModule.forFeature([jobCompleted, jobFailed, jobCancelled]),
     RetentionModule.forFeature([
       { table: 'jobs', expired: `finished_at < now() - interval '30 days'` },

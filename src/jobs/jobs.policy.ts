@@ -1,12 +1,14 @@
 import { definePolicy } from '../platform/security/policy.ts';
 import { Job } from './job.entity.ts';
+import { jobsDownload, jobsManage, jobsRead } from './jobs.permissions.ts';
 
 /** Jobs of the system have no owner. */
 export const jobPolicy = definePolicy(Job, {
   relations: { owner: ({ userId }) => ({ userId }) },
   actions: {
-    read: ['owner', 'admin'],
-    cancel: ['owner', 'admin'],
-    retry: ['owner', 'admin'],
+    read: ['owner', jobsRead],
+    cancel: ['owner', jobsManage],
+    retry: ['owner', jobsManage],
+    download: ['owner', jobsDownload],
   },
 });

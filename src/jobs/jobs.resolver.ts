@@ -15,7 +15,7 @@ export class JobsResolver {
 
   @Query(() => JobObject, {
     nullable: true,
-    description: 'One of your own jobs. An administrator sees the jobs of all users.',
+    description: 'One of your own jobs. With the permission `jobs:read`, any job.',
   })
   async job(@Args('id', ID_ARG, new IdPipe(jobIdSchema)) id: string, @CurrentUser() caller: Principal) {
     return jobView(await this.jobs.get(id, caller));
@@ -23,7 +23,7 @@ export class JobsResolver {
 
   @Query(() => JobConnection, {
     name: 'jobs',
-    description: 'Your own jobs. An administrator sees the jobs of all users. Sorts: `createdAt`.',
+    description: 'Your own jobs. With the permission `jobs:read`, the jobs of all users. Sorts: `createdAt`.',
   })
   async listJobs(@Args() args: JobsArgs, @CurrentUser() caller: Principal) {
     const page = await this.jobs.list(pageQueryOf(jobsQuerySchema, args), caller);

@@ -156,7 +156,7 @@ export class JobsService implements OnModuleInit {
       const cancelled = await this.cancelWhere('id = $1', id, tx);
       if (!cancelled) throw new JobNotCancellableError();
     });
-    const job = await this.get(id, caller);
+    const job = await this.jobs.findOneByOrFail({ id });
     // Not awaited: a response must not wait for the queue.
     if (job.status === 'cancelled') void this.dispatcher.removeFromQueue(job);
     return job;

@@ -7,6 +7,7 @@ import { RedisConnections } from './redis/redis-connections.ts';
 import { RetentionModule } from './retention/retention.module.ts';
 import { EncryptionService } from './security/encryption.service.ts';
 import { MacService } from './security/mac.service.ts';
+import { PermissionsModule } from './security/permissions.ts';
 import { RateLimiter } from './security/rate-limiter.service.ts';
 
 const SERVICES = [
@@ -23,6 +24,7 @@ const SERVICES = [
 @Global()
 @Module({
   imports: [
+    PermissionsModule,
     PersonalDataModule.forFeature([
       {
         table: 'idempotency_keys',
@@ -36,6 +38,6 @@ const SERVICES = [
     ]),
   ],
   providers: SERVICES,
-  exports: SERVICES,
+  exports: [...SERVICES, PermissionsModule],
 })
 export class PlatformModule {}

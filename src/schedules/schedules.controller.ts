@@ -2,9 +2,9 @@ import { Controller, Get, Param, Post } from '@nestjs/common';
 import { item, list } from '../platform/http/schemas.ts';
 import { Endpoint } from '../platform/openapi/endpoint.decorator.ts';
 import { Tag } from '../platform/openapi/tag.decorator.ts';
-import { Roles } from '../platform/security/access.decorators.ts';
+import { RequirePermission } from '../platform/security/access.decorators.ts';
 import { scheduleNameSchema, scheduleSchema } from './schedules.schemas.ts';
-import { SchedulesService } from './schedules.service.ts';
+import { schedulesManage, SchedulesService } from './schedules.service.ts';
 
 @Tag('Jobs')
 @Controller({ path: 'schedules', version: '1' })
@@ -17,7 +17,7 @@ export class SchedulesController {
     description: 'The recurring jobs, with their last and next run.',
     returns: list(scheduleSchema),
   })
-  @Roles('admin')
+  @RequirePermission(schedulesManage)
   async listSchedules() {
     return { data: await this.schedules.list() };
   }
@@ -31,7 +31,7 @@ export class SchedulesController {
     returns: item(scheduleSchema),
     examples: ['Paused'],
   })
-  @Roles('admin')
+  @RequirePermission(schedulesManage)
   async pauseSchedule(@Param('name', { schema: scheduleNameSchema }) name: string) {
     return { data: await this.schedules.pause(name) };
   }
@@ -44,7 +44,7 @@ export class SchedulesController {
     returns: item(scheduleSchema),
     examples: ['Daily'],
   })
-  @Roles('admin')
+  @RequirePermission(schedulesManage)
   async resumeSchedule(@Param('name', { schema: scheduleNameSchema }) name: string) {
     return { data: await this.schedules.resume(name) };
   }

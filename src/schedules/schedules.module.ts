@@ -4,16 +4,18 @@ import { AuditModule } from '../audit/audit.module.ts';
 import { JobsModule } from '../jobs/jobs.module.ts';
 import { registerIn } from '../platform/registry/registry.ts';
 import { RetentionModule } from '../platform/retention/retention.module.ts';
+import { PermissionsModule } from '../platform/security/permissions.ts';
 import { type Schedule, Schedules } from './schedule-definition.ts';
 import { ScheduleState } from './schedule.entity.ts';
 import { schedulePaused, scheduleResumed } from './schedules.audit.ts';
-import { SchedulesService } from './schedules.service.ts';
+import { schedulesManage, SchedulesService } from './schedules.service.ts';
 
 @Module({
   imports: [
     TypeOrmModule.forFeature([ScheduleState]),
     AuditModule.forFeature([schedulePaused, scheduleResumed]),
     JobsModule,
+    PermissionsModule.forFeature([schedulesManage]),
     // Removed from the code, or no worker has run for a month.
     RetentionModule.forFeature([
       { table: 'schedules', expired: `confirmed_at < now() - interval '30 days'` },

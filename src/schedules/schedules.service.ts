@@ -4,9 +4,15 @@ import { AuditService } from '../audit/audit.service.ts';
 import { JobTypes } from '../jobs/job-definition.ts';
 import { StartupError } from '../platform/config/config.ts';
 import { NotFoundError } from '../platform/errors/platform.errors.ts';
+import { definePermission } from '../platform/security/permissions.ts';
 import { assertValidSchedule, firstTimeAfter, type Schedule, Schedules } from './schedule-definition.ts';
 import { ScheduleState } from './schedule.entity.ts';
 import { schedulePaused, scheduleResumed } from './schedules.audit.ts';
+
+export const schedulesManage = definePermission({
+  name: 'schedules:manage',
+  description: 'List, pause and resume the schedules of jobs.',
+});
 
 /** Lists, pauses and resumes the schedules of this release. */
 @Injectable()

@@ -12,15 +12,12 @@ import {
 } from 'typeorm';
 import type { File } from '../files/file.entity.ts';
 
-export const userRoles = ['user', 'admin'] as const;
-export type UserRole = (typeof userRoles)[number];
-
 export const userStatuses = ['active', 'suspended'] as const;
 export type UserStatus = (typeof userStatuses)[number];
 
 @Entity('users')
 @Unique('users_email_key', ['email'])
-@Check('users_role_check', `role IN ('user', 'admin')`)
+@Check('users_role_check', `role ~ '^[a-z][a-z0-9-]{0,31}$'`)
 @Check('users_status_check', `status IN ('active', 'suspended')`)
 @Check('users_unread_count_check', `unread_count >= 0`)
 @Index('users_created_at_idx', ['createdAt', 'id'])
@@ -49,8 +46,9 @@ export class User {
   @Column('text', { nullable: true })
   locale!: string | null;
 
+  /** A role of src/app.roles.ts. An unknown one has no permissions: an earlier release may have defined it. */
   @Column('text', { default: 'user' })
-  role!: UserRole;
+  role!: string;
 
   @Column('text', { default: 'active' })
   status!: UserStatus;

@@ -1,15 +1,17 @@
 import { Body, Controller, Delete, Get, Param, Patch, Query, Res } from '@nestjs/common';
 import type { FastifyReply } from 'fastify';
 import { NotFoundError, RecentSignInRequiredError } from '../platform/errors/platform.errors.ts';
-import { ExpectedVersion, setEtag } from '../platform/http/etag.ts';
+import { expectedVersion, ExpectedVersion, setEtag } from '../platform/http/etag.ts';
 import { item, page } from '../platform/http/schemas.ts';
 import { Endpoint } from '../platform/openapi/endpoint.decorator.ts';
 import { Tag } from '../platform/openapi/tag.decorator.ts';
-import { CurrentUser, Roles } from '../platform/security/access.decorators.ts';
+import { CurrentUser, RequirePermission } from '../platform/security/access.decorators.ts';
 import type { Principal } from '../platform/security/principal.ts';
 import { AccountDeletionService } from './personal-data/account-deletion.service.ts';
-import { LastAdminError, TooManyMatchesError } from './users.errors.ts';
+import { LastAdminError, RoleExceedsYoursError, TooManyMatchesError } from './users.errors.ts';
+import { usersRead, usersUpdate } from './users.permissions.ts';
 import {
+  myPermissionsSchema,
   type UpdateMe,
   updateMeSchema,
   type UpdateUser,
@@ -41,6 +43,16 @@ export class UsersController {
     const user = await this.users.get(userId);
     setEtag(reply, user.version);
     return { data: this.users.view(user) };
+  }
+
+  @Get('me/permissions')
+  @Endpoint({
+    summary: 'Get your role and permissions',
+    description: 'What the role in your access token may do. Show or hide parts of a user interface by it.',
+    returns: item(myPermissionsSchema),
+  })
+  getMyPermissions(@CurrentUser() { role, permissions }: Principal) {
+    return { data: { role, permissions: [...permissions].map(({ name }) => name).toSorted() } };
   }
 
   @Patch('me')
@@ -83,7 +95,7 @@ export class UsersController {
     returns: page(userSchema),
     errors: [TooManyMatchesError],
   })
-  @Roles('admin')
+  @RequirePermission(usersRead)
   async listUsers(@Query({ schema: usersQuerySchema }) query: UsersQuery) {
     const { data, meta } = await this.users.list(query);
     return { data: data.map((user) => this.users.view(user)), meta };
@@ -96,7 +108,7 @@ export class UsersController {
     returns: item(userSchema),
     versioned: true,
   })
-  @Roles('admin')
+  @RequirePermission(usersRead)
   async getUser(
     @Param('id', { schema: userIdSchema }) id: string,
     @Res({ passthrough: true }) reply: FastifyReply,
@@ -109,19 +121,22 @@ export class UsersController {
   @Patch(':id')
   @Endpoint({
     summary: 'Update the role or status of an account',
-    description: 'Revokes its sessions.',
+    description:
+      'Revokes its sessions. Another `role` also needs the permission `users:change-role`. You can give only roles whose ' +
+      'permissions you have yourself, and change only accounts whose role has no others.',
     returns: item(userSchema),
-    errors: [LastAdminError],
+    errors: [LastAdminError, RoleExceedsYoursError],
     versioned: true,
   })
-  @Roles('admin')
+  @RequirePermission(usersUpdate)
   async updateUser(
     @Param('id', { schema: userIdSchema }) id: string,
     @Body({ schema: updateUserSchema }) body: UpdateUser,
-    @ExpectedVersion() version: number | undefined,
+    @CurrentUser() caller: Principal,
     @Res({ passthrough: true }) reply: FastifyReply,
   ) {
-    const user = await this.users.updateByAdmin(id, body, version);
+    const version = expectedVersion(reply.request.headers['if-match']);
+    const user = await this.users.updateByAdmin({ id, expectedVersion: version }, body, caller);
     setEtag(reply, user.version);
     return { data: this.users.view(user) };
   }

@@ -18,6 +18,10 @@ export const problems = {
     detail:
       'Mehr als 5.000 Konten entsprechen der Suche. Geben Sie mehr Buchstaben, Wörter oder einen Filter an.',
   },
+  ROLE_EXCEEDS_YOURS: {
+    title: 'Rolle übersteigt die eigene',
+    detail: 'Diese Rolle hat Berechtigungen, die Sie nicht haben. Fragen Sie einen Benutzer, der sie hat.',
+  },
   IMPORT_FILE_INVALID: {
     title: 'Importdatei ungültig',
     detail: 'Die Datei muss CSV in UTF-8 mit den Spalten email, displayName und wahlweise role sein.',

@@ -15,6 +15,12 @@ export class TooManyMatchesError extends defineProblem(
   'Too many matches',
   'More than 5,000 accounts match the search. Add letters, words or a filter.',
 ) {}
+export class RoleExceedsYoursError extends defineProblem(
+  403,
+  'ROLE_EXCEEDS_YOURS',
+  'Role exceeds yours',
+  'This role has permissions that you do not have. Ask a user who has them.',
+) {}
 export class ImportFileInvalidError extends defineProblem(
   422,
   'IMPORT_FILE_INVALID',

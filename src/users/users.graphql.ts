@@ -9,15 +9,13 @@ import {
 } from '@nestjs/graphql';
 import { connectionOf, PageArgs } from '../platform/graphql/connections.ts';
 import { LOCALES, type Locale } from '../platform/i18n/locales.ts';
-import { type UserRole, userRoles, type UserStatus, userStatuses } from './user.entity.ts';
+import { type UserStatus, userStatuses } from './user.entity.ts';
 
 const enumOf = <Value extends string>(values: readonly Value[]) =>
   Object.fromEntries(values.map((value) => [value, value]));
 
-const UserRoleEnum = enumOf(userRoles);
 const UserStatusEnum = enumOf(userStatuses);
 const LocaleEnum = enumOf(LOCALES);
-registerEnumType(UserRoleEnum, { name: 'UserRole' });
 registerEnumType(UserStatusEnum, { name: 'UserStatus' });
 registerEnumType(LocaleEnum, { name: 'Locale', description: 'A language of mails and errors.' });
 
@@ -38,8 +36,10 @@ export class UserObject {
   })
   locale!: Locale | null;
 
-  @Field(() => UserRoleEnum)
-  role!: UserRole;
+  @Field(() => String, {
+    description: 'The role determines the permissions. A newer release may add roles.',
+  })
+  role!: string;
 
   @Field(() => UserStatusEnum)
   status!: UserStatus;
@@ -65,8 +65,8 @@ export class UsersArgs extends PageArgs {
   @Field(() => UserStatusEnum, { nullable: true })
   status?: UserStatus | null;
 
-  @Field(() => UserRoleEnum, { nullable: true })
-  role?: UserRole | null;
+  @Field(() => String, { nullable: true })
+  role?: string | null;
 
   @Field(() => String, { nullable: true, description: 'Only emails that start with this text.' })
   email?: string | null;

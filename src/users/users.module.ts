@@ -6,6 +6,7 @@ import { JobsModule } from '../jobs/jobs.module.ts';
 import { EventsModule } from '../platform/events/events.module.ts';
 import { PersonalDataModule } from '../platform/personal-data/personal-data.module.ts';
 import { RetentionModule } from '../platform/retention/retention.module.ts';
+import { PermissionsModule } from '../platform/security/permissions.ts';
 import { avatarPurpose, AvatarService } from './avatar/avatar.service.ts';
 import { UserImportsService } from './imports/user-imports.service.ts';
 import { AccountDeletionService } from './personal-data/account-deletion.service.ts';
@@ -20,6 +21,7 @@ import {
   userUpdated,
 } from './users.events.ts';
 import { userErase, userExport, userImport } from './users.jobs.ts';
+import { usersChangeRole, usersImport, usersRead, usersUpdate } from './users.permissions.ts';
 import { UsersService } from './users.service.ts';
 
 /** Registered, but never verified. A valid link keeps the account. */
@@ -44,6 +46,7 @@ const unverifiedAccounts = {
         erased: 'cascade',
       },
     ]),
+    PermissionsModule.forFeature([usersRead, usersUpdate, usersChangeRole, usersImport]),
     RetentionModule.forFeature([unverifiedAccounts]),
     EventsModule.forFeature([
       userCreated,

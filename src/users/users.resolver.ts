@@ -1,9 +1,10 @@
 import { Args, ID, Mutation, Query, Resolver } from '@nestjs/graphql';
 import { pageQueryOf, toConnection } from '../platform/graphql/connections.ts';
 import { IdPipe, InputPipe } from '../platform/graphql/schema.pipe.ts';
-import { CurrentUser, Roles } from '../platform/security/access.decorators.ts';
+import { CurrentUser, RequirePermission } from '../platform/security/access.decorators.ts';
 import type { Principal } from '../platform/security/principal.ts';
 import { UpdateMeInput, UserConnection, UserObject, UsersArgs } from './users.graphql.ts';
+import { usersRead } from './users.permissions.ts';
 import { type UpdateMe, updateMeSchema, userIdSchema, usersQuerySchema } from './users.schemas.ts';
 import { UsersService } from './users.service.ts';
 
@@ -16,17 +17,17 @@ export class UsersResolver {
     return this.users.view(await this.users.get(userId));
   }
 
-  @Query(() => UserObject, { nullable: true, description: 'An account. For administrators.' })
-  @Roles('admin')
+  @Query(() => UserObject, { nullable: true, description: 'An account. Needs the permission `users:read`.' })
+  @RequirePermission(usersRead)
   async user(@Args('id', { type: () => ID }, new IdPipe(userIdSchema)) id: string) {
     return this.users.view(await this.users.get(id));
   }
 
   @Query(() => UserConnection, {
     name: 'users',
-    description: 'All accounts. For administrators. Sorts: `relevance`, `createdAt`, `email`.',
+    description: 'All accounts. Needs the permission `users:read`. Sorts: `relevance`, `createdAt`, `email`.',
   })
-  @Roles('admin')
+  @RequirePermission(usersRead)
   async listUsers(@Args() args: UsersArgs) {
     const page = await this.users.list(pageQueryOf(usersQuerySchema, args));
     return toConnection(page, args, (user) => this.users.view(user));

@@ -10,7 +10,8 @@ import {
 } from '../platform/http/schemas.ts';
 import { knownLocale, LOCALES } from '../platform/i18n/locales.ts';
 import { examples, sample } from '../platform/openapi/examples.ts';
-import { type User, userRoles, userStatuses } from './user.entity.ts';
+import { ROLE_NAME, Roles } from '../platform/security/permissions.ts';
+import { type User, userStatuses } from './user.entity.ts';
 
 const DISPLAY_NAME_MAX = 100;
 const SEARCH_MAX = 100;
@@ -26,7 +27,7 @@ export const userSchema = z
       .enum(LOCALES)
       .nullable()
       .describe('Language of mails and notifications. Null: the default of the server.'),
-    role: z.enum(userRoles),
+    role: z.string().describe('The role determines the permissions. A newer release may add roles.'),
     status: z.enum(userStatuses),
     emailVerified: z.boolean(),
     avatarUrl: z.string().nullable().describe('The URL of the profile picture. It does not expire.'),
@@ -75,15 +76,22 @@ export const updateMeSchema = z
   .register(examples, { 'New name': { displayName: 'Ada King' }, 'German mails': { locale: 'de' } });
 export type UpdateMe = z.output<typeof updateMeSchema>;
 
+const roleNameSchema = text({ max: 32 }).regex(ROLE_NAME).meta({ example: 'admin' });
+
 export const updateUserSchema = z
-  .strictObject({ role: z.enum(userRoles).optional(), status: z.enum(userStatuses).optional() })
+  .strictObject({
+    role: text({ max: 32 }).meta({ keyOf: Roles }).optional(),
+    status: z.enum(userStatuses).optional(),
+  })
   .meta({ id: 'UpdateUser' })
   .register(examples, { Suspend: { status: 'suspended' }, 'Make an administrator': { role: 'admin' } });
 export type UpdateUser = z.output<typeof updateUserSchema>;
 
 export const usersQuerySchema = pageQuery(['relevance', 'createdAt', 'email'], {
   status: z.enum(userStatuses).optional(),
-  role: z.enum(userRoles).optional(),
+  role: roleNameSchema
+    .optional()
+    .describe('Also finds accounts with a role that this release no longer defines.'),
   email: text({ min: 1, max: 254 })
     .toLowerCase()
     .optional()
@@ -97,12 +105,23 @@ export const usersQuerySchema = pageQuery(['relevance', 'createdAt', 'email'], {
 });
 export type UsersQuery = z.output<typeof usersQuerySchema>;
 
+export const myPermissionsSchema = z
+  .object({
+    role: z.string(),
+    permissions: z.array(z.string()).describe('In alphabetical order. Features define them.'),
+  })
+  .meta({ id: 'MyPermissions' })
+  .register(examples, {
+    User: { role: 'user', permissions: [] },
+    Support: { role: 'support', permissions: ['jobs:read', 'users:read'] },
+  });
+
 export const userIdSchema = idSchema;
 
 /** The parsed columns of one import line. */
 export const importLineSchema = z.object({
   email: emailSchema,
   displayName: displayNameSchema,
-  role: z.enum(userRoles),
+  role: roleNameSchema,
 });
 export type ImportLine = z.output<typeof importLineSchema>;

@@ -6,19 +6,36 @@ import { AuditService } from '../audit/audit.service.ts';
 import { Config } from '../platform/config/config.ts';
 import { columnsOf } from '../platform/database/columns.ts';
 import { insertIfAbsent } from '../platform/database/insert-if-absent.ts';
-import { NotFoundError, PreconditionFailedError } from '../platform/errors/platform.errors.ts';
+import {
+  ForbiddenError,
+  NotFoundError,
+  PreconditionFailedError,
+  ValidationFailedError,
+} from '../platform/errors/platform.errors.ts';
 import { DomainEvents } from '../platform/events/domain-events.ts';
 import { currentContext } from '../platform/logging/request-context.ts';
 import { countUpTo, Paginator } from '../platform/pagination/paginator.ts';
+import { Roles } from '../platform/security/permissions.ts';
+import type { Principal } from '../platform/security/principal.ts';
 import { addSearch, listSorts, MATCHES_MAX, searchSorts } from './user-search.ts';
 import { User } from './user.entity.ts';
 import { roleChanged, statusChanged } from './users.audit.ts';
-import { LastAdminError, TooManyMatchesError } from './users.errors.ts';
+import { LastAdminError, RoleExceedsYoursError, TooManyMatchesError } from './users.errors.ts';
 import { userCreated, userDeleted, userRoleChanged, userSuspended, userUpdated } from './users.events.ts';
+import { usersChangeRole } from './users.permissions.ts';
 import { type UpdateMe, type UpdateUser, type UsersQuery, avatarUrlOf, userView } from './users.schemas.ts';
 
 export type NewUser = Pick<User, 'email' | 'passwordHash' | 'displayName'> &
   Partial<Pick<User, 'role' | 'status' | 'emailVerifiedAt'>>;
+
+/** `expectedVersion` is left out if the client sent no `If-Match`. */
+interface Version {
+  id: string;
+  expectedVersion?: number | undefined;
+}
+
+/** The role that can do everything, so the last account with it must stay. */
+const ADMIN = 'admin';
 
 @Injectable()
 export class UsersService {
@@ -31,6 +48,7 @@ export class UsersService {
     private readonly paginator: Paginator,
     private readonly events: DomainEvents,
     private readonly config: Config,
+    private readonly roles: Roles,
   ) {
     this.columns = columnsOf(users);
     this.selectById = `SELECT ${this.columns} FROM users WHERE id = $1 AND deleted_at IS NULL`;
@@ -96,15 +114,30 @@ export class UsersService {
     return this.users.manager.transaction((tx) => this.change({ id, expectedVersion }, changes, tx));
   }
 
-  async updateByAdmin(id: string, changes: UpdateUser, expectedVersion: number | undefined): Promise<User> {
+  async updateByAdmin(
+    { id, expectedVersion }: Version,
+    changes: UpdateUser,
+    caller: Principal,
+  ): Promise<User> {
+    const { role, status } = changes;
+    if (role !== undefined) assertDefined(role, this.roles);
     return this.users.manager.transaction(async (tx) => {
-      const losesAdmin = changes.role === 'user' || changes.status === 'suspended';
+      const losesAdmin = (role ?? ADMIN) !== ADMIN || status === 'suspended';
       const before = losesAdmin ? await this.lockUnlessLastAdmin(id, tx) : await this.findForUpdate(id, tx);
       if (!before) throw new NotFoundError();
+      this.assertMayChange(before.role, role, caller);
       const changed = await this.change({ id, expectedVersion }, changes, tx);
       await this.recordAdminChange(before, changed, tx);
       return changed;
     });
+  }
+
+  /** Otherwise a role with few permissions could give itself others, or suspend the administrators. */
+  private assertMayChange(from: string, to: string | undefined, caller: Principal): void {
+    if (!this.roles.includes(caller.role, from)) throw new RoleExceedsYoursError();
+    if (to === undefined || to === from) return;
+    if (!caller.permissions.has(usersChangeRole)) throw new ForbiddenError();
+    if (!this.roles.includes(caller.role, to)) throw new RoleExceedsYoursError();
   }
 
   /** Locks the rows in one order, so that two callers can't deadlock. */
@@ -142,11 +175,11 @@ export class UsersService {
   /** Locks the user's row. Throws LAST_ADMIN if no active admin would be left without this user. */
   async lockUnlessLastAdmin(id: string, tx: EntityManager): Promise<User | null> {
     // Read before the lock, because the rows of all admins are locked in one order. Ordinary users lock only their own row.
-    const isAdmin = await tx.existsBy(User, { id, role: 'admin' });
+    const isAdmin = await tx.existsBy(User, { id, role: ADMIN });
     if (isAdmin) await assertOtherAdmin(id, tx);
     const user = await this.findForUpdate(id, tx);
     // The user became an admin between the two statements.
-    if (user?.role === 'admin' && !isAdmin) await assertOtherAdmin(id, tx);
+    if (user?.role === ADMIN && !isAdmin) await assertOtherAdmin(id, tx);
     return user;
   }
 
@@ -190,7 +223,7 @@ export class UsersService {
 
   /** Applies the changes if the version matches. Without a version, always applies them. */
   async change(
-    { id, expectedVersion }: { id: string; expectedVersion?: number | undefined },
+    { id, expectedVersion }: Version,
     changes: Partial<
       Pick<
         User,
@@ -232,6 +265,12 @@ async function assertOtherAdmin(id: string, tx: EntityManager): Promise<void> {
     `SELECT id FROM users WHERE role = 'admin' AND status = 'active' AND deleted_at IS NULL ORDER BY id FOR NO KEY UPDATE`,
   );
   if (admins.length === 1 && admins[0]?.id === id) throw new LastAdminError();
+}
+
+function assertDefined(role: string, roles: Roles): void {
+  if (roles.find(role)) return;
+  const message = `Unknown role. The roles are ${roles.keys().toSorted().join(', ')}.`;
+  throw new ValidationFailedError({ details: [{ path: 'role', code: 'INVALID_VALUE', message }] });
 }
 
 const escapeLike = (text: string): string => text.replace(/[\\%_]/g, '\\$&');

@@ -5,7 +5,7 @@ import type { SignedIn } from '../support/client.ts';
 import { EventSource } from '../support/event-source.ts';
 import { addressOf, hasOwnErrors, openapi, type Operation, operations } from '../support/openapi.ts';
 import { matrix } from './authorization-matrix.ts';
-import { type Caller, callers, createUsers, type Users } from './authorization-rule.ts';
+import { type Caller, callers, createUsers, defineRoles, type Users, usersOf } from './authorization-rule.ts';
 
 const METHODS = ['get', 'post', 'put', 'patch', 'delete'] as const;
 /** Properties that an attacker may try to set. */
@@ -27,6 +27,7 @@ let app: TestApp;
 
 beforeAll(async () => {
   app = await TestApp.start({ settings: { API_DOCS: 'true' } });
+  defineRoles(app);
   // A second administrator, because the last one can’t delete their account.
   await createUser(app, { role: 'admin' });
 });
@@ -67,6 +68,35 @@ describe('the authorization matrix', () => {
       expect(await relatedStatuses(operation, users)).toEqual(wantedOf(operation));
     },
   );
+
+  it('names the permission of each operation that an administrator may do and others may not', () => {
+    for (const { operationId, 'x-required-permission': required } of operations) {
+      const { expected, permission } = matrix[operationId]!;
+      expect([operationId, permission !== undefined]).toEqual([
+        operationId,
+        expected.admin !== expected.other,
+      ]);
+      expect([operationId, required ?? permission]).toEqual([operationId, permission]);
+    }
+  });
+
+  it.each(
+    operations
+      .filter(({ operationId }) => matrix[operationId]?.permission)
+      .map((operation) => [operation.operationId, operation] as const),
+  )('matches the API for a role with only the permission, and one without it: %s', async (id, operation) => {
+    const { permission = '', expected, without = 403 } = matrix[id]!;
+    const { owner } = await createUsers(app);
+    const { holder, lacking } = await usersOf(permission, app);
+
+    const statuses: number[] = [];
+    for (const who of [holder, lacking]) {
+      const values = await matrix[id]?.of?.(app, owner);
+      statuses.push((await send(operation, addressOf(operation, values), who)).status);
+    }
+
+    expect(statuses).toEqual([expected.admin, without]);
+  });
 
   it('responds the same for the resource of another user and for an unknown one', async () => {
     const hidden = operations.filter(({ operationId }) => matrix[operationId]?.expected.other === 404);

@@ -1,3 +1,4 @@
+import { Permissions, Roles } from '../../src/platform/security/permissions.ts';
 import type { TestApp } from '../support/app.ts';
 import { type SignedIn, signedIn } from '../support/client.ts';
 
@@ -15,7 +16,14 @@ export type Related = (
   owner: SignedIn,
 ) => Promise<SignedIn>;
 
-export interface Rule {
+/** A permission that changes the outcome: with it, a caller gets that of `admin`. */
+export interface Permitted<Outcome> {
+  permission?: string;
+  /** The outcome of a caller who has every other permission. Default: 403 or `FORBIDDEN`. */
+  without?: Outcome;
+}
+
+export interface Rule extends Permitted<number> {
   expected: Record<Caller, number>;
   /** Creates a resource of the owner for the path, for each call. */
   of?: Thing;
@@ -47,4 +55,26 @@ export async function createUsers(app: TestApp): Promise<Users> {
     signedIn(app, { role: 'admin' }),
   ]);
   return { other, owner, admin };
+}
+
+const onlyRole = (permission: string) => `only-${permission.replace(':', '-')}`;
+const otherRole = (permission: string) => `not-${permission.replace(':', '-')}`;
+
+/** For each permission, a role that has only this one, and a role that has all others. */
+export function defineRoles(app: TestApp): void {
+  const permissions = app.api.get(Permissions).all();
+  const roles = permissions.flatMap((permission) => [
+    { name: onlyRole(permission.name), permissions: [permission] },
+    { name: otherRole(permission.name), permissions: permissions.filter((one) => one !== permission) },
+  ]);
+  app.api.get(Roles).add(roles);
+}
+
+/** Two users: one has only this permission, and the other one has all others. */
+export async function usersOf(permission: string, app: TestApp) {
+  const [holder, lacking] = await Promise.all([
+    signedIn(app, { role: onlyRole(permission) }),
+    signedIn(app, { role: otherRole(permission) }),
+  ]);
+  return { holder, lacking };
 }

@@ -1,7 +1,7 @@
-import type { Caller, Thing } from './authorization-rule.ts';
+import type { Caller, Permitted, Thing } from './authorization-rule.ts';
 
 /** One row of the GraphQL matrix: the outcome of a root field, `ok` or an error code. */
-export interface FieldRule {
+export interface FieldRule extends Permitted<string> {
   expected: Record<Caller, string>;
   operation: string;
   /** Creates a resource of the owner: its id is `$id`. Several values are variables by their names. */
@@ -14,4 +14,10 @@ export const fieldRule = (
   [anonymous, other, owner, admin]: Outcomes,
   operation: string,
   of?: Thing,
-): FieldRule => ({ expected: { anonymous, other, owner, admin }, operation, ...(of && { of }) });
+  permitted: Permitted<string> = {},
+): FieldRule => ({
+  expected: { anonymous, other, owner, admin },
+  operation,
+  ...(of && { of }),
+  ...permitted,
+});

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { randomUUIDv7 } from 'node:crypto';
 import { readFileSync } from 'node:fs';
+import { Permissions } from '../../src/platform/security/permissions.ts';
 import type { Principal } from '../../src/platform/security/principal.ts';
 import { TestApp } from '../support/app.ts';
 import { boardPolicy, BoardsModule, TABLES } from '../support/boards.ts';
@@ -66,6 +67,35 @@ describe('a board that its owner shares with members', () => {
     };
 
     expect(await Promise.all([owner, member, other, admin].map(isListed))).toEqual([1, 1, 0, 1]);
+  });
+});
+
+describe('a role of the product', () => {
+  it('allows what its permissions allow, and no more', async () => {
+    const support = await signedIn(app, { role: 'support' });
+
+    const answers = await Promise.all([
+      support.get(`/v1/boards/${board}`),
+      support.get('/v1/boards/count'),
+      support.get(`/v1/users/${owner.user.id}`),
+      support.patch(`/v1/boards/${board}`, body),
+      support.patch(`/v1/users/${owner.user.id}`, { status: 'suspended' }),
+      owner.get('/v1/boards/count'),
+    ]);
+
+    expect(answers.map(({ status }) => status)).toEqual([200, 200, 200, 403, 403, 403]);
+  });
+
+  it('is shown to its user, with its permissions', async () => {
+    const support = await signedIn(app, { role: 'support' });
+
+    const [ofSupport, ofAdmin] = await Promise.all(
+      [support, admin].map(async (who) => (await who.get('/v1/users/me/permissions')).body.data),
+    );
+
+    expect(ofSupport).toEqual({ role: 'support', permissions: ['boards:read', 'users:read'] });
+    expect(ofAdmin.role).toBe('admin');
+    expect(ofAdmin.permissions).toEqual(app.api.get(Permissions).keys().toSorted());
   });
 });
 

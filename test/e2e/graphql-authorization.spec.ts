@@ -4,7 +4,14 @@ import { setImmediate as afterPromises } from 'node:timers/promises';
 import { EventStreams } from '../../src/platform/http/event-streams.service.ts';
 import { RateLimiter } from '../../src/platform/security/rate-limiter.service.ts';
 import { collectRows } from '../contract/authorization-matrix.ts';
-import { type Caller, callers, createUsers, type Users } from '../contract/authorization-rule.ts';
+import {
+  type Caller,
+  callers,
+  createUsers,
+  defineRoles,
+  type Users,
+  usersOf,
+} from '../contract/authorization-rule.ts';
 import type { FieldRule } from '../contract/graphql-rule.ts';
 import { TestApp } from '../support/app.ts';
 import { signedIn } from '../support/client.ts';
@@ -22,6 +29,7 @@ let url: string;
 beforeAll(async () => {
   app = await TestApp.start();
   url = await app.listen();
+  defineRoles(app);
 });
 
 afterAll(() => app.stop());
@@ -51,6 +59,28 @@ describe('the GraphQL authorization matrix', () => {
       }
 
       expect(answered).toEqual(expected);
+    },
+  );
+
+  it('names the permission of each field that an administrator may use and others may not', () => {
+    for (const [field, { expected, permission }] of Object.entries(graphqlMatrix))
+      expect([field, permission !== undefined]).toEqual([field, expected.admin !== expected.other]);
+  });
+
+  it.each(Object.entries(graphqlMatrix).filter(([, { permission }]) => permission))(
+    'matches the API for a role with only the permission, and one without it: %s',
+    async (_field, { expected, operation, of, permission = '', without = 'FORBIDDEN' }) => {
+      const { owner } = await createUsers(app);
+      const { holder, lacking } = await usersOf(permission, app);
+
+      const outcomes: string[] = [];
+      for (const who of [holder, lacking]) {
+        const values = await of?.(app, owner);
+        const variables = typeof values === 'string' ? { id: values } : values;
+        outcomes.push(outcomeOf(await graphql(who, operation, variables)));
+      }
+
+      expect(outcomes).toEqual([expected.admin, without]);
     },
   );
 

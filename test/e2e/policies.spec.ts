@@ -8,7 +8,7 @@ import { TestApp } from '../support/app.ts';
 import { Board, BoardsModule, TABLES } from '../support/boards.ts';
 
 const [mine, theirs] = [randomUUIDv7(), randomUUIDv7()];
-const caller = { userId: randomUUIDv7(), roles: ['user'] } as Principal;
+const caller = { userId: randomUUIDv7(), role: 'user' } as Principal;
 const otherId = randomUUIDv7();
 
 let app: TestApp;

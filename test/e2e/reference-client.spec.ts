@@ -71,6 +71,7 @@ describe('the reference client', () => {
     expect(await tab.shows(email)).toBe(true);
     expect(calls).toEqual({
       '/v1/users/me': 2,
+      '/v1/users/me/permissions': 2,
       '/v1/auth/sessions': 2,
       '/v1/users/me/identities': 2,
       '/v1/auth/refresh': 1,

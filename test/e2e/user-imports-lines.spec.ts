@@ -11,7 +11,7 @@ const TAKEN = 'An account with this email exists.';
 const DUPLICATE = 'An earlier line of the file has the same email.';
 const NO_ADDRESS = 'This is not a valid email.';
 const BAD_NAME = 'The name must be one line of 1 to 100 characters.';
-const BAD_ROLE = 'The role must be user or admin.';
+const BAD_ROLE = 'There is no role with this name.';
 const MALFORMED = 'The line has broken quotes or another number of columns than the header.';
 
 describe.each(backends)('an import on %s', (backend) => {

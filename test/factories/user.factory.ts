@@ -7,7 +7,7 @@ export interface NewTestUser {
   email: string;
   password: string;
   displayName: string;
-  role: 'user' | 'admin';
+  role: string;
   status: 'active' | 'suspended';
   emailVerifiedAt: Date | null;
 }

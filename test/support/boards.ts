@@ -7,9 +7,11 @@ import { idSchema, item, page, pageQuery, text, timestampSchema } from '../../sr
 import { Endpoint } from '../../src/platform/openapi/endpoint.decorator.ts';
 import { Tag } from '../../src/platform/openapi/tag.decorator.ts';
 import { Paginator } from '../../src/platform/pagination/paginator.ts';
-import { CurrentUser, Public } from '../../src/platform/security/access.decorators.ts';
+import { CurrentUser, Public, RequirePermission } from '../../src/platform/security/access.decorators.ts';
+import { definePermission, PermissionsModule, type Role } from '../../src/platform/security/permissions.ts';
 import { definePolicy } from '../../src/platform/security/policy.ts';
 import type { Principal } from '../../src/platform/security/principal.ts';
+import { usersRead } from '../../src/users/users.permissions.ts';
 
 // The policies and the service are the code of docs/guides/authorization.md. A test compares them.
 
@@ -53,13 +55,18 @@ export const TABLES = `
 const inBoardsOf = (memberId: string) =>
   Raw((id) => `${id} IN (SELECT board_id FROM board_members WHERE user_id = :memberId)`, { memberId });
 
+export const boardsRead = definePermission({
+  name: 'boards:read',
+  description: 'Read the boards of all users.',
+});
+
 export const boardPolicy = definePolicy(Board, {
   relations: {
     owner: ({ userId }) => ({ userId }),
     member: ({ userId }) => ({ id: inBoardsOf(userId) }),
   },
   actions: {
-    read: ['owner', 'member', 'admin'],
+    read: ['owner', 'member', boardsRead],
     rename: ['owner', 'member'],
     delete: ['owner'],
     share: ['owner'],
@@ -89,6 +96,14 @@ const articleSchema = z
   .object({ id: z.string(), title: z.string(), isYours: z.boolean().optional() })
   .meta({ id: 'Article' });
 
+const countSchema = z.object({ count: z.int() }).meta({ id: 'Count' });
+
+export const roles: Role[] = [
+  { name: 'user', permissions: [] },
+  { name: 'admin', permissions: 'all' },
+  { name: 'support', permissions: [usersRead, boardsRead] },
+];
+
 @Injectable()
 export class BoardsService {
   constructor(
@@ -99,6 +114,10 @@ export class BoardsService {
   list(query: BoardsQuery, caller: Principal) {
     const rows = boardPolicy.filter(this.boards.createQueryBuilder('board'), 'read', caller);
     return this.paginator.page(rows, { list: 'boards', page: query, filters: {} });
+  }
+
+  count(): Promise<number> {
+    return this.boards.count();
   }
 
   get(id: string, caller: Principal): Promise<Board> {
@@ -139,6 +158,13 @@ class BoardsController {
   @Endpoint({ summary: 'List boards', returns: page(boardSchema) })
   listBoards(@Query({ schema: boardsQuerySchema }) query: BoardsQuery, @CurrentUser() caller: Principal) {
     return this.boards.list(query, caller);
+  }
+
+  @Get('count')
+  @RequirePermission(boardsRead)
+  @Endpoint({ summary: 'Count the boards of all users', returns: item(countSchema) })
+  async countBoards() {
+    return { data: { count: await this.boards.count() } };
   }
 
   @Get(':id')
@@ -200,7 +226,12 @@ class ArticlesController {
 }
 
 @Module({
-  imports: [TypeOrmModule.forFeature([Board, Article])],
+  imports: [
+    TypeOrmModule.forFeature([Board, Article]),
+    PermissionsModule.forFeature([boardsRead]),
+    // The application registers the others.
+    PermissionsModule.withRoles(roles.filter(({ name }) => name === 'support')),
+  ],
   providers: [BoardsService],
   controllers: [BoardsController, ArticlesController],
 })

@@ -19,6 +19,7 @@ export interface Operation {
   path: string;
   summary?: string;
   tags: string[];
+  'x-required-permission'?: string;
   /** Empty if the operation needs no token. */
   security: object[];
   parameters?: {

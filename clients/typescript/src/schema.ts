@@ -553,7 +553,7 @@ export interface paths {
     };
     /**
      * List audit events
-     * @description Sign-ins, changes of passwords, emails and roles, and what administrators did. Newest first.
+     * @description Sign-ins, changes of passwords, emails and roles, and what administrators did. Newest first. Needs the permission `audit:read`.
      */
     get: operations['listAuditEvents'];
     put?: never;
@@ -619,7 +619,7 @@ export interface paths {
     put?: never;
     /**
      * Import accounts from a CSV file
-     * @description UTF-8, at most 50 MiB, with a header: `email,displayName` and optionally `role`. A job imports the lines. Its result is a report of the rejected lines. Imported lines stay, even if the job fails later.
+     * @description UTF-8, at most 50 MiB, with a header: `email,displayName` and optionally `role`. A job imports the lines. Its result is a report of the rejected lines. Imported lines stay, even if the job fails later. Needs the permission `users:import`.
      */
     post: operations['importUsers'];
     delete?: never;
@@ -656,6 +656,26 @@ export interface paths {
     patch: operations['updateMe'];
     trace?: never;
   };
+  '/v1/users/me/permissions': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /**
+     * Get your role and permissions
+     * @description What the role in your access token may do. Show or hide parts of a user interface by it.
+     */
+    get: operations['getMyPermissions'];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
   '/v1/users': {
     parameters: {
       query?: never;
@@ -665,7 +685,7 @@ export interface paths {
     };
     /**
      * List accounts
-     * @description Newest first. Filter by status, role or the start of the email. `q` searches names and emails: the most relevant first.
+     * @description Newest first. Filter by status, role or the start of the email. `q` searches names and emails: the most relevant first. Needs the permission `users:read`.
      */
     get: operations['listUsers'];
     put?: never;
@@ -685,7 +705,7 @@ export interface paths {
     };
     /**
      * Get an account
-     * @description The `ETag` header is the version, for `If-Match` in an update.
+     * @description The `ETag` header is the version, for `If-Match` in an update. Needs the permission `users:read`.
      */
     get: operations['getUser'];
     put?: never;
@@ -695,7 +715,7 @@ export interface paths {
     head?: never;
     /**
      * Update the role or status of an account
-     * @description Revokes its sessions.
+     * @description Revokes its sessions. Another `role` also needs the permission `users:change-role`. You can give only roles whose permissions you have yourself, and change only accounts whose role has no others. Needs the permission `users:update`.
      */
     patch: operations['updateUser'];
     trace?: never;
@@ -773,7 +793,7 @@ export interface paths {
     };
     /**
      * List jobs
-     * @description Your own jobs. An administrator sees the jobs of all users.
+     * @description Your own jobs. With the permission `jobs:read`, the jobs of all users.
      */
     get: operations['listJobs'];
     put?: never;
@@ -799,7 +819,7 @@ export interface paths {
     put?: never;
     /**
      * Retry failed jobs
-     * @description Retries up to 5,000 failed jobs of one type, oldest first. If `hasMore` is true, send the request again. Workers start the jobs within seconds. Repeating the request is safe.
+     * @description Retries up to 5,000 failed jobs of one type, oldest first. If `hasMore` is true, send the request again. Workers start the jobs within seconds. Repeating the request is safe. Needs the permission `jobs:manage`.
      */
     post: operations['retryFailedJobs'];
     delete?: never;
@@ -817,7 +837,7 @@ export interface paths {
     };
     /**
      * Get a job
-     * @description Your own job; an administrator gets every job. Watch it instead of polling: `GET /v1/jobs/{id}/events`.
+     * @description Your own job. With the permission `jobs:read`, every job. Watch it instead of polling: `GET /v1/jobs/{id}/events`.
      */
     get: operations['getJob'];
     put?: never;
@@ -839,7 +859,7 @@ export interface paths {
     put?: never;
     /**
      * Cancel a job
-     * @description A queued job is cancelled at once, a running job within seconds. Changes that it has committed stay.
+     * @description Your own job. With the permission `jobs:manage`, every job. A queued job is cancelled at once, a running job within seconds. Changes that it has committed stay.
      */
     post: operations['cancelJob'];
     delete?: never;
@@ -859,7 +879,7 @@ export interface paths {
     put?: never;
     /**
      * Retry a job
-     * @description Retries a failed or cancelled job. Its attempts start at zero again.
+     * @description Your own job. With the permission `jobs:manage`, every job. Retries a failed or cancelled job. Its attempts start at zero again.
      */
     post: operations['retryJob'];
     delete?: never;
@@ -897,7 +917,7 @@ export interface paths {
     };
     /**
      * Download the result of a job
-     * @description An administrator who downloads the result of another user leaves an audit event.
+     * @description Of your own job. With the permission `jobs:download`, of every job: that leaves an audit event.
      */
     get: operations['downloadJobResult'];
     put?: never;
@@ -917,7 +937,7 @@ export interface paths {
     };
     /**
      * List queues
-     * @description The queue of each job type, with its numbers of jobs.
+     * @description The queue of each job type, with its numbers of jobs. Needs the permission `queues:manage`.
      */
     get: operations['listQueues'];
     put?: never;
@@ -939,7 +959,7 @@ export interface paths {
     put?: never;
     /**
      * Pause a queue
-     * @description Workers take no more jobs of this type. Running jobs continue, and new jobs wait. The pause lasts until the queue is resumed.
+     * @description Workers take no more jobs of this type. Running jobs continue, and new jobs wait. The pause lasts until the queue is resumed. Needs the permission `queues:manage`.
      */
     post: operations['pauseQueue'];
     delete?: never;
@@ -959,7 +979,7 @@ export interface paths {
     put?: never;
     /**
      * Resume a queue
-     * @description Workers start the waiting jobs within seconds.
+     * @description Workers start the waiting jobs within seconds. Needs the permission `queues:manage`.
      */
     post: operations['resumeQueue'];
     delete?: never;
@@ -977,7 +997,7 @@ export interface paths {
     };
     /**
      * List schedules
-     * @description The recurring jobs, with their last and next run.
+     * @description The recurring jobs, with their last and next run. Needs the permission `schedules:manage`.
      */
     get: operations['listSchedules'];
     put?: never;
@@ -999,7 +1019,7 @@ export interface paths {
     put?: never;
     /**
      * Pause a schedule
-     * @description A paused schedule starts no jobs. Running jobs continue. The pause lasts until it is resumed.
+     * @description A paused schedule starts no jobs. Running jobs continue. The pause lasts until it is resumed. Needs the permission `schedules:manage`.
      */
     post: operations['pauseSchedule'];
     delete?: never;
@@ -1019,7 +1039,7 @@ export interface paths {
     put?: never;
     /**
      * Resume a schedule
-     * @description Continues with the next run. Runs that were due during the pause do not start.
+     * @description Continues with the next run. Runs that were due during the pause do not start. Needs the permission `schedules:manage`.
      */
     post: operations['resumeSchedule'];
     delete?: never;
@@ -1311,7 +1331,7 @@ export interface paths {
     put?: never;
     /**
      * Open the dashboard
-     * @description Sets a cookie for `/admin/queues`. It is valid for fifteen minutes, or until the session ends.
+     * @description Sets a cookie for `/admin/queues`. It is valid for fifteen minutes, or until the session ends. Needs the permission `queues:watch`.
      */
     post: operations['openDashboardSession'];
     /**
@@ -2118,8 +2138,8 @@ export interface components {
       displayName: string;
       /** @description Language of mails and notifications. Null: the default of the server. */
       locale: ('en' | 'de') | null;
-      /** @enum {string} */
-      role: 'user' | 'admin';
+      /** @description The role determines the permissions. A newer release may add roles. */
+      role: string;
       /** @enum {string} */
       status: 'active' | 'suspended';
       emailVerified: boolean;
@@ -2149,6 +2169,11 @@ export interface components {
       startedAt: string | null;
       finishedAt: string | null;
     };
+    MyPermissions: {
+      role: string;
+      /** @description In alphabetical order. Features define them. */
+      permissions: string[];
+    };
     UpdateMe: {
       displayName?: string;
       /**
@@ -2159,7 +2184,7 @@ export interface components {
     };
     UpdateUser: {
       /** @enum {string} */
-      role?: 'user' | 'admin';
+      role?: 'admin' | 'user';
       /** @enum {string} */
       status?: 'active' | 'suspended';
     };
@@ -2463,7 +2488,7 @@ export interface components {
       /** @default true */
       enabled?: boolean;
       /**
-       * @description own: events of its owner. all: events of all users, for administrators.
+       * @description own: events of its owner. all: events of all users. Needs the permission `webhooks:receive-all`.
        * @default own
        * @enum {string}
        */
@@ -2492,7 +2517,7 @@ export interface components {
       description?: string;
       enabled?: boolean;
       /**
-       * @description own: events of its owner. all: events of all users, for administrators.
+       * @description own: events of its owner. all: events of all users. Needs the permission `webhooks:receive-all`.
        * @enum {string}
        */
       scope?: 'own' | 'all';
@@ -2666,6 +2691,7 @@ export type WebhookSecretRotatedAuditEvent = components['schemas']['WebhookSecre
 export type SetAvatar = components['schemas']['SetAvatar'];
 export type User = components['schemas']['User'];
 export type Job = components['schemas']['Job'];
+export type MyPermissions = components['schemas']['MyPermissions'];
 export type UpdateMe = components['schemas']['UpdateMe'];
 export type UpdateUser = components['schemas']['UpdateUser'];
 export type CreateFile = components['schemas']['CreateFile'];
@@ -3746,6 +3772,31 @@ export interface operations {
       };
     };
   };
+  getMyPermissions: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description Success. */
+      200: {
+        headers: {
+          'X-Correlation-Id': components['headers']['CorrelationId'];
+          'RateLimit-Policy': components['headers']['RateLimitPolicy'];
+          RateLimit: components['headers']['RateLimit'];
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': {
+            data: components['schemas']['MyPermissions'];
+          };
+        };
+      };
+    };
+  };
   listUsers: {
     parameters: {
       query?: {
@@ -3756,7 +3807,11 @@ export interface operations {
         /** @description `total` adds the number of items on all pages, up to 1000. */
         include?: 'total';
         status?: 'active' | 'suspended';
-        role?: 'user' | 'admin';
+        /**
+         * @description Also finds accounts with a role that this release no longer defines.
+         * @example admin
+         */
+        role?: string;
         /**
          * @description Only emails that start with this text.
          * @example ada@
@@ -5302,6 +5357,7 @@ export type ErrorCode =
   | 'REFRESH_TOKEN_INVALID'
   | 'REFRESH_TOKEN_REUSED'
   | 'RETURN_TO_NOT_ALLOWED'
+  | 'ROLE_EXCEEDS_YOURS'
   | 'TOKEN_INVALID'
   | 'TOO_MANY_MATCHES'
   | 'UNAUTHENTICATED'

@@ -10,7 +10,7 @@ import {
 import type { GraphqlContext } from '../../platform/graphql/graphql-context.ts';
 import { contextOf } from '../../platform/http/request-hooks.ts';
 import { localize } from '../../platform/i18n/locales.ts';
-import { accessOf, callerOf, isGraphql, ROLES } from '../../platform/security/access.decorators.ts';
+import { accessOf, callerOf, isGraphql, permissionOf } from '../../platform/security/access.decorators.ts';
 import type { Principal } from '../../platform/security/principal.ts';
 import {
   isExemptFromRateLimits,
@@ -47,7 +47,7 @@ export class AccessGuard extends AuthGuard('jwt') {
     // Before the rejection, so that requests with invalid tokens are counted too, by IP address.
     await this.limit(context, request, reply);
     if (rejection) throw rejection;
-    return this.checkRoles(context);
+    return this.checkPermission(context);
   }
 
   /** Hides the reasons that Passport gives, so that a client can't probe them. */
@@ -66,12 +66,12 @@ export class AccessGuard extends AuthGuard('jwt') {
       const { caller, ip, response } = operation;
       await this.limiter.count('default', { userId: caller.userId, ip }, response);
     }
-    return this.checkRoles(context);
+    return this.checkPermission(context);
   }
 
-  private checkRoles(context: ExecutionContext): boolean {
-    const roles = this.metadata(ROLES, context) as string[] | undefined;
-    if (roles && !roles.some((role) => callerOf(context)?.roles.includes(role))) throw new ForbiddenError();
+  private checkPermission(context: ExecutionContext): boolean {
+    const permission = permissionOf(context.getHandler(), context.getClass());
+    if (permission && !callerOf(context)?.permissions.has(permission)) throw new ForbiddenError();
     return true;
   }
 

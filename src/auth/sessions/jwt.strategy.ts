@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { PassportStrategy } from '@nestjs/passport';
 import { ExtractJwt, type SecretOrKeyProvider, Strategy } from 'passport-jwt';
 import { Config } from '../../platform/config/config.ts';
+import { Roles } from '../../platform/security/permissions.ts';
 import type { Principal } from '../../platform/security/principal.ts';
 import { KeyRing } from '../keys/key-ring.ts';
 import type { AccessTokenClaims } from './access-tokens.service.ts';
@@ -18,6 +19,7 @@ export class JwtStrategy extends PassportStrategy(Strategy, 'jwt') {
     keys: KeyRing,
     private readonly config: Config,
     private readonly revocations: SessionRevocations,
+    private readonly roles: Roles,
   ) {
     super({
       jwtFromRequest: ExtractJwt.fromExtractors(
@@ -38,9 +40,17 @@ export class JwtStrategy extends PassportStrategy(Strategy, 'jwt') {
     // The library accepts a token without `exp` or `iat` (RFC 9068 requires both), or with several audiences.
     if (!isSafeInteger(exp) || !isSafeInteger(iat) || aud !== this.config.JWT_AUDIENCE) return false;
     if (typeof sub !== 'string' || typeof sid !== 'string' || typeof authTime !== 'number') return false;
-    if (!Array.isArray(roles) || this.revocations.has(sid)) return false;
+    const role: unknown = Array.isArray(roles) && roles[0];
+    if (typeof role !== 'string' || this.revocations.has(sid)) return false;
     const authenticatedAt = new Date(authTime * 1_000);
-    return { userId: sub, sessionId: sid, roles, authenticatedAt, expiresAt: new Date(exp * 1_000) };
+    return {
+      userId: sub,
+      sessionId: sid,
+      role,
+      permissions: this.roles.permissionsOf(role),
+      authenticatedAt,
+      expiresAt: new Date(exp * 1_000),
+    };
   }
 }
 

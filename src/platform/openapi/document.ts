@@ -28,6 +28,7 @@ import {
   describeHeaders,
   describeIdempotency,
   describeLocation,
+  describePermission,
   describeVersions,
   HEADERS,
   type Operation,
@@ -147,6 +148,7 @@ function describeOperation(
 ): Problem[] {
   describeExamples(operation, endpoint);
   operation.security = securityOf(endpoint.access, schemes);
+  if (endpoint.permission) describePermission(operation, endpoint.permission);
   const errors = [
     ...(endpoint.options.errors ?? []),
     ...impliedErrors(operation, endpoint),
@@ -196,7 +198,7 @@ function impliedErrors(
 ): AppErrorClass[] {
   const errors: AppErrorClass[] = [ValidationFailedError, InternalError, UnavailableError];
   if (endpoint.access !== 'none') errors.push(UnauthenticatedError);
-  if (endpoint.hasRoles) errors.push(ForbiddenError);
+  if (endpoint.permission) errors.push(ForbiddenError);
   if (isPaged(endpoint.options.returns)) errors.push(InvalidCursorError);
   if (requestBody) errors.push(PayloadTooLargeError, UnsupportedMediaTypeError);
   if (requestBody?.content['application/json']) errors.push(MalformedJsonError);

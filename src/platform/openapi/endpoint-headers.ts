@@ -5,6 +5,7 @@ import {
   InvalidIdempotencyKeyError,
   PreconditionFailedError,
 } from '../errors/platform.errors.ts';
+import type { Permission } from '../security/permissions.ts';
 import { isExemptFromRateLimits } from '../security/rate-limit.decorator.ts';
 import type { Deprecation } from './deprecation.ts';
 
@@ -16,6 +17,7 @@ export interface Operation {
   requestBody?: { content: Record<string, object> };
   responses: Record<string, { headers?: object; description?: string; content?: Record<string, object> }>;
   security?: object[];
+  'x-required-permission'?: string;
 }
 
 const text = { type: 'string' } as const;
@@ -53,6 +55,12 @@ export function describeHeaders({ responses }: Operation, path: string): void {
       ...(isRetryable && { 'Retry-After': refTo('RetryAfter') }),
     };
   }
+}
+
+export function describePermission(operation: Operation, { name }: Permission): void {
+  const sentence = `Needs the permission \`${name}\`.`;
+  operation.description = operation.description ? `${operation.description} ${sentence}` : sentence;
+  operation['x-required-permission'] = name;
 }
 
 export function describeLocation(operation: Operation, description: string): void {

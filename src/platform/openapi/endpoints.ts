@@ -2,20 +2,22 @@ import type { ModulesContainer } from '@nestjs/core';
 import { StartupError } from '../config/config.ts';
 import type { AppErrorClass, Problem } from '../errors/app-error.ts';
 import * as platformErrors from '../errors/platform.errors.ts';
-import { accessOf, ROLES, type RouteAccess } from '../security/access.decorators.ts';
+import { accessOf, permissionOf, type RouteAccess } from '../security/access.decorators.ts';
+import type { Permission } from '../security/permissions.ts';
 import { ENDPOINT, type EndpointOptions } from './endpoint.decorator.ts';
+import { permissionFaults } from './permission-faults.ts';
 import { type Controller, faultsOf, handlersOf } from './route-faults.ts';
 
 export interface EndpointEntry {
   operationId: string;
   options: EndpointOptions;
   access: RouteAccess;
-  hasRoles: boolean;
+  permission: Permission | undefined;
 }
 
 /**
- * Every route handler, by operationId. Stops the start when one has no `@Endpoint` or takes input without a schema, or when
- * two have the same name.
+ * Every route handler, by operationId. Stops the start when one has no `@Endpoint`, takes input without a schema or requires a
+ * permission that is not registered, or when two have the same name.
  */
 export function findEndpoints(modules: ModulesContainer): Map<string, EndpointEntry> {
   const controllers = [...modules.values()].flatMap((module) =>
@@ -24,7 +26,10 @@ export function findEndpoints(modules: ModulesContainer): Map<string, EndpointEn
   const handlers = [...new Set(controllers)].flatMap((controller) =>
     handlersOf(controller).map((method) => ({ controller, method })),
   );
-  const faults = handlers.flatMap(({ controller, method }) => faultsOf(controller, method));
+  const faults = [
+    ...handlers.flatMap(({ controller, method }) => faultsOf(controller, method)),
+    ...permissionFaults(modules),
+  ];
   if (faults.length > 0) throw new StartupError(faults.join('\n'));
   const entries = new Map<string, EndpointEntry>();
   for (const { controller, method } of handlers) {
@@ -41,9 +46,12 @@ export function findEndpoints(modules: ModulesContainer): Map<string, EndpointEn
 function endpointOf(controller: Controller, operationId: string): EndpointEntry {
   const handler = controller.prototype[operationId]!;
   const options = Reflect.getMetadata(ENDPOINT, handler) as EndpointOptions;
-  const has = (key: string): boolean =>
-    Boolean(Reflect.getMetadata(key, handler) ?? Reflect.getMetadata(key, controller));
-  return { operationId, options, access: accessOf(handler, controller), hasRoles: has(ROLES) };
+  return {
+    operationId,
+    options,
+    access: accessOf(handler, controller),
+    permission: permissionOf(handler, controller),
+  };
 }
 
 /** Every error that a client may get, by code: those of the platform and those that endpoints declare. */

@@ -68,7 +68,7 @@ function describe(decorator: string, name: string | undefined): string {
 }
 
 /** ` in src/…`, or nothing for a class that is not in a file of the application. Slow, so only for messages. */
-function fileOf({ name }: Controller): string {
+export function fileOf({ name }: { name: string }): string {
   const declaration = new RegExp(`\\bclass ${name}\\b`);
   const file = globSync('**/*.{ts,js}', { cwd: SOURCES }).find(
     (path) => !path.endsWith('.spec.ts') && declaration.test(readFileSync(join(SOURCES, path), 'utf8')),

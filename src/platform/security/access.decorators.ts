@@ -6,10 +6,11 @@ import {
   SetMetadata,
 } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
+import type { Permission } from './permissions.ts';
 import type { Principal } from './principal.ts';
 
 const IS_PUBLIC = 'access:public';
-export const ROLES = 'access:roles';
+const PERMISSION = 'access:permission';
 
 /** Whether the route needs a signed-in user, may have one, or ignores tokens. */
 export type RouteAccess = 'required' | 'optional' | 'none';
@@ -45,8 +46,13 @@ export function accessOf(handler: object, controller: object): RouteAccess {
   return mark === true ? 'none' : 'required';
 }
 
-/** Allows only users with one of these roles. */
-export const Roles = (...roles: string[]) => SetMetadata(ROLES, roles);
+/** Allows only users whose role has the permission. Its feature registers it with `PermissionsModule.forFeature`. */
+export const RequirePermission = (permission: Permission) => SetMetadata(PERMISSION, permission);
+
+/** What `@RequirePermission()` says about a route or a GraphQL field. The handler decides before its class. */
+export const permissionOf = (handler: object, owner: object): Permission | undefined =>
+  (Reflect.getMetadata(PERMISSION, handler) ?? Reflect.getMetadata(PERMISSION, owner)) as
+    Permission | undefined;
 
 /** The caller. Undefined for an anonymous caller of a route with `@Public({ caller: 'optional' })`. */
 export const CurrentUser = createParamDecorator(

@@ -10,6 +10,7 @@ import type { AppError } from '../errors/app-error.ts';
 import { ForbiddenError, NotFoundError, UnauthenticatedError } from '../errors/platform.errors.ts';
 import { localize } from '../i18n/locales.ts';
 import { platformTexts } from '../i18n/platform.texts.ts';
+import type { Permission } from './permissions.ts';
 import type { Principal } from './principal.ts';
 
 interface Identified {
@@ -23,12 +24,12 @@ interface Identified {
 type Relation<Row> = FindOptionsWhere<Row> | OfCaller<Row>;
 type OfCaller<Row> = (caller: Principal) => FindOptionsWhere<Row> | boolean;
 
-/** `anyone` includes anonymous callers. `admin` is every administrator. */
-type BuiltIn = 'anyone' | 'admin';
+/** `anyone` includes anonymous callers. A permission allows the action with every row. */
+type BuiltIn = 'anyone' | Permission;
 
 interface PolicyOptions<Row, Name extends string, Action extends string> {
   relations: Record<Name, Relation<Row>>;
-  /** The relations that allow an action. `read` says who sees the resource, in lists too. */
+  /** The relations and permissions that allow an action. `read` says who sees the resource, in lists too. */
   actions: Record<Action | 'read', readonly (NoInfer<Name> | BuiltIn)[]>;
   /** Rows that do not match don't exist for any caller, for example `{ deletedAt: IsNull() }`. */
   where?: FindOptionsWhere<Row>;
@@ -120,7 +121,7 @@ class Policy<Row extends Identified, Name extends string, Action extends string>
 
   private conditionOf(name: Name | BuiltIn, caller: Principal | undefined): FindOptionsWhere<Row> | boolean {
     if (name === 'anyone') return true;
-    if (name === 'admin') return caller?.roles.includes('admin') ?? false;
+    if (typeof name === 'object') return caller?.permissions.has(name) ?? false;
     const relation = this.options.relations[name];
     if (!isOfCaller(relation)) return relation as FindOptionsWhere<Row>;
     const condition = caller ? relation(caller) : false;

@@ -1,10 +1,13 @@
 import { RecentSignInRequiredError } from '../errors/platform.errors.ts';
+import type { Permission } from './permissions.ts';
 
 /** The caller, from the access token. */
 export interface Principal {
   userId: string;
   sessionId: string;
-  roles: string[];
+  role: string;
+  /** Those of the role: `caller.permissions.has(usersRead)`. */
+  permissions: ReadonlySet<Permission>;
   /** The time of the sign-in. */
   authenticatedAt: Date;
   /** The expiry of the access token. Streams close at this time. */

@@ -18,31 +18,33 @@ const SYSTEMS = ['Windows', 'Android', 'iPhone', 'iPad', 'Mac OS', 'Linux'];
 
 type Again = () => Promise<unknown>;
 
-/** Resolves to the user, or to undefined if `signal` aborted because the session changed. */
-export async function showAccount(signal: AbortSignal): Promise<User | undefined> {
+/** Resolves to the permissions of the user, or to undefined if `signal` aborted because the session changed. */
+export async function showAccount(signal: AbortSignal): Promise<string[] | undefined> {
   // In parallel. If the access token has expired, the requests share one refresh.
-  const [{ data: user }, { data: sessions }, { data: identities }, providers] = await Promise.all([
-    api.get('/v1/users/me'),
-    api.get('/v1/auth/sessions'),
-    api.get('/v1/users/me/identities'),
-    listProviders(),
-  ]);
+  const [{ data: user }, { data: access }, { data: sessions }, { data: identities }, providers] =
+    await Promise.all([
+      api.get('/v1/users/me'),
+      api.get('/v1/users/me/permissions'),
+      api.get('/v1/auth/sessions'),
+      api.get('/v1/users/me/identities'),
+      listProviders(),
+    ]);
   if (signal.aborted) return undefined;
   setLanguage(user.locale);
   const again = (): Promise<unknown> => showAccount(signal);
   const lines = providers.map((one) => identityLine(one.provider, identities, again));
   show(
-    profile(user, again),
+    profile(user, access.permissions, again),
     section(
       texts().sessions,
       element('ul', { id: 'sessions' }, ...sessions.map((one) => sessionLine(one, again))),
     ),
     section(texts().identities, element('ul', { id: 'identities' }, ...lines)),
   );
-  return user;
+  return access.permissions;
 }
 
-function profile(user: User, again: Again): HTMLElement {
+function profile(user: User, permissions: string[], again: Again): HTMLElement {
   const { displayName, email, role } = user;
   const queues = element('a', { href: '/admin/queues' }, texts().queues);
   const person = [avatar(user), nameLine(displayName, `${email} (${role})`)];
@@ -53,7 +55,7 @@ function profile(user: User, again: Again): HTMLElement {
       { className: 'actions' },
       button(texts().signOut, () => api.session.signOut()),
       button(texts().refresh, again),
-      ...(role === 'admin' ? [queues] : []),
+      ...(permissions.includes('queues:watch') ? [queues] : []),
     ),
     avatarForm(user, again),
   ];

@@ -4,7 +4,7 @@ import { jobPlace } from './job-place.ts';
 import { texts } from './language.ts';
 import { api } from './providers.ts';
 
-/** For administrators: imports users from a file, which is uploaded unchanged. */
+/** With the permission `users:import`: imports users from a file, which is uploaded unchanged. */
 export function importPanel(signal: AbortSignal): HTMLElement {
   const place = jobPlace(signal);
   const file: Field = {

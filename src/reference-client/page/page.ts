@@ -30,10 +30,10 @@ async function start(): Promise<void> {
 }
 
 async function showSignedIn(signal: AbortSignal): Promise<void> {
-  const user = await showAccount(signal);
-  if (!user) return;
+  const permissions = await showAccount(signal);
+  if (!permissions) return;
   const panels = [new NotificationsPanel(signal).node, exportPanel(signal)];
-  if (user.role === 'admin') panels.push(importPanel(signal));
+  if (permissions.includes('users:import')) panels.push(importPanel(signal));
   showAside(...panels);
 }
 

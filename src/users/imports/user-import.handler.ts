@@ -9,16 +9,19 @@ import {
   type JobRunner,
 } from '../../jobs/job-handler.ts';
 import { DomainEvents } from '../../platform/events/domain-events.ts';
+import { Roles } from '../../platform/security/permissions.ts';
 import { csvLine } from '../csv-line.ts';
 import { User } from '../user.entity.ts';
 import { roleChanged } from '../users.audit.ts';
 import { userCreated } from '../users.events.ts';
 import { userImport } from '../users.jobs.ts';
+import { usersChangeRole, usersImport } from '../users.permissions.ts';
 import { type ImportLine, importLineSchema } from '../users.schemas.ts';
 import { UsersService } from '../users.service.ts';
 import { csvRecords, type CsvRecord, type ImportColumn, readHeader, textLines } from './import-csv.ts';
 
 const BATCH_LINES = 500;
+const DEFAULT_ROLE = 'user';
 
 interface Progress extends Record<string, unknown> {
   /** The last line whose batch is committed. */
@@ -26,6 +29,11 @@ interface Progress extends Record<string, unknown> {
   imported: number;
   failed: number;
   reportFileId: string;
+}
+
+interface Batch {
+  batch: CsvRecord[];
+  columns: Map<ImportColumn, number>;
 }
 
 interface ValidatedBatch {
@@ -45,7 +53,8 @@ const MESSAGES = {
   EMAIL_DUPLICATE: 'An earlier line of the file has the same email.',
   EMAIL_TAKEN: 'An account with this email exists.',
   DISPLAY_NAME_INVALID: 'The name must be one line of 1 to 100 characters.',
-  ROLE_INVALID: 'The role must be user or admin.',
+  ROLE_INVALID: 'There is no role with this name.',
+  ROLE_NOT_ALLOWED: 'The owner of the import may not give this role.',
   MALFORMED: 'The line has broken quotes or another number of columns than the header.',
 };
 
@@ -66,6 +75,7 @@ export class UserImportHandler implements JobRunner<object> {
     private readonly files: JobFilesService,
     private readonly events: DomainEvents,
     private readonly audit: AuditService,
+    private readonly roles: Roles,
   ) {}
 
   async run(_input: object, ctx: JobContext): Promise<void> {
@@ -83,7 +93,7 @@ export class UserImportHandler implements JobRunner<object> {
     const columns = await readColumns(records);
     for await (const batch of inBatches(records, progress.line)) {
       ctx.signal.throwIfAborted();
-      progress = await this.importBatch(validateLines(batch, columns), progress, ctx);
+      progress = await this.importBatch({ batch, columns }, progress, ctx);
       await ctx.progress((100 * bytesRead) / file.size);
     }
     const { imported, failed, reportFileId } = progress;
@@ -105,13 +115,13 @@ export class UserImportHandler implements JobRunner<object> {
   }
 
   /** Resolves to the new progress. Changes nothing outside of the transaction, which may run again after a deadlock. */
-  private importBatch(
-    { lastLine, lines, invalid }: ValidatedBatch,
-    progress: Progress,
-    ctx: JobContext,
-  ): Promise<Progress> {
+  private importBatch({ batch, columns }: Batch, progress: Progress, ctx: JobContext): Promise<Progress> {
     return ctx.transaction(async (tx) => {
-      await assertAdmin(ctx.job.userId, tx);
+      // With every batch, because the user who started the import may lose the permission at any time.
+      const giver = await this.roleOfOwner(ctx.job.userId, tx);
+      const { lastLine, lines, invalid } = validateLines(batch, columns, (role) =>
+        this.roleFault(role, giver),
+      );
       const inserted = await insertUsers(lines, ctx.job.id, tx);
       await this.publishCreated(inserted, ctx.job, tx);
       const rejected = [...invalid, ...(await findExistingEmails(lines, inserted, ctx.job.id, tx))].toSorted(
@@ -129,6 +139,22 @@ export class UserImportHandler implements JobRunner<object> {
     });
   }
 
+  private async roleOfOwner(userId: string | null, tx: EntityManager): Promise<string> {
+    const active = { status: 'active', deletedAt: IsNull() } as const;
+    const owner = userId && (await tx.findOneBy(User, { id: userId, ...active }));
+    if (!owner || !this.roles.permissionsOf(owner.role).has(usersImport))
+      throw new UnrecoverableJobError('NOT_ALLOWED', 'The owner of the import may not import accounts.');
+    return owner.role;
+  }
+
+  /** As for a role that is changed through the API. */
+  private roleFault(role: string, giver: string): RejectedLine['code'] | undefined {
+    if (!this.roles.find(role)) return 'ROLE_INVALID';
+    if (role === DEFAULT_ROLE) return undefined;
+    const mayChangeRoles = this.roles.permissionsOf(giver).has(usersChangeRole);
+    return mayChangeRoles && this.roles.includes(giver, role) ? undefined : 'ROLE_NOT_ALLOWED';
+  }
+
   private async publishCreated(
     emails: Set<string>,
     job: JobContext['job'],
@@ -137,18 +163,11 @@ export class UserImportHandler implements JobRunner<object> {
     const users = await tx.findBy(User, { email: In([...emails]) });
     const occurrences = users.map((user) => ({ userId: user.id, data: this.users.view(user) }));
     await this.events.emitAll(userCreated, occurrences, tx);
-    for (const { id, role } of users.filter((user) => user.role === 'admin')) {
+    for (const { id, role } of users.filter((user) => user.role !== DEFAULT_ROLE)) {
       const data = { from: null, to: role, importedBy: job.userId, jobId: job.id };
       await this.audit.record({ type: roleChanged, userId: id, data }, tx);
     }
   }
-}
-
-/** Checked with every batch, because the user who started the import may lose the role at any time. */
-async function assertAdmin(userId: string | null, tx: EntityManager): Promise<void> {
-  const admin = { role: 'admin', status: 'active', deletedAt: IsNull() } as const;
-  const isAdmin = userId && (await tx.existsBy(User, { id: userId, ...admin }));
-  if (!isAdmin) throw new UnrecoverableJobError('NOT_ALLOWED', 'Only an administrator may import accounts.');
 }
 
 async function readColumns(records: AsyncGenerator<CsvRecord>): Promise<Map<ImportColumn, number>> {
@@ -170,7 +189,11 @@ async function* inBatches(records: AsyncIterable<CsvRecord>, afterLine: number):
 }
 
 /** Separates valid lines from invalid ones, without the database. */
-function validateLines(batch: CsvRecord[], columns: Map<ImportColumn, number>): ValidatedBatch {
+function validateLines(
+  batch: CsvRecord[],
+  columns: Map<ImportColumn, number>,
+  roleFault: (role: string) => RejectedLine['code'] | undefined,
+): ValidatedBatch {
   const lines = new Map<string, ImportLine & { line: number }>();
   const invalid: RejectedLine[] = [];
   for (const { line, fields } of batch) {
@@ -183,11 +206,13 @@ function validateLines(batch: CsvRecord[], columns: Map<ImportColumn, number>): 
     const parsed = importLineSchema.safeParse({
       email,
       displayName: value('displayName'),
-      role: value('role') || 'user',
+      role: value('role') || DEFAULT_ROLE,
     });
-    if (!parsed.success) {
-      const column = parsed.error.issues[0]?.path[0] as ImportColumn;
-      invalid.push({ line, email, code: CODE_OF_COLUMN[column] });
+    const code = parsed.success
+      ? roleFault(parsed.data.role)
+      : CODE_OF_COLUMN[parsed.error.issues[0]?.path[0] as ImportColumn];
+    if (!parsed.success || code) {
+      invalid.push({ line, email, code: code! });
     } else if (lines.has(parsed.data.email)) {
       invalid.push({ line, email, code: 'EMAIL_DUPLICATE' });
     } else {

@@ -13,9 +13,10 @@ import type { RequestTransaction } from '../../platform/idempotency/idempotency.
 import { hasIdempotencyKey, IdempotencyService } from '../../platform/idempotency/idempotency.service.ts';
 import { Endpoint } from '../../platform/openapi/endpoint.decorator.ts';
 import { Tag } from '../../platform/openapi/tag.decorator.ts';
-import { CurrentUser, Roles } from '../../platform/security/access.decorators.ts';
+import { CurrentUser, RequirePermission } from '../../platform/security/access.decorators.ts';
 import type { Principal } from '../../platform/security/principal.ts';
 import { ImportFileInvalidError } from '../users.errors.ts';
+import { usersImport } from '../users.permissions.ts';
 import { UserImportsService } from './user-imports.service.ts';
 
 @Tag('Users')
@@ -39,7 +40,7 @@ export class UserImportsController {
     errors: [ImportFileInvalidError, LimitReachedError, PayloadTooLargeError, UnsupportedMediaTypeError],
     idempotent: true,
   })
-  @Roles('admin')
+  @RequirePermission(usersImport)
   @Consumes(CSV, {
     'Two accounts': 'email,displayName\r\nada@example.com,Ada Lovelace\r\ngrace@example.com,Grace Hopper\r\n',
     'With roles': 'email,displayName,role\r\nada@example.com,Ada Lovelace,admin\r\n',

@@ -1,8 +1,10 @@
 import { Injectable } from '@nestjs/common';
 import { randomUUID } from 'node:crypto';
 import { DataSource, In } from 'typeorm';
+import { Roles } from '../../platform/security/permissions.ts';
 import type { WebhookDelivery } from './webhook-delivery.entity.ts';
 import { WebhookEndpoint } from './webhook-endpoint.entity.ts';
+import { webhooksReceiveAll } from './webhook-endpoints.policy.ts';
 import { SEND_TIMEOUT_MS } from './webhook-sender.ts';
 
 /** Attempts in flight, over all workers: a receiver that hangs must not use all slots, nor an owner with many. */
@@ -41,7 +43,10 @@ interface ReadyEndpoint {
  */
 @Injectable()
 export class WebhookClaims {
-  constructor(private readonly db: DataSource) {}
+  constructor(
+    private readonly db: DataSource,
+    private readonly roles: Roles,
+  ) {}
 
   /** Makes deliveries ready whose next attempt is due, or whose worker died. Resolves to whether there may be more. */
   async promoteDue(): Promise<boolean> {
@@ -104,7 +109,7 @@ export class WebhookClaims {
       // An endpoint that was deleted since the claim took its deliveries with it.
       return endpoint ? [{ delivery, endpoint, leaseToken }] : [];
     });
-    const rejected = attempts.filter((attempt) => undeliverable(attempt) !== null);
+    const rejected = attempts.filter((attempt) => this.undeliverable(attempt) !== null);
     await this.reject(rejected);
     return attempts.filter((attempt) => !rejected.includes(attempt));
   }
@@ -128,8 +133,18 @@ export class WebhookClaims {
          SELECT id FROM webhook_deliveries WHERE (id, lease_token) IN (SELECT * FROM unnest($1::uuid[], $2::uuid[]))
          FOR NO KEY UPDATE SKIP LOCKED
        ) AND delivery.id = rejected.id`,
-      [...keysOf(attempts), attempts.map(undeliverable)],
+      [...keysOf(attempts), attempts.map((attempt) => this.undeliverable(attempt))],
     );
+  }
+
+  /** Why a claimed delivery must not be sent. Null if it may be. */
+  private undeliverable({ delivery, endpoint }: Attempt): string | null {
+    const { user, userId, scope, enabled, deletedAt } = endpoint;
+    if (!enabled || deletedAt) return 'The endpoint is disabled.';
+    if (user?.status !== 'active' || user.deletedAt) return 'The account is suspended.';
+    if (scope !== 'all' || delivery.subjectId === userId) return null;
+    const mayReceiveAll = this.roles.permissionsOf(user.role).has(webhooksReceiveAll);
+    return mayReceiveAll ? null : 'The owner may no longer receive the events of all users.';
   }
 }
 
@@ -137,15 +152,6 @@ const keysOf = (attempts: Attempt[]): [ids: string[], leaseTokens: string[]] => 
   attempts.map(({ delivery }) => delivery.id),
   attempts.map(({ leaseToken }) => leaseToken),
 ];
-
-/** Why a claimed delivery must not be sent. Null if it may be. */
-function undeliverable({ delivery, endpoint }: Attempt): string | null {
-  const { user, userId, scope, enabled, deletedAt } = endpoint;
-  if (!enabled || deletedAt) return 'The endpoint is disabled.';
-  if (user?.status !== 'active' || user.deletedAt) return 'The account is suspended.';
-  const isOfOthers = scope === 'all' && delivery.subjectId !== userId;
-  return isOfOthers && user.role !== 'admin' ? 'The owner is no longer an administrator.' : null;
-}
 
 /**
  * $1 endpoints with ready deliveries, $2 limit, $3 lease token. Concurrent claims of two workers rank the same rows, so

@@ -66,7 +66,9 @@ const fields = {
   enabled: z.boolean(),
   scope: z
     .enum(webhookScopes)
-    .describe('own: events of its owner. all: events of all users, for administrators.'),
+    .describe(
+      'own: events of its owner. all: events of all users. Needs the permission `webhooks:receive-all`.',
+    ),
 };
 
 export const createWebhookEndpointSchema = z

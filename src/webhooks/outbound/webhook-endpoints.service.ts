@@ -16,7 +16,7 @@ import { webhooksTexts } from '../webhooks.texts.ts';
 import { WebhookEndpointRules } from './webhook-endpoint-rules.service.ts';
 import { WebhookEndpoint, type WebhookScope } from './webhook-endpoint.entity.ts';
 import { markDeleted } from './webhook-endpoint.jobs.ts';
-import { endpointPolicy } from './webhook-endpoints.policy.ts';
+import { endpointPolicy, webhooksReceiveAll } from './webhook-endpoints.policy.ts';
 import type {
   CreateWebhookEndpoint,
   UpdateWebhookEndpoint,
@@ -154,8 +154,8 @@ export class WebhookEndpointsService {
 const isReset = (before: WebhookEndpoint, { enabled, url }: UpdateWebhookEndpoint): boolean =>
   (enabled === true && !before.enabled) || (url !== undefined && url !== before.url);
 
-function assertMayUseScope({ scope }: UpdateWebhookEndpoint, { roles }: Principal): void {
-  if (scope === 'all' && !roles.includes('admin')) throw new ForbiddenError();
+function assertMayUseScope({ scope }: UpdateWebhookEndpoint, { permissions }: Principal): void {
+  if (scope === 'all' && !permissions.has(webhooksReceiveAll)) throw new ForbiddenError();
 }
 
 /** Called after the insert, so that the new endpoint counts. */

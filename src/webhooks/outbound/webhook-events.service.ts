@@ -2,11 +2,13 @@ import { Injectable, type OnModuleInit } from '@nestjs/common';
 import { type EntityManager, IsNull } from 'typeorm';
 import { JobsService } from '../../jobs/jobs.service.ts';
 import { type DomainEvent, DomainEvents, EventTypes } from '../../platform/events/domain-events.ts';
+import { Roles } from '../../platform/security/permissions.ts';
 import { lockUsers } from '../../users/lock-users.ts';
 import { userAccessReset, userDeleted, userSuspended } from '../../users/users.events.ts';
 import { PENDING_MAX, WebhookDeliveriesService } from './webhook-deliveries.service.ts';
 import { WebhookEndpoint } from './webhook-endpoint.entity.ts';
 import { disableEndpoints, markDeleted } from './webhook-endpoint.jobs.ts';
+import { webhooksReceiveAll } from './webhook-endpoints.policy.ts';
 
 type UserEvent = DomainEvent & { userId: string };
 
@@ -29,6 +31,7 @@ export class WebhookEventsService implements OnModuleInit {
     private readonly deliveries: WebhookDeliveriesService,
     private readonly types: EventTypes,
     private readonly jobs: JobsService,
+    private readonly roles: Roles,
   ) {}
 
   onModuleInit(): void {
@@ -47,7 +50,7 @@ export class WebhookEventsService implements OnModuleInit {
     const userIds = events.map(({ userId }) => userId);
     // The users before their endpoints: see docs/decisions/0033-lock-order-and-retries.md.
     await lockUsers(userIds, tx);
-    const subscribers = await findSubscribers(events, tx);
+    const subscribers = await findSubscribers(events, this.roles.namesWith(webhooksReceiveAll), tx);
     const addressed = events.flatMap((event) =>
       subscribers.filter((subscriber) => isSubscribed(subscriber, event)).map(({ id }) => ({ event, id })),
     );
@@ -65,17 +68,21 @@ const isSubscribed = ({ userId, receivesAll, eventTypes }: Subscriber, event: Do
   (receivesAll || userId === event.userId) && eventTypes.includes(event.type);
 
 /**
- * Locked against deletion until the commit: a delivery without its endpoint would fail the change. Former administrators
- * receive only events about themselves, suspended users none.
+ * Locked against deletion until the commit: a delivery without its endpoint would fail the change. Owners who lost
+ * the permission receive only events about themselves, suspended users none.
  */
-function findSubscribers(events: UserEvent[], tx: EntityManager): Promise<Subscriber[]> {
+function findSubscribers(
+  events: UserEvent[],
+  rolesWithAll: string[],
+  tx: EntityManager,
+): Promise<Subscriber[]> {
   return tx
     .createQueryBuilder(WebhookEndpoint, 'endpoint')
     .innerJoin('endpoint.user', 'owner')
     .select('endpoint.id', 'id')
     .addSelect('endpoint.user_id', 'userId')
     .addSelect('endpoint.event_types', 'eventTypes')
-    .addSelect(`endpoint.scope = 'all' AND owner.role = 'admin'`, 'receivesAll')
+    .addSelect(`endpoint.scope = 'all' AND owner.role = ANY(:rolesWithAll)`, 'receivesAll')
     .addSelect(
       `EXISTS (SELECT FROM webhook_deliveries WHERE endpoint_id = endpoint.id AND status = 'pending' OFFSET ${PENDING_MAX - 1})`,
       'isFull',
@@ -84,6 +91,7 @@ function findSubscribers(events: UserEvent[], tx: EntityManager): Promise<Subscr
     .andWhere(`(endpoint.user_id = ANY(:userIds) OR endpoint.scope = 'all')`)
     .andWhere(`owner.status = 'active' AND owner.deleted_at IS NULL`)
     .setParameters({
+      rolesWithAll,
       types: [...new Set(events.map(({ type }) => type))],
       userIds: [...new Set(events.map(({ userId }) => userId))],
     })

@@ -7,6 +7,7 @@ import { NotificationsModule } from '../../notifications/notifications.module.ts
 import { EventsModule } from '../../platform/events/events.module.ts';
 import { PersonalDataModule } from '../../platform/personal-data/personal-data.module.ts';
 import { RetentionModule } from '../../platform/retention/retention.module.ts';
+import { PermissionsModule } from '../../platform/security/permissions.ts';
 import { UsersModule } from '../../users/users.module.ts';
 import { ping, WebhookDeliveriesService } from './webhook-deliveries.service.ts';
 import { WebhookAttempt, WebhookDelivery } from './webhook-delivery.entity.ts';
@@ -18,6 +19,7 @@ import {
   webhookDisabledNotify,
   webhookEndpointDelete,
 } from './webhook-endpoint.jobs.ts';
+import { webhooksReceiveAll } from './webhook-endpoints.policy.ts';
 import {
   WebhookEndpointsService,
   endpointCreated,
@@ -60,6 +62,7 @@ const oldDeliveries = {
         },
       },
     ]),
+    PermissionsModule.forFeature([webhooksReceiveAll]),
     RetentionModule.forFeature([oldDeliveries]),
     AuditModule.forFeature([endpointCreated, endpointDeleted, secretRotated]),
     EventsModule.forFeature([ping]),

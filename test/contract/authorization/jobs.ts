@@ -24,15 +24,15 @@ export const rows: Record<string, Rule> = {
   //             anonymous other owner admin
   startJob: rule([401, 202, 202, 202], { body: { type: 'user-export', input: {} } }),
   listJobs: rule([401, 200, 200, 200]),
-  getJob: rule([401, 404, 200, 200], { of: queuedJob }),
-  cancelJob: rule([401, 404, 200, 200], { of: queuedJob }),
-  retryJob: rule([401, 404, 202, 202], { of: failedJob }),
-  retryFailedJobs: rule([401, 403, 403, 202], { body: { type: 'user-export' } }),
-  listQueues: rule([401, 403, 403, 200]),
+  getJob: rule([401, 404, 200, 200], { of: queuedJob, permission: 'jobs:read', without: 404 }),
+  cancelJob: rule([401, 404, 200, 200], { of: queuedJob, permission: 'jobs:manage' }),
+  retryJob: rule([401, 404, 202, 202], { of: failedJob, permission: 'jobs:manage' }),
+  retryFailedJobs: rule([401, 403, 403, 202], { body: { type: 'user-export' }, permission: 'jobs:manage' }),
+  listQueues: rule([401, 403, 403, 200], { permission: 'queues:manage' }),
   // No job type has the name in the path.
-  pauseQueue: rule([401, 403, 403, 404]),
-  resumeQueue: rule([401, 403, 403, 404]),
-  downloadJobResult: rule([401, 404, 200, 200], { of: finishedExport }),
+  pauseQueue: rule([401, 403, 403, 404], { permission: 'queues:manage' }),
+  resumeQueue: rule([401, 403, 403, 404], { permission: 'queues:manage' }),
+  downloadJobResult: rule([401, 404, 200, 200], { of: finishedExport, permission: 'jobs:download' }),
   // A failed job, because the stream ends when the job has ended.
-  watchJob: rule([401, 404, 200, 200], { of: failedJob }),
+  watchJob: rule([401, 404, 200, 200], { of: failedJob, permission: 'jobs:read', without: 404 }),
 };
