@@ -216,11 +216,18 @@ async function showBox(): Promise<void> {
   );
 }
 
+const PROVIDERS: [name: string, url: string][] = [
+  ['Google', 'GOOGLE_ISSUER'],
+  ['GitHub', 'GITHUB_BASE_URL'],
+  ['Apple', 'APPLE_ISSUER'],
+];
+
 function providerLines(): string[][] {
-  const { GOOGLE_ISSUER, GITHUB_BASE_URL, APPLE_ISSUER } = providerSettings;
-  if (!GOOGLE_ISSUER) return [];
-  const hosts = [GOOGLE_ISSUER, GITHUB_BASE_URL, APPLE_ISSUER].map((url = '') => new URL(url).host);
-  return [['Providers', `fake Google, GitHub and Apple at ${hosts.join(', ')}`]];
+  const fakes = PROVIDERS.flatMap(([name, url]) => {
+    const set = providerSettings[url];
+    return set ? [`${name} ${new URL(set).host}`] : [];
+  });
+  return fakes.length > 0 ? [['Providers', `fake ${fakes.join(', ')}`]] : [];
 }
 
 function shortened(path: string): string {

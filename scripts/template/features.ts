@@ -65,6 +65,18 @@ export const features: Record<string, Feature> = {
     docs: /avatar|(?<!_)files_|\bfiles : uploads|v1\/files|uploadFile|upload-files|\bS3\b|\bbucket|src\/files|file storage|storage on disk|S3_PORT/i,
     packages: ['aws4fetch', 'file-type', '@20minutes/s3rver'],
   },
+  apple: {
+    files: [
+      'src/auth/oauth/providers/apple.provider.ts',
+      'src/auth/oauth/apple-events.service.ts',
+      'src/webhooks/inbound/apple.source.ts',
+      'src/platform/config/apple-settings.spec.ts',
+      'test/**/*apple*.ts',
+    ],
+    names: /^(apple([A-Z]\w*)?|\w*Apple([A-Z]\w*)?|APPLE_\w+|handleProviderFormCallback)$/,
+    strings: /^Apple$|\/apple\b|^apple$|^oauth-apple/,
+    docs: /\bapple\b/i,
+  },
   dashboard: {
     files: [
       'src/dashboard/**',

@@ -35,7 +35,7 @@ import { RefreshTokenTransport } from './refresh-token-transport.service.ts';
 import { RegistrationService } from './registration.service.ts';
 import { SessionRefreshService } from './sessions/session-refresh.service.ts';
 
-@Tag('Authentication', 'Accounts, sessions, passwords and sign-in with Google, GitHub and Apple.')
+@Tag('Authentication', 'Accounts, sessions, passwords and sign-in with a provider.')
 @Controller({ path: 'auth', version: '1' })
 export class AuthController {
   constructor(

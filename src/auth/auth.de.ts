@@ -91,7 +91,7 @@ export const de: typeof en = {
       mail: {
         subject: 'Ein Konto zur Anmeldung wurde verknüpft',
         paragraphs: [
-          'Ein Konto bei Google, GitHub oder Apple wurde mit Ihrem Konto verknüpft. Man kann sich jetzt damit anmelden.',
+          'Ein Konto bei einem Anmeldedienst wurde mit Ihrem Konto verknüpft. Man kann sich jetzt damit anmelden.',
           'Wenn Sie das nicht waren, entfernen Sie die Verknüpfung in den Kontoeinstellungen und wählen Sie ein neues Passwort.',
         ],
       },
@@ -104,7 +104,7 @@ export const de: typeof en = {
       mail: {
         subject: 'Eine Verknüpfung zur Anmeldung wurde entfernt',
         paragraphs: [
-          'Die Verknüpfung mit einem Konto bei Google, GitHub oder Apple wurde entfernt. Andere Geräte wurden abgemeldet.',
+          'Die Verknüpfung mit einem Konto bei einem Anmeldedienst wurde entfernt. Andere Geräte wurden abgemeldet.',
           notYou,
         ],
       },

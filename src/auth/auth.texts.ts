@@ -96,7 +96,7 @@ export const en = {
       mail: {
         subject: 'A sign-in provider was linked',
         paragraphs: [
-          'A Google, GitHub or Apple account was linked to your account. It can now be used to sign in.',
+          'An account at a sign-in provider was linked to your account. It can now be used to sign in.',
           'If it was not you, unlink it in your account settings and choose a new password.',
         ],
       },
@@ -109,7 +109,7 @@ export const en = {
       mail: {
         subject: 'A sign-in provider was unlinked',
         paragraphs: [
-          'A Google, GitHub or Apple account was unlinked from your account. Other devices were signed out.',
+          'An account at a sign-in provider was unlinked from your account. Other devices were signed out.',
           notYou,
         ],
       },

@@ -414,7 +414,7 @@ export interface paths {
     get: operations['handleProviderCallback'];
     put?: never;
     /**
-     * Handle the form callback of a provider (Apple)
+     * Handle the form callback of a provider
      * @description Redirects to `returnTo` with `code=` (exchange it for tokens), `linked=` or `error=`. Values of `error=`: `access_denied`, `provider_unavailable`, `provider_error`, `account_exists`, `identity_conflict` or `email_unverified`.
      */
     post: operations['handleProviderFormCallback'];
@@ -453,7 +453,7 @@ export interface paths {
     };
     /**
      * List your linked providers
-     * @description The Google, GitHub and Apple accounts that you can sign in with.
+     * @description The accounts at sign-in providers that you can sign in with.
      */
     get: operations['listIdentities'];
     put?: never;

@@ -18,7 +18,7 @@ export class IdentitiesController {
   @Get()
   @Endpoint({
     summary: 'List your linked providers',
-    description: 'The Google, GitHub and Apple accounts that you can sign in with.',
+    description: 'The accounts at sign-in providers that you can sign in with.',
     returns: list(identitySchema),
   })
   async listIdentities(@CurrentUser() { userId }: Principal) {

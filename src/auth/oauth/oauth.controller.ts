@@ -147,7 +147,7 @@ export class OAuthController {
   }
 
   @Post(':provider/callback')
-  @Endpoint({ ...callbackEndpoint, summary: 'Handle the form callback of a provider (Apple)' })
+  @Endpoint({ ...callbackEndpoint, summary: 'Handle the form callback of a provider' })
   @Public()
   @Consumes(FORM)
   async handleProviderFormCallback(

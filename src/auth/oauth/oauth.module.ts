@@ -20,7 +20,7 @@ import { OAuthService } from './oauth.service.ts';
 import { ProviderAccountsService } from './provider-accounts.service.ts';
 import { ProvidersService } from './providers/providers.service.ts';
 
-/** Sign-in with Google, GitHub and Apple, and linking them to an account. */
+/** Sign-in with providers, and linking them to an account. */
 @Module({
   imports: [
     TypeOrmModule.forFeature([Identity, OAuthAttempt, OAuthCode]),

@@ -1,5 +1,4 @@
 import { describe, expect, it } from '@jest/globals';
-import { generateKeyPairSync } from 'node:crypto';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Config, ConfigError, loadConfig } from './config.ts';
@@ -31,16 +30,6 @@ function faultsOf(env: Record<string, string>): string[] {
   }
 }
 
-const pem = (namedCurve: string) =>
-  generateKeyPairSync('ec', { namedCurve }).privateKey.export({ type: 'pkcs8', format: 'pem' }) as string;
-
-const apple = {
-  APPLE_CLIENT_ID: 'com.example.web',
-  APPLE_TEAM_ID: 'TEAM123456',
-  APPLE_KEY_ID: 'KEY1234567',
-  APPLE_PRIVATE_KEY: pem('P-256'),
-};
-
 describe('The settings of a provider', () => {
   it('are optional', () => {
     expect(load({ ...development, GOOGLE_CLIENT_ID: '', APPLE_PRIVATE_KEY: '' })).toMatchObject({
@@ -64,23 +53,6 @@ describe('The settings of a provider', () => {
     ],
   ])('are whole or stop the start: %j', (env, faults) => {
     expect(faultsOf({ ...development, ...env })).toEqual(faults);
-  });
-
-  it.each([pem('P-384'), 'not a key', '-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----'])(
-    'need a P-256 key, and do not print an invalid one',
-    (key) => {
-      const faults = faultsOf({ ...development, ...apple, APPLE_PRIVATE_KEY: key });
-
-      expect(faults).toEqual(['APPLE_PRIVATE_KEY: must be a PKCS#8 PEM of a P-256 key']);
-    },
-  );
-
-  it('accept a key with escaped line breaks', () => {
-    const inOneLine = apple.APPLE_PRIVATE_KEY.replaceAll('\n', String.raw`\n`);
-
-    expect(load({ ...development, ...apple, APPLE_PRIVATE_KEY: inOneLine }).APPLE_PRIVATE_KEY).toBe(
-      apple.APPLE_PRIVATE_KEY,
-    );
   });
 
   it('accept only https URLs in production', () => {

@@ -106,7 +106,7 @@ export const settingsSchema = z.object({
     'Serves the reference browser client at /reference-client/. Default: on, in production off.',
   ),
   FAKE_PROVIDERS: optional(flag).describe(
-    'bin/dev starts fake Google, GitHub and Apple providers, unless credentials of a provider are set. Default: on. Not allowed in production.',
+    'bin/dev starts fake sign-in providers, unless credentials of a provider are set. Default: on. Not allowed in production.',
   ),
 
   DATABASE_URL: postgresUrl.describe(

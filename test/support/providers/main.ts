@@ -2,7 +2,7 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { parseEnv } from 'node:util';
 import { type Credentials, newCredentials, startProviders } from './providers.ts';
 
-// Fake providers: Google, GitHub and Apple as a program, for development: bin/dev and compose run it.
+// Fake providers as a program, for development: bin/dev and compose run it.
 //   FAKE_PROVIDERS_PORT  the first of three ports in a row (9501)
 //   FAKE_PROVIDERS_HOST  the IP address to listen on (127.0.0.1)
 //   FAKE_PROVIDERS_FILE  a .env file that keeps the settings for the application between starts

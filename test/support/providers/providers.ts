@@ -42,7 +42,7 @@ export interface Providers {
 
 const ANY_PORT: Record<ProviderName, number> = { google: 0, github: 0, apple: 0 };
 
-/** Fake providers: Google, GitHub and Apple, each on a separate port. */
+/** Fake providers, each on a separate port. */
 export async function startProviders(options: ProvidersOptions = {}): Promise<Providers> {
   const { ports = ANY_PORT, host = '127.0.0.1', publicUrl = 'http://localhost:3000' } = options;
   const given = options.credentials ?? newCredentials();
