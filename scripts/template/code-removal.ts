@@ -19,7 +19,8 @@ const NOT_SOURCES = [
 ];
 const SPEC = /\.spec\.ts$/;
 /** Started by their path, or loaded from their folder. */
-const PROGRAM = /^(src|scripts)\/[^/]+\.ts$|^(migrations|clients)\/|\.spec\.ts$/;
+const PROGRAM =
+  /^(src|scripts)\/[^/]+\.ts$|^(migrations|clients|test\/contract\/authorization)\/|\.spec\.ts$/;
 const ROUNDS_MAX = 40;
 
 export interface Removal {

@@ -102,7 +102,7 @@ export const features: Record<string, Feature> = {
     names: /graphql/i,
     strings: /graphql|graphiql|trusted-documents/i,
     packages: ['react', 'react-dom', 'graphiql'],
-    docs: /graphql|graphiql/i,
+    docs: /graphql|graphiql|BookmarksResolver/i,
     scripts: ['graphql-schema', 'graphql-documents'],
   },
   'reference-client': {
