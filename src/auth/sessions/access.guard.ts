@@ -20,6 +20,7 @@ import {
 import { RateLimiter } from '../../platform/security/rate-limiter.service.ts';
 import { authTexts } from '../auth.texts.ts';
 import { SessionRevocations } from './session-revocations.service.ts';
+import { VerifiedTokens } from './verified-tokens.service.ts';
 
 type Request = FastifyRequest & { user?: Principal };
 
@@ -30,6 +31,7 @@ export class AccessGuard extends AuthGuard('jwt') {
     private readonly reflector: Reflector,
     private readonly limiter: RateLimiter,
     private readonly revocations: SessionRevocations,
+    private readonly verifiedTokens: VerifiedTokens,
   ) {
     super();
   }
@@ -77,11 +79,15 @@ export class AccessGuard extends AuthGuard('jwt') {
 
   private async authenticate(context: ExecutionContext, request: Request): Promise<unknown> {
     if (this.revocations.isStale) return staleSessions();
+    const { authorization } = request.headers;
+    const known = this.verifiedTokens.find(authorization);
     try {
-      await super.canActivate(context);
+      if (known) request.user = known;
+      else await super.canActivate(context);
     } catch (error) {
       return error;
     }
+    if (!known && authorization) this.verifiedTokens.add(authorization, request.user!);
     const { userId, sessionId } = request.user!;
     Object.assign(contextOf(request) ?? {}, { userId, sessionId });
     return undefined;

@@ -11,6 +11,7 @@ import { PassportTokenVerifier } from './passport-token-verifier.ts';
 import { SessionRevocations } from './session-revocations.service.ts';
 import { SessionsController } from './sessions.controller.ts';
 import { SessionsModule } from './sessions.module.ts';
+import { VerifiedTokens } from './verified-tokens.service.ts';
 
 /** Authentication of requests. Only the API imports it. Global, so that the platform gets the TokenVerifier. */
 @Global()
@@ -19,6 +20,7 @@ import { SessionsModule } from './sessions.module.ts';
   controllers: [JwksController, SessionsController],
   providers: [
     JwtStrategy,
+    VerifiedTokens,
     { provide: APP_GUARD, useClass: AccessGuard },
     { provide: TokenVerifier, useClass: PassportTokenVerifier },
   ],
