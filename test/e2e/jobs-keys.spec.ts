@@ -138,18 +138,24 @@ describe.each(backends)('jobs of two workers, on %s', (backend) => {
     const first = await startScripted(app, () => gate.opened, { definition: scriptedSingle });
     await untilJob(app, first.id, 'active');
     const ran: string[] = [];
-    const start = (name: string, priority?: number) =>
-      startScripted(app, async () => void ran.push(name), {
+    const jobs: Job[] = [];
+    /** Each waits for its place in the queue, because jobs that start at the same time may be dispatched in any order. */
+    const start = async (name: string, priority?: number) => {
+      const job = await startScripted(app, async () => void ran.push(name), {
         definition: scriptedSingle,
         ...(priority !== undefined && { priority }),
       });
+      jobs.push(job);
+      await until(
+        async () => (await queuedEntries(app, scriptedSingle.type)) === jobs.length,
+        'the job to reach the queue',
+      );
+    };
 
-    const jobs = [await start('low', 9), await start('normal 1', 4), await start('normal 2', 4)];
-    jobs.push(await start('high'));
-    await until(
-      async () => (await queuedEntries(app, scriptedSingle.type)) === 4,
-      'the jobs to reach the queue',
-    );
+    await start('low', 9);
+    await start('normal 1', 4);
+    await start('normal 2', 4);
+    await start('high');
     gate.open();
 
     for (const { id } of jobs) await untilJob(app, id, 'completed');
