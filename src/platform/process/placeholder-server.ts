@@ -9,11 +9,20 @@ import { negotiateLocale } from '../i18n/locales.ts';
 
 const RETRY_AFTER_SECONDS = 2;
 
-/** Serves the port while the program waits for its database: alive, not ready, 503 with Retry-After to other requests. */
-export function startPlaceholderServer(config: Config, address: { port: number; host?: string }): Server {
+/**
+ * Serves the port while the program waits for its database: alive, not ready, 503 with Retry-After to other requests.
+ * Resolves when it listens.
+ */
+export async function startPlaceholderServer(
+  config: Config,
+  address: { port: number; host?: string },
+): Promise<Server> {
   const server = createServer((request, response) => respond(request, response, config));
+  const { promise, resolve } = Promise.withResolvers<void>();
   // Ignore EADDRINUSE here: the program reports it when it listens on the port.
-  return server.on('error', () => undefined).listen(address);
+  server.on('error', () => resolve()).listen(address, resolve);
+  await promise;
+  return server;
 }
 
 function respond(request: IncomingMessage, response: ServerResponse, config: Config): void {

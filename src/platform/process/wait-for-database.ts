@@ -23,7 +23,7 @@ export async function waitForDatabase(
   let fault = await connectionFault(config);
   if (!fault) return async () => undefined;
   const logger = createLogger(config.LOG_LEVEL);
-  const server = startPlaceholderServer(config, address);
+  const server = await startPlaceholderServer(config, address);
   let logged: { code: string | undefined; at: number } | undefined;
   while (fault) {
     const { code } = fault;
