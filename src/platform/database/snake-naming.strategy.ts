@@ -2,6 +2,8 @@ import { DefaultNamingStrategy, type NamingStrategyInterface, type Table } from 
 
 const snake = (name: string) => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
 
+const nameOf = (table: Table | string): string => (typeof table === 'string' ? table : table.name);
+
 /** Column names in snake_case. Entities name their tables, constraints and indexes. */
 export class SnakeNamingStrategy extends DefaultNamingStrategy implements NamingStrategyInterface {
   override columnName(propertyName: string, customName: string | undefined, prefixes: string[]): string {
@@ -13,6 +15,10 @@ export class SnakeNamingStrategy extends DefaultNamingStrategy implements Naming
   }
 
   override primaryKeyName(table: Table | string): string {
-    return `${typeof table === 'string' ? table : table.name}_pkey`;
+    return `${nameOf(table)}_pkey`;
+  }
+
+  override uniqueConstraintName(table: Table | string, columns: string[]): string {
+    return `${nameOf(table)}_${columns.join('_')}_key`;
   }
 }
