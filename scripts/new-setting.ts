@@ -43,7 +43,7 @@ await main(USAGE, () => {
   if (values['dry-run']) return;
   console.log(`
 Next:
-1. Write into the description in ${SETTINGS} what the setting does, then: npm run env-example
+1. Check that the description in ${SETTINGS} says what the setting does, then: npm run generate
 2. Inject Config, and read config.${name}.
 3. bin/test ${spec} && npm run check`);
 });

@@ -199,7 +199,8 @@ const parse = (file: string, text: string): ts.SourceFile =>
 
 const IMPORT = /\b(?:import|export)\b(?:\s+type)?\s*(?:([\w*{}\s,$]+?)\s*from\s*)?\(?\s*'(\.[^']+)'/g;
 
-function importsOf(text: string): { path: string; names: string[] }[] {
+/** The imported files of a file, as it names them, with the imported names. */
+export function importsOf(text: string): { path: string; names: string[] }[] {
   return [...text.matchAll(IMPORT)].map(([, clause = '', path = '']) => ({
     path,
     names: [...clause.matchAll(/(?:^|[{,])\s*(?:type\s+)?(\w+)/g)].map(([, name = '']) => name),

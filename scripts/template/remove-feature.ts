@@ -1,17 +1,20 @@
 /** npm run remove:feature -- <name>: removes a feature that a product does not need. */
-import { existsSync, globSync } from 'node:fs';
+import { existsSync, globSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { removeCode } from './code-removal.ts';
+import { importsOf, removeCode } from './code-removal.ts';
 import { removeFromDocs, removeMarked } from './docs-removal.ts';
 import { features } from './features.ts';
 import { generate, runChild } from './generate.ts';
 import { removeFromPackage, usedPackages } from './package-removal.ts';
 import {
+  git,
   readTemplateFile,
   recordOrigin,
   requireCleanTree,
   runProgram,
+  type TemplateFile,
+  tryGit,
   UsageError,
   writeTemplateFile,
 } from './template-file.ts';
@@ -22,6 +25,32 @@ const USAGE = `Usage: npm run remove:feature -- <name>
 
 /** Matches nothing. */
 const NEVER = /(?!)/;
+
+/** Files that the template doesn't have. None if the git history doesn't contain the template. */
+function productFiles(root: string, { template }: TemplateFile): string[] {
+  const listed = tryGit(root, 'ls-tree', '-r', '--name-only', template.commit ?? 'HEAD');
+  if (listed.status !== 0) return [];
+  const ofTemplate = new Set(listed.stdout.split('\n'));
+  return git(root, 'ls-files')
+    .split('\n')
+    .filter((file) => !ofTemplate.has(file));
+}
+
+/** The program can't know what the product's own code should do without the feature. */
+function requireUnused(root: string, name: string, ofProduct: string[]): void {
+  const owned = new Set(globSync(features[name]!.files, { cwd: root }));
+  const users = ofProduct.filter(
+    (file) =>
+      file.endsWith('.ts') &&
+      importsOf(readFileSync(join(root, file), 'utf8')).some(({ path }) =>
+        owned.has(join(dirname(file), path)),
+      ),
+  );
+  if (users.length === 0) return;
+  throw new UsageError(
+    `These files of your product use ${name}. Remove the uses first, or add --force and read the diff:\n  ${users.join('\n  ')}`,
+  );
+}
 
 /** Removes the code and what the documents say about it. Returns the changed and the deleted files. */
 export function removeFiles(root: string, name: string): { changed: string[]; deleted: string[] } {
@@ -37,7 +66,9 @@ export function removeFiles(root: string, name: string): { changed: string[]; de
 }
 
 function format(root: string, files: string[]): void {
-  const formatted = files.filter((file) => /\.(ts|js|md|json)$/.test(file) && existsSync(join(root, file)));
+  const formatted = files.filter(
+    (file) => /\.(ts|js|md|json|yml)$/.test(file) && existsSync(join(root, file)),
+  );
   const prettier = ['node_modules/prettier/bin/prettier.cjs', '--write', '--log-level', 'warn'];
   runChild(root, process.execPath, ...prettier, ...formatted);
 }
@@ -57,6 +88,10 @@ function finish(root: string): void {
   runChild(root, 'npm', 'run', '--silent', 'release-baseline');
 }
 
+function reportOwnFiles(files: string[]): void {
+  if (files.length > 0) console.log(`Also in your own files:\n  ${files.join('\n  ')}`);
+}
+
 function main(): void {
   const { values, positionals } = parseArgs({
     allowPositionals: true,
@@ -69,12 +104,16 @@ function main(): void {
     console.log(`${name} is already removed.`);
     return;
   }
-  if (!values['files-only'] && !values.force) requireCleanTree(ROOT);
+  const isGuarded = !values['files-only'] && !values.force;
+  if (isGuarded) requireCleanTree(ROOT);
   recordOrigin(ROOT, content);
+  const ofProduct = productFiles(ROOT, content);
+  if (isGuarded) requireUnused(ROOT, name, ofProduct);
   const { changed, deleted } = removeFiles(ROOT, name);
   content.removed = [...content.removed, name].toSorted();
   writeTemplateFile(ROOT, content);
   console.log(`Removed ${name}: deleted ${deleted.length} files, changed ${changed.length}.`);
+  reportOwnFiles([...changed, ...deleted].filter((file) => ofProduct.includes(file)));
   format(ROOT, changed);
   if (values['files-only']) return;
   finish(ROOT);

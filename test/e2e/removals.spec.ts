@@ -1,6 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { spawnSync } from 'node:child_process';
 import { dirname } from 'node:path';
+import { ProjectCopy } from '../support/project-copy.ts';
 
 const PROJECT = dirname(dirname(import.meta.dirname));
 const LIMIT_MS = 60_000;
@@ -22,5 +23,24 @@ describe('npm run remove:feature', () => {
     const result = run('scripts/template/remove-feature.ts', 'users');
 
     expect(result).toEqual({ code: 1, output: expect.stringMatching(/one of webhooks, notifications, /) });
+  });
+
+  it('stops before it changes anything if files of the product use the feature', () => {
+    const copy = new ProjectCopy();
+    try {
+      copy.run('scripts/template/rename.ts', 'acme-billing');
+      copy.write('src/invoice-page.ts', `export { page } from './dashboard/dashboard-pages.ts';\n`);
+      copy.commit('Add a page');
+
+      const result = copy.run('scripts/template/remove-feature.ts', 'dashboard');
+
+      expect(result).toEqual({
+        code: 1,
+        output: expect.stringContaining('\n  src/invoice-page.ts\n'),
+      });
+      expect(copy.git('status', '--porcelain')).toBe('');
+    } finally {
+      copy.remove();
+    }
   });
 });
