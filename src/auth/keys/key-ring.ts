@@ -47,6 +47,7 @@ export class KeyRing implements OnApplicationBootstrap, OnApplicationShutdown {
   /** Digest of files that could not be loaded, so that the error is logged once. */
   private rejectedDigest?: string;
   private timer?: NodeJS.Timeout;
+  private readonly reloadListeners: (() => void)[] = [];
 
   constructor(private readonly config: Config) {
     this.loadedDigest = digestOfFolder(config.JWT_KEYS_DIR);
@@ -63,6 +64,11 @@ export class KeyRing implements OnApplicationBootstrap, OnApplicationShutdown {
 
   jwks(): RingKey['jwk'][] {
     return this.keys.map((key) => key.jwk);
+  }
+
+  /** Called after the keys have changed: a removed key verifies no token any more. */
+  onReload(listener: () => void): void {
+    this.reloadListeners.push(listener);
   }
 
   onApplicationBootstrap(): void {
@@ -86,6 +92,7 @@ export class KeyRing implements OnApplicationBootstrap, OnApplicationShutdown {
     try {
       this.keys = loadKeys(this.config);
       this.loadedDigest = digest;
+      for (const listener of this.reloadListeners) listener();
       const keys = this.keys.map(({ kid, state }) => `${state} ${kid}`);
       this.logger.log({ msg: 'Signing keys reloaded', keys });
     } catch (error) {

@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { hash } from 'node:crypto';
 import type { Principal } from '../../platform/security/principal.ts';
+import { KeyRing } from '../keys/key-ring.ts';
 import { SessionRevocations } from './session-revocations.service.ts';
 
 /** Above this, the token that was verified first is forgotten. */
@@ -14,7 +15,12 @@ const TOKENS_MAX = 10_000;
 export class VerifiedTokens {
   private readonly callers = new Map<string, Principal>();
 
-  constructor(private readonly revocations: SessionRevocations) {}
+  constructor(
+    private readonly revocations: SessionRevocations,
+    keys: KeyRing,
+  ) {
+    keys.onReload(() => this.callers.clear());
+  }
 
   /** The caller, if the token was verified before, has not expired and its session is not revoked. */
   find(authorization: string | undefined): Principal | undefined {

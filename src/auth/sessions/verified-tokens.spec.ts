@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import type { Principal } from '../../platform/security/principal.ts';
+import type { KeyRing } from '../keys/key-ring.ts';
 import type { SessionRevocations } from './session-revocations.service.ts';
 import { VerifiedTokens } from './verified-tokens.service.ts';
 
@@ -15,7 +16,10 @@ const caller = (expiresInMs = 60_000): Principal =>
 
 function newTokens() {
   const revoked = new Set<string>();
-  return { revoked, tokens: new VerifiedTokens(revoked as unknown as SessionRevocations) };
+  let reloadKeys = () => {};
+  const keys = { onReload: (listener: () => void) => (reloadKeys = listener) };
+  const tokens = new VerifiedTokens(revoked as unknown as SessionRevocations, keys as unknown as KeyRing);
+  return { tokens, revoked, reloadKeys: () => reloadKeys() };
 }
 
 describe('a verified token', () => {
@@ -43,6 +47,15 @@ describe('a verified token', () => {
     tokens.add('Bearer one', caller());
 
     revoked.add('session');
+
+    expect(tokens.find('Bearer one')).toBeUndefined();
+  });
+
+  it('is forgotten when the signing keys change, because its key may be gone', () => {
+    const { tokens, reloadKeys } = newTokens();
+    tokens.add('Bearer one', caller());
+
+    reloadKeys();
 
     expect(tokens.find('Bearer one')).toBeUndefined();
   });
