@@ -1,5 +1,5 @@
 /** bin/rename <name> [title]: gives this clone the name of a product. */
-import { copyFileSync, existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, lstatSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { builtinModules } from 'node:module';
 import { dirname, join } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -127,6 +127,8 @@ function keepInstalled(root: string, wasInstalled: boolean): void {
 }
 
 function isInstalled(root: string): boolean {
+  // Packages behind a link belong to another folder.
+  if (lstatSync(join(root, 'node_modules'), { throwIfNoEntry: false })?.isSymbolicLink()) return false;
   const copy = join(root, 'node_modules/.installed-package-lock.json');
   return existsSync(copy) && readFileSync(copy).equals(readFileSync(join(root, 'package-lock.json')));
 }
