@@ -124,6 +124,19 @@ describe('the log', () => {
     expect(text).not.toContain('canary');
   });
 
+  it('shows only the safe fields of an error under any key', () => {
+    const error = Object.assign(new Error('rejected'), { email: 'canary', parameters: ['canary'] });
+
+    const { text, lines } = written((logger) => {
+      logger.warn({ reason: error }, 'top');
+      logger.child({ cause: { reason: error } }).warn('child');
+    });
+
+    expect(lines[0]).toMatchObject({ reason: { type: 'Error', message: 'rejected' } });
+    expect(lines[1]).toMatchObject({ cause: { reason: { type: 'Error', message: 'rejected' } } });
+    expect(text).not.toContain('canary');
+  });
+
   it('shows the cause of an error without its secrets', () => {
     const cause = Object.assign(new Error('rejected by postgres://app:canary@db/app'), {
       parameters: ['canary'],

@@ -32,6 +32,8 @@ type Fields = Record<string, unknown>;
 function maskSecrets(fields: Fields, level = 1): Fields {
   let masked: Fields | undefined;
   for (const [key, value] of Object.entries(fields)) {
+    // `serializers.err` handles this one, also if it is no Error.
+    if (level === 1 && key === 'err') continue;
     const safe = isSecret(key, level) ? MASK : maskValue(value, level);
     if (safe === value) continue;
     masked ??= Array.isArray(fields) ? (Object.assign([], fields) as never) : { ...fields };
@@ -45,9 +47,8 @@ const isSecret = (key: string, level: number): boolean =>
   SECRET_KEYS.has(key) && !(key === 'code' && level <= 2);
 
 function maskValue(value: unknown, level: number): unknown {
-  // The serializer of errors takes only safe fields of them.
-  if (typeof value !== 'object' || value === null || types.isNativeError(value) || 'toJSON' in value)
-    return value;
+  if (types.isNativeError(value)) return errorSerializer(value);
+  if (typeof value !== 'object' || value === null || 'toJSON' in value) return value;
   return level === LEVELS ? MASK : maskSecrets(value as Fields, level + 1);
 }
 
