@@ -8,8 +8,8 @@ import { SessionRevocations } from './session-revocations.service.ts';
 const TOKENS_MAX = 10_000;
 
 /**
- * The callers of access tokens that this process has verified: a client sends the same token many times, and a signature
- * costs more than the rest of a simple request (docs/performance.md). Tokens are kept as hashes, not as text.
+ * The callers of access tokens that this process has verified. A client sends the same token many times, and to verify it
+ * takes a fifth of a simple request (docs/performance.md). Tokens are kept as hashes, not as text.
  */
 @Injectable()
 export class VerifiedTokens {
