@@ -1,7 +1,7 @@
 import { Body, Controller, Delete, Get, Param, Patch, Query, Res } from '@nestjs/common';
 import type { FastifyReply } from 'fastify';
 import { NotFoundError, RecentSignInRequiredError } from '../platform/errors/platform.errors.ts';
-import { ExpectedVersion, setEtag } from '../platform/http/etag.ts';
+import { expectedVersion, ExpectedVersion, setEtag } from '../platform/http/etag.ts';
 import { item, page } from '../platform/http/schemas.ts';
 import { Endpoint } from '../platform/openapi/endpoint.decorator.ts';
 import { Tag } from '../platform/openapi/tag.decorator.ts';
@@ -133,10 +133,10 @@ export class UsersController {
     @Param('id', { schema: userIdSchema }) id: string,
     @Body({ schema: updateUserSchema }) body: UpdateUser,
     @CurrentUser() caller: Principal,
-    @ExpectedVersion() expectedVersion: number | undefined,
     @Res({ passthrough: true }) reply: FastifyReply,
   ) {
-    const user = await this.users.updateByAdmin({ id, expectedVersion }, body, caller);
+    const version = expectedVersion(reply.request.headers['if-match']);
+    const user = await this.users.updateByAdmin({ id, expectedVersion: version }, body, caller);
     setEtag(reply, user.version);
     return { data: this.users.view(user) };
   }
