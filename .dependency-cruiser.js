@@ -105,7 +105,7 @@ export default {
     {
       name: 'only-programs-import-root-modules',
       severity: 'error',
-      from: { pathNot: [PROGRAMS, '^(test|scripts)/'] },
+      from: { pathNot: [PROGRAMS, '^(test|scripts|bench)/'] },
       to: { path: '^src/[^/]+\\.module\\.ts$' },
     },
     {

@@ -1,12 +1,13 @@
 /**
  * npm run bench: measures the API against a bare Fastify + pg server that does the same work.
  *   --quick            fewer requests; fails when a figure is worse than the recorded one by more than a fifth
- *   --only me,page     these requests
+ *   --only me,page     these requests; also jobs, webhooks, import, which a run without --quick measures last
  *   --rounds 5         how often each server is measured; the best round counts (default 5, quick 3)
  *   --profile          writes CPU profiles of the servers to .local/bench/
  *   --record           saves the figures to bench/recorded.json and docs/performance.md
  */
 import { parseArgs } from 'node:util';
+import { backgroundWorks, measureBackground } from './background.ts';
 import { percentile, send, type Work } from './load.ts';
 import { canPin, cpuMicros, leaveServerCpu, memoryBytes } from './processes.ts';
 import {
@@ -48,13 +49,15 @@ const PROFILE = ['--cpu-prof', '--cpu-prof-dir', '.local/bench'];
 const STARTS = options.quick ? 1 : 5;
 const only = options.only?.split(',');
 const works = allWorks.filter(({ name }) => !only || only.includes(name));
+const background = backgroundWorks.filter(({ name }) => (only ? only.includes(name) : !options.quick));
+const profiling = options.profile ? PROFILE : [];
 
 leaveServerCpu();
 const stores = await Stores.start();
 const servers: (Server & { databaseUrl: string })[] = [];
 const starts = new Map<ServerName, { startMs: number; memory: number }>();
 try {
-  for (const name of serverNames) {
+  for (const name of works.length > 0 ? serverNames : []) {
     const env = await prepareServer(name, stores);
     const startMs: number[] = [];
     for (let start = 1; start < STARTS; start += 1) {
@@ -62,7 +65,7 @@ try {
       startMs.push(server.startMs);
       await server.stop();
     }
-    const server = await startServer(name, env, options.profile ? PROFILE : []);
+    const server = await startServer(name, env, profiling);
     servers.push({ ...server, databaseUrl: env['DATABASE_URL']! });
     starts.set(name, {
       startMs: Math.min(...startMs, server.startMs),
@@ -71,10 +74,21 @@ try {
   }
   const results: Results = {};
   for (const work of works) results[work.name] = await measureUndisturbed(work);
-  report(results);
+  if (works.length > 0) report(results);
+  await stopServers();
+  if (background.length > 0) reportBackground(await measureBackground(background, stores, profiling));
 } finally {
-  await Promise.all(servers.map((server) => server.stop()));
+  await stopServers();
   await stores.stop();
+}
+
+function stopServers(): Promise<void[]> {
+  return Promise.all(servers.map((server) => server.stop()));
+}
+
+function reportBackground(figures: string): void {
+  console.log(`\n${figures}\n\n${machine()}`);
+  if (options.record) writeSection('background', `${figures}\n\n${machine()}`);
 }
 
 /** With --quick, a figure that is worse than the recorded one is measured again: only one that stays worse counts. */

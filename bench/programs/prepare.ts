@@ -1,0 +1,97 @@
+/**
+ * Writes what a worker then does.
+ *   jobs <count>             no-op jobs, one transaction each; waits until all are in the queue
+ *   endpoints <users> <url>  a webhook endpoint for each of the first users
+ *   import <lines>           a CSV file and the job that imports it
+ */
+import { Module } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import { DataSource } from 'typeorm';
+import { roles } from '../../src/app.roles.ts';
+import { JobFilesService } from '../../src/jobs/job-files.service.ts';
+import { JobsModule } from '../../src/jobs/jobs.module.ts';
+import { JobsService } from '../../src/jobs/jobs.service.ts';
+import { ConfigModule } from '../../src/platform/config/config.module.ts';
+import { loadConfig } from '../../src/platform/config/config.ts';
+import { DatabaseModule } from '../../src/platform/database/database.module.ts';
+import { EventsModule } from '../../src/platform/events/events.module.ts';
+import { HealthModule } from '../../src/platform/health/health.module.ts';
+import { LoggingModule } from '../../src/platform/logging/logging.module.ts';
+import { PlatformModule } from '../../src/platform/platform.module.ts';
+import { QueueBackend } from '../../src/platform/queue/queue-backend.ts';
+import { PermissionsModule } from '../../src/platform/security/permissions.ts';
+import { userImport } from '../../src/users/users.jobs.ts';
+import { UsersModule } from '../../src/users/users.module.ts';
+import { WebhookSecrets } from '../../src/webhooks/outbound/webhook-secrets.service.ts';
+import { WebhooksModule } from '../../src/webhooks/outbound/webhooks.module.ts';
+import { noOp } from './no-op.job.ts';
+
+const PARALLEL = 16;
+
+@Module({
+  imports: [
+    ConfigModule.with(loadConfig()),
+    LoggingModule,
+    DatabaseModule.for('worker'),
+    PlatformModule,
+    PermissionsModule.withRoles(roles),
+    EventsModule,
+    HealthModule.forApi(),
+    UsersModule,
+    WebhooksModule,
+    JobsModule.forFeature([noOp]),
+  ],
+})
+class PrepareModule {}
+
+const app = await NestFactory.createApplicationContext(PrepareModule, { logger: ['error', 'warn'] });
+const db = app.get(DataSource);
+const jobs = app.get(JobsService);
+
+const commands: Record<string, (...args: string[]) => Promise<void>> = {
+  jobs: async (count) => {
+    let left = Number(count);
+    const enqueue = async () => {
+      while (left > 0) {
+        left -= 1;
+        await db.transaction((tx) => jobs.enqueue(noOp, {}, {}, tx));
+      }
+    };
+    await Promise.all(Array.from({ length: PARALLEL }, enqueue));
+    const queue = app.get(QueueBackend).queue(noOp.type);
+    while ((await queue.getWaitingCount()) < Number(count))
+      await new Promise((resolve) => setTimeout(resolve, 20));
+  },
+  endpoints: async (users, url) => {
+    const rows = await db.query<{ id: string }[]>(
+      `INSERT INTO webhook_endpoints (id, user_id, url, event_types, secret)
+       SELECT gen_random_uuid(), id, $2, '{user.updated}', '' FROM (SELECT id FROM users ORDER BY email LIMIT $1)
+       RETURNING id`,
+      [users, url],
+    );
+    const secrets = app.get(WebhookSecrets, { strict: false });
+    for (const { id } of rows)
+      await db.query('UPDATE webhook_endpoints SET secret = $2 WHERE id = $1', [
+        id,
+        secrets.generate(id).encrypted,
+      ]);
+  },
+  import: async (lines) => {
+    const file = await app
+      .get(JobFilesService, { strict: false })
+      .store({ name: 'import.csv', mediaType: 'text/csv' }, csv(Number(lines)));
+    const [admin] = await db.query<{ id: string }[]>(`SELECT id FROM users WHERE role = 'admin' LIMIT 1`);
+    const options = { userId: admin!.id, inputFileId: file.id };
+    await db.transaction((tx) => jobs.enqueueForUser(userImport, {}, options, tx));
+  },
+};
+
+async function* csv(lines: number): AsyncGenerator<Buffer> {
+  yield Buffer.from('email,displayName\n');
+  for (let line = 1; line <= lines; line += 1)
+    yield Buffer.from(`imported-${line}@example.com,Imported ${line}\n`);
+}
+
+const [command = '', ...args] = process.argv.slice(2);
+await commands[command]!(...args);
+await app.close();
