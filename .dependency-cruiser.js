@@ -26,6 +26,7 @@ const PLATFORM_LAYERS = [
   'config',
   'errors',
   'logging',
+  'metrics',
   'database',
   'redis',
   'queue',

@@ -62,6 +62,9 @@ export async function untilAborted<T>(work: Promise<T>, signal: AbortSignal): Pr
   }
 }
 
+/** How a run ended. `requeued`: it runs again later. `lost`: another worker has taken over the job. */
+export type RunOutcome = 'completed' | 'failed' | 'cancelled' | 'requeued' | 'lost';
+
 /** One run of a job. Its handler writes to the jobs table only through it, and only while it holds the lease. */
 export class JobRun implements JobContext {
   private readonly abort = new AbortController();
@@ -69,8 +72,8 @@ export class JobRun implements JobContext {
   private readonly heartbeat: NodeJS.Timeout;
   private readonly timeout: NodeJS.Timeout;
   private progressWrittenAt = 0;
-  /** True after `complete()`. */
-  isComplete = false;
+  /** How this run has ended so far. It has lost its job if nothing else is written. */
+  outcome: RunOutcome = 'lost';
 
   constructor(
     private readonly db: DataSource,
@@ -142,7 +145,7 @@ export class JobRun implements JobContext {
     // Another run would repeat effects outside of Postgres, such as a sent mail, so no time limit ends the wait.
     clearTimeout(this.timeout);
     await retryUntilDatabaseAnswers(() => this.lockingOwner(end), this.signal);
-    this.isComplete = true;
+    this.outcome = 'completed';
     this.changes.publish(this.job);
   }
 
@@ -158,6 +161,7 @@ export class JobRun implements JobContext {
         tx,
       ),
     );
+    this.outcome = status;
     this.changes.publish(this.job);
   }
 
@@ -178,6 +182,7 @@ export class JobRun implements JobContext {
       await this.finish('cancelled', null);
       return undefined;
     }
+    this.outcome = 'requeued';
     this.changes.publish(this.job);
     return availableAt;
   }
@@ -231,7 +236,7 @@ export class JobRun implements JobContext {
          RETURNING cancel_requested_at IS NOT NULL AS cancelled`,
         [this.job.id, this.lease],
       );
-      if (rows.length === 0 && !this.isComplete) this.stop(new LeaseLostError());
+      if (rows.length === 0 && this.outcome !== 'completed') this.stop(new LeaseLostError());
       if (rows[0]?.cancelled) this.stop(new JobCancelledError());
     } catch (error) {
       // The run may continue while Postgres is down: it can write nothing without the lease.

@@ -17,6 +17,7 @@ import {
   LeaseLostError,
   publicError,
   retryUntilDatabaseAnswers,
+  type RunOutcome,
   untilAborted,
   WorkerStoppingError,
 } from './job-run.ts';
@@ -35,12 +36,15 @@ interface Handler {
   runner: JobRunner<unknown>;
 }
 
+type RunListener = (run: { type: string; outcome: RunOutcome; milliseconds: number }) => void;
+
 /** Runs the handlers of all worker modules. Each job type has its own queue worker, so that no type waits for another. */
 @Injectable()
 export class JobWorkerService implements OnApplicationBootstrap, OnModuleDestroy {
   private readonly workers: Worker[] = [];
   private readonly running = new Set<JobRun>();
   private readonly stopping = new AbortController();
+  private readonly runListeners: RunListener[] = [];
 
   constructor(
     private readonly claims: JobClaims,
@@ -51,6 +55,10 @@ export class JobWorkerService implements OnApplicationBootstrap, OnModuleDestroy
     private readonly logger: AppLogger,
     private readonly discovery: DiscoveryService,
   ) {}
+
+  onRunEnd(listener: RunListener): void {
+    this.runListeners.push(listener);
+  }
 
   onApplicationBootstrap(): void {
     for (const handler of this.handlers()) {
@@ -116,13 +124,15 @@ export class JobWorkerService implements OnApplicationBootstrap, OnModuleDestroy
       assertRunnable(job);
       const input = parseInput(definition, job);
       const result = await untilAborted(runner.run(input, run), run.signal);
-      if (!run.isComplete) await run.complete(result ? { result } : {});
+      if (run.outcome !== 'completed') await run.complete(result ? { result } : {});
       logger.info({ ms: Date.now() - startedAt }, 'Job completed');
       return undefined;
     } catch (error) {
       return await this.settle(run, definition, run.signal.aborted ? run.signal.reason : error);
     } finally {
       run.close();
+      const ended = { type: job.type, outcome: run.outcome, milliseconds: Date.now() - startedAt };
+      this.runListeners.forEach((listener) => listener(ended));
       this.running.delete(run);
       await this.slots.grantFree(job.concurrencyKey);
     }
@@ -131,7 +141,7 @@ export class JobWorkerService implements OnApplicationBootstrap, OnModuleDestroy
   /** Writes the outcome of a run that did not complete. Resolves to the time of the next run, if there is one. */
   private async settle(run: JobRun, definition: JobDefinition, error: unknown): Promise<Date | undefined> {
     const { job, logger } = run;
-    if (run.isComplete || error instanceof LeaseLostError) {
+    if (run.outcome === 'completed' || error instanceof LeaseLostError) {
       logger.warn({ err: error }, 'This run has lost its lease');
       return undefined;
     }

@@ -1,5 +1,6 @@
 import { Global, Module } from '@nestjs/common';
 import { MessageBus } from './bus/message-bus.ts';
+import { Metrics } from './metrics/metrics.service.ts';
 import { Paginator } from './pagination/paginator.ts';
 import { PersonalDataModule } from './personal-data/personal-data.module.ts';
 import { QueueBackend } from './queue/queue-backend.ts';
@@ -11,6 +12,7 @@ import { PermissionsModule } from './security/permissions.ts';
 import { RateLimiter } from './security/rate-limiter.service.ts';
 
 const SERVICES = [
+  Metrics,
   RedisConnections,
   QueueBackend,
   MessageBus,

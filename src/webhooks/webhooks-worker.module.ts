@@ -12,6 +12,7 @@ import {
   WebhookDisabledNotifyHandler,
   WebhookEndpointDeleteHandler,
 } from './outbound/webhook-endpoint.jobs.ts';
+import { WebhookMetrics } from './outbound/webhook-metrics.service.ts';
 import { WebhookOutcomes } from './outbound/webhook-outcomes.service.ts';
 import { WebhookSecretsRenewal } from './outbound/webhook-secrets.service.ts';
 import { WebhookSender } from './outbound/webhook-sender.ts';
@@ -23,6 +24,7 @@ import { WebhooksModule } from './outbound/webhooks.module.ts';
     WebhookReceiveHandler,
     WebhookDispatcher,
     WebhookClaims,
+    WebhookMetrics,
     WebhookOutcomes,
     {
       provide: WebhookSender,

@@ -22,8 +22,9 @@ export class Program {
 
   private constructor(
     readonly process: ChildProcess,
-    /** The port of the API, or of the worker's health check. */
+    /** Of the API, or of the worker's health checks. */
     readonly url: string,
+    readonly metricsUrl: string,
   ) {
     for (const stream of [process.stdout, process.stderr]) {
       stream?.on('data', (chunk) => (this.output += String(chunk)));
@@ -36,16 +37,16 @@ export class Program {
     env: Record<string, string>,
     args: string[] = [],
   ): Promise<Program> {
-    const port = env['PORT'] ?? env['METRICS_PORT'] ?? String(await freePort());
-    let other = port;
-    while (other === port) other = String(await freePort());
-    const ports =
-      name === 'worker' ? { PORT: other, METRICS_PORT: port } : { PORT: port, METRICS_PORT: other };
+    const port = env['PORT'] ?? String(await freePort());
+    let metricsPort = env['METRICS_PORT'] ?? port;
+    while (metricsPort === port) metricsPort = String(await freePort());
+    const ports = { PORT: port, METRICS_PORT: metricsPort };
     const child = spawn(process.execPath, [join(DIST, `${name}.js`), ...args], {
-      env: { PATH: process.env.PATH, HOST: '127.0.0.1', FILES_DIR, ...ports, ...env },
+      env: { PATH: process.env.PATH, HOST: '127.0.0.1', FILES_DIR, ...env, ...ports },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
-    return new Program(child, `http://127.0.0.1:${port}`);
+    const metricsUrl = `http://127.0.0.1:${metricsPort}`;
+    return new Program(child, name === 'worker' ? metricsUrl : `http://127.0.0.1:${port}`, metricsUrl);
   }
 
   /** Waits until the text is in the output. The error contains the output. */

@@ -6,6 +6,7 @@ import pLimit, { type LimitFunction } from 'p-limit';
 import { Config } from '../../platform/config/config.ts';
 import { UnavailableError } from '../../platform/errors/platform.errors.ts';
 import { localize } from '../../platform/i18n/locales.ts';
+import { Metrics } from '../../platform/metrics/metrics.service.ts';
 import { authTexts } from '../auth.texts.ts';
 
 /** `Algorithm.Argon2id`, a const enum that no module can import. */
@@ -29,8 +30,18 @@ export class PasswordHasher {
   private decoy?: Promise<string>;
   private readonly options: { algorithm: number; memoryCost: number; timeCost: number; parallelism: number };
 
-  constructor({ PASSWORD_HASH_MEMORY_KIB: memoryCost, PASSWORD_HASH_PASSES: timeCost }: Config) {
+  constructor(
+    { PASSWORD_HASH_MEMORY_KIB: memoryCost, PASSWORD_HASH_PASSES: timeCost }: Config,
+    metrics: Metrics,
+  ) {
     this.options = { algorithm: ARGON2ID, memoryCost, timeCost, parallelism: 1 };
+    metrics.gauge(
+      { name: 'password_hashes_waiting', help: 'Passwords that wait for a free core.', labelNames: ['work'] },
+      () => [
+        { work: 'check', value: this.checks.pendingCount },
+        { work: 'hash', value: this.newHashes.pendingCount },
+      ],
+    );
   }
 
   hash(password: string): Promise<string> {

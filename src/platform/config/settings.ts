@@ -187,7 +187,7 @@ export const settingsSchema = z.object({
     'A client is disconnected when it reads nothing of a waiting response for this time.',
   ),
   METRICS_PORT: withDefault(whole(1, 65_535), 9464).describe(
-    'The port of the health checks of the worker. Do not make it public.',
+    'The port of the metrics and health checks of a process. Do not make it public.',
   ),
 
   SHUTDOWN_DRAIN_SECONDS: optional(whole(0, 60)).describe(

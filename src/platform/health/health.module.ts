@@ -1,9 +1,9 @@
 import { type DynamicModule, Module } from '@nestjs/common';
 import { HealthController } from './health.controller.ts';
 import { HealthService } from './health.service.ts';
-import { WorkerHealthServer } from './worker-health.server.ts';
+import { PrivateServer } from './private-server.ts';
 
-/** The API serves its health on PORT, the worker on METRICS_PORT. */
+/** Both processes serve their health on METRICS_PORT, the API also on PORT. */
 @Module({})
 export class HealthModule {
   static forApi(): DynamicModule {
@@ -11,7 +11,7 @@ export class HealthModule {
       module: HealthModule,
       global: true,
       controllers: [HealthController],
-      providers: [HealthService],
+      providers: [HealthService, PrivateServer],
       exports: [HealthService],
     };
   }
@@ -20,7 +20,7 @@ export class HealthModule {
     return {
       module: HealthModule,
       global: true,
-      providers: [HealthService, WorkerHealthServer],
+      providers: [HealthService, PrivateServer],
       exports: [HealthService],
     };
   }

@@ -2,6 +2,7 @@ import { Injectable, Logger, type OnApplicationBootstrap } from '@nestjs/common'
 import { DataSource } from 'typeorm';
 import { pendingMigrations } from '../database/pending-migrations.ts';
 import { withTimeout } from '../errors/with-timeout.ts';
+import { Metrics } from '../metrics/metrics.service.ts';
 import { QueueBackend } from '../queue/queue-backend.ts';
 import { RedisConnections, type RedisState } from '../redis/redis-connections.ts';
 
@@ -45,7 +46,28 @@ export class HealthService implements OnApplicationBootstrap {
     private readonly db: DataSource,
     private readonly redis: RedisConnections,
     private readonly queues: QueueBackend,
-  ) {}
+    metrics: Metrics,
+  ) {
+    metrics.gauge(
+      {
+        name: 'dependency_up',
+        help: '1 if the dependency responds, otherwise 0.',
+        labelNames: ['dependency'],
+      },
+      async () => {
+        const { checks } = await this.readiness();
+        return [
+          { dependency: 'database', value: Number(checks.database === 'up') },
+          { dependency: 'redis', value: Number(checks.redis !== 'down') },
+          { dependency: 'queue', value: Number(checks.queue !== 'down') },
+        ];
+      },
+    );
+    metrics.gauge({ name: 'migrations_pending', help: 'Migrations that are not applied yet.' }, async () => {
+      const { checks, pendingMigrations: pending = [] } = await this.readiness();
+      return checks.migrations === 'unknown' ? [] : [{ value: pending.length }];
+    });
+  }
 
   /** Logs pending migrations at the start, also if nothing calls the health check. */
   async onApplicationBootstrap(): Promise<void> {

@@ -10,9 +10,10 @@ import { HealthService } from '../health/health.service.ts';
 import { createLogger } from '../logging/logger.ts';
 import { AppLogger } from '../logging/logging.module.ts';
 import { NestLogger } from '../logging/nest-logger.ts';
+import { Metrics } from '../metrics/metrics.service.ts';
 import { serveDocs } from '../openapi/docs.ts';
 import { createHttpAdapter } from './http-adapter.ts';
-import { logRequests } from './request-hooks.ts';
+import { logRequests, measureRequests } from './request-hooks.ts';
 import { RouteMethods } from './route-methods.ts';
 
 /** The HTTP application, the same in production and in tests. */
@@ -38,6 +39,7 @@ export function configureApp(app: NestFastifyApplication, config: Config): void 
   const fastify: FastifyInstance = app.getHttpAdapter().getInstance();
   app.get(RouteMethods).collect(fastify);
   logRequests(fastify, logger);
+  measureRequests(fastify, app.get(Metrics));
   const health = app.get(HealthService);
   fastify.addHook('onSend', (_request, reply, payload, done) => {
     // While the process drains, clients should open their next connection to another instance.

@@ -2,6 +2,7 @@ import { Injectable, type OnModuleDestroy } from '@nestjs/common';
 import type { FastifyReply } from 'fastify';
 import { Config } from '../config/config.ts';
 import { HealthService } from '../health/health.service.ts';
+import { Metrics } from '../metrics/metrics.service.ts';
 import type { Principal } from '../security/principal.ts';
 import { EventStream } from './event-stream.ts';
 
@@ -41,7 +42,11 @@ export class EventStreams implements OnModuleDestroy {
   constructor(
     private readonly config: Config,
     health: HealthService,
+    metrics: Metrics,
   ) {
+    metrics.gauge({ name: 'event_streams_open', help: 'Open streams and GraphQL sockets.' }, () => [
+      { value: this.openStreams.size },
+    ]);
     health.onDrain(() => this.closeAll());
   }
 

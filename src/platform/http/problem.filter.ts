@@ -7,6 +7,7 @@ import {
   Logger,
 } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import { Counter } from 'prom-client';
 import { Config } from '../config/config.ts';
 import { isDatabaseUnavailable, isIntegrityViolation } from '../database/postgres-errors.ts';
 import { AppError, type AppErrorClass } from '../errors/app-error.ts';
@@ -25,6 +26,7 @@ import {
   UnsupportedMediaTypeError,
   UriTooLongError,
 } from '../errors/platform.errors.ts';
+import { Metrics } from '../metrics/metrics.service.ts';
 import { isGraphql } from '../security/access.decorators.ts';
 import { isExemptFromRateLimits } from '../security/rate-limit.decorator.ts';
 import { RateLimiter } from '../security/rate-limiter.service.ts';
@@ -50,12 +52,22 @@ const BY_STATUS: Record<number, AppErrorClass> = {
 @Catch()
 @Injectable()
 export class ProblemFilter implements ExceptionFilter {
+  private readonly problems: Counter;
+
   constructor(
     private readonly config: Config,
     private readonly routes: RouteMethods,
     private readonly limiter: RateLimiter,
     private readonly forms: ErrorForms,
-  ) {}
+    metrics: Metrics,
+  ) {
+    this.problems = new Counter({
+      name: 'http_problems_total',
+      help: 'Errors that clients got, by their code. The codes are listed at /problems.',
+      labelNames: ['code'],
+      registers: [metrics.registry],
+    });
+  }
 
   catch(exception: unknown, host: ArgumentsHost): unknown {
     // GraphQL reports errors next to data: its own formatter translates and logs them.
@@ -100,10 +112,11 @@ export class ProblemFilter implements ExceptionFilter {
   }
 
   private send(error: AppError, request: FastifyRequest, reply: FastifyReply): void {
-    const { status } = error.problem;
+    const { status, code } = error.problem;
     const { headers } = error.extras;
+    this.problems.inc({ code });
     const format = this.formatFor(request);
-    if (status === 401 && !headers?.['www-authenticate'] && !error.problem.code.startsWith('WEBHOOK_')) {
+    if (status === 401 && !headers?.['www-authenticate'] && !code.startsWith('WEBHOOK_')) {
       void reply.header('www-authenticate', challenge(request, this.config.AUTH_SCHEMES));
     }
     // An error that names its own time replaces this one below.

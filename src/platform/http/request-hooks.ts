@@ -1,5 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Logger } from 'pino';
+import { Histogram } from 'prom-client';
 import { type Locale, negotiateLocale } from '../i18n/locales.ts';
 import { contextFields } from '../logging/logger.ts';
 import {
@@ -8,6 +9,7 @@ import {
   runInContext,
   traceparentFrom,
 } from '../logging/request-context.ts';
+import { DURATION_BUCKETS, type Metrics } from '../metrics/metrics.service.ts';
 
 const USER_AGENT_MAX = 400;
 
@@ -86,6 +88,28 @@ export function logRequests(fastify: FastifyInstance, logger: Logger): void {
         ip: request.ip,
       };
       logger[reply.statusCode >= 500 ? 'warn' : 'info'](fields, 'request');
+    }
+    done();
+  });
+}
+
+/** Counts requests and their durations by route. Not health checks, and not streams, which last as long as the client. */
+export function measureRequests(fastify: FastifyInstance, metrics: Metrics): void {
+  const durations = new Histogram({
+    name: 'http_server_request_duration_seconds',
+    help: 'Time until the response was sent. The route is its pattern, `unmatched` if there is none.',
+    labelNames: ['method', 'route', 'status'],
+    buckets: DURATION_BUCKETS,
+    registers: [metrics.registry],
+  });
+  fastify.addHook('onResponse', (request, reply, done) => {
+    const route = request.routeOptions.url ?? 'unmatched';
+    const isStream = String(reply.getHeader('content-type')).startsWith('text/event-stream');
+    if (!route.startsWith('/health') && !isStream) {
+      durations.observe(
+        { method: request.method, route, status: reply.statusCode },
+        reply.elapsedTime / 1_000,
+      );
     }
     done();
   });

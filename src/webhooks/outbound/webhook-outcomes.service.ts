@@ -5,6 +5,7 @@ import { JobsService } from '../../jobs/jobs.service.ts';
 import type { Attempt } from './webhook-claims.service.ts';
 import { WebhookEndpoint } from './webhook-endpoint.entity.ts';
 import { type DisableReason, disableEndpoints } from './webhook-endpoint.jobs.ts';
+import { WebhookMetrics } from './webhook-metrics.service.ts';
 import { retryAfterMs, type WebhookResponse } from './webhook-sender.ts';
 
 const MINUTE = 60;
@@ -26,6 +27,7 @@ export class WebhookOutcomes {
   constructor(
     private readonly db: DataSource,
     private readonly jobs: JobsService,
+    private readonly metrics: WebhookMetrics,
   ) {}
 
   /**
@@ -37,7 +39,9 @@ export class WebhookOutcomes {
     const rows = outcomes.map((outcome) => toRow(outcome, disabled.has(outcome.endpoint.id)));
     const locked = await this.db.query<{ id: string }[]>(RECORD, [JSON.stringify(rows)]);
     const lockedIds = new Set(locked.map(({ id }) => id));
-    return outcomes.filter(({ delivery }) => lockedIds.has(delivery.id));
+    const isLocked = ({ delivery }: AttemptOutcome) => lockedIds.has(delivery.id);
+    for (const outcome of outcomes) if (!isLocked(outcome)) this.metrics.observe(outcome.response);
+    return outcomes.filter(isLocked);
   }
 
   /** Disables endpoints that are gone or have failed for too long. Resolves to their ids. */

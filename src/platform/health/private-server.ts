@@ -2,6 +2,7 @@ import { Injectable, Logger, type OnApplicationBootstrap, type OnApplicationShut
 import { createServer, type Server, type ServerResponse } from 'node:http';
 import { Config } from '../config/config.ts';
 import { product } from '../config/product.ts';
+import { Metrics } from '../metrics/metrics.service.ts';
 import { QueueBackend } from '../queue/queue-backend.ts';
 import { HealthService } from './health.service.ts';
 
@@ -9,12 +10,12 @@ import { HealthService } from './health.service.ts';
 const RECOVERY_MS = 60_000;
 
 /**
- * Liveness and readiness of the worker, without a framework. A worker that has stopped polling the queue is neither live
- * nor ready, even if its dependencies respond.
+ * Serves METRICS_PORT: metrics, liveness and readiness of this process, without a framework. Not for the public, so it has
+ * no sign-in. A worker that has stopped polling the queue is neither live nor ready, even if its dependencies respond.
  */
 @Injectable()
-export class WorkerHealthServer implements OnApplicationBootstrap, OnApplicationShutdown {
-  private readonly logger = new Logger('WorkerHealth');
+export class PrivateServer implements OnApplicationBootstrap, OnApplicationShutdown {
+  private readonly logger = new Logger('PrivateServer');
   private server?: Server;
   private outageSeenAt = -Infinity;
 
@@ -22,14 +23,15 @@ export class WorkerHealthServer implements OnApplicationBootstrap, OnApplication
     private readonly config: Config,
     private readonly health: HealthService,
     private readonly queues: QueueBackend,
+    private readonly metrics: Metrics,
   ) {}
 
   onApplicationBootstrap(): void {
     if (this.config.NODE_ENV === 'test') return;
     this.server = createServer((request, response) => void this.respond(request.url, response));
-    // Without the port there are no health checks, but jobs still run.
+    // Without the port there are no metrics, but requests and jobs still run.
     this.server.on('error', (error) =>
-      this.logger.warn({ msg: 'The worker cannot serve health checks on METRICS_PORT', err: error }),
+      this.logger.warn({ msg: 'Metrics and health checks cannot be served on METRICS_PORT', err: error }),
     );
     this.server.listen(this.config.METRICS_PORT);
   }
@@ -40,6 +42,7 @@ export class WorkerHealthServer implements OnApplicationBootstrap, OnApplication
   }
 
   private async respond(url: string | undefined, response: ServerResponse): Promise<void> {
+    if (url === '/metrics') return this.sendMetrics(response);
     if (url !== '/health/live' && url !== '/health/ready') {
       return send(response, 404, { status: 404, code: 'NOT_FOUND' });
     }
@@ -53,6 +56,12 @@ export class WorkerHealthServer implements OnApplicationBootstrap, OnApplication
     const readiness = await this.health.readiness();
     const isReady = readiness.status === 'ok' || readiness.status === 'degraded';
     send(response, isReady && !isSilent ? 200 : 503, readiness);
+  }
+
+  private async sendMetrics(response: ServerResponse): Promise<void> {
+    const { registry } = this.metrics;
+    const body = await registry.metrics();
+    response.writeHead(200, { 'content-type': registry.contentType, 'cache-control': 'no-store' }).end(body);
   }
 
   /** False during an outage and shortly after it: then no worker can poll, and a restart doesn't help. */
