@@ -36,11 +36,11 @@ async function shutDown(
   { config, logger, drain }: Options,
 ): Promise<void> {
   logger.info({ signal }, 'Shutting down');
-  const deadline = setTimeout(() => {
+  // Also keeps the process alive until its end is logged, when nothing else does.
+  setTimeout(() => {
     logger.error('Shutdown deadline passed: exiting with unfinished work');
     process.exit(1);
   }, config.SHUTDOWN_DEADLINE_SECONDS * 1_000);
-  deadline.unref();
   try {
     drain();
     await pause(config.SHUTDOWN_DRAIN_SECONDS * 1_000);
