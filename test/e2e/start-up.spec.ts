@@ -1,11 +1,26 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { Body, Controller, Get, Headers, Module, Param, Post, Query, type Type } from '@nestjs/common';
+import { afterAll, afterEach, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import {
+  Body,
+  Controller,
+  Get,
+  Headers,
+  Injectable,
+  Module,
+  Param,
+  Post,
+  Query,
+  type Type,
+} from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import { TypeOrmModule } from '@nestjs/typeorm';
+import { Entity, ManyToOne, PrimaryColumn } from 'typeorm';
 import { AppModule } from '../../src/app.module.ts';
 import type { Config } from '../../src/platform/config/config.ts';
 import { ForeignKeyCheck } from '../../src/platform/database/foreign-key-check.ts';
 import { createApp } from '../../src/platform/http/create-app.ts';
 import { describeApp } from '../../src/platform/openapi/document.ts';
 import { Endpoint } from '../../src/platform/openapi/endpoint.decorator.ts';
+import { start } from '../../src/platform/process/start.ts';
 import { TestApp } from '../support/app.ts';
 import { Program } from '../support/program.ts';
 
@@ -63,9 +78,9 @@ const withRoutes = (controller: Type) => ({
 
 describe('a route that is not described or takes input without a schema', () => {
   it('stops the start, with one sentence per handler', async () => {
-    const start = createApp(withRoutes(NotesController), app.config);
+    const starting = createApp(withRoutes(NotesController), app.config);
 
-    await expect(start).rejects.toThrow(FAULTS.join('\n'));
+    await expect(starting).rejects.toThrow(FAULTS.join('\n'));
   });
 
   it('fails the check that writes openapi.json', async () => {
@@ -78,13 +93,13 @@ describe('a foreign key without an index', () => {
     app.db.query('CREATE TABLE notes (id uuid PRIMARY KEY, user_id uuid REFERENCES users (id))'),
   );
 
-  const start = async (name: 'main' | 'worker', settings: Record<string, string>) => {
+  const startProgram = async (name: 'main' | 'worker', settings: Record<string, string>) => {
     const { DATABASE_URL, JWT_KEYS_DIR, MAIL_DIR } = app.config;
     return Program.start(name, { NODE_ENV: 'test', DATABASE_URL, JWT_KEYS_DIR, MAIL_DIR, ...settings });
   };
 
   it.each(['main', 'worker'] as const)('stops the start of %s.js', async (name) => {
-    const program = await start(name, { NODE_ENV: 'development' });
+    const program = await startProgram(name, { NODE_ENV: 'development' });
 
     expect(await program.exited).toEqual({ code: 1, signal: null });
     expect(program.output).toContain(
@@ -97,5 +112,68 @@ describe('a foreign key without an index', () => {
     const config = { ...app.config, NODE_ENV: 'production' } as Config;
 
     await expect(new ForeignKeyCheck(app.db, config).onModuleInit()).resolves.toBeUndefined();
+  });
+});
+
+@Entity('folders')
+class Folder {
+  @PrimaryColumn('uuid')
+  id!: string;
+}
+
+@Entity('notes')
+class Note {
+  @PrimaryColumn('uuid')
+  id!: string;
+
+  @ManyToOne(() => Folder)
+  folder!: Folder;
+}
+
+class FoldersService {
+  readonly name = 'folders';
+}
+
+@Injectable()
+class NotesService {
+  constructor(readonly folders: FoldersService) {}
+}
+
+describe('a module that is not imported', () => {
+  afterEach(() => void jest.restoreAllMocks());
+
+  /** What the program prints when its start fails. */
+  const printed = async (program: () => Promise<unknown>) => {
+    const output: string[] = [];
+    const collect = (text: unknown): boolean => output.push(String(text)) > 0;
+    jest.spyOn(process.stderr, 'write').mockImplementation(collect);
+    jest.spyOn(process, 'exit').mockImplementation(() => undefined as never);
+    await start(async () => void (await program()));
+    return output.join('');
+  };
+
+  it('is named with the provider that needs it', async () => {
+    const module = { module: NotesModule, providers: [NotesService] };
+
+    const output = await printed(() =>
+      NestFactory.createApplicationContext(module, { logger: false, abortOnError: false }),
+    );
+
+    expect(output).toMatch(/^Nest can't resolve dependencies of the NotesService \(\?\)\..*FoldersService/);
+    expect(output).not.toMatch(/\n +at /);
+  });
+
+  // Last, because TypeORM keeps registered entities for all later applications of this file.
+  it('is named by the entity that refers to its entity, without attempts to connect', async () => {
+    const module = {
+      module: NotesModule,
+      imports: [AppModule.with(app.config), TypeOrmModule.forFeature([Note])],
+    };
+
+    const output = await printed(() => createApp(module, app.config));
+
+    expect(output).toBe(
+      'Note.folder refers to the entity Folder, which no module of this process registers: import the module that has TypeOrmModule.forFeature([Folder]).\n',
+    );
   });
 });

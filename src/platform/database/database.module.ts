@@ -1,10 +1,12 @@
 import { type DynamicModule, Module } from '@nestjs/common';
 import { TypeOrmModule } from '@nestjs/typeorm';
-import { Config } from '../config/config.ts';
+import { QueryFailedError, TypeORMError } from 'typeorm';
+import { Config, StartupError } from '../config/config.ts';
 import { describePermanentFault } from './connection-faults.ts';
 import { dataSourceOptions, type ProcessRole } from './data-source.ts';
 import { ForeignKeyCheck } from './foreign-key-check.ts';
 import { RetryingDataSource } from './retrying-data-source.ts';
+import { relationsToUnregisteredEntities } from './unregistered-entities.ts';
 
 @Module({})
 export class DatabaseModule {
@@ -22,11 +24,22 @@ export class DatabaseModule {
             // Postgres may start later: keep trying, because a crash loop would only be slower.
             retryAttempts: config.NODE_ENV === 'test' ? 0 : 300,
             retryDelay: 1_000,
-            toRetry: (error: Error) => describePermanentFault(error) === undefined,
+            toRetry: isTemporary,
           }),
-          dataSourceFactory: async (options) => new RetryingDataSource(options!),
+          dataSourceFactory: async (options) => {
+            const faults = relationsToUnregisteredEntities(options!);
+            if (faults.length > 0) throw new StartupError(faults.join('\n'));
+            return new RetryingDataSource(options!);
+          },
         }),
       ],
     };
   }
+}
+
+/** Faults of the entities are permanent too. */
+function isTemporary(error: Error): boolean {
+  if (error instanceof StartupError) return false;
+  if (error instanceof TypeORMError && !(error instanceof QueryFailedError)) return false;
+  return describePermanentFault(error) === undefined;
 }

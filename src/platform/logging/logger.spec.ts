@@ -1,5 +1,4 @@
 import { describe, expect, it } from '@jest/globals';
-import { StartupError } from '../config/config.ts';
 import { createLogger, scrub } from './logger.ts';
 import { NestLogger } from './nest-logger.ts';
 import { runInContext } from './request-context.ts';
@@ -170,8 +169,10 @@ describe('a logged text', () => {
 });
 
 describe('the log lines of Nest', () => {
-  it('omit a StartupError, which the program prints as one sentence', () => {
-    const { text } = written((logger) => new NestLogger(logger).error(new StartupError('Redis is too old')));
+  it('omit an error of the start, which the program prints', () => {
+    const { text } = written((logger) => {
+      new NestLogger(logger).error(new Error('Redis is too old'), 'ExceptionHandler');
+    });
 
     expect(text).toBe('');
   });

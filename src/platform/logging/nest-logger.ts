@@ -1,6 +1,5 @@
 import type { LoggerService } from '@nestjs/common';
 import type { Logger } from 'pino';
-import { StartupError } from '../config/config.ts';
 
 /** Sends the lines of Nest and of `new Logger(name)` to pino, which adds the correlation id. */
 export class NestLogger implements LoggerService {
@@ -39,8 +38,8 @@ export class NestLogger implements LoggerService {
     const source = typeof rest.at(-1) === 'string' ? String(rest.at(-1)) : undefined;
     const stack = rest.find((part) => typeof part === 'string' && part.includes('\n    at '));
     const fields = { source, ...(stack ? { stack } : {}) };
-    // start() prints it without a stack.
-    if (message instanceof StartupError) return;
+    // Nest also throws these errors, and start() prints them.
+    if (source === 'ExceptionHandler') return;
     if (message instanceof Error) this.pino[level]({ ...fields, err: message }, message.message);
     else if (isFields(message)) {
       const { msg, ...others } = message;

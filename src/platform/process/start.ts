@@ -1,6 +1,7 @@
+import { RuntimeException } from '@nestjs/core/errors/exceptions/runtime.exception.js';
 import { StartupError } from '../config/config.ts';
 
-/** Runs a program. If it throws, prints the error and exits with 1. A StartupError is printed without its stack. */
+/** Runs a program. If it throws, prints the error and exits with 1. An error that says what to change has no stack. */
 export async function start(program: () => Promise<void>): Promise<void> {
   try {
     await program();
@@ -12,7 +13,8 @@ export async function start(program: () => Promise<void>): Promise<void> {
 
 function describe(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
-  if (error instanceof StartupError) return error.message;
+  // Nest throws a RuntimeException for faults of modules, such as a provider that isn't imported.
+  if (error instanceof StartupError || error instanceof RuntimeException) return error.message;
   const { code } = error as NodeJS.ErrnoException;
   if (code === 'EADDRINUSE') return 'The port is in use: set PORT to a free port, or stop the other process.';
   return error.stack ?? error.message;
