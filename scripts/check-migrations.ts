@@ -2,13 +2,13 @@ import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { QueryRunner } from 'typeorm';
+import { statementsOf } from '../src/platform/database/migration-sql.ts';
 import { type MigrationClass, migrations } from '../src/platform/database/migrations.ts';
 import { foreignKeysWithoutIndex, type MigrationSql } from './foreign-key-indexes.ts';
 
 /*
  * Checks that each migration is safe while the previous release runs: squawk checks its SQL, and this script checks
- * three more rules. See docs/decisions/0034-migrations-beside-running-releases.md.
+ * some more rules. See docs/decisions/0034-migrations-beside-running-releases.md.
  */
 
 /** These create the tables of the first release, in an empty database. */
@@ -17,25 +17,24 @@ const FIRST_RELEASE_UNTIL = 1_764_100_100_000;
 export async function checkMigrations(classes: readonly MigrationClass[]): Promise<string[]> {
   const recorded = await Promise.all(classes.map(record));
   return [
+    ...classes.filter(({ isDraft }) => isDraft).map(({ name }) => draftOf(name)),
     ...squawk(recorded),
     ...recorded.filter(isAfterFirstRelease).flatMap(ownRules),
     ...foreignKeysWithoutIndex(recorded),
+    ...referencesToUnknownTables(recorded),
   ];
 }
+
+const draftOf = (name: string): string =>
+  `${name}: is a draft. Read its statements, then delete the line with isDraft.`;
 
 interface Recorded extends MigrationSql {
   isTransactional: boolean;
 }
 
-/** Runs `up` without a database. */
 async function record(migrationClass: MigrationClass): Promise<Recorded> {
-  const statements: string[] = [];
-  const query = async (sql: string, _parameters?: unknown[], isStructured?: boolean) => {
-    statements.push(sql.trim());
-    return isStructured ? { records: [], affected: 0, raw: [] } : [];
-  };
   const migration = new migrationClass();
-  await migration.up({ query } as unknown as QueryRunner);
+  const statements = await statementsOf(migration);
   return { name: migrationClass.name, isTransactional: migration.transaction !== false, statements };
 }
 
@@ -86,6 +85,22 @@ const ADDED_FOREIGN_KEY =
   /^\s*ALTER\s+TABLE\s+(?:ONLY\s+)?"?\w+"?\s+ADD\s+(?:CONSTRAINT\s+"?\w+"?\s+)?FOREIGN\s+KEY\b/i;
 const SQL_COMMENT = /^\s*--.*$/gm;
 const CHANGED = /^(?:UPDATE|DELETE\s+FROM)\s+(?:ONLY\s+)?"?(\w+)/i;
+
+const REFERENCED = /\bREFERENCES\s+"?(\w+)/gi;
+
+function referencesToUnknownTables(recorded: Recorded[]): string[] {
+  const created = new Set<string>();
+  return recorded.flatMap(({ name, statements }) => {
+    const sql = statements.map((statement) => statement.replaceAll(SQL_COMMENT, ''));
+    sql.flatMap((statement) => tablesIn(statement, CREATED)).forEach((table) => created.add(table));
+    const unknown = sql
+      .flatMap((statement) => tablesIn(statement, REFERENCED))
+      .filter((table) => !created.has(table));
+    return [...new Set(unknown)].map(
+      (table) => `${name}: refers to the table ${table}, which neither it nor a migration before it creates.`,
+    );
+  });
+}
 
 function ownRules({ name, isTransactional, statements }: Recorded): string[] {
   if (!isTransactional) return [];

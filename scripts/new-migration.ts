@@ -27,10 +27,10 @@ async function write(name: string, isDryRun: boolean): Promise<void> {
   applyChange({ files, edits: {}, programs: [] }, { isDryRun });
   if (isDryRun) return;
   console.log(`
-${steps.length > 0 ? `Next:\n1. Read each statement: is it what you mean, and safe while the previous release runs?` : 'The entities and the migrations agree.\nNext:\n1. Write the SQL.'}
-2. Update docs/database.md.
-3. bin/test test/e2e/migrations.spec.ts test/e2e/database-guide.spec.ts && npm run check
-bin/dev applies a migration as soon as it is saved. To change it afterwards: npm run migration:undo, then save.`);
+${steps.length > 0 ? 'Next:\n1. Read each statement: is it what you mean, and safe while the previous release runs?' : 'The entities and the migrations agree.\nNext:\n1. Write the SQL.'}
+2. Delete the line with isDraft. Then bin/dev applies the migration. To change it later: npm run migration:undo, then save.
+3. Update docs/database.md.
+4. bin/test test/e2e/migrations.spec.ts test/e2e/database-guide.spec.ts && npm run check`);
 }
 
 await main(USAGE, async () => {

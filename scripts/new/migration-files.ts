@@ -19,6 +19,10 @@ const REVIEW: [pattern: RegExp, comment: string][] = [
     /^ALTER TABLE \w+ ADD COLUMN (?!.*\bDEFAULT\b).*NOT NULL/,
     'Review: fails if the table has rows. Add a DEFAULT, or allow NULL.',
   ],
+  [
+    /^(CREATE UNIQUE INDEX|ALTER TABLE \w+ ADD CONSTRAINT \w+ UNIQUE)\b/,
+    'Review: fails if rows have the same values. Make them differ in an earlier migration.',
+  ],
   [/ ALTER COLUMN /, 'Review: does it lock or rewrite a large table?'],
   [
     /NOT VALID$/,
@@ -26,9 +30,11 @@ const REVIEW: [pattern: RegExp, comment: string][] = [
   ],
 ];
 
+const FILE_NAME_MAX = 60;
+
 /** One migration per step, because each locks one table: path → content. */
 export function migrationFiles(name: string, steps: Step[], timestamp: number): Record<string, string> {
-  const names = steps.map((step, index) => [index === 0 ? name : `${name}-${step.suffix}`, step] as const);
+  const names = steps.map((step, index) => [nameOf(name, step, index), step] as const);
   return Object.fromEntries(
     names.map(([fileName, step], index) => {
       const stamp = timestamp + index;
@@ -37,22 +43,33 @@ export function migrationFiles(name: string, steps: Step[], timestamp: number): 
   );
 }
 
+function nameOf(name: string, { suffix }: Step, index: number): string {
+  if (index === 0) return name;
+  const long = `${name}-${suffix}`;
+  return long.length <= FILE_NAME_MAX ? long : `${name}-step-${index + 1}`;
+}
+
 function migrationFile(className: string, { statements, isConcurrent }: Step): string {
   const body = (side: 'up' | 'down') => {
     const ordered = side === 'up' ? statements : statements.toReversed();
     return ordered.map((statement) => write(statement, side, isConcurrent)).join('\n');
   };
-  const steps = isConcurrent
-    ? `import { createIndexConcurrently } from '../src/platform/database/migration-steps.ts';\n`
-    : '';
+  const up = body('up');
+  const used = STEPS.filter((step) => up.includes(`${step}(`));
+  const imports =
+    used.length > 0
+      ? `import { ${used.join(', ')} } from '../src/platform/database/migration-steps.ts';\n`
+      : '';
   return `
 import type { MigrationInterface, QueryRunner } from 'typeorm';
-${steps}
+${imports}
 export class ${className} implements MigrationInterface {
+  /** Read the statements, then delete this line. Before that, only tests apply the migration. */
+  static readonly isDraft = true;
   name = '${className}';
 ${isConcurrent ? '  transaction = false;\n' : ''}
   async up(db: QueryRunner): Promise<void> {
-${body('up')}
+${up}
   }
 
   async down(db: QueryRunner): Promise<void> {
@@ -62,15 +79,25 @@ ${body('down')}
 `;
 }
 
+const STEPS = ['addUniqueConcurrently', 'createIndexConcurrently', 'createUniqueIndexConcurrently'];
+
 function write(statement: Statement, side: 'up' | 'down', isConcurrent: boolean): string {
   const sql = statement[side];
-  const [, index, definition] = /^CREATE INDEX (\w+) (.*)$/.exec(sql) ?? [];
-  // Undoing is for development only, and runs in a transaction.
-  if (isConcurrent && index) return `await createIndexConcurrently(db, '${index}', \`${definition}\`);`;
+  // Undoing is for development only, where nothing else uses the table.
+  const step = isConcurrent && side === 'up' ? concurrentStep(sql) : undefined;
   const comments = REVIEW.filter(([pattern]) => side === 'up' && pattern.test(sql)).map(
     ([, comment]) => `// ${comment}`,
   );
-  return [...comments, `await db.query(\`${inLines(sql)}\`);`].join('\n');
+  return [...comments, step ?? `await db.query(\`${inLines(sql)}\`);`].join('\n');
+}
+
+function concurrentStep(sql: string): string {
+  const [, table, constraint, columns] =
+    /^ALTER TABLE (\w+) ADD CONSTRAINT (\w+) UNIQUE \((.*)\)$/.exec(sql) ?? [];
+  if (columns) return `await addUniqueConcurrently(db, '${table}', '${constraint}', '${columns}');`;
+  const [, unique, index, definition] = /^CREATE (UNIQUE )?INDEX (\w+) (.*)$/.exec(sql) ?? [];
+  const step = unique ? 'createUniqueIndexConcurrently' : 'createIndexConcurrently';
+  return `await ${step}(db, '${index}', \`${definition}\`);`;
 }
 
 /** One line per column and constraint. */

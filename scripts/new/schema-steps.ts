@@ -9,7 +9,7 @@ export interface Statement {
 export interface Step {
   suffix: string;
   statements: Statement[];
-  /** Whether it builds indexes of an existing table, which must not block writes. */
+  /** Whether it builds indexes of an existing table, also of its unique constraints. They must not block writes. */
   isConcurrent: boolean;
 }
 
@@ -61,9 +61,11 @@ export function stepsOf(statements: Statement[]): Step[] {
   return [...steps.values()];
 }
 
+const BUILDS_INDEX = /^CREATE (?:UNIQUE )?INDEX |^ALTER TABLE \w+ ADD CONSTRAINT \w+ UNIQUE /;
+
 function kindOf({ up }: Statement, mayHaveKey: boolean, isCreated: boolean): 'table' | 'index' | 'key' {
   if (/FOREIGN KEY/.test(up)) return mayHaveKey ? 'table' : 'key';
-  return up.startsWith('CREATE INDEX') && !isCreated ? 'index' : 'table';
+  return BUILDS_INDEX.test(up) && !isCreated ? 'index' : 'table';
 }
 
 /** A table that is created in the same transaction has no older rows. */

@@ -5,7 +5,11 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { MigrationInterface, QueryRunner } from 'typeorm';
 import { checkMigrations } from '../../scripts/check-migrations.ts';
-import { changeInBatches, createIndexConcurrently } from '../../src/platform/database/migration-steps.ts';
+import {
+  addUniqueConcurrently,
+  changeInBatches,
+  createIndexConcurrently,
+} from '../../src/platform/database/migration-steps.ts';
 import { loadMigrations, type MigrationClass, migrations } from '../../src/platform/database/migrations.ts';
 
 describe('the folder of migrations', () => {
@@ -55,6 +59,12 @@ describe('the folder of migrations', () => {
 describe('the check of the migrations', () => {
   it('accepts the migrations of this repository', async () => {
     expect(await checkMigrations(migrations)).toEqual([]);
+  });
+
+  it('rejects a draft', async () => {
+    const draft = Object.assign(migrationOf(['SELECT 1']), { isDraft: true });
+
+    expect(await checkMigrations([draft])).toEqual([expect.stringContaining('is a draft')]);
   });
 
   it.each([
@@ -116,6 +126,11 @@ describe('the check of the migrations', () => {
       ['ALTER TABLE jobs ADD CONSTRAINT b FOREIGN KEY (other_id) REFERENCES users (id) NOT VALID'],
       /the foreign key jobs\.other_id has no index/,
     ],
+    [
+      'a reference to a table that no migration creates',
+      ['CREATE TABLE a (id uuid PRIMARY KEY REFERENCES unknown (id))'],
+      /refers to the table unknown, which neither it nor a migration before it creates/,
+    ],
     ['a backfill in one transaction', [`UPDATE jobs SET result = '{}'`], /changes rows of jobs/],
   ])('rejects %s', async (_what, statements, finding) => {
     expect((await checkMigrations([migrationOf(statements)])).join('\n')).toMatch(finding);
@@ -156,6 +171,10 @@ describe('the check of the migrations', () => {
     [
       'an index that is created concurrently',
       (db: QueryRunner) => createIndexConcurrently(db, 'a_idx', 'ON jobs (result)'),
+    ],
+    [
+      'a unique constraint whose index is created concurrently',
+      (db: QueryRunner) => addUniqueConcurrently(db, 'jobs', 'jobs_a_key', 'a, b'),
     ],
     [
       'a backfill in batches',

@@ -1,10 +1,11 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { DataSource, type MigrationInterface, type QueryRunner } from 'typeorm';
 import { loadConfig } from '../../src/platform/config/config.ts';
 import { product } from '../../src/platform/config/product.ts';
 import { dataSourceOptions } from '../../src/platform/database/data-source.ts';
-import { migrate, undoLastMigration } from '../../src/platform/database/migrate.ts';
+import { migrate, undoMigrations } from '../../src/platform/database/migrate.ts';
 import {
+  addUniqueConcurrently,
   changeInBatches,
   createIndexConcurrently,
   dropIndexConcurrently,
@@ -77,7 +78,7 @@ describe('migrations on a large table in use', () => {
     const applied = await migrating;
     const { statements, errors } = await load.stop();
 
-    expect(applied.flat()).toEqual(samples.map(({ name }) => name));
+    expect(applied.flatMap((one) => one.applied)).toEqual(samples.map(({ name }) => name));
     expect(errors).toEqual([]);
     expect(statements).toBeGreaterThan(0);
     const [row] = await app.query(`
@@ -90,11 +91,25 @@ describe('migrations on a large table in use', () => {
   it('are undone outside a transaction, if they ran outside one', async () => {
     await migrate(config(), samples);
 
-    const undone = await undoLastMigration(config(), samples);
+    const undone = await undoMigrations(config(), 1, samples);
 
-    expect(undone).toBe('IndexColumn1900000000002');
+    expect(undone).toEqual(['IndexColumn1900000000002']);
     const [row] = await app.query(`SELECT to_regclass('samples_doubled_idx') AS index`);
     expect(row).toEqual({ index: null });
+  });
+
+  it('add a unique constraint, also when they are repeated', async () => {
+    const runner = app.createQueryRunner();
+    const add = () => addUniqueConcurrently(runner, 'samples', 'samples_id_value_key', 'id, value');
+    await add();
+
+    await add();
+
+    const [constraint] = await runner.query(
+      `SELECT pg_get_constraintdef(oid) AS definition FROM pg_constraint WHERE conname = 'samples_id_value_key'`,
+    );
+    await runner.release();
+    expect(constraint).toEqual({ definition: 'UNIQUE (id, value)' });
   });
 
   it('rebuild an index that an interrupted migration left invalid', async () => {
@@ -112,6 +127,77 @@ describe('migrations on a large table in use', () => {
     expect(index).toEqual({ valid: true, unique: false });
   });
 });
+
+describe('a migration that was changed after it was applied', () => {
+  let database: TestDatabase;
+
+  beforeEach(async () => {
+    database = await createTestDatabase();
+  });
+
+  afterEach(() => database.drop());
+
+  const run = (first: string) =>
+    migrate(loadConfig(undefined, { NODE_ENV: 'test', DATABASE_URL: database.url }), [
+      migration('First1900000000000', first),
+      migration('Second1900000000001', 'CREATE TABLE b ()'),
+    ]);
+
+  it('is named, with the number of migrations to undo', async () => {
+    await run('CREATE TABLE a ()');
+
+    const { applied, changed } = await run('CREATE TABLE a (id integer)');
+    const restored = await run('CREATE TABLE a ()');
+
+    expect(applied).toEqual([]);
+    expect(changed).toEqual([{ name: 'First1900000000000', undoCount: 2 }]);
+    expect(restored.changed).toEqual([]);
+  });
+
+  it('is not named if only its format or a comment changed', async () => {
+    await run('CREATE TABLE a ()');
+
+    const { changed } = await run('-- The first.\n  CREATE TABLE\n a ()');
+
+    expect(changed).toEqual([]);
+  });
+});
+
+describe('a draft of a migration', () => {
+  let database: TestDatabase;
+
+  beforeEach(async () => {
+    database = await createTestDatabase();
+  });
+
+  afterEach(() => database.drop());
+
+  it('is applied by tests only', async () => {
+    const classes = [
+      migration('First1900000000000', 'CREATE TABLE a ()'),
+      Object.assign(migration('Second1900000000001', 'CREATE TABLE b ()'), { isDraft: true }),
+    ];
+    const run = (NODE_ENV: string) =>
+      migrate(loadConfig(undefined, { NODE_ENV, DATABASE_URL: database.url }), classes);
+
+    await expect(run('development')).rejects.toThrow(
+      'Second1900000000001 is a draft, so no migration was applied.',
+    );
+    expect(await run('test')).toMatchObject({ applied: ['First1900000000000', 'Second1900000000001'] });
+  });
+});
+
+function migration(name: string, sql: string) {
+  return class implements MigrationInterface {
+    name = name;
+    async up(db: QueryRunner) {
+      await db.query(sql);
+    }
+    async down(db: QueryRunner) {
+      await db.query('SELECT 1');
+    }
+  };
+}
 
 /** Writers that don't know the new column, like a release from before the migrations. */
 function startWrites(db: DataSource) {

@@ -74,6 +74,22 @@ describe('migrate.js', () => {
     expect(rows.map(({ name }) => name)).toEqual(migrations.map(({ name }) => name));
   });
 
+  it('warns of a migration that was changed after it was applied', async () => {
+    await run('migrate');
+    const { name } = migrations.at(-2)!;
+    await db.query(`UPDATE migrations SET checksum = 'other' WHERE name = $1`, [name]);
+
+    const development = await run('migrate');
+    const production = await run('migrate', PRODUCTION);
+
+    expect([development.exit.code, production.exit.code]).toEqual([0, 0]);
+    const warning = `migrate: the database is current\nmigrate: warning: ${name} has changed since it was applied`;
+    expect(development.output).toContain(warning);
+    expect(development.output).toContain('npm run migration:undo -- 2');
+    expect(production.output).toContain(warning);
+    expect(production.output).not.toContain('undo');
+  });
+
   it('also creates the queue tables if there is no Redis', async () => {
     await run('migrate');
 
@@ -107,6 +123,16 @@ describe('migrate.js undo', () => {
     expect(await schemaOf(db)).toEqual(before);
   });
 
+  it('undoes as many migrations as are given, the newest first', async () => {
+    await run('migrate');
+    const [last, secondLast] = migrations.map(({ name }) => name).toReversed();
+
+    const undo = await run('migrate', {}, ['undo', '2']);
+
+    expect(undo.output).toMatch(`migrate: undid ${last}, ${secondLast}.`);
+    expect(await db.query('SELECT name FROM migrations')).toHaveLength(migrations.length - 2);
+  });
+
   it('names a last migration whose file is missing, and changes nothing', async () => {
     await run('migrate');
     await db.query(`INSERT INTO migrations (timestamp, name) VALUES (1900000000000, 'Gone1900000000000')`);
@@ -121,12 +147,14 @@ describe('migrate.js undo', () => {
     expect(await schemaOf(db)).toEqual(before);
   });
 
-  it('reports an empty database, and an unknown command', async () => {
+  it('reports an empty database, an unknown command and an invalid count', async () => {
     const undo = await run('migrate', {}, ['undo']);
     const unknown = await run('migrate', {}, ['redo']);
+    const invalid = await run('migrate', {}, ['undo', '0']);
 
     expect(undo).toMatchObject({ exit: { code: 0 }, output: 'migrate: no migration is applied\n' });
-    expect(unknown).toMatchObject({ exit: { code: 1 }, output: expect.stringContaining('Usage:') });
+    for (const program of [unknown, invalid])
+      expect(program).toMatchObject({ exit: { code: 1 }, output: expect.stringContaining('Usage:') });
   });
 
   it('does not run in production', async () => {

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { migrationFiles } from '../../scripts/new/migration-files.ts';
 import { plainSql, stepsOf } from '../../scripts/new/schema-steps.ts';
 import { ProjectCopy } from '../support/project-copy.ts';
 
@@ -47,11 +48,17 @@ describe('npm run new:migration', () => {
       changeEntity(
         'export class Mail {\n',
         `@Index('mails_opened_at_idx', ['openedAt'])
+@Unique('mails_user_id_opened_at_key', ['userId', 'openedAt'])
 export class Mail {
   @Column({ type: 'timestamptz', precision: 3, nullable: true })
   openedAt!: Date | null;
 
 `,
+      );
+
+      changeEntity(
+        'Index, JoinColumn, ManyToOne, PrimaryColumn }',
+        'Index, JoinColumn, ManyToOne, PrimaryColumn, Unique }',
       );
 
       const written = write('add-opened-at');
@@ -64,19 +71,27 @@ export class Mail {
       expect(copy.read(index)).toContain(
         "createIndexConcurrently(db, 'mails_opened_at_idx', `ON mails (opened_at)`)",
       );
+      expect(copy.read(index)).toContain(
+        "addUniqueConcurrently(db, 'mails', 'mails_user_id_opened_at_key', 'user_id, opened_at')",
+      );
+      expect(copy.read(index)).toContain('static readonly isDraft = true;');
     },
     LIMIT_MS,
   );
 
   it(
-    'writes migrations that pass the checks and the tests of migrations',
+    'writes drafts, which pass the checks and the tests of migrations when they are no longer drafts',
     () => {
+      const draft = copy.run('scripts/check.ts', 'migrations');
+      for (const file of newFiles())
+        copy.write(file, copy.read(file).replace(/ {2}\/\*\*.*\*\/\n {2}static readonly isDraft.*\n/, ''));
       const results = [
         copy.run('scripts/check.ts', 'types', 'migrations'),
         copy.run('node_modules/.bin/prettier', '--check', ...newFiles()),
         copy.test('e2e/migrations.spec', '-t', 'be reverted and reapplied|that the entities describe'),
       ];
 
+      expect(draft).toEqual({ code: 1, output: expect.stringContaining('is a draft') });
       expect(results).toEqual(results.map(() => ok(expect.any(String))));
       expect(results.at(-1)?.output).toContain('2 passed, 0 failed');
     },
@@ -124,6 +139,23 @@ describe('a generated statement', () => {
     ],
   ])('is written as plain SQL: %s', (generated, plain) => {
     expect(plainSql(generated)).toBe(plain);
+  });
+
+  it('is in a file with a short name', () => {
+    const suffix = 'a-long-name-of-a-constraint-that-has-sixty-three-characters-fkey';
+    const steps = [suffix, 'orders-index', suffix].map((one) => ({
+      suffix: one,
+      statements: [],
+      isConcurrent: false,
+    }));
+
+    const names = Object.keys(migrationFiles('add-references-of-orders', steps, 1_900_000_000_000));
+
+    expect(names).toEqual([
+      'migrations/1900000000000-add-references-of-orders.ts',
+      'migrations/1900000000001-add-references-of-orders-orders-index.ts',
+      'migrations/1900000000002-add-references-of-orders-step-3.ts',
+    ]);
   });
 
   it('is in the migration of its table, and further foreign keys are in their own', () => {

@@ -1,14 +1,20 @@
 import { DEFAULT_SCHEMA, runMigrations as runQueueMigrations } from 'bullmq';
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
-import { DataSource, type MixedList } from 'typeorm';
+import { DataSource } from 'typeorm';
 import { type Config, StartupError } from '../config/config.ts';
+import { type ChangedMigration, changedMigrations } from './changed-migrations.ts';
 import { describePermanentFault } from './connection-faults.ts';
 import { dataSourceOptions, timeouts } from './data-source.ts';
+import type { MigrationClass } from './migrations.ts';
 import { isLockContention } from './postgres-errors.ts';
 import { applySessionSettings } from './session-settings.ts';
 
-export type MigrationClasses = MixedList<new () => object>;
+interface Migrated {
+  /** The names of the migrations that this process applied. */
+  applied: string[];
+  changed: ChangedMigration[];
+}
 
 /** An arbitrary number. All processes that migrate this database use it. */
 const ADVISORY_LOCK = 7_236_411_905;
@@ -20,27 +26,41 @@ const RETRY_MS = { min: 500, max: 3_000 };
 
 /**
  * Applies the pending migrations while older releases may be running. If several processes call it, one applies the
- * migrations and the others wait. Resolves to the names of the migrations that this process applied.
+ * migrations and the others wait.
  */
-export async function migrate(config: Config, classes?: MigrationClasses): Promise<string[]> {
+export async function migrate(config: Config, classes?: MigrationClass[]): Promise<Migrated> {
+  const work = async (db: DataSource): Promise<Migrated> => {
+    if (config.NODE_ENV !== 'test') await refuseDrafts(db);
+    return { applied: await applyMigrations(db), changed: await changedMigrations(db) };
+  };
   return withLock(config, async (lock) => {
-    const applied = await withDatabase(config, applyMigrations, classes);
+    const migrated = await withDatabase(config, work, classes);
     if (!config.REDIS_URL) await runQueueMigrations(lock, DEFAULT_SCHEMA);
-    return applied;
+    return migrated;
   });
 }
 
-/** Runs `down` of the last migration. Resolves to its name, or to undefined if none is applied. */
-export async function undoLastMigration(
+/** Runs `down` of the last migrations, the newest first. Resolves to the names of those that were applied. */
+export async function undoMigrations(
   config: Config,
-  classes?: MigrationClasses,
-): Promise<string | undefined> {
+  count: number,
+  classes?: MigrationClass[],
+): Promise<string[]> {
   if (config.NODE_ENV === 'production') {
     throw new StartupError(
       'Undoing a migration is for development only. In production, write a migration that repairs the schema.',
     );
   }
-  return withLock(config, () => withDatabase(config, undoLast, classes));
+  const work = async (db: DataSource): Promise<string[]> => {
+    const undone: string[] = [];
+    while (undone.length < count) {
+      const name = await undoLast(db);
+      if (!name) break;
+      undone.push(name);
+    }
+    return undone;
+  };
+  return withLock(config, () => withDatabase(config, work, classes));
 }
 
 async function withLock<T>(config: Config, work: (lock: pg.Client) => Promise<T>): Promise<T> {
@@ -85,7 +105,7 @@ async function acquireLock(client: pg.Client): Promise<void> {
 async function withDatabase<T>(
   config: Config,
   work: (db: DataSource) => Promise<T>,
-  classes?: MigrationClasses,
+  classes?: MigrationClass[],
 ): Promise<T> {
   const options = dataSourceOptions(config, 'migrate');
   const db = await new DataSource(classes ? { ...options, migrations: classes } : options).initialize();
@@ -94,6 +114,18 @@ async function withDatabase<T>(
   } finally {
     await db.destroy();
   }
+}
+
+async function refuseDrafts(db: DataSource): Promise<void> {
+  const applied = await appliedNames(db);
+  const isDraft = ({ constructor }: object) => Boolean((constructor as MigrationClass).isDraft);
+  const draft = db.migrations.find(
+    (migration) => isDraft(migration) && !applied.includes(migration.name ?? ''),
+  );
+  if (!draft) return;
+  throw new StartupError(
+    `${draft.name} is a draft, so no migration was applied. Read its statements in migrations/, then delete its line with isDraft.`,
+  );
 }
 
 async function applyMigrations(db: DataSource): Promise<string[]> {

@@ -14,6 +14,41 @@ export async function createIndexConcurrently(
   name: string,
   definition: string,
 ): Promise<void> {
+  await buildIndex(db, 'INDEX', name, definition);
+}
+
+/** Fails if rows have the same values. Make them differ, and run the migration again. */
+export async function createUniqueIndexConcurrently(
+  db: QueryRunner,
+  name: string,
+  definition: string,
+): Promise<void> {
+  await buildIndex(db, 'UNIQUE INDEX', name, definition);
+}
+
+/** Builds the index of the constraint first, without blocking reads or writes. `columns`: `email, kind`. */
+export async function addUniqueConcurrently(
+  db: QueryRunner,
+  table: string,
+  name: string,
+  columns: string,
+): Promise<void> {
+  const { records: existing } = await db.query(
+    `SELECT 1 FROM pg_constraint WHERE conrelid = to_regclass($1) AND conname = $2`,
+    [table, name],
+    true,
+  );
+  if (existing.length > 0) return;
+  await createUniqueIndexConcurrently(db, name, `ON ${table} (${columns})`);
+  await db.query(`ALTER TABLE ${table} ADD CONSTRAINT ${name} UNIQUE USING INDEX ${name}`);
+}
+
+async function buildIndex(
+  db: QueryRunner,
+  kind: 'INDEX' | 'UNIQUE INDEX',
+  name: string,
+  definition: string,
+): Promise<void> {
   // An interrupted CREATE INDEX CONCURRENTLY leaves an index that is maintained but never used.
   const { records: invalid } = await db.query(
     `SELECT 1 FROM pg_index WHERE indexrelid = to_regclass($1) AND NOT indisvalid`,
@@ -21,7 +56,7 @@ export async function createIndexConcurrently(
     true,
   );
   if (invalid.length > 0) await dropIndexConcurrently(db, name);
-  await withoutLockTimeout(db, `CREATE INDEX CONCURRENTLY IF NOT EXISTS ${name} ${definition}`);
+  await withoutLockTimeout(db, `CREATE ${kind} CONCURRENTLY IF NOT EXISTS ${name} ${definition}`);
 }
 
 export async function dropIndexConcurrently(db: QueryRunner, name: string): Promise<void> {

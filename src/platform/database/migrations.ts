@@ -2,7 +2,11 @@ import { readdirSync } from 'node:fs';
 import { basename, extname } from 'node:path';
 import type { MigrationInterface } from 'typeorm';
 
-export type MigrationClass = new () => MigrationInterface;
+export interface MigrationClass {
+  new (): MigrationInterface;
+  /** Written by a generator and not reviewed yet. Only tests apply it. */
+  readonly isDraft?: boolean;
+}
 
 /** Of the sources in tests and scripts, of the build in production. */
 const FOLDER = new URL('../../../migrations/', import.meta.url);
