@@ -5,7 +5,16 @@ import type { SignedIn } from '../support/client.ts';
 import { EventSource } from '../support/event-source.ts';
 import { addressOf, hasOwnErrors, openapi, type Operation, operations } from '../support/openapi.ts';
 import { matrix } from './authorization-matrix.ts';
-import { type Caller, callers, createUsers, defineRoles, type Users, usersOf } from './authorization-rule.ts';
+import {
+  bodyOf,
+  type Caller,
+  callers,
+  createUsers,
+  defineRoles,
+  type Thing,
+  type Users,
+  usersOf,
+} from './authorization-rule.ts';
 
 const METHODS = ['get', 'post', 'put', 'patch', 'delete'] as const;
 /** Properties that an attacker may try to set. */
@@ -92,7 +101,7 @@ describe('the authorization matrix', () => {
     const statuses: number[] = [];
     for (const who of [holder, lacking]) {
       const values = await matrix[id]?.of?.(app, owner);
-      statuses.push((await send(operation, addressOf(operation, values), who)).status);
+      statuses.push((await send(operation, values, who)).status);
     }
 
     expect(statuses).toEqual([expected.admin, without]);
@@ -107,7 +116,8 @@ describe('the authorization matrix', () => {
     for (const operation of owned) {
       const foreign = await call(operation, users, 'other');
       const request = as(users.other, operation.method, addressOf(operation));
-      const { body: sent } = matrix[operation.operationId]!;
+      const row = matrix[operation.operationId]!;
+      const sent = bodyOf(row, await row.of!(app, users.owner));
       const missing = await (sent ? request.send(sent) : request);
       const same = ({ body, status }: { body: Record<string, unknown>; status: number }) => ({
         ...body,
@@ -194,7 +204,7 @@ async function relatedStatuses(operation: Operation, { owner }: Users): Promise<
   const statuses: Record<string, number> = {};
   for (const [name, { as: relate }] of Object.entries(also)) {
     const values = await of!(app, owner);
-    const { status } = await send(operation, addressOf(operation, values), await relate(app, values, owner));
+    const { status } = await send(operation, values, await relate(app, values, owner));
     statuses[name] = status;
   }
   return statuses;
@@ -203,11 +213,18 @@ async function relatedStatuses(operation: Operation, { owner }: Users): Promise<
 async function call(operation: Operation, users: Users, caller: Caller, extra: object = {}) {
   const values = await matrix[operation.operationId]?.of?.(app, users.owner);
   const who = caller === 'anonymous' ? undefined : users[caller];
-  return send(operation, addressOf(operation, values), who, extra);
+  return send(operation, values, who, extra);
 }
 
-async function send(operation: Operation, address: string, who: SignedIn | undefined, extra: object = {}) {
-  const { body, headers = {}, isEndless } = matrix[operation.operationId] ?? {};
+/** `values` is what `of` of the row returned. */
+async function send(
+  operation: Operation,
+  values: Awaited<ReturnType<Thing>> | undefined,
+  who: SignedIn | undefined,
+  extra: object = {},
+) {
+  const { headers = {}, isEndless, ...row } = matrix[operation.operationId] ?? {};
+  const [address, body] = [addressOf(operation, values), bodyOf(row, values)];
   if (isEndless) return headOf(address, who?.accessToken ?? '');
   const request = who ? as(who, operation.method, address) : app.http()[operation.method](address);
   void request.set(headers);

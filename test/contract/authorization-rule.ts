@@ -6,15 +6,14 @@ import { type SignedIn, signedIn } from '../support/client.ts';
 export const callers = ['anonymous', 'other', 'owner', 'admin'] as const;
 export type Caller = (typeof callers)[number];
 
-/** Creates what the path names. Returns its id, or a value for each path parameter: `{ id, commentId }`. */
-export type Thing = (app: TestApp, owner: SignedIn) => Promise<string | Record<string, string>>;
+/** An id, or a value for each path parameter and for the body: `{ id, commentId }`. */
+type Values = string | Record<string, string>;
+
+/** Creates what the path or the body names. */
+export type Thing = (app: TestApp, owner: SignedIn) => Promise<Values>;
 
 /** Signs in a user with a relation to the thing, such as a member. `values` is what the thing returned. */
-export type Related = (
-  app: TestApp,
-  values: string | Record<string, string>,
-  owner: SignedIn,
-) => Promise<SignedIn>;
+export type Related = (app: TestApp, values: Values, owner: SignedIn) => Promise<SignedIn>;
 
 /** A permission that changes the outcome: with it, a caller gets that of `admin`. */
 export interface Permitted<Outcome> {
@@ -25,12 +24,15 @@ export interface Permitted<Outcome> {
 
 export interface Rule extends Permitted<number> {
   expected: Record<Caller, number>;
-  /** Creates a resource of the owner for the path, for each call. */
+  /** Creates a resource of the owner for the path or the body, for each call. */
   of?: Thing;
   /** Other relations to the resource, by name. */
   also?: Record<string, { as: Related; status: number }>;
-  /** A valid body, except for secrets that no caller has. */
-  body?: object | string;
+  /**
+   * A valid body, except for secrets that no caller has. A function gets what `of` returned: `(fileId) => ({ fileId })`,
+   * or `({ customerId }) => ({ customerId, amount: 12 })`.
+   */
+  body?: object | string | ((values: never) => object);
   headers?: Record<string, string>;
   /** Needs no access token, although anonymous callers get 401: their password or refresh token is wrong. */
   isPublic?: boolean;
@@ -45,6 +47,10 @@ export const rule = ([anonymous, other, owner, admin]: Statuses, more: Partial<R
   expected: { anonymous, other, owner, admin },
   ...more,
 });
+
+/** The body of a row for the values that its `of` returned. */
+export const bodyOf = ({ body }: Partial<Rule>, values: Values | undefined): object | string | undefined =>
+  typeof body === 'function' ? (body as (values: Values | undefined) => object)(values) : body;
 
 export type Users = Record<Exclude<Caller, 'anonymous'>, SignedIn>;
 

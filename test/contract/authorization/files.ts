@@ -12,7 +12,6 @@ const avatar: Thing = async (app, owner) => {
 };
 
 const newFile = { purpose: 'avatar', name: 'me.png', type: 'image/png', size: PNG.length };
-const UNKNOWN_ID = '01890a5d-ac96-774b-bcce-b302099a8057';
 
 export const rows: Record<string, Rule> = {
   //             anonymous other owner admin
@@ -21,7 +20,7 @@ export const rows: Record<string, Rule> = {
   completeFile: rule([401, 404, 200, 404], { of: file }),
   deleteFile: rule([401, 404, 204, 404], { of: file }),
 
-  setAvatar: rule([401, 409, 409, 409], { body: { fileId: UNKNOWN_ID } }),
+  setAvatar: rule([401, 409, 200, 409], { of: file, body: (fileId: string) => ({ fileId }) }),
   removeAvatar: rule([401, 204, 204, 204]),
   getAvatar: rule([302, 302, 302, 302], { of: avatar }),
 };
