@@ -35,6 +35,9 @@ export function defineSchedule<Input>({ input, missed = 'once', ...rest }: Sched
   return { ...rest, missed, inputFor };
 }
 
+/** A schedule has one unfinished job at a time. */
+export const uniqueKeyOf = (scheduleName: string): string => `schedule ${scheduleName}`;
+
 /** The schedules of all features. */
 @Injectable()
 export class Schedules extends Registry<Schedule> {

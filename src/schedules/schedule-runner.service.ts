@@ -3,7 +3,7 @@ import { DataSource } from 'typeorm';
 import { JobsService } from '../jobs/jobs.service.ts';
 import { Config } from '../platform/config/config.ts';
 import { IntervalTask } from '../platform/process/interval-task.ts';
-import { lastTimeUntil, type Schedule, Schedules } from './schedule-definition.ts';
+import { lastTimeUntil, type Schedule, Schedules, uniqueKeyOf } from './schedule-definition.ts';
 
 /** A run that starts later than this was missed: no worker ran at its time. */
 const MISSED_AFTER_SECONDS = 60;
@@ -123,7 +123,7 @@ export class ScheduleRunner implements OnApplicationBootstrap, OnModuleDestroy {
       if (isSkipped) return true;
       // Available since its scheduled time: the clock of this machine may be ahead. An unfinished job of an earlier time is
       // enough, so that a paused queue collects no jobs.
-      const options = { availableAt: time, uniqueKey: `schedule ${schedule.name}` };
+      const options = { availableAt: time, uniqueKey: uniqueKeyOf(schedule.name) };
       const job = await this.jobs.enqueue(schedule.job, schedule.inputFor(time), options, tx);
       await tx.query(`UPDATE schedules SET last_run_at = $2, last_job_id = $3 WHERE name = $1`, [
         schedule.name,

@@ -24,7 +24,7 @@ export class ScheduleState {
   @Column({ type: 'timestamptz', precision: 3, nullable: true })
   pausedAt!: Date | null;
 
-  /** The scheduled time of the last run. */
+  /** The scheduled time of the last run, or when an administrator started it. */
   @Column({ type: 'timestamptz', precision: 3, nullable: true })
   lastRunAt!: Date | null;
 

@@ -6,3 +6,9 @@ const data = z.object({ name: z.string() });
 export const schedulePaused = defineAuditEvent({ name: 'schedule-paused', data });
 
 export const scheduleResumed = defineAuditEvent({ name: 'schedule-resumed', data });
+
+/** By an administrator, at another time than its own. */
+export const scheduleStarted = defineAuditEvent({
+  name: 'schedule-started',
+  data: data.extend({ jobId: z.string() }),
+});

@@ -22,6 +22,21 @@ export class SchedulesController {
     return { data: await this.schedules.list() };
   }
 
+  @Post(':name/run')
+  @Endpoint({
+    summary: 'Run a schedule now',
+    description:
+      'Starts the job of the schedule, also while it is paused. If its last job is unfinished, no second one starts. ' +
+      '`lastJobId` is the job. The next scheduled run stays the same.',
+    status: 202,
+    returns: item(scheduleSchema),
+    examples: ['Daily'],
+  })
+  @RequirePermission(schedulesManage)
+  async runSchedule(@Param('name', { schema: scheduleNameSchema }) name: string) {
+    return { data: await this.schedules.runNow(name) };
+  }
+
   @Post(':name/pause')
   @Endpoint({
     summary: 'Pause a schedule',

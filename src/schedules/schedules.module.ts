@@ -7,18 +7,18 @@ import { RetentionModule } from '../platform/retention/retention.module.ts';
 import { PermissionsModule } from '../platform/security/permissions.ts';
 import { type Schedule, Schedules } from './schedule-definition.ts';
 import { ScheduleState } from './schedule.entity.ts';
-import { schedulePaused, scheduleResumed } from './schedules.audit.ts';
+import { schedulePaused, scheduleResumed, scheduleStarted } from './schedules.audit.ts';
 import { schedulesManage, SchedulesService } from './schedules.service.ts';
 
 @Module({
   imports: [
     TypeOrmModule.forFeature([ScheduleState]),
-    AuditModule.forFeature([schedulePaused, scheduleResumed]),
+    AuditModule.forFeature([schedulePaused, scheduleResumed, scheduleStarted]),
     JobsModule,
     PermissionsModule.forFeature([schedulesManage]),
-    // Removed from the code, or no worker has run for a month.
+    // Removed from the code, or no worker has run for a month. A pause has no end.
     RetentionModule.forFeature([
-      { table: 'schedules', expired: `confirmed_at < now() - interval '30 days'` },
+      { table: 'schedules', expired: `confirmed_at < now() - interval '30 days' AND paused_at IS NULL` },
     ]),
   ],
   providers: [Schedules, SchedulesService],

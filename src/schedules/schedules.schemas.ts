@@ -21,7 +21,9 @@ export const scheduleSchema = z
     timezone: z.string(),
     jobType: z.string(),
     missed: z.enum(['once', 'skip']).describe('What happens to runs that were missed while no worker ran.'),
-    lastRunAt: timestampSchema.nullable().describe('The scheduled time of the last run.'),
+    lastRunAt: timestampSchema
+      .nullable()
+      .describe('The scheduled time of the last run, or when an administrator started it.'),
     lastJobId: z.string().nullable().describe('The job of the last run. It is deleted after 30 days.'),
     nextRunAt: timestampSchema.nullable().describe('Null while the schedule is paused.'),
     pausedAt: timestampSchema.nullable(),

@@ -2,25 +2,33 @@ import { Injectable, type OnModuleInit } from '@nestjs/common';
 import { DataSource, type EntityManager } from 'typeorm';
 import { AuditService } from '../audit/audit.service.ts';
 import { JobTypes } from '../jobs/job-definition.ts';
+import { JobsService } from '../jobs/jobs.service.ts';
 import { StartupError } from '../platform/config/config.ts';
 import { NotFoundError } from '../platform/errors/platform.errors.ts';
 import { definePermission } from '../platform/security/permissions.ts';
-import { assertValidSchedule, firstTimeAfter, type Schedule, Schedules } from './schedule-definition.ts';
+import {
+  assertValidSchedule,
+  firstTimeAfter,
+  type Schedule,
+  Schedules,
+  uniqueKeyOf,
+} from './schedule-definition.ts';
 import { ScheduleState } from './schedule.entity.ts';
-import { schedulePaused, scheduleResumed } from './schedules.audit.ts';
+import { schedulePaused, scheduleResumed, scheduleStarted } from './schedules.audit.ts';
 
 export const schedulesManage = definePermission({
   name: 'schedules:manage',
-  description: 'List, pause and resume the schedules of jobs.',
+  description: 'List, run, pause and resume the schedules of jobs.',
 });
 
-/** Lists, pauses and resumes the schedules of this release. */
+/** Lists, starts, pauses and resumes the schedules of this release. */
 @Injectable()
 export class SchedulesService implements OnModuleInit {
   constructor(
     private readonly db: DataSource,
     private readonly schedules: Schedules,
     private readonly types: JobTypes,
+    private readonly jobs: JobsService,
     private readonly audit: AuditService,
   ) {}
 
@@ -72,6 +80,25 @@ export class SchedulesService implements OnModuleInit {
         [name],
       );
       if (resumed > 0) await this.audit.record({ type: scheduleResumed, userId: null, data: { name } }, tx);
+    });
+  }
+
+  /** Starts its job now, also while it is paused. An unfinished job of the schedule is used instead of a second one. */
+  runNow(name: string) {
+    const { cron, timezone, job, inputFor } = this.get(name);
+    return this.change(name, async (tx) => {
+      const now = new Date();
+      const { id: jobId } = await this.jobs.enqueue(job, inputFor(now), { uniqueKey: uniqueKeyOf(name) }, tx);
+      const rows = await tx.query<unknown[]>(
+        `INSERT INTO schedules (name, cron, timezone, handled_until, confirmed_at, last_run_at, last_job_id)
+         VALUES ($1, $2, $3, now(), now(), $4, $5)
+         ON CONFLICT (name) DO UPDATE SET last_run_at = $4, last_job_id = $5
+           WHERE schedules.last_job_id IS DISTINCT FROM $5
+         RETURNING name`,
+        [name, cron, timezone, now, jobId],
+      );
+      if (rows.length > 0)
+        await this.audit.record({ type: scheduleStarted, userId: null, data: { name, jobId } }, tx);
     });
   }
 

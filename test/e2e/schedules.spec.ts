@@ -1,5 +1,4 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it, jest } from '@jest/globals';
-import type { INestApplicationContext } from '@nestjs/common';
 import { AuditService } from '../../src/audit/audit.service.ts';
 import { JobTypes } from '../../src/jobs/job-definition.ts';
 import type { Job } from '../../src/jobs/job.entity.ts';
@@ -10,39 +9,21 @@ import { SchedulesModule } from '../../src/schedules/schedules.module.ts';
 import { SchedulesService } from '../../src/schedules/schedules.service.ts';
 import { untilJob } from '../factories/job.factory.ts';
 import { TestApp } from '../support/app.ts';
-import { type SignedIn, signedIn } from '../support/client.ts';
 import { backends, loseQueueData } from '../support/queue-data.ts';
 import {
-  completeWithMark,
-  createMarks,
-  marksOf,
-  script,
-  scripted,
-  scriptedHandlers,
-} from '../support/scripted-jobs.ts';
+  jobsOf,
+  nightly,
+  recurring,
+  setHandled,
+  stateOf,
+  stopTimers,
+  tickAt,
+  timely,
+} from '../support/schedules.ts';
+import { createMarks, marksOf, scripted, scriptedHandlers } from '../support/scripted-jobs.ts';
 import { times, until } from '../support/until.ts';
 
-const job = { job: scripted, input: script(completeWithMark), timezone: 'Europe/Berlin' };
-const nightly = defineSchedule({ ...job, name: 'test-nightly', cron: '30 2 * * *' });
-const timely = defineSchedule({ ...job, name: 'test-timely', cron: '0 12 * * *', missed: 'skip' });
 const modules = [SchedulesModule.forFeature([nightly, timely])];
-/** As if every run at or before the time had started, and no other schedule existed. */
-async function setHandled(app: TestApp, name: string, handledUntil: string): Promise<void> {
-  await app.db.query(`UPDATE schedules SET handled_until = 'infinity' WHERE name <> $1`, [name]);
-  await app.db.query(`UPDATE schedules SET handled_until = $2 WHERE name = $1`, [name, handledUntil]);
-}
-
-const stateOf = async (app: TestApp, name: string) =>
-  (await app.db.query(`SELECT * FROM schedules WHERE name = $1`, [name]))[0];
-
-const jobsOf = (app: TestApp): Promise<Job[]> => app.db.query(`SELECT * FROM jobs WHERE type LIKE 'test-%'`);
-
-const tickAt = (workers: INestApplicationContext[], time: string) =>
-  Promise.all(workers.map((worker) => worker.get(ScheduleRunner).startDueJobs(new Date(time))));
-
-/** Waits for the first run at startup. Afterwards only the test starts runs. */
-const stopTimers = (workers: INestApplicationContext[]) =>
-  Promise.all(workers.map((worker) => worker.get(ScheduleRunner).onModuleDestroy()));
 
 describe.each(backends)('schedules of three workers, on %s', (backend) => {
   let app: TestApp;
@@ -151,7 +132,7 @@ describe('a schedule', () => {
 
 describe('a schedule that a release changes', () => {
   let app: TestApp;
-  const later = defineSchedule({ ...job, name: nightly.name, cron: '0 4 * * *' });
+  const later = defineSchedule({ ...recurring, name: nightly.name, cron: '0 4 * * *' });
   const released = [SchedulesModule.forFeature([later])];
 
   beforeAll(async () => {
@@ -206,66 +187,6 @@ describe('a schedule that a release changes', () => {
   });
 });
 
-describe('/v1/schedules', () => {
-  let app: TestApp;
-  let admin: SignedIn;
-
-  beforeAll(async () => {
-    app = await TestApp.start({ schedules: true, handlers: scriptedHandlers, modules });
-    admin = await signedIn(app, { role: 'admin' });
-  });
-
-  afterAll(() => app.stop());
-
-  it('lists the schedules with their next run, also before a worker has started', async () => {
-    const { status, body } = await admin.get('/v1/schedules');
-
-    expect(status).toBe(200);
-    expect(body.data).toContainEqual({
-      name: nightly.name,
-      cron: '30 2 * * *',
-      timezone: 'Europe/Berlin',
-      jobType: scripted.type,
-      missed: 'once',
-      lastRunAt: null,
-      lastJobId: null,
-      nextRunAt: expect.stringMatching(/T0[01]:30:00.000Z$/),
-      pausedAt: null,
-    });
-  });
-
-  it('pauses and resumes a schedule, which then continues with its next run', async () => {
-    const paused = await admin.post(`/v1/schedules/${nightly.name}/pause`);
-    const again = await admin.post(`/v1/schedules/${nightly.name}/pause`);
-    const worker = await app.startWorker();
-    await stopTimers(app.workers);
-    await setHandled(app, nightly.name, '2026-05-01T00:00:00Z');
-    await tickAt([worker], '2026-05-02T00:30:00Z');
-    const whilePaused = await jobsOf(app);
-
-    const resumed = await admin.post(`/v1/schedules/${nightly.name}/resume`);
-    await tickAt([worker], new Date().toISOString());
-
-    expect(paused.body.data).toMatchObject({ nextRunAt: null, pausedAt: expect.any(String) });
-    expect(again.body.data).toEqual(paused.body.data);
-    expect(resumed.body.data).toMatchObject({ nextRunAt: expect.any(String), pausedAt: null });
-    expect([whilePaused, await jobsOf(app)]).toEqual([[], []]);
-    const events = await app.db.query(
-      `SELECT type, data FROM audit_events WHERE actor_id = $1 AND type LIKE 'schedule-%' ORDER BY created_at, id`,
-      [admin.user.id],
-    );
-    expect(events).toEqual([
-      { type: 'schedule-paused', data: { name: nightly.name } },
-      { type: 'schedule-resumed', data: { name: nightly.name } },
-    ]);
-  });
-
-  it('responds with 404 for an unknown schedule', async () => {
-    for (const action of ['pause', 'resume'])
-      expect((await admin.post(`/v1/schedules/unknown/${action}`)).status).toBe(404);
-  });
-});
-
 describe('the start of a process', () => {
   let app: TestApp;
 
@@ -283,10 +204,11 @@ describe('the start of a process', () => {
       /Schedule without-job: register the job type unknown/,
     ],
   ])('stops with %s', (_, options, message) => {
-    const [types, audit] = [app.api.get(JobTypes), app.api.get(AuditService, { strict: false })];
+    const types = app.api.get(JobTypes);
+    const [jobs, audit] = [app.api.get(JobsService), app.api.get(AuditService, { strict: false })];
     const schedules = new Schedules();
-    schedules.add([defineSchedule({ ...job, ...options })]);
-    const service = new SchedulesService(app.db, schedules, types, audit);
+    schedules.add([defineSchedule({ ...recurring, ...options })]);
+    const service = new SchedulesService(app.db, schedules, types, jobs, audit);
 
     expect(() => service.onModuleInit()).toThrow(message);
   });

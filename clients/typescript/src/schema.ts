@@ -1008,6 +1008,26 @@ export interface paths {
     patch?: never;
     trace?: never;
   };
+  '/v1/schedules/{name}/run': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    put?: never;
+    /**
+     * Run a schedule now
+     * @description Starts the job of the schedule, also while it is paused. If its last job is unfinished, no second one starts. `lastJobId` is the job. The next scheduled run stays the same. Needs the permission `schedules:manage`.
+     */
+    post: operations['runSchedule'];
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
   '/v1/schedules/{name}/pause': {
     parameters: {
       query?: never;
@@ -1662,6 +1682,7 @@ export interface components {
       | components['schemas']['RoleChangedAuditEvent']
       | components['schemas']['SchedulePausedAuditEvent']
       | components['schemas']['ScheduleResumedAuditEvent']
+      | components['schemas']['ScheduleStartedAuditEvent']
       | components['schemas']['SessionEndedAuditEvent']
       | components['schemas']['SignInAuditEvent']
       | components['schemas']['SignInBlockedAuditEvent']
@@ -1938,6 +1959,25 @@ export interface components {
       correlationId: string | null;
       data: {
         name: string;
+      };
+      /** Format: date-time */
+      createdAt: string;
+    };
+    ScheduleStartedAuditEvent: {
+      id: string;
+      /**
+       * @description discriminator enum property added by openapi-typescript
+       * @enum {string}
+       */
+      type: 'schedule-started';
+      userId: string | null;
+      actorId: string | null;
+      ipAddress: string | null;
+      userAgent: string | null;
+      correlationId: string | null;
+      data: {
+        name: string;
+        jobId: string;
       };
       /** Format: date-time */
       createdAt: string;
@@ -2278,7 +2318,7 @@ export interface components {
        * @enum {string}
        */
       missed: 'once' | 'skip';
-      /** @description The scheduled time of the last run. */
+      /** @description The scheduled time of the last run, or when an administrator started it. */
       lastRunAt: string | null;
       /** @description The job of the last run. It is deleted after 30 days. */
       lastJobId: string | null;
@@ -2678,6 +2718,7 @@ export type RefreshTokenReusedAuditEvent = components['schemas']['RefreshTokenRe
 export type RoleChangedAuditEvent = components['schemas']['RoleChangedAuditEvent'];
 export type SchedulePausedAuditEvent = components['schemas']['SchedulePausedAuditEvent'];
 export type ScheduleResumedAuditEvent = components['schemas']['ScheduleResumedAuditEvent'];
+export type ScheduleStartedAuditEvent = components['schemas']['ScheduleStartedAuditEvent'];
 export type SessionEndedAuditEvent = components['schemas']['SessionEndedAuditEvent'];
 export type SignInAuditEvent = components['schemas']['SignInAuditEvent'];
 export type SignInBlockedAuditEvent = components['schemas']['SignInBlockedAuditEvent'];
@@ -3489,6 +3530,7 @@ export interface operations {
           | 'role-changed'
           | 'schedule-paused'
           | 'schedule-resumed'
+          | 'schedule-started'
           | 'session-ended'
           | 'sign-in'
           | 'sign-in-blocked'
@@ -4407,6 +4449,34 @@ export interface operations {
         content: {
           'application/json': {
             data: components['schemas']['Schedule'][];
+          };
+        };
+      };
+    };
+  };
+  runSchedule: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        /** @example daily-digest */
+        name: string;
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description Success. */
+      202: {
+        headers: {
+          'X-Correlation-Id': components['headers']['CorrelationId'];
+          'RateLimit-Policy': components['headers']['RateLimitPolicy'];
+          RateLimit: components['headers']['RateLimit'];
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': {
+            data: components['schemas']['Schedule'];
           };
         };
       };
