@@ -32,11 +32,16 @@ export class CreateUsersAndSessions1763800000000 implements MigrationInterface {
     await db.query(`CREATE INDEX users_created_at_idx ON users (created_at, id)`);
     await db.query(`CREATE INDEX users_status_idx ON users (status, created_at, id)`);
     await db.query(`CREATE INDEX users_role_idx ON users (role, created_at, id)`);
-    // The words of name and email, without a dictionary of one language. The expression is that of src/users/user-search.ts.
+    // The words of name and email, without accents and without a dictionary of one language. The expression is that of
+    // src/users/user-search.ts.
     await db.query(`
       CREATE INDEX users_search_idx ON users USING gin ((
-        setweight(to_tsvector('simple', regexp_replace(lower(display_name), '[!-/:-@[-\`{-~]', ' ', 'g')), 'A')
-        || to_tsvector('simple', regexp_replace(email, '[!-/:-@[-\`{-~]', ' ', 'g'))
+        setweight(to_tsvector('simple', regexp_replace(
+          normalize(regexp_replace(normalize(lower(display_name), NFD), '[\\u0300-\\u036f]', '', 'g'), NFC),
+          '[!-/:-@[-\`{-~]', ' ', 'g')), 'A')
+        || to_tsvector('simple', regexp_replace(
+          normalize(regexp_replace(normalize(email, NFD), '[\\u0300-\\u036f]', '', 'g'), NFC),
+          '[!-/:-@[-\`{-~]', ' ', 'g'))
       ))`);
     await db.query(
       `CREATE INDEX users_avatar_file_id_idx ON users (avatar_file_id) WHERE avatar_file_id IS NOT NULL`,

@@ -1,3 +1,4 @@
+import { MATCHES_MAX } from './user-search.ts';
 import type { en } from './users.texts.ts';
 
 export const de: typeof en = {
@@ -15,8 +16,7 @@ export const problems = {
   },
   TOO_MANY_MATCHES: {
     title: 'Zu viele Treffer',
-    detail:
-      'Mehr als 5.000 Konten entsprechen der Suche. Geben Sie mehr Buchstaben, Wörter oder einen Filter an.',
+    detail: `Mehr als ${MATCHES_MAX.toLocaleString('de')} Konten entsprechen der Suche. Geben Sie mehr Buchstaben, Wörter oder einen Filter an.`,
   },
   ROLE_EXCEEDS_YOURS: {
     title: 'Rolle übersteigt die eigene',

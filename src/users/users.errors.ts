@@ -1,4 +1,5 @@
 import { problemsIn } from '../platform/errors/app-error.ts';
+import { MATCHES_MAX } from './user-search.ts';
 import { problems as de } from './users.de.ts';
 
 const defineProblem = problemsIn({ de });
@@ -13,7 +14,7 @@ export class TooManyMatchesError extends defineProblem(
   422,
   'TOO_MANY_MATCHES',
   'Too many matches',
-  'More than 5,000 accounts match the search. Add letters, words or a filter.',
+  `More than ${MATCHES_MAX.toLocaleString('en')} accounts match the search. Add letters, words or a filter.`,
 ) {}
 export class RoleExceedsYoursError extends defineProblem(
   403,
