@@ -7,6 +7,7 @@ import { inject, type InjectedResponse } from '../support/inject.ts';
 import { type OAuthApp, startOAuthApp } from '../support/oauth-app.ts';
 import { hasOwnErrors, type Operation, operations } from '../support/openapi.ts';
 import { matrix } from './authorization-matrix.ts';
+import { bodyOf, type Rule } from './authorization-rule.ts';
 import { type FuzzCaller, type FuzzContext, type FuzzRequest, requestsOf } from './fuzz-requests.ts';
 
 /** 65 operations make more than 10,000 cases. */
@@ -58,12 +59,13 @@ describe('any request gets a documented response', () => {
 });
 
 async function contextOf({ operationId }: Operation): Promise<FuzzContext> {
-  const { of, body } = matrix[operationId] ?? {};
-  const example = Object(body) as object;
+  const row: Partial<Rule> = matrix[operationId] ?? {};
+  let example = {};
   const ids: FuzzContext['ids'] = { anonymous: [], user: [], admin: [] };
   for (const caller of ['user', 'admin', 'user', 'admin'] as const) {
-    const values = (await of?.(app, (await signIn(caller))!)) ?? [];
-    ids[caller].push(...(typeof values === 'string' ? [values] : Object.values(values)));
+    const values = await row.of?.(app, (await signIn(caller))!);
+    example = Object(bodyOf(row, values)) as object;
+    ids[caller].push(...(typeof values === 'string' ? [values] : Object.values(values ?? {})));
   }
   return { ids, cursors, example, webhookSecret: WEBHOOK_SECRET };
 }

@@ -7,6 +7,7 @@ import { type SignedIn, signedIn } from '../support/client.ts';
 import { type InjectedRequest, injectedOutcome } from '../support/inject.ts';
 import { addressOf, codesOf, type Operation, operations } from '../support/openapi.ts';
 import { matrix } from './authorization-matrix.ts';
+import { bodyOf } from './authorization-rule.ts';
 import type { Thing } from './authorization-rule.ts';
 
 /** Larger than the limit of every route that buffers its body. */
@@ -196,9 +197,10 @@ async function outcomes(
 
 /** A request of the authorization matrix, for a resource of the administrator. */
 async function validRequest(operation: Operation, caller = admin): Promise<InjectedRequest> {
-  const { of, body = {} } = matrix[operation.operationId] ?? {};
+  const { of, ...row } = matrix[operation.operationId] ?? {};
   const id = of && (ids.get(of) ?? (await of(app, admin)));
   if (of && id) ids.set(of, id);
+  const body = bodyOf(row, id) ?? {};
   return {
     method: operation.method,
     url: addressOf(operation, id),

@@ -56,13 +56,14 @@ afterAll(() => world.stop());
 
 const isObject = (value: unknown): value is ExampleBody => typeof value === 'object' && value !== null;
 
-/** A new resource of a new user, if the row of the authorization matrix creates one. */
+/** A new resource of a new user for the path or the body, if the row of the authorization matrix creates one. */
 async function resourceOfMatrix(operationId: string): Promise<Prepared> {
-  const { of } = matrix[operationId] ?? {};
+  const { of, body } = matrix[operationId] ?? {};
   if (!of) return {};
   const caller = await signedIn(world.app);
-  const id = await of(world.app, caller);
-  return typeof id === 'string' ? { caller, id } : {};
+  const values = await of(world.app, caller);
+  if (typeof values === 'string') return { caller, id: values };
+  return typeof body === 'function' ? { caller, body: values } : {};
 }
 
 /** Sends an example after the preparation of its operation. */

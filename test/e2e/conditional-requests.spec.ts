@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { matrix } from '../contract/authorization-matrix.ts';
+import { bodyOf } from '../contract/authorization-rule.ts';
 import { createUser } from '../factories/user.factory.ts';
 import { createEndpoint } from '../factories/webhook.factory.ts';
 import { TestApp } from '../support/app.ts';
@@ -51,11 +52,13 @@ const DELETABLE = edits
 /** The resource of the matrix, which its owner edits. */
 function resourceOf(operation: Operation): () => Promise<Resource> {
   return async () => {
-    const { of, body = {} } = matrix[operation.operationId] ?? {};
+    const { of, ...row } = matrix[operation.operationId] ?? {};
     if (!of)
       throw new Error(`The row of ${operation.operationId} needs the resource that it changes: { of, body }`);
     const caller = await signedIn(app);
-    return { caller, path: addressOf(operation, await of(app, caller)), change: () => body as object };
+    const values = await of(app, caller);
+    const body = Object(bodyOf(row, values)) as object;
+    return { caller, path: addressOf(operation, values), change: () => body };
   };
 }
 
