@@ -113,7 +113,7 @@ const TYPES: Record<string, FieldType> = {
 
 const UNIQUE_TYPES = ['text', 'int', 'uuid'];
 export const SYNTAX =
-  '--field <name>:<type>, where type is text, int, decimal, bool, date, timestamp, uuid or "enum(draft|sent)", then `?` if it is optional or `:unique` if each user has it once; or --field <name>Id:references:<feature>?';
+  '--field <name>:<type>, where type is text, int, decimal, bool, date, timestamp, uuid or "enum(draft|sent)", then `?` if it is optional or `:unique` if each user has it once; or --field <name>Id:references:<feature>, then `?` if it can be null';
 
 /** Parses `dueOn:date?`, `number:int:unique` and `status:enum(draft|sent)`. */
 export const parseField = (text: string, names: Pick<Names, 'Singular'>): Field =>
@@ -133,29 +133,22 @@ function plainField(text: string, names: Pick<Names, 'Singular'>): Field {
   return { name, column: snake(name), isOptional, isUnique, ...found };
 }
 
-/** Parses `customerId:references:customers?`. */
+/** Parses `customerId:references:customers` and `customerId:references:customers?`. */
 function referenceField(text: string): Field | undefined {
   const [, name = '', folder = '', optional = ''] = /^([^:]+):references:([a-z0-9-]+)(\?)?$/.exec(text) ?? [];
   if (!folder) return undefined;
   assertFieldName(name);
   if (!/[a-z]Id$/.test(name))
     throw new UsageError(`The name of a reference ends in Id: customerId. Not ${name}.`);
-  if (!optional)
-    throw new UsageError(
-      `A reference is null when its target is deleted: write ${text}? with a question mark.`,
-    );
   const references = findReference(folder);
-  // Examples and tests without the target are valid too.
-  const values = { example: 'null', other: 'null', counted: 'null' };
-  return {
-    name,
-    column: snake(name),
-    isOptional: true,
-    isUnique: false,
-    ...TYPES['uuid']!,
-    ...values,
-    references,
-  };
+  const isOptional = optional !== '';
+  if (!isOptional && references.table !== 'users' && !references.factory)
+    throw new UsageError(
+      `The tests can't create what ${name} refers to: write ${text}?, or add create${references.Entity}(owner) in test/factories/.`,
+    );
+  // Examples and tests without the target are valid if it can be null.
+  const values = isOptional ? { example: 'null', other: 'null', counted: 'null' } : {};
+  return { name, column: snake(name), isOptional, isUnique: false, ...TYPES['uuid']!, ...values, references };
 }
 
 interface Declaration {
@@ -202,9 +195,13 @@ export function parseFields(texts: string[], names: Pick<Names, 'Singular'>): Fi
   const fields = texts.map((text) => parseField(text, names));
   const twice = fields.find(({ column }, index) => fields.findIndex((one) => one.column === column) < index);
   if (twice) throw new UsageError(`The field ${twice.name} is given twice.`);
+  if (!fields.some(isChangeable))
+    throw new UsageError('Add a field that is no reference, or a reference with a question mark.');
   return fields;
 }
 
+const isChangeable = ({ references, isOptional }: Field): boolean => !references || isOptional;
+
 /** The field that examples and tests change: a unique one or a reference only if there is no other. */
 export const changedField = (fields: Field[]): Field =>
-  (fields.find(({ isUnique, references }) => !isUnique && !references) ?? fields[0])!;
+  (fields.find(({ isUnique, references }) => !isUnique && !references) ?? fields.find(isChangeable))!;

@@ -2,9 +2,10 @@
 import { readFileSync } from 'node:fs';
 import { changedField, enumValues, type Field } from './fields.ts';
 import type { Names } from './names.ts';
+import { newBody } from './reference-files.ts';
 import type { Provider } from './service-files.ts';
-import { type Feature, lines } from './table-files.ts';
-import { changeOf, inTests } from './test-files.ts';
+import { type Feature, lines, requiredIn } from './table-files.ts';
+import { changeOf, factoryNames, inTests } from './test-files.ts';
 
 export function graphqlFile({ names, fields }: Feature): string {
   const { Singular, singular, words } = names;
@@ -148,10 +149,16 @@ export function graphqlMatrixFile({ names, fields }: Feature): string {
   const { Singular, variable, pluralVariable, plural } = names;
   const changed = changedField(fields);
   const other = changed.values ? changed.other.replaceAll("'", '') : inDocument(changed.other);
-  const input = fields.map(({ name, example }) => `${name}: ${inDocument(example)}`).join(', ');
+  const required = requiredIn(fields);
+  const isRequired = (field: Field) => required.some(({ name }) => name === field.name);
+  const input = fields
+    .map((field) => `${field.name}: ${isRequired(field) ? `$${field.name}` : inDocument(field.example)}`)
+    .join(', ');
+  const variables = required.map(({ name }) => `$${name}: ID!`).join(', ');
+  const others = required.some(({ references: { policy } }) => policy) ? 'NOT_FOUND' : 'ok';
   return `
 import { type FieldRule, fieldRule } from '../graphql-rule.ts';
-import { ${variable} } from './${plural}.ts';
+import { ${required.length > 0 ? [variable, 'references'].toSorted().join(', ') : variable} } from './${plural}.ts';
 
 const NO = 'UNAUTHENTICATED';
 const HIDDEN = [NO, 'NOT_FOUND', 'ok', 'NOT_FOUND'] as const;
@@ -159,7 +166,11 @@ const HIDDEN = [NO, 'NOT_FOUND', 'ok', 'NOT_FOUND'] as const;
 export const rows: Record<string, FieldRule> = {
   ${variable}: fieldRule([...HIDDEN], 'query ($id: ID!) { ${variable}(id: $id) { id } }', ${variable}),
   ${pluralVariable}: fieldRule([NO, 'ok', 'ok', 'ok'], '{ ${pluralVariable} { edges { node { id } } } }'),
-  create${Singular}: fieldRule([NO, 'ok', 'ok', 'ok'], 'mutation { create${Singular}(input: { ${input} }) { id } }'),
+  create${Singular}: fieldRule(
+    [NO, '${others}', 'ok', '${others}'],
+    'mutation ${variables && `(${variables}) `}{ create${Singular}(input: { ${input} }) { id } }',
+    ${required.length > 0 ? 'references,' : ''}
+  ),
   update${Singular}: fieldRule(
     [...HIDDEN],
     'mutation ($id: ID!) { update${Singular}(id: $id, input: { ${changed.name}: ${other} }) { id } }',
@@ -177,7 +188,7 @@ export function graphqlTestFile(feature: Feature): string {
   const properties = ['id', ...fields.map(({ name }) => name), 'createdAt', 'updatedAt'].join(' ');
   return `
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { create${Singular}, new${Singular} } from '../factories/${singular}.factory.ts';
+import { ${factoryNames(feature)} } from '../factories/${singular}.factory.ts';
 import { TestApp } from '../support/app.ts';
 import { type SignedIn, signedIn } from '../support/client.ts';
 import { graphql } from '../support/graphql.ts';
@@ -205,7 +216,7 @@ describe('the GraphQL field ${pluralVariable}', () => {
 describe('the GraphQL mutations of ${words}', () => {
   it('create ${aWord} as REST does', async () => {
     const owner = await signedIn(app);
-    const input = new${Singular}();
+    const input = ${newBody(feature)};
 
     const { data } = await graphql(
       owner,

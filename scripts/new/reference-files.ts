@@ -1,5 +1,12 @@
 /** What references add to the service of a feature and to its test. */
-import { type Feature, keyName, lines, type ReferenceField, referencesIn } from './table-files.ts';
+import {
+  type Feature,
+  keyName,
+  lines,
+  type ReferenceField,
+  referencesIn,
+  requiredIn,
+} from './table-files.ts';
 
 interface ServiceParts {
   /** Names to import from typeorm and from postgres-errors.ts. */
@@ -72,8 +79,34 @@ ${functions}`,
   };
 }
 
+/** The part of the factory that creates the targets of required references. */
+export function requiredReferences({ names, fields }: Feature): string {
+  const required = requiredIn(fields);
+  if (required.length === 0) return '';
+  const targets = lines(required, ({ name, references: { factory } }) =>
+    factory ? `    ${name}: (await ${factory.name}(owner)).id,` : `    ${name}: owner.user.id,`,
+  );
+  const isAsync = required.some(({ references: { factory } }) => factory);
+  return `
+/** The ids that each ${names.word} needs, of new targets. */
+export ${isAsync ? 'async ' : ''}function ${names.variable}References(owner: SignedIn) {
+  return {
+${targets}
+  };
+}
+`;
+}
+
+/** A valid body of the variable `owner` in a test. `fields` are properties: `number: '7'`. */
+export function newBody({ names, fields: all }: Feature, fields = ''): string {
+  if (requiredIn(all).length === 0) return `new${names.Singular}(${fields && `{ ${fields} }`})`;
+  const references = `await ${names.variable}References(owner)`;
+  return `new${names.Singular}(${fields ? `{ ...(${references}), ${fields} }` : references})`;
+}
+
 /** The tests of one reference. */
-export function referenceTests(field: ReferenceField, { names }: Feature): string {
+export function referenceTests(field: ReferenceField, feature: Feature): string {
+  const { names } = feature;
   const { Singular, plural, aWord } = names;
   const { name, references } = field;
   const { factory } = references;
@@ -85,52 +118,59 @@ describe('the ${name} of ${aWord}', () => {
     const unknown = { ${name}: randomUUID() };
 
     const responses = [
-      await owner.post('/v1/${plural}', new${Singular}(unknown)),
+      await owner.post('/v1/${plural}', ${newBody(feature, '...unknown')}),
       await owner.patch(\`/v1/${plural}/\${id}\`, unknown),
     ];
 
     for (const response of responses) expect(response).toMatchObject({ status: 404, body: { code: 'NOT_FOUND' } });
   });
-${factory ? targetTests(field, names, factory.name) : ''}${references.table === 'users' ? userTest(field, names) : ''}});
+${factory ? targetTests(field, feature, factory.name) : ''}${references.table === 'users' ? userTest(field, feature) : ''}});
 `;
 }
 
-const userTest = ({ name }: ReferenceField, { Singular, plural }: Feature['names']): string => `
+const userTest = ({ name }: ReferenceField, feature: Feature): string => `
   it('can be another user', async () => {
     const [owner, other] = [await signedIn(app), await signedIn(app)];
 
-    const response = await owner.post('/v1/${plural}', new${Singular}({ ${name}: other.user.id }));
+    const response = await owner.post('/v1/${feature.names.plural}', ${newBody(feature, `${name}: other.user.id`)});
 
     expect(response).toMatchObject({ status: 201, body: { data: { ${name}: other.user.id } } });
   });
 `;
 
 function targetTests(
-  { name, references: { policy, folder } }: ReferenceField,
-  { Singular, plural, word }: Feature['names'],
+  { name, isOptional, references: { policy, folder } }: ReferenceField,
+  feature: Feature,
   factory: string,
 ): string {
+  const { Singular, plural, word } = feature.names;
   const target = name.slice(0, -2);
   const hidden = `
   it('must be visible to the caller: otherwise 404', async () => {
     const [owner, other] = [await signedIn(app), await signedIn(app)];
     const ${target} = await ${factory}(other);
 
-    const response = await owner.post('/v1/${plural}', new${Singular}({ ${name}: ${target}.id }));
+    const response = await owner.post('/v1/${plural}', ${newBody(feature, `${name}: ${target}.id`)});
 
     expect(response).toMatchObject({ status: 404, body: { code: 'NOT_FOUND' } });
   });
 `;
+  const title = isOptional
+    ? `becomes null when its target is deleted, and the ${word} stays`
+    : `is required, so the ${word} is deleted with its target`;
+  const check = isOptional
+    ? `expect(body.data).toMatchObject({ id, ${name}: null });`
+    : `expect(status).toBe(404);`;
   return `${policy ? hidden : ''}
-  it('becomes null when its target is deleted, and the ${word} stays', async () => {
+  it('${title}', async () => {
     const owner = await signedIn(app);
     const ${target} = await ${factory}(owner);
     const { id } = await create${Singular}(owner, { ${name}: ${target}.id });
 
     await owner.delete(\`/v1/${folder}/\${${target}.id}\`);
 
-    const { body } = await owner.get(\`/v1/${plural}/\${id}\`);
-    expect(body.data).toMatchObject({ id, ${name}: null });
+    const { ${isOptional ? 'body' : 'status'} } = await owner.get(\`/v1/${plural}/\${id}\`);
+    ${check}
   });
 `;
 }

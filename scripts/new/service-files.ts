@@ -1,6 +1,6 @@
-import { serviceParts } from './reference-files.ts';
+import { requiredReferences, serviceParts } from './reference-files.ts';
 import { moduleOf } from './references.ts';
-import { type Feature, lines, referencesIn, uniqueName } from './table-files.ts';
+import { type Feature, lines, referencesIn, requiredIn, uniqueName } from './table-files.ts';
 
 export function serviceFile(feature: Feature): string {
   const { names, fields } = feature;
@@ -159,15 +159,24 @@ export class ${Plural}HttpModule {}
 `;
 }
 
-export function factoryFile({ names, fields }: Feature): string {
-  const { Singular, plural, aWord, word } = names;
+export function factoryFile(feature: Feature): string {
+  const { names, fields: all } = feature;
+  const { Singular, variable, plural, aWord, word } = names;
+  const required = requiredIn(all);
+  const fields = all.filter((field) => !required.some(({ name }) => name === field.name));
+  const factories = new Map(
+    required.flatMap(({ references: { factory } }) => (factory ? [[factory.name, factory.file]] : [])),
+  );
+  const values = required.length > 0 ? `{ ...(await ${variable}References(owner)), ...fields }` : 'fields';
   const usesRandom = fields.some(({ counted }) => counted.includes('randomUUID'));
   const usesCount = fields.some(({ counted }) => counted.includes('count'));
   return `
 ${usesRandom ? `import { randomUUID } from 'node:crypto';` : ''}
 import type { SignedIn } from '../support/client.ts';
+${lines([...factories], ([factory, file]) => `import { ${factory} } from './${file}';`)}
 ${usesCount ? '\nlet count = 0;\n' : ''}
-/** A valid body${usesCount || usesRandom ? ', different in each call' : ''}. */
+${requiredReferences(feature)}
+/** A valid body${required.length > 0 ? ' if `fields` has the references' : ''}${usesCount || usesRandom ? ', different in each call' : ''}. */
 export function new${Singular}(fields: object = {}) {
   ${usesCount ? 'count += 1;' : ''}
   return {
@@ -178,7 +187,7 @@ ${lines(fields, ({ name, counted }) => `    ${name}: ${counted},`)}
 
 /** Creates ${aWord} through the API. */
 export async function create${Singular}(owner: SignedIn, fields: object = {}): Promise<{ id: string }> {
-  const { status, text, body } = await owner.post('/v1/${plural}', new${Singular}(fields));
+  const { status, text, body } = await owner.post('/v1/${plural}', new${Singular}(${values}));
   if (status !== 201) throw new Error(\`Creating the ${word} failed: \${status} \${text}\`);
   return (body as { data: { id: string } }).data;
 }

@@ -21,11 +21,16 @@ export const checkName = ({ table }: Names, { column }: Field): string => `${tab
 export type ReferenceField = Field & { references: Reference };
 export const referencesIn = (fields: Field[]): ReferenceField[] =>
   fields.filter((field): field is ReferenceField => field.references !== undefined);
+/** They need a target, also in tests, and are deleted with it. */
+export const requiredIn = (fields: Field[]): ReferenceField[] =>
+  referencesIn(fields).filter(({ isOptional }) => !isOptional);
 export const keyName = ({ table }: Names, { column }: Field): string => `${table}_${column}_fkey`;
 export const indexName = ({ table }: Names, { column }: Field): string => `${table}_${column}_idx`;
 
 const foreignKey = (names: Names, field: ReferenceField): string =>
-  `CONSTRAINT ${keyName(names, field)} FOREIGN KEY (${field.column}) REFERENCES ${field.references.table} (id) ON DELETE SET NULL`;
+  `CONSTRAINT ${keyName(names, field)} FOREIGN KEY (${field.column}) REFERENCES ${field.references.table} (id) ON DELETE ${onDelete(field)}`;
+
+const onDelete = ({ isOptional }: Field): string => (isOptional ? 'SET NULL' : 'CASCADE');
 
 /** A transaction locks one existing table: a reference to another table than users has its own migration. */
 const isSeparate = ({ references }: ReferenceField): boolean => references.table !== 'users';
@@ -98,7 +103,7 @@ export function referenceMigrations({ names, fields, timestamp }: Feature): Reco
 const referenceMigration = (className: string, names: Names, field: ReferenceField): string => `
 import type { MigrationInterface, QueryRunner } from 'typeorm';
 
-/** In its own migration, because it locks a second table. When the target is deleted, the reference becomes null. */
+/** In its own migration, because it locks a second table. When the target is deleted, the ${field.isOptional ? 'reference becomes null' : `${names.word} is deleted too`}. */
 export class ${className} implements MigrationInterface {
   name = '${className}';
 
@@ -132,9 +137,9 @@ function relationOf(names: Names, field: Field): string {
   const { references, name, column } = field;
   if (!references) return '';
   return `
-  @ManyToOne(() => ${references.Entity}, { onDelete: 'SET NULL' })
+  @ManyToOne(() => ${references.Entity}, { onDelete: '${onDelete(field)}' })
   @JoinColumn({ name: '${column}', foreignKeyConstraintName: '${keyName(names, field)}' })
-  ${name.slice(0, -2)}?: ${references.Entity} | null;
+  ${name.slice(0, -2)}?: ${references.Entity}${field.isOptional ? ' | null' : ''};
 `;
 }
 

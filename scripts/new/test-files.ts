@@ -1,6 +1,6 @@
 import { changedField, type Field } from './fields.ts';
-import { referenceTests } from './reference-files.ts';
-import { type Feature, lines, referencesIn } from './table-files.ts';
+import { newBody, referenceTests } from './reference-files.ts';
+import { type Feature, lines, referencesIn, requiredIn } from './table-files.ts';
 
 /** Literals of the schemas, as JSON in a test. */
 export const inTests = (literal: string): string =>
@@ -17,23 +17,43 @@ export const changeOf = ({ fields }: Feature): { name: string; value: string } =
 export function matrixFile(feature: Feature): string {
   const { Singular, Plural, variable, singular } = feature.names;
   const { name, value } = changeOf(feature);
+  const required = requiredIn(feature.fields);
+  // A target that is hidden from the caller is 404.
+  const others = required.some(({ references: { policy } }) => policy) ? 404 : 201;
+  const creation =
+    required.length > 0
+      ? `rule([401, ${others}, 201, ${others}], { of: references, body: new${Singular} })`
+      : `rule([401, 201, 201, 201], { body: new${Singular}() })`;
   return `
-import { create${Singular}, new${Singular} } from '../../factories/${singular}.factory.ts';
+import { ${factoryNames(feature)} } from '../../factories/${singular}.factory.ts';
 import { rule, type Rule, type Thing } from '../authorization-rule.ts';
 
 /** Creates one of the owner. */
 export const ${variable}: Thing = async (_app, owner) => (await create${Singular}(owner)).id;
-
+${
+  required.length > 0
+    ? `
+/** What a new one refers to. */
+export const references: Thing = async (_app, owner) => ${variable}References(owner);
+`
+    : ''
+}
 export const rows: Record<string, Rule> = {
   //             anonymous other owner admin
   list${Plural}: rule([401, 200, 200, 200], { of: ${variable} }),
-  create${Singular}: rule([401, 201, 201, 201], { body: new${Singular}() }),
+  create${Singular}: ${creation},
   get${Singular}: rule([401, 404, 200, 404], { of: ${variable} }),
   update${Singular}: rule([401, 404, 200, 404], { of: ${variable}, body: { ${name}: ${value} } }),
   delete${Singular}: rule([401, 404, 204, 404], { of: ${variable} }),
 };
 `;
 }
+
+/** What the tests import from the factory. */
+export const factoryNames = ({ names: { Singular, variable }, fields }: Feature): string =>
+  [`create${Singular}`, `new${Singular}`, ...(requiredIn(fields).length > 0 ? [`${variable}References`] : [])]
+    .toSorted()
+    .join(', ');
 
 export function testFile(feature: Feature): string {
   const { Singular, plural, singular, word, words, aWord } = feature.names;
@@ -47,7 +67,7 @@ export function testFile(feature: Feature): string {
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 ${references.length > 0 ? `import { randomUUID } from 'node:crypto';` : ''}
 ${lines([...factories], ([factory, file]) => `import { ${factory} } from '../factories/${file}';`)}
-import { create${Singular}, new${Singular} } from '../factories/${singular}.factory.ts';
+import { ${factoryNames(feature)} } from '../factories/${singular}.factory.ts';
 import { TestApp } from '../support/app.ts';
 import { signedIn } from '../support/client.ts';
 
@@ -62,7 +82,7 @@ afterAll(() => app.stop());
 describe('POST /v1/${plural}', () => {
   it('creates ${aWord} of the caller', async () => {
     const owner = await signedIn(app);
-    const body = new${Singular}();
+    const body = ${newBody(feature)};
 
     const created = await owner.post('/v1/${plural}', body);
 
@@ -138,7 +158,8 @@ describe('DELETE /v1/${plural}/{id}', () => {
 ${lines(references, (field) => referenceTests(field, feature))}`;
 }
 
-function duplicateTest(method: 'POST' | 'PATCH', { name }: Field, { names }: Feature): string {
+function duplicateTest(method: 'POST' | 'PATCH', { name }: Field, feature: Feature): string {
+  const { names } = feature;
   const { Singular, plural, code, aWord } = names;
   const send =
     method === 'POST'
@@ -150,7 +171,7 @@ function duplicateTest(method: 'POST' | 'PATCH', { name }: Field, { names }: Fea
   return `
   it('returns 409 for ${aWord} that the caller already has', async () => {
     const owner = await signedIn(app);
-    const taken = new${Singular}();
+    const taken = ${newBody(feature)};
     await create${Singular}(owner, taken);
     ${send}
 

@@ -37,7 +37,8 @@ describe('a field', () => {
     ['state:enum(open)', 'two or more different words'],
     ['isOpen:bool:unique', 'can be unique'],
     ['author:references:users?', 'The name of a reference ends in Id'],
-    ['authorId:references:users', 'write authorId:references:users? with a question mark'],
+    ['fileId:references:files', "The tests can't create what fileId refers to"],
+    ['authorId:references:users', 'Add a field that is no reference'],
     ['authorId:references:authors?', 'No entity in src/authors has the table authors'],
     ['userId:references:users?', 'Every feature has the field userId'],
   ])('can not be %s', (field, message) => {

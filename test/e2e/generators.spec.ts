@@ -17,6 +17,8 @@ const EVERY_TYPE = [
   'status:enum(draft|sent)',
   'authorId:references:users?',
   'bookmarkId:references:bookmarks?',
+  'approverId:references:users',
+  'shelfId:references:bookmarks',
 ];
 
 /** Those that read routes, tables, migrations and docs. The others check the format of each file. */
