@@ -20,8 +20,10 @@ const SQL_COMMENT = /--.*$/gm;
  */
 export async function checksumOf(migration: MigrationInterface): Promise<string | undefined> {
   try {
-    const sql = (await statementsOf(migration)).join(';\n').replaceAll(SQL_COMMENT, '');
-    return createHash('sha256').update(sql.replaceAll(/\s+/g, ' ')).digest('hex');
+    const statements = (await statementsOf(migration)).map((sql) =>
+      sql.replaceAll(SQL_COMMENT, '').replaceAll(/\s+/g, ' ').trim(),
+    );
+    return createHash('sha256').update(statements.join(';')).digest('hex');
   } catch {
     return undefined;
   }
