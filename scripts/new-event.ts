@@ -3,7 +3,14 @@ import { existsSync, readFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { parseArgs } from 'node:util';
 import { applyChange, main } from './new/change.ts';
-import { eventEdits, eventFiles, eventNames, eventsFileOf, type NewEvent } from './new/event-files.ts';
+import {
+  eventEdits,
+  eventFiles,
+  eventNames,
+  eventsFileOf,
+  listenerOf,
+  type NewEvent,
+} from './new/event-files.ts';
 import { assertNowhere, type ExistingFeature, findFeature, sourceOf } from './new/existing-feature.ts';
 import { parseFields, SYNTAX } from './new/fields.ts';
 import { hasClass } from './new/module-edits.ts';
@@ -14,7 +21,11 @@ Example: npm run new:event -- invoices invoice.paid --field amount:int
 ${SYNTAX}. Without a field, the data is what the API returns of the feature, or an id.
 --internal: webhook endpoints can't subscribe to it.`;
 /** Programs that describe a public event in the documents of the API. */
-const PUBLIC = [['--run', 'openapi'], ['--run', 'client'], ['scripts/events-page.ts']];
+const PUBLIC = {
+  'openapi.json': ['--run', 'openapi'],
+  'clients/typescript': ['--run', 'client'],
+  'docs/events.md': ['scripts/events-page.ts'],
+};
 
 process.chdir(dirname(import.meta.dirname));
 
@@ -58,7 +69,7 @@ function newEvent(
   return { feature, type, fields, isPublic: !given.internal, ...(schema && { schema }) };
 }
 
-await main(USAGE, () => {
+await main(USAGE, async () => {
   const { values, positionals } = parseArgs({
     allowPositionals: true,
     options: {
@@ -70,20 +81,22 @@ await main(USAGE, () => {
   const [folder, type, ...others] = positionals;
   if (!folder || !type || others.length > 0) throw new UsageError(USAGE);
   const event = newEvent(findFeature(folder), type, values);
-  applyChange(
+  await applyChange(
     {
       files: eventFiles(event),
       edits: eventEdits(event),
-      programs: event.isPublic ? PUBLIC : [],
+      programs: event.isPublic ? PUBLIC : {},
     },
     { isDryRun: values['dry-run'] },
   );
   if (values['dry-run']) return;
   const { Name, file } = eventNames(type);
   console.log(`
+Another feature reacts to it in a provider of its module, in the same transaction:
+${listenerOf(event)}
 Next:
 1. Read the summary and the data in ${eventsFileOf(event)}.
 2. Call emit${Name}() in the transaction of the change.
 3. bin/test test/e2e/${file}.spec.ts && npm run check
-docs/guides/add-an-event.md shows how another feature reacts to it.`);
+docs/guides/add-an-event.md explains each part.`);
 });

@@ -34,7 +34,7 @@ function assertUnused(names: Names): void {
   if (taken.length > 0) throw new UsageError(`Another feature has ${taken.join(', ')}: choose another name.`);
 }
 
-await main(USAGE, () => {
+await main(USAGE, async () => {
   const { values, positionals } = parseArgs({
     allowPositionals: true,
     options: {
@@ -49,12 +49,15 @@ await main(USAGE, () => {
   assertUnused(names);
   const fields = parseFields(values.field ?? DEFAULT_FIELDS, names);
   const feature = { names, fields, timestamp: nextTimestamp() };
-  applyChange(
+  await applyChange(
     {
       files: featureFiles(feature),
       edits: featureEdits(feature),
-      // The first builds the code, from which the last reads the schema.
-      programs: [['--run', 'openapi'], ['--run', 'client'], ['scripts/graphql-schema.ts']],
+      programs: {
+        'openapi.json': ['--run', 'openapi'],
+        'clients/typescript': ['--run', 'client'],
+        'schema.graphql': ['scripts/graphql-schema.ts'],
+      },
     },
     { isDryRun: values['dry-run'] },
   );

@@ -24,7 +24,7 @@ async function write(name: string, isDryRun: boolean): Promise<void> {
   build();
   const steps = stepsOf(await schemaDifference(String(process.env.DATABASE_URL)));
   const files = migrationFiles(name, steps.length > 0 ? steps : [EMPTY], nextTimestamp());
-  applyChange({ files, edits: {}, programs: [] }, { isDryRun });
+  await applyChange({ files, edits: {}, programs: {} }, { isDryRun });
   if (isDryRun) return;
   console.log(`
 ${steps.length > 0 ? 'Next:\n1. Read each statement: is it what you mean, and safe while the previous release runs?' : 'The entities and the migrations agree.\nNext:\n1. Write the SQL.'}

@@ -13,7 +13,7 @@ const SETTINGS = 'src/platform/config/settings.ts';
 
 process.chdir(dirname(import.meta.dirname));
 
-await main(USAGE, () => {
+await main(USAGE, async () => {
   const { values, positionals } = parseArgs({
     allowPositionals: true,
     options: {
@@ -32,11 +32,11 @@ await main(USAGE, () => {
   if (readFileSync('.env.example', 'utf8').includes(`\n#${name}=`))
     throw new UsageError(`The setting ${name} exists: choose another name.`);
   const spec = `src/platform/config/${name.toLowerCase().replaceAll('_', '-')}.spec.ts`;
-  applyChange(
+  await applyChange(
     {
       files: { [spec]: specFile(setting) },
       edits: { [SETTINGS]: (content) => addSetting(content, setting) },
-      programs: [['scripts/env-example.ts']],
+      programs: { '.env.example': ['scripts/env-example.ts'] },
     },
     { isDryRun: values['dry-run'] },
   );

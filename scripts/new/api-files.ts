@@ -81,8 +81,8 @@ export class ${Singular}ExistsError extends defineProblem(
   const de = `
 export const problems = {
   ${code}_EXISTS: {
-    title: 'Eintrag vorhanden',
-    detail: 'Sie haben schon einen Eintrag mit diesem Wert: ${columns.join(' oder ')}.',
+    title: 'Schon vorhanden',
+    detail: 'Sie verwenden diesen Wert schon: ${columns.join(' oder ')}. Wählen Sie einen anderen.',
   },
 };
 `;

@@ -1,18 +1,22 @@
-import { spawnSync } from 'node:child_process';
+import { execFile, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
+import { promisify } from 'node:util';
 import { UsageError } from './names.ts';
 
 /** What a generator does to the project. */
 export interface Change {
   files: Record<string, string>;
   edits: Record<string, (content: string) => string>;
-  /** Programs that renew generated files: arguments of node. */
-  programs: string[][];
+  /** Programs that renew generated files: file → arguments of node. The first builds the code that the others read. */
+  programs: Record<string, string[]>;
 }
 
 /** Writes new files and edits others. Nothing is written if a new file exists or an edit is impossible. */
-export function applyChange({ files, edits, programs }: Change, { isDryRun }: { isDryRun: boolean }): void {
+export async function applyChange(
+  { files, edits, programs }: Change,
+  { isDryRun }: { isDryRun: boolean },
+): Promise<void> {
   const existing = Object.keys(files).filter((path) => existsSync(path));
   if (existing.length > 0) {
     throw new UsageError(`These files exist, so nothing was written:\n${existing.join('\n')}`);
@@ -33,8 +37,16 @@ export function applyChange({ files, edits, programs }: Change, { isDryRun }: { 
   }
   const paths = written.map(([path]) => path);
   addUnknownWords(paths);
-  run(['node_modules/.bin/prettier', '--write', '--log-level', 'warn', ...paths]);
-  for (const program of programs) run(program);
+  await run(['node_modules/.bin/prettier', '--write', '--log-level', 'warn', ...paths]);
+  const renew = async ([path, program]: [string, string[]]): Promise<void> => {
+    await run(program);
+    console.log(`  renew   ${path}`);
+  };
+  const [first, ...others] = Object.entries(programs);
+  if (!first) return;
+  console.log('Builds the code, and renews what is generated from it …');
+  await renew(first);
+  await Promise.all(others.map(renew));
 }
 
 /** The spelling check of `npm run check` accepts the names of the feature. */
@@ -60,9 +72,13 @@ function addUnknownWords(paths: string[]): void {
   console.log(`  change  cspell-words.txt (${[...unknown].join(', ')})`);
 }
 
-function run(args: string[]): void {
-  const { status, stdout, stderr } = spawnSync(process.execPath, args, { encoding: 'utf8' });
-  if (status !== 0) throw new Error(`node ${args.join(' ')} failed:\n${stdout}${stderr}`);
+async function run(args: string[]): Promise<void> {
+  try {
+    await promisify(execFile)(process.execPath, args);
+  } catch (error) {
+    const { stdout, stderr } = error as { stdout: string; stderr: string };
+    throw new Error(`node ${args.join(' ')} failed:\n${stdout}${stderr}`, { cause: error });
+  }
 }
 
 /** Runs a generator. A mistake in its arguments is one sentence, without a stack. */

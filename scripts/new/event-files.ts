@@ -132,6 +132,27 @@ function addEmit(
   );
 }
 
+/** A class of another feature, to copy. */
+export function listenerOf({ feature: { folder }, type }: NewEvent): string {
+  const { variable, Name } = eventNames(type);
+  return `
+  import { Injectable, type OnModuleInit } from '@nestjs/common';
+  import { ${variable} } from '../${folder}/${folder}.events.ts';
+  import { DomainEvents } from '../platform/events/domain-events.ts';
+
+  @Injectable()
+  export class ${Name}Listener implements OnModuleInit {
+    constructor(private readonly events: DomainEvents) {}
+
+    onModuleInit(): void {
+      this.events.on(${variable}, async ({ userId, data }, tx) => {
+        // Write through tx. An error rolls back the change that caused the event.
+      });
+    }
+  }
+`;
+}
+
 function testFile({ feature: { folder, Plural }, type }: NewEvent): string {
   const { variable, Name } = eventNames(type);
   return `

@@ -142,13 +142,18 @@ function referenceField(text: string): Field | undefined {
     throw new UsageError(`The name of a reference ends in Id: customerId. Not ${name}.`);
   const references = findReference(folder);
   const isOptional = optional !== '';
-  if (!isOptional && references.table !== 'users' && !references.factory)
-    throw new UsageError(
-      `The tests can't create what ${name} refers to: write ${text}?, or add create${references.Entity}(owner) in test/factories/.`,
-    );
+  if (!isOptional) assertCreatable(references, text);
   // Examples and tests without the target are valid if it can be null.
   const values = isOptional ? { example: 'null', other: 'null', counted: 'null' } : {};
   return { name, column: snake(name), isOptional, isUnique: false, ...TYPES['uuid']!, ...values, references };
+}
+
+/** Tests create the target of a required reference. */
+function assertCreatable({ table, Entity, factory }: Reference, text: string): void {
+  if (table === 'users' || factory) return;
+  throw new UsageError(
+    `The tests can't create the target of ${text}: write ${text}?, or add create${Entity}(owner) in test/factories/.`,
+  );
 }
 
 interface Declaration {

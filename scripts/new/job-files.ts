@@ -1,4 +1,5 @@
 import { type ExistingFeature, sourceOf } from './existing-feature.ts';
+import type { Times } from './job-times.ts';
 import { addImport, addToModule, importModule, registerInModule } from './module-edits.ts';
 import { camel, pascal } from './names.ts';
 
@@ -7,7 +8,13 @@ export interface NewJob {
   /** In kebab case: the type of the job, and the name of its files. */
   type: string;
   hasWorkerModule: boolean;
+  /** Of a job that recurs. */
+  times?: Times;
 }
+
+/** What the job is about. A job that recurs is about all of them. */
+const resourceOf = ({ feature, times }: NewJob): ExistingFeature['resource'] =>
+  times ? undefined : feature.resource;
 
 const handlerOf = ({ type }: NewJob): string => `${pascal(type)}Handler`;
 const workerModuleOf = ({ feature }: NewJob): string => `${sourceOf(feature)}-worker.module.ts`;
@@ -30,7 +37,8 @@ export function jobEdits(job: NewJob): Record<string, (content: string) => strin
     [`${sourceOf(feature)}.module.ts`]: (content) => {
       const registered = registerInModule(content, 'JobsModule', variable);
       const imported = addImport(registered, 'JobsModule', '../jobs/jobs.module.ts');
-      return addImport(imported, variable, `./${type}.job.ts`);
+      const withJob = addImport(imported, variable, `./${type}.job.ts`);
+      return job.times ? addSchedule(withJob, type) : withJob;
     },
     ...(hasWorkerModule
       ? {
@@ -48,19 +56,44 @@ export function jobEdits(job: NewJob): Record<string, (content: string) => strin
   };
 }
 
-const definitionFile = ({ feature: { resource }, type }: NewJob): string => `
+function addSchedule(content: string, type: string): string {
+  const registered = registerInModule(content, 'SchedulesModule', scheduleOf(type));
+  const imported = addImport(registered, 'SchedulesModule', '../schedules/schedules.module.ts');
+  return addImport(imported, scheduleOf(type), `./${type}.job.ts`);
+}
+
+const scheduleOf = (type: string): string => `${camel(type)}Schedule`;
+
+function definitionFile(job: NewJob): string {
+  const { type, times } = job;
+  const resource = resourceOf(job);
+  return `
 import { z } from 'zod';
 import { defineJob } from '../jobs/job-definition.ts';
+${times ? `import { defineSchedule } from '../schedules/schedule-definition.ts';` : ''}
 
 export const ${camel(type)} = defineJob({
   type: '${type}',
 ${resource ? '  // Only the id, because the data can change before the job runs.' : ''}
   input: z.strictObject({ ${resource ? `${resource.variable}Id: z.guid()` : ''} }),
 });
-`;
+${
+  times
+    ? `
+export const ${scheduleOf(type)} = defineSchedule({
+  name: '${type}',
+  cron: '${times.cron}',
+  timezone: '${times.timezone}',
+  job: ${camel(type)},
+  input: {},
+});
+`
+    : ''
+}`;
+}
 
 function handlerFile(job: NewJob): string {
-  const { resource } = job.feature;
+  const resource = resourceOf(job);
   const variable = camel(job.type);
   if (!resource)
     return `
@@ -114,13 +147,15 @@ export class ${Plural}WorkerModule {}
 }
 
 function testFile(job: NewJob): string {
-  const { folder, resource } = job.feature;
+  const { folder } = job.feature;
+  const resource = resourceOf(job);
   const variable = camel(job.type);
   return `
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 ${resource ? `import { randomUUID } from 'node:crypto';\nimport type { z } from 'zod';` : ''}
 import { JobsService } from '../../src/jobs/jobs.service.ts';
 import { ${variable} } from '../../src/${folder}/${job.type}.job.ts';
+${job.times ? `import { Schedules } from '../../src/schedules/schedule-definition.ts';` : ''}
 ${resource ? `import { create${resource.Singular} } from '../factories/${resource.singular}.factory.ts';` : ''}
 import { TestApp } from '../support/app.ts';
 ${resource ? `import { signedIn } from '../support/client.ts';` : ''}
@@ -148,7 +183,7 @@ async function runJob(input: ${resource ? `z.input<typeof ${variable}.input>` : 
 }
 
 describe('the job ${job.type}', () => {
-${resource ? resourceTests(resource) : EMPTY_TEST}
+${resource ? resourceTests(resource) : EMPTY_TEST}${job.times ? scheduleTest(job.type, job.times) : ''}
 });
 `;
 }
@@ -156,6 +191,14 @@ ${resource ? resourceTests(resource) : EMPTY_TEST}
 const EMPTY_TEST = `
   it('completes', async () => {
     expect(await runJob({})).toEqual({ status: 'completed', result: {} });
+  });
+`;
+
+const scheduleTest = (type: string, { cron, timezone }: Times): string => `
+  it('runs at fixed times', () => {
+    const schedule = app.api.get(Schedules, { strict: false }).find('${type}');
+
+    expect(schedule).toMatchObject({ cron: '${cron}', timezone: '${timezone}' });
   });
 `;
 

@@ -37,7 +37,7 @@ describe('a field', () => {
     ['state:enum(open)', 'two or more different words'],
     ['isOpen:bool:unique', 'can be unique'],
     ['author:references:users?', 'The name of a reference ends in Id'],
-    ['fileId:references:files', "The tests can't create what fileId refers to"],
+    ['fileId:references:files', "The tests can't create the target of fileId:references:files"],
     ['authorId:references:users', 'Add a field that is no reference'],
     ['authorId:references:authors?', 'No entity in src/authors has the table authors'],
     ['userId:references:users?', 'Every feature has the field userId'],

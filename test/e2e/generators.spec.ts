@@ -36,13 +36,13 @@ const CHECKS = [
 /** The tests of the features, and those that read all tables and routes. */
 const TEST_FILES = [
   'config/invoice-due-days.spec',
-  'e2e/(bookmarks|invoices|send-reminder|purge-mails|invoice-paid|invoice-changed).spec',
+  'e2e/(bookmarks|invoices|send-reminder|send-summary|purge-mails|invoice-paid|invoice-changed).spec',
   'e2e/(bookmarks-graphql|invoices-graphql|graphql-authorization).spec',
   'e2e/(conditional-requests|database-guide|personal-data).spec',
   'contract/(authorization-matrix|conventions|request-examples).spec',
 ];
 /** Leaves out tests about other features. */
-const TEST_NAMES = 'bookmark|invoice|purge-mails|openapi|exactly|database.md|data of users';
+const TEST_NAMES = 'bookmark|invoice|purge-mails|send-summary|openapi|exactly|database.md|data of users';
 
 let copy: ProjectCopy;
 let original: string;
@@ -96,10 +96,15 @@ describe('npm run new:feature', () => {
 
 describe('npm run new:job', () => {
   it.each([
-    ['invoices', 'send-reminder', 'src/invoices/invoices-worker.module.ts'],
-    ['mail', 'purge-mails', 'change  src/mail/mail-worker.module.ts'],
-  ])('writes a job of %s', (feature, type, written) => {
-    expect(copy.run('scripts/new-job.ts', feature, type)).toEqual(ok(expect.stringContaining(written)));
+    ['invoices', ['send-reminder'], 'src/invoices/invoices-worker.module.ts'],
+    ['mail', ['purge-mails'], 'change  src/mail/mail-worker.module.ts'],
+    [
+      'invoices',
+      ['send-summary', '--schedule', '0 9 * * MON', '--timezone', 'Europe/Berlin'],
+      'POST /v1/schedules/send-summary/run',
+    ],
+  ])('writes a job of %s: %j', (feature, args, written) => {
+    expect(copy.run('scripts/new-job.ts', feature, ...args)).toEqual(ok(expect.stringContaining(written)));
   });
 });
 
@@ -113,6 +118,7 @@ describe('npm run new:event', () => {
       const written = copy.run('scripts/new-event.ts', 'invoices', type, ...options);
 
       expect(written).toEqual(ok(expect.stringContaining('src/invoices/invoices.service.ts')));
+      expect(written.output).toContain('Listener implements OnModuleInit');
     },
     LIMIT_MS,
   );
@@ -147,6 +153,17 @@ describe('a generator', () => {
     ['new-job', ['invoices', 'send-reminder'], 'The job type send-reminder exists in src/invoices/'],
     ['new-job', ['orders', 'send-reminder'], 'There is no feature orders. Features: audit, auth, '],
     ['new-job', ['invoices', 'Remind'], 'The job is named in lower case, with hyphens'],
+    ['new-job', ['invoices', 'late', '--schedule', '@daily'], 'A schedule needs both'],
+    [
+      'new-job',
+      ['invoices', 'late', '--schedule', '61 * * * *', '--timezone', 'UTC'],
+      'is not a cron expression',
+    ],
+    [
+      'new-job',
+      ['invoices', 'late', '--schedule', '@daily', '--timezone', 'Mars'],
+      'Mars is not a time zone',
+    ],
     ['new-event', ['invoices', 'invoice.paid'], 'The event invoice.paid exists in src/invoices/'],
     ['new-event', ['invoices', 'paid'], 'An event is named <noun>.<verb> in lower case'],
     ['new-event', ['invoices', 'invoice.late', '--field', 'by:days'], 'by:days is not a field'],
