@@ -200,7 +200,7 @@ export function parseFields(texts: string[], names: Pick<Names, 'Singular'>): Fi
   const fields = texts.map((text) => parseField(text, names));
   const twice = fields.find(({ column }, index) => fields.findIndex((one) => one.column === column) < index);
   if (twice) throw new UsageError(`The field ${twice.name} is given twice.`);
-  if (!fields.some(isChangeable))
+  if (fields.length > 0 && !fields.some(isChangeable))
     throw new UsageError('Add a field that is no reference, or a reference with a question mark.');
   return fields;
 }

@@ -73,8 +73,7 @@ import { defineJob } from '../jobs/job-definition.ts';
 ${times ? `import { defineSchedule } from '../schedules/schedule-definition.ts';` : ''}
 
 export const ${camel(type)} = defineJob({
-  type: '${type}',
-${resource ? '  // Only the id, because the data can change before the job runs.' : ''}
+  type: '${type}',${resource ? '\n  // Only the id, because the data can change before the job runs.' : ''}
   input: z.strictObject({ ${resource ? `${resource.variable}Id: z.guid()` : ''} }),
 });
 ${

@@ -44,7 +44,7 @@ describe('a search for users', () => {
     ['a part behind an apostrophe', 'neil', ['jean-luc@example.com']],
     ['letters with accents, in any case', 'zoë écl', ['zoe@example.com']],
     ['letters with accents by the letters without them', 'zoe ecl', ['zoe@example.com']],
-    ['letters without accents by those with them', 'lóvélace', ['ada.lovelace@example.com']],
+    ['letters without accents by those with them', 'ádá lovelace', ['ada.lovelace@example.com']],
     ['other scripts', '小', ['li@example.com']],
     ['words of which one is missing', 'ada hopper', []],
     ['the middle of a word', 'lace', []],
