@@ -5,7 +5,8 @@ import { defineMail, type MailText } from '../../src/mail/mail-template.ts';
 import { MailModule } from '../../src/mail/mail.module.ts';
 import { MailService } from '../../src/mail/mail.service.ts';
 import type { Translated } from '../../src/platform/i18n/locales.ts';
-import type { User } from '../../src/users/user.entity.ts';
+import { UsersModule } from '../../src/users/users.module.ts';
+import { UsersService } from '../../src/users/users.service.ts';
 
 // The code of docs/guides/send-a-mail.md, in one file. A test compares them.
 
@@ -46,15 +47,20 @@ interface NewComments {
 
 @Injectable()
 export class BookmarkCommentsService {
-  constructor(private readonly mail: MailService) {}
+  constructor(
+    private readonly mail: MailService,
+    private readonly users: UsersService,
+  ) {}
 
-  async report({ bookmarkId, title, count }: NewComments, owner: User, tx: EntityManager): Promise<void> {
+  async report({ bookmarkId, title, count }: NewComments, ownerId: string, tx: EntityManager): Promise<void> {
+    const owner = await this.users.find(ownerId, tx);
+    if (!owner) return;
     await this.mail.send({ template: newCommentsMail, to: owner, data: { bookmarkId, title, count } }, tx);
   }
 }
 
 @Module({
-  imports: [MailModule.forFeature([newCommentsMail])],
+  imports: [MailModule.forFeature([newCommentsMail]), UsersModule],
   providers: [BookmarkCommentsService],
 })
 export class BookmarkMailsModule {}
