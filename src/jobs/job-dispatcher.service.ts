@@ -2,6 +2,8 @@ import { Injectable, Logger } from '@nestjs/common';
 import { DataSource, type EntityManager } from 'typeorm';
 import { Config } from '../platform/config/config.ts';
 import { AfterCommit } from '../platform/database/after-commit.ts';
+import { withTimeout } from '../platform/errors/with-timeout.ts';
+import { Batcher } from '../platform/process/batcher.ts';
 import { QueueBackend } from '../platform/queue/queue-backend.ts';
 import { JobTypes } from './job-definition.ts';
 
@@ -22,6 +24,8 @@ const RETRY_SECONDS = 30;
 const LOOK_AHEAD_SECONDS = 60;
 /** Jobs of each kind per sweep. */
 const SWEEP_MAX = 5_000;
+/** A queue that hangs must not hold up later jobs. The sweep dispatches again what it may not have taken. */
+const PATIENCE_MS = 5_000;
 /** Jobs per call of the queue. */
 const DISPATCH_BATCH = 500;
 
@@ -34,6 +38,11 @@ const DISPATCH_BATCH = 500;
 export class JobDispatcher {
   private readonly logger = new Logger('JobDispatcher');
   private readonly committed: AfterCommit<DispatchableJob>;
+  /** Transactions that commit at about the same time share a call of the queue. */
+  private readonly batches = new Batcher(async (jobs: DispatchableJob[]) => {
+    const isDispatched = await withTimeout(this.dispatch(jobs), PATIENCE_MS).catch(() => false);
+    return jobs.map(() => isDispatched);
+  }, DISPATCH_BATCH);
 
   constructor(
     private readonly db: DataSource,
@@ -42,7 +51,7 @@ export class JobDispatcher {
     private readonly config: Config,
   ) {
     // Not awaited: a response must not wait for the queue. After a failure the sweep dispatches the jobs.
-    this.committed = new AfterCommit(db, (jobs) => void this.dispatch(jobs));
+    this.committed = new AfterCommit(db, (jobs) => jobs.forEach((job) => void this.batches.call(job)));
   }
 
   /** Does nothing if the transaction rolls back. */

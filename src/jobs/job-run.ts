@@ -5,6 +5,7 @@ import type { DataSource, EntityManager } from 'typeorm';
 import { isDatabaseUnavailable, isStatementTimeout } from '../platform/database/postgres-errors.ts';
 import { lockUsers } from '../users/lock-users.ts';
 import type { JobChanges } from './job-changes.service.ts';
+import type { JobCompletions } from './job-completions.service.ts';
 import { type Checkpoint, type JobContext, type JobOutcome, UnrecoverableJobError } from './job-handler.ts';
 import { type Job, JobFile } from './job.entity.ts';
 
@@ -68,8 +69,7 @@ export type RunOutcome = 'completed' | 'failed' | 'cancelled' | 'requeued' | 'lo
 /** One run of a job. Its handler writes to the jobs table only through it, and only while it holds the lease. */
 export class JobRun implements JobContext {
   private readonly abort = new AbortController();
-  private readonly lease: string;
-  private readonly heartbeat: NodeJS.Timeout;
+  readonly lease: string;
   private readonly timeout: NodeJS.Timeout;
   private progressWrittenAt = 0;
   /** How this run has ended so far. It has lost its job if nothing else is written. */
@@ -80,10 +80,10 @@ export class JobRun implements JobContext {
     readonly job: Job,
     readonly logger: Logger,
     private readonly changes: JobChanges,
-    { lease, heartbeatMs, timeoutMs }: { lease: string; heartbeatMs: number; timeoutMs: number },
+    private readonly completions: JobCompletions,
+    { lease, timeoutMs }: { lease: string; timeoutMs: number },
   ) {
     this.lease = lease;
-    this.heartbeat = setInterval(() => void this.beat(), heartbeatMs);
     this.timeout = setTimeout(() => this.stop(new JobTimeoutError()), timeoutMs);
   }
 
@@ -96,7 +96,6 @@ export class JobRun implements JobContext {
   }
 
   close(): void {
-    clearInterval(this.heartbeat);
     clearTimeout(this.timeout);
   }
 
@@ -132,7 +131,27 @@ export class JobRun implements JobContext {
     outcome: JobOutcome,
     work?: (tx: EntityManager) => Promise<JobOutcome | void>,
   ): Promise<void> {
-    const end = async (tx: EntityManager) => {
+    // Another run would repeat effects outside of Postgres, such as a sent mail, so no time limit ends the wait.
+    clearTimeout(this.timeout);
+    const isBatched = !this.job.userId && !work && !outcome.resultFileId;
+    await retryUntilDatabaseAnswers(
+      () => (isBatched ? this.completeInBatch(outcome) : this.completeAlone(outcome, work)),
+      this.signal,
+    );
+    this.outcome = 'completed';
+    this.changes.publish(this.job);
+  }
+
+  private async completeInBatch({ result }: JobOutcome): Promise<void> {
+    const isCompleted = await this.completions.complete({ job: this.job, lease: this.lease, result });
+    if (!isCompleted) throw new LeaseLostError();
+  }
+
+  private completeAlone(
+    outcome: JobOutcome,
+    work?: (tx: EntityManager) => Promise<JobOutcome | void>,
+  ): Promise<void> {
+    return this.lockingOwner(async (tx) => {
       await this.write(tx, `heartbeat_at = now()`);
       const { result, resultFileId } = { ...outcome, ...(await work?.(tx)) };
       if (resultFileId) await this.attach(resultFileId, tx);
@@ -141,12 +160,7 @@ export class JobRun implements JobContext {
         [result ? JSON.stringify(result) : null, resultFileId ?? null],
         tx,
       );
-    };
-    // Another run would repeat effects outside of Postgres, such as a sent mail, so no time limit ends the wait.
-    clearTimeout(this.timeout);
-    await retryUntilDatabaseAnswers(() => this.lockingOwner(end), this.signal);
-    this.outcome = 'completed';
-    this.changes.publish(this.job);
+    });
   }
 
   /** Ends the job. The result of the last checkpoint stays. */
@@ -226,21 +240,5 @@ export class JobRun implements JobContext {
       [this.job.id, this.lease, ...values],
     );
     return affected > 0;
-  }
-
-  /** Renews the lease, and finds out whether the job was cancelled or taken over. */
-  private async beat(): Promise<void> {
-    try {
-      const [rows] = await this.db.query<[{ cancelled: boolean }[], number]>(
-        `UPDATE jobs SET heartbeat_at = now() WHERE id = $1 AND lease = $2 AND status = 'active'
-         RETURNING cancel_requested_at IS NOT NULL AS cancelled`,
-        [this.job.id, this.lease],
-      );
-      if (rows.length === 0 && this.outcome !== 'completed') this.stop(new LeaseLostError());
-      if (rows[0]?.cancelled) this.stop(new JobCancelledError());
-    } catch (error) {
-      // The run may continue while Postgres is down: it can write nothing without the lease.
-      this.logger.warn({ err: error }, 'Heartbeat failed');
-    }
   }
 }

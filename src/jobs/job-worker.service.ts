@@ -7,6 +7,7 @@ import { Config } from '../platform/config/config.ts';
 import { AppLogger } from '../platform/logging/logging.module.ts';
 import { runInContext } from '../platform/logging/request-context.ts';
 import { QueueBackend } from '../platform/queue/queue-backend.ts';
+import { jobContext } from './job-changes.service.ts';
 import { type Claim, JobClaims } from './job-claims.service.ts';
 import { type JobDefinition, JobTypes, pauseMs } from './job-definition.ts';
 import { JOB_HANDLER, RescheduleJob, UnrecoverableJobError, type JobRunner } from './job-handler.ts';
@@ -45,6 +46,7 @@ export class JobWorkerService implements OnApplicationBootstrap, OnModuleDestroy
   private readonly running = new Set<JobRun>();
   private readonly stopping = new AbortController();
   private readonly runListeners: RunListener[] = [];
+  private heartbeat?: NodeJS.Timeout;
 
   constructor(
     private readonly claims: JobClaims,
@@ -72,6 +74,17 @@ export class JobWorkerService implements OnApplicationBootstrap, OnModuleDestroy
       );
       this.workers.push(worker);
     }
+    // Not one after the other: a connection that is stuck must not hold up the next heartbeat.
+    this.heartbeat = setInterval(() => void this.renewLeases(), (this.config.JOB_LEASE_SECONDS * 1_000) / 5);
+  }
+
+  private async renewLeases(): Promise<void> {
+    try {
+      await this.claims.renew([...this.running]);
+    } catch (error) {
+      // The runs may continue while Postgres is down: they can write nothing without their leases.
+      this.logger.warn({ err: error }, 'Heartbeat failed');
+    }
   }
 
   /** Stops claiming jobs, waits for the running ones, and returns the rest to the queue. */
@@ -86,6 +99,7 @@ export class JobWorkerService implements OnApplicationBootstrap, OnModuleDestroy
     await Promise.race([closed, this.untilIdle(settled.signal)]);
     settled.abort();
     clearTimeout(interrupt);
+    clearInterval(this.heartbeat);
   }
 
   /** A queue that is down keeps its workers from closing. Without a run there is nothing to wait for. */
@@ -102,12 +116,7 @@ export class JobWorkerService implements OnApplicationBootstrap, OnModuleDestroy
     const claim = await this.write(() => this.claims.claim(id, lease, handler.definition));
     if (!claim) return;
     const { job } = claim;
-    const context = {
-      correlationId: job.correlationId,
-      jobId: id,
-      ...(job.traceparent && { traceparent: job.traceparent }),
-    };
-    const retryAt = await runInContext(context, () => this.runOnce(handler, claim));
+    const retryAt = await runInContext(jobContext(job), () => this.runOnce(handler, claim));
     if (retryAt) await delay(queueJob, retryAt, token);
   }
 

@@ -121,7 +121,8 @@ export class QueueBackend implements OnApplicationBootstrap, OnApplicationShutdo
       connectionString,
       max: POSTGRES_POOL_MAX,
       keepAlive: true,
-      onConnect: prepareConnection({ search_path: QUEUE_SCHEMA }),
+      // A crash of PostgreSQL may lose the last entries. The sweep adds them again, as after a lost Redis.
+      onConnect: prepareConnection({ search_path: QUEUE_SCHEMA, synchronous_commit: 'off' }),
       connectionTimeoutMillis: 5_000,
       query_timeout: POSTGRES_RESPONSE_TIMEOUT_MS,
       idleTimeoutMillis: 30_000,

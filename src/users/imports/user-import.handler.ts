@@ -1,5 +1,5 @@
 import { randomUUIDv7 } from 'node:crypto';
-import { type EntityManager, In, IsNull } from 'typeorm';
+import { type EntityManager, IsNull } from 'typeorm';
 import { AuditService } from '../../audit/audit.service.ts';
 import { JobFilesService } from '../../jobs/job-files.service.ts';
 import {
@@ -8,6 +8,7 @@ import {
   JobHandler,
   type JobRunner,
 } from '../../jobs/job-handler.ts';
+import { columnsOf } from '../../platform/database/many-rows.ts';
 import { DomainEvents } from '../../platform/events/domain-events.ts';
 import { Roles } from '../../platform/security/permissions.ts';
 import { csvLine } from '../csv-line.ts';
@@ -124,14 +125,13 @@ export class UserImportHandler implements JobRunner<object> {
       );
       const inserted = await insertUsers(lines, ctx.job.id, tx);
       await this.publishCreated(inserted, ctx.job, tx);
-      const rejected = [...invalid, ...(await findExistingEmails(lines, inserted, ctx.job.id, tx))].toSorted(
-        (a, b) => a.line - b.line,
-      );
+      const existing = await findExistingEmails(lines, inserted, ctx.job.id, tx);
+      const rejected = [...invalid, ...existing].toSorted((a, b) => a.line - b.line);
       const report = rejected
         .map(({ line, email, code }) => csvLine([line, email, code, MESSAGES[code]]))
         .join('');
       await this.files.append(progress.reportFileId, Buffer.from(report), tx);
-      const imported = progress.imported + inserted.size;
+      const imported = progress.imported + inserted.length;
       const failed = progress.failed + rejected.length;
       const next = { ...progress, line: lastLine, imported, failed };
       await ctx.checkpoint({ ...next, result: { imported, failed } }, tx);
@@ -155,12 +155,7 @@ export class UserImportHandler implements JobRunner<object> {
     return mayChangeRoles && this.roles.includes(giver, role) ? undefined : 'ROLE_NOT_ALLOWED';
   }
 
-  private async publishCreated(
-    emails: Set<string>,
-    job: JobContext['job'],
-    tx: EntityManager,
-  ): Promise<void> {
-    const users = await tx.findBy(User, { email: In([...emails]) });
+  private async publishCreated(users: User[], job: JobContext['job'], tx: EntityManager): Promise<void> {
     const occurrences = users.map((user) => ({ userId: user.id, data: this.users.view(user) }));
     await this.events.emitAll(userCreated, occurrences, tx);
     for (const { id, role } of users.filter((user) => user.role !== DEFAULT_ROLE)) {
@@ -222,15 +217,15 @@ function validateLines(
   return { lastLine: batch.at(-1)!.line, lines: [...lines.values()], invalid };
 }
 
-/** Resolves to the inserted emails: the unique constraint decides. Sorted, so that two imports can't deadlock. */
-async function insertUsers(lines: ImportLine[], jobId: string, tx: EntityManager): Promise<Set<string>> {
+/** Resolves to the inserted accounts: the unique constraint decides. Sorted, so that two imports can't deadlock. */
+function insertUsers(lines: ImportLine[], jobId: string, tx: EntityManager): Promise<User[]> {
   const sorted = lines.toSorted((a, b) => (a.email < b.email ? -1 : 1));
-  const inserted = await tx.query<{ email: string }[]>(
+  return tx.query(
     `INSERT INTO users (id, email, display_name, role, imported_by_job_id)
      SELECT id, email, display_name, role, $5 FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[])
        AS line (id, email, display_name, role)
      ON CONFLICT ON CONSTRAINT users_email_key DO NOTHING
-     RETURNING email`,
+     RETURNING ${columnsOf(User, tx)}`,
     [
       sorted.map(() => randomUUIDv7()),
       sorted.map(({ email }) => email),
@@ -239,16 +234,16 @@ async function insertUsers(lines: ImportLine[], jobId: string, tx: EntityManager
       jobId,
     ],
   );
-  return new Set(inserted.map(({ email }) => email));
 }
 
 async function findExistingEmails(
   lines: (ImportLine & { line: number })[],
-  inserted: Set<string>,
+  inserted: User[],
   jobId: string,
   tx: EntityManager,
 ): Promise<RejectedLine[]> {
-  const notInserted = lines.filter(({ email }) => !inserted.has(email));
+  const insertedEmails = new Set(inserted.map(({ email }) => email));
+  const notInserted = lines.filter(({ email }) => !insertedEmails.has(email));
   if (notInserted.length === 0) return [];
   const existing = await tx.query<{ email: string }[]>(
     `SELECT email FROM users WHERE email = ANY($1) AND imported_by_job_id = $2`,

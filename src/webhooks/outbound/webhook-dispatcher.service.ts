@@ -109,11 +109,12 @@ export class WebhookDispatcher implements OnApplicationBootstrap, OnModuleDestro
 
   /** Resolves to whether there may be more to do at once. */
   private async dispatch(): Promise<boolean> {
-    await this.recordOutcomes();
     const hasMoreDue = await this.promoteDue();
+    const endpoints = await this.claims.listReadyEndpoints(this.cursor, ENDPOINTS_PER_CLAIM);
+    // Just before the claim: an outcome that arrived since the wake-up frees its slot for this claim.
+    await this.recordOutcomes();
     const free = IN_FLIGHT_MAX - this.inFlight.size;
     if (free <= 0) return false;
-    const endpoints = await this.claims.listReadyEndpoints(this.cursor, ENDPOINTS_PER_CLAIM);
     const isLastPage = endpoints.length < ENDPOINTS_PER_CLAIM;
     this.cursor = isLastPage ? FIRST_ID : endpoints.at(-1)!.id;
     const idsOf = (wanted: string) => endpoints.filter(({ state }) => state === wanted).map(({ id }) => id);
