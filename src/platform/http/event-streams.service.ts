@@ -26,7 +26,6 @@ export interface LiveConnection {
 }
 
 interface OpenStream {
-  kind: string;
   caller: Principal;
   stream: LiveConnection;
 }
@@ -34,8 +33,8 @@ interface OpenStream {
 /** The open streams of this instance. Each closes with its caller's session or access token, or when the instance drains. */
 @Injectable()
 export class EventStreams implements OnModuleDestroy {
-  /** Oldest first. */
-  private readonly openStreams = new Set<OpenStream>();
+  /** Of each kind and user, oldest first, so that a new stream doesn't look at those of all users. */
+  private readonly openStreams = new Map<string, Set<OpenStream>>();
   private isRevoked: (caller: Principal) => boolean = () => false;
   private isDraining = false;
 
@@ -45,7 +44,7 @@ export class EventStreams implements OnModuleDestroy {
     metrics: Metrics,
   ) {
     metrics.gauge({ name: 'event_streams_open', help: 'Open streams and GraphQL sockets.' }, () => [
-      { value: this.openStreams.size },
+      { value: this.listOpen().length },
     ]);
     health.onDrain(() => this.closeAll());
   }
@@ -56,7 +55,7 @@ export class EventStreams implements OnModuleDestroy {
   }
 
   closeRevoked(): void {
-    for (const { caller, stream } of this.openStreams) {
+    for (const { caller, stream } of this.listOpen()) {
       if (this.isRevoked(caller)) stream.close('session-ended');
     }
   }
@@ -71,15 +70,18 @@ export class EventStreams implements OnModuleDestroy {
 
   /** Closes the connection like a stream, at once if its caller is no longer signed in. */
   track(kind: string, caller: Principal, stream: LiveConnection): void {
-    const entry = { kind, caller, stream };
-    this.openStreams.add(entry);
+    const key = `${kind} ${caller.userId}`;
+    const entry = { caller, stream };
+    const ofUser = this.openStreams.get(key) ?? new Set();
+    this.openStreams.set(key, ofUser.add(entry));
     const lifeMs = Math.max(0, caller.expiresAt.getTime() - Date.now());
     const expiry = setTimeout(() => stream.close('token-expired'), lifeMs);
     stream.signal.addEventListener('abort', () => {
       clearTimeout(expiry);
-      this.openStreams.delete(entry);
+      ofUser.delete(entry);
+      if (ofUser.size === 0 && this.openStreams.get(key) === ofUser) this.openStreams.delete(key);
     });
-    this.closeExcess(kind, caller.userId);
+    for (const excess of [...ofUser].slice(0, -STREAMS_PER_USER_MAX)) excess.stream.close('too-many-streams');
     // Either may have changed since the guard ran.
     if (this.isDraining) stream.close('server-draining');
     if (this.isRevoked(caller)) stream.close('session-ended');
@@ -90,15 +92,12 @@ export class EventStreams implements OnModuleDestroy {
     this.closeAll();
   }
 
-  private closeExcess(kind: string, userId: string): void {
-    const ofUser = [...this.openStreams].filter(
-      (entry) => entry.kind === kind && entry.caller.userId === userId,
-    );
-    for (const { stream } of ofUser.slice(0, -STREAMS_PER_USER_MAX)) stream.close('too-many-streams');
+  private listOpen(): OpenStream[] {
+    return [...this.openStreams.values()].flatMap((ofUser) => [...ofUser]);
   }
 
   private closeAll(): void {
     this.isDraining = true;
-    for (const { stream } of this.openStreams) stream.close('server-draining');
+    for (const { stream } of this.listOpen()) stream.close('server-draining');
   }
 }
