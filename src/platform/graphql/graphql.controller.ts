@@ -1,12 +1,11 @@
 import { Body, Controller, Post, Req, Res } from '@nestjs/common';
-import { RouteConfig } from '@nestjs/platform-fastify';
 import { ApiExcludeController } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Config } from '../config/config.ts';
 import { UnsupportedMediaTypeError } from '../errors/platform.errors.ts';
 import { localeOf, setContentLanguage } from '../http/content-language.ts';
 import type { ErrorFormatConfig } from '../http/problem.filter.ts';
-import { Endpoint, UnvalidatedBody } from '../openapi/endpoint.decorator.ts';
+import { addRouteConfig, Endpoint, UnvalidatedBody } from '../openapi/endpoint.decorator.ts';
 import { CurrentUser } from '../security/access.decorators.ts';
 import type { Principal } from '../security/principal.ts';
 import { graphqlErrorFormat } from './error-format.ts';
@@ -34,7 +33,7 @@ export class GraphqlController {
 
   @Post(GRAPHQL_PATH)
   @Endpoint({ summary: 'Run a GraphQL operation', status: 200, errors: GRAPHQL_ERRORS })
-  @RouteConfig({ errorFormat: graphqlErrorFormat } satisfies ErrorFormatConfig)
+  @addRouteConfig({ errorFormat: graphqlErrorFormat } satisfies ErrorFormatConfig)
   @UnvalidatedBody('The executor checks the request and its document.')
   async runGraphql(
     @Body() body: unknown,

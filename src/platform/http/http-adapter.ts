@@ -13,6 +13,7 @@ import { MalformedRequestError, UriTooLongError } from '../errors/platform.error
 import { negotiateLocale } from '../i18n/locales.ts';
 import { correlationIdFrom } from '../logging/request-context.ts';
 import { addDeprecationHeaders } from '../openapi/deprecation.ts';
+import { serializeResponses } from '../security/response-serializer.ts';
 import { jsonBodyMaxBytes, limitBodyMemory } from './body-budget.ts';
 import { addBodyParsers } from './body-parsers.ts';
 import { rejectOnSocket, trackResponses } from './broken-http.ts';
@@ -106,6 +107,7 @@ function addHooks(fastify: FastifyInstance, config: Config): void {
   limitBodyMemory(fastify, jsonBodyMaxBytes(config));
   addBodyParsers(fastify);
   addRequestHooks(fastify, config.DEFAULT_LOCALE);
+  serializeResponses(fastify);
   addDeprecationHeaders(fastify);
   limitUrls(fastify);
 }

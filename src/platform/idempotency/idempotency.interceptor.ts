@@ -5,12 +5,11 @@ import {
   Injectable,
   type NestInterceptor,
 } from '@nestjs/common';
-import { Reflector } from '@nestjs/core';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Readable } from 'node:stream';
 import { from, lastValueFrom, type Observable } from 'rxjs';
 import type { EntityManager } from 'typeorm';
-import { ENDPOINT, type EndpointOptions } from '../openapi/endpoint.decorator.ts';
+import { type ResponseConfig, serialize } from '../security/response-serializer.ts';
 import { hasIdempotencyKey, IdempotencyService } from './idempotency.service.ts';
 
 /** Transactions that no handler has taken yet. */
@@ -32,26 +31,21 @@ export const IdempotentTransaction = createParamDecorator(
   },
 );
 
-/** Runs the routes with `idempotent: true` once per Idempotency-Key. */
+/** Runs a route once per Idempotency-Key. `@Endpoint({ idempotent: true })` adds it. */
 @Injectable()
 export class IdempotencyInterceptor implements NestInterceptor {
-  constructor(
-    private readonly reflector: Reflector,
-    private readonly idempotency: IdempotencyService,
-  ) {}
+  constructor(private readonly idempotency: IdempotencyService) {}
 
   intercept(context: ExecutionContext, next: CallHandler): Observable<unknown> {
     const request = context.switchToHttp().getRequest<FastifyRequest>();
-    const endpoint = this.reflector.get<EndpointOptions | undefined>(ENDPOINT, context.getHandler());
     // A route with a streamed body stores the stream first, then calls IdempotencyService itself.
-    if (!endpoint?.idempotent || !hasIdempotencyKey(request) || request.body instanceof Readable) {
-      return next.handle();
-    }
+    if (!hasIdempotencyKey(request) || request.body instanceof Readable) return next.handle();
     const reply = context.switchToHttp().getResponse<FastifyReply>();
     const work = async (tx: EntityManager): Promise<unknown> => {
       transactions.set(request, tx);
       const body: unknown = await lastValueFrom(next.handle(), { defaultValue: undefined });
-      if (!transactions.has(request)) return body;
+      // Stores what the client gets, without properties that the response leaves out.
+      if (!transactions.has(request)) return serialize(body, request.routeOptions.config as ResponseConfig);
       throw new Error(
         `${context.getHandler().name} is idempotent but does not take @IdempotentTransaction()`,
       );

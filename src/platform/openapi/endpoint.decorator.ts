@@ -1,10 +1,13 @@
-import { applyDecorators, HttpCode, SerializeOptions, SetMetadata } from '@nestjs/common';
+import { applyDecorators, HttpCode, SetMetadata, UseInterceptors } from '@nestjs/common';
 import { RouteConfig } from '@nestjs/platform-fastify';
 import { FASTIFY_ROUTE_CONFIG_METADATA } from '@nestjs/platform-fastify/constants.js';
 import { ApiOperation, ApiResponse } from '@nestjs/swagger';
 import { z } from 'zod';
 import type { AppErrorClass } from '../errors/app-error.ts';
+import { IdempotencyInterceptor } from '../idempotency/idempotency.interceptor.ts';
+import type { ResponseConfig } from '../security/response-serializer.ts';
 import { type Deprecation, deprecationConfig } from './deprecation.ts';
+import { rejectUnknownQuery } from './unknown-query.guard.ts';
 
 export interface EndpointOptions {
   /** Verb and noun: "List jobs". */
@@ -53,6 +56,8 @@ export function Endpoint(options: EndpointOptions): MethodDecorator {
   const { summary, description, deprecated } = options;
   return applyDecorators(
     SetMetadata(ENDPOINT, options),
+    rejectUnknownQuery,
+    ...(options.idempotent ? [UseInterceptors(IdempotencyInterceptor)] : []),
     HttpCode(successStatus(options)),
     ApiOperation({ summary, ...(description && { description }), ...(deprecated && { deprecated: true }) }),
     ...(deprecated ? [addRouteConfig(deprecationConfig(deprecated))] : []),
@@ -95,7 +100,7 @@ function describeSuccess(options: EndpointOptions) {
   }
   if (!returns) return [ApiResponse({ status, description })];
   return [
-    SerializeOptions({ schema: returns }),
+    addRouteConfig({ returns } satisfies ResponseConfig),
     ApiResponse({ status, description, standardSchema: returns }),
   ];
 }
