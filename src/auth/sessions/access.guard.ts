@@ -96,7 +96,8 @@ export class AccessGuard extends AuthGuard('jwt') {
   private async limit(context: ExecutionContext, request: Request, reply: FastifyReply): Promise<void> {
     if (isExemptFromRateLimits(request.url)) return;
     const name = (this.metadata(RATE_LIMIT, context) as RateLimitName | undefined) ?? 'default';
-    await this.limiter.count(name, { userId: request.user?.userId, ip: request.ip }, reply);
+    const ip = contextOf(request)?.ipAddress ?? request.ip;
+    await this.limiter.count(name, { userId: request.user?.userId, ip }, reply);
   }
 
   private metadata(key: string, context: ExecutionContext): unknown {

@@ -76,13 +76,15 @@ async function parseForm(request: FastifyRequest, payload: Readable): Promise<ob
   return Object.fromEntries(fields.map(([name, values]) => [name, values.length > 1 ? values : values[0]]));
 }
 
+/** `ignoreBOM` keeps a byte order mark, which JSON.parse rejects (RFC 8259, section 8.1). */
+const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+
 /** An empty body counts as no body, because many clients send the Content-Type with every POST. */
 function parseJson(body: Buffer): unknown {
   if (body.length === 0) return undefined;
   let value: unknown;
   try {
-    // ignoreBOM keeps a byte order mark, which JSON.parse rejects (RFC 8259, section 8.1).
-    value = JSON.parse(new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(body));
+    value = JSON.parse(utf8.decode(body));
   } catch {
     throw new MalformedJsonError();
   }

@@ -78,14 +78,15 @@ export function logRequests(fastify: FastifyInstance, logger: Logger): void {
   fastify.addHook('onResponse', (request, reply, done) => {
     const route = request.routeOptions.url ?? 'unmatched';
     if (!route.startsWith('/health')) {
+      const context = contextOf(request);
       const fields = {
-        ...contextFields(contextOf(request)),
+        ...contextFields(context),
         method: request.method,
         // The pattern, not the path: a path may contain secrets and may be long.
         route,
         status: reply.statusCode,
         ms: Math.round(reply.elapsedTime),
-        ip: request.ip,
+        ip: context?.ipAddress ?? request.ip,
       };
       logger[reply.statusCode >= 500 ? 'warn' : 'info'](fields, 'request');
     }

@@ -1,14 +1,15 @@
 import { Injectable } from '@nestjs/common';
-import { createHmac, timingSafeEqual } from 'node:crypto';
+import { createHmac, createSecretKey, type KeyObject, timingSafeEqual } from 'node:crypto';
 import { Config } from '../config/config.ts';
 
 /** Message authentication codes. Created with the newest of SECRET_KEYS, verified with all of them. */
 @Injectable()
 export class MacService {
-  private readonly keys: Buffer[];
+  /** Parsed once: a HMAC with a Buffer as its key takes four times as long. */
+  private readonly keys: KeyObject[];
 
   constructor(config: Config) {
-    this.keys = config.SECRET_KEYS.map((key) => Buffer.from(key, 'base64'));
+    this.keys = config.SECRET_KEYS.map((key) => createSecretKey(key, 'base64'));
   }
 
   /** HMAC-SHA256 in base64url. A MAC is valid for one purpose only. */
@@ -25,7 +26,7 @@ export class MacService {
     });
   }
 
-  private mac(key: Buffer, purpose: string, data: string | Buffer): Buffer {
+  private mac(key: KeyObject, purpose: string, data: string | Buffer): Buffer {
     // The length separates purpose and data, so that two pairs never have the same bytes.
     return createHmac('sha256', key).update(`${purpose.length}:${purpose}`).update(data).digest();
   }

@@ -1,6 +1,7 @@
 import { Injectable, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
 import type { FastifyReply } from 'fastify';
 import ipaddr from 'ipaddr.js';
+import { isIPv4 } from 'node:net';
 import {
   type RateLimiterAbstract,
   RateLimiterMemory,
@@ -121,7 +122,7 @@ function setHeaders(
 
 /** An IPv4 address, or the /64 network of an IPv6 address, which one customer usually has. */
 export function networkOf(ip: string): string {
-  if (!ipaddr.isValid(ip)) return ip;
+  if (isIPv4(ip) || !ipaddr.isValid(ip)) return ip;
   const address = ipaddr.process(ip);
   if (address instanceof ipaddr.IPv4) return address.toString();
   return address.parts
