@@ -1,6 +1,7 @@
 import { Logger } from '@nestjs/common';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { DataSource, EntityManager, type QueryRunner } from 'typeorm';
+import type { ClientBase, Pool } from 'pg';
+import { DataSource, EntityManager, QueryFailedError, type QueryRunner } from 'typeorm';
 import { isTransactionAborted } from './postgres-errors.ts';
 
 type Work<T> = (tx: EntityManager) => Promise<T>;
@@ -17,6 +18,35 @@ const PAUSE_MS = 20;
 export class RetryingDataSource extends DataSource {
   override createEntityManager(queryRunner?: QueryRunner): EntityManager {
     return new RetryingEntityManager(this, queryRunner);
+  }
+
+  /** On the connection itself: the query runner of TypeORM costs about as much as a simple statement (docs/performance.md). */
+  override async query<Result>(
+    statement: string,
+    values?: unknown[],
+    queryRunner?: QueryRunner,
+  ): Promise<Result> {
+    // After its connection broke. Throws.
+    if (queryRunner?.isReleased) return super.query(statement, values, queryRunner);
+    this.logger.logQuery(statement, values, queryRunner);
+    if (queryRunner) return queryOn((await queryRunner.connect()) as ClientBase, statement, values);
+    const { master: pool } = this.driver as unknown as { master: Pool };
+    const client = await pool.connect();
+    try {
+      return await queryOn(client, statement, values);
+    } finally {
+      client.release();
+    }
+  }
+}
+
+/** The result is that of TypeORM. */
+async function queryOn<Result>(client: ClientBase, statement: string, values?: unknown[]): Promise<Result> {
+  try {
+    const { rows, rowCount, command } = await client.query(statement, values);
+    return (['UPDATE', 'DELETE'].includes(command) ? [rows, rowCount] : rows) as Result;
+  } catch (error) {
+    throw new QueryFailedError(statement, values, error as Error);
   }
 }
 
