@@ -16,6 +16,7 @@ import { currentContext } from '../platform/logging/request-context.ts';
 import { countUpTo, Paginator } from '../platform/pagination/paginator.ts';
 import { Roles } from '../platform/security/permissions.ts';
 import type { Principal } from '../platform/security/principal.ts';
+import { rememberLock } from './lock-users.ts';
 import { addSearch, listSorts, MATCHES_MAX, searchSorts } from './user-search.ts';
 import { User } from './user.entity.ts';
 import { roleChanged, statusChanged } from './users.audit.ts';
@@ -43,7 +44,7 @@ export class UsersService {
    * than the query itself (docs/performance.md). Rows that are read with it are plain objects.
    */
   private readonly columns: string;
-  private readonly selectById: string;
+  private readonly select: string;
 
   constructor(
     @InjectRepository(User) private readonly users: Repository<User>,
@@ -56,7 +57,7 @@ export class UsersService {
     this.columns = users.metadata.columns
       .map(({ databaseName, propertyName }) => `"${databaseName}" AS "${propertyName}"`)
       .join(', ');
-    this.selectById = `SELECT ${this.columns} FROM users WHERE id = $1 AND deleted_at IS NULL`;
+    this.select = `SELECT ${this.columns} FROM users`;
   }
 
   /** The account as its owner and administrators see it. */
@@ -65,7 +66,7 @@ export class UsersService {
   }
 
   async find(id: string, tx: EntityManager = this.users.manager): Promise<User | null> {
-    const [user] = await tx.query<User[]>(this.selectById, [id]);
+    const [user] = await tx.query<User[]>(`${this.select} WHERE id = $1 AND deleted_at IS NULL`, [id]);
     return user ?? null;
   }
 
@@ -73,12 +74,16 @@ export class UsersService {
     return this.users.findBy({ id: In(ids), deletedAt: IsNull() });
   }
 
-  findByEmail(email: string): Promise<User | null> {
-    return this.users.findOneBy({ email });
+  async findByEmail(email: string): Promise<User | null> {
+    const [user] = await this.users.query<User[]>(`${this.select} WHERE email = $1`, [email]);
+    return user ?? null;
   }
 
-  findForUpdate(id: string, tx: EntityManager): Promise<User | null> {
-    return tx.findOne(User, { where: { id, deletedAt: IsNull() }, lock: { mode: 'for_no_key_update' } });
+  async findForUpdate(id: string, tx: EntityManager): Promise<User | null> {
+    const where = 'WHERE id = $1 AND deleted_at IS NULL FOR NO KEY UPDATE';
+    const [user] = await tx.query<User[]>(`${this.select} ${where}`, [id]);
+    if (user) rememberLock(id, tx);
+    return user ?? null;
   }
 
   /** Locks the row until the transaction ends, so that decisions about the account run one at a time. */
@@ -244,20 +249,23 @@ export class UsersService {
     >,
     tx: EntityManager,
   ): Promise<User> {
-    const where = expectedVersion === undefined ? { id } : { id, version: expectedVersion };
-    const { raw } = await tx
-      .createQueryBuilder()
-      .update(User)
-      .set({ ...changes, version: () => 'version + 1' })
-      .where({ ...where, deletedAt: IsNull() })
-      .returning(this.columns)
-      .execute();
-    const [user] = raw as User[];
+    const values = Object.entries(changes).filter(([, value]) => value !== undefined);
+    const assignments = values.map(([property], index) => `${this.columnOf(property)} = $${index + 3}`);
+    const [[user]] = await tx.query<[User[], number]>(
+      `UPDATE users SET ${[...assignments, 'version = version + 1', 'updated_at = now()'].join(', ')}
+       WHERE id = $1 AND deleted_at IS NULL AND version = coalesce($2::int, version) RETURNING ${this.columns}`,
+      [id, expectedVersion, ...values.map(([, value]) => value)],
+    );
     if (!user) throw (await this.find(id, tx)) ? new PreconditionFailedError() : new NotFoundError();
+    rememberLock(id, tx);
     if (Object.keys(changes).some(isShown)) {
       await this.events.emit(userUpdated, { userId: id, data: this.view(user) }, tx);
     }
     return user;
+  }
+
+  private columnOf(property: string): string {
+    return this.users.metadata.findColumnWithPropertyName(property)!.databaseName;
   }
 }
 

@@ -1,9 +1,10 @@
 import { Injectable, type OnModuleInit } from '@nestjs/common';
-import { type EntityManager, IsNull } from 'typeorm';
+import { DataSource, type EntityManager, IsNull } from 'typeorm';
 import { JobsService } from '../../jobs/jobs.service.ts';
+import { type PreparedQuery, prepareQuery } from '../../platform/database/prepared-query.ts';
 import { type DomainEvent, DomainEvents, EventTypes } from '../../platform/events/domain-events.ts';
 import { Roles } from '../../platform/security/permissions.ts';
-import { lockUsers } from '../../users/lock-users.ts';
+import { lockUsersOnce } from '../../users/lock-users.ts';
 import { userAccessReset, userDeleted, userSuspended } from '../../users/users.events.ts';
 import { PENDING_MAX, WebhookDeliveriesService } from './webhook-deliveries.service.ts';
 import { WebhookEndpoint } from './webhook-endpoint.entity.ts';
@@ -26,7 +27,10 @@ interface Subscriber {
 /** Writes the deliveries of domain events, in the transaction of the event. */
 @Injectable()
 export class WebhookEventsService implements OnModuleInit {
+  private findSubscribers!: PreparedQuery<Subscriber>;
+
   constructor(
+    private readonly db: DataSource,
     private readonly events: DomainEvents,
     private readonly deliveries: WebhookDeliveriesService,
     private readonly types: EventTypes,
@@ -35,6 +39,7 @@ export class WebhookEventsService implements OnModuleInit {
   ) {}
 
   onModuleInit(): void {
+    this.findSubscribers = prepareFindSubscribers(this.db);
     this.events.listen((events, tx) => this.deliver(events, tx));
     this.events.on(userAccessReset, ({ data }, tx) => disableAfterReset(data.id, tx));
     this.events.on(userSuspended, ({ data }, tx) => disableAfterReset(data.id, tx));
@@ -47,10 +52,13 @@ export class WebhookEventsService implements OnModuleInit {
   private async deliver(all: DomainEvent[], tx: EntityManager): Promise<void> {
     const events = all.filter(isOfUser).filter(({ type }) => this.types.isPublic(type));
     if (events.length === 0) return;
-    const userIds = events.map(({ userId }) => userId);
+    const userIds = [...new Set(events.map(({ userId }) => userId))];
     // The users before their endpoints: see docs/decisions/0033-lock-order-and-retries.md.
-    await lockUsers(userIds, tx);
-    const subscribers = await findSubscribers(events, this.roles.namesWith(webhooksReceiveAll), tx);
+    await lockUsersOnce(userIds, tx);
+    const rolesWithAll = this.roles.namesWith(webhooksReceiveAll);
+    const types = [...new Set(events.map(({ type }) => type))];
+    const subscribers = await this.findSubscribers({ rolesWithAll, types, userIds }, tx);
+    if (subscribers.length === 0) return;
     const addressed = events.flatMap((event) =>
       subscribers.filter((subscriber) => isSubscribed(subscriber, event)).map(({ id }) => ({ event, id })),
     );
@@ -71,12 +79,8 @@ const isSubscribed = ({ userId, receivesAll, eventTypes }: Subscriber, event: Do
  * Locked against deletion until the commit: a delivery without its endpoint would fail the change. Owners who lost
  * the permission receive only events about themselves, suspended users none.
  */
-function findSubscribers(
-  events: UserEvent[],
-  rolesWithAll: string[],
-  tx: EntityManager,
-): Promise<Subscriber[]> {
-  return tx
+function prepareFindSubscribers(db: DataSource): PreparedQuery<Subscriber> {
+  const query = db
     .createQueryBuilder(WebhookEndpoint, 'endpoint')
     .innerJoin('endpoint.user', 'owner')
     .select('endpoint.id', 'id')
@@ -90,14 +94,9 @@ function findSubscribers(
     .where('endpoint.enabled AND endpoint.deleted_at IS NULL AND endpoint.event_types && :types')
     .andWhere(`(endpoint.user_id = ANY(:userIds) OR endpoint.scope = 'all')`)
     .andWhere(`owner.status = 'active' AND owner.deleted_at IS NULL`)
-    .setParameters({
-      rolesWithAll,
-      types: [...new Set(events.map(({ type }) => type))],
-      userIds: [...new Set(events.map(({ userId }) => userId))],
-    })
     .orderBy('endpoint.id')
-    .setLock('for_key_share', undefined, ['endpoint'])
-    .getRawMany<Subscriber>();
+    .setLock('for_key_share', undefined, ['endpoint']);
+  return prepareQuery(query, ['rolesWithAll', 'types', 'userIds']);
 }
 
 /**
