@@ -63,12 +63,58 @@ export class Keyset<Row extends ObjectLiteral> {
     return isGrouped ? rows.andHaving(condition, parameters) : rows.andWhere(condition, parameters);
   }
 
-  private async read(rows: SelectQueryBuilder<Row>, limit: number): Promise<Found<Row>[]> {
+  private read(rows: SelectQueryBuilder<Row>, limit: number): Promise<Found<Row>[]> {
     // As text, because a JavaScript number or Date loses digits.
-    rows.addSelect(`CAST(${this.by.value} AS text)`, 'sort_value').limit(limit);
-    const { entities, raw } = await rows.getRawAndEntities<{ sort_value: string | null }>();
-    if (raw.length !== entities.length)
-      throw new Error(`The query of ${rows.alias} repeats rows. Group a join to many rows by ${this.id}.`);
-    return entities.map((row, index) => ({ row, position: [raw[index]!.sort_value, String(row['id'])] }));
+    const sortValue = `CAST(${this.by.value} AS text)`;
+    return isPlain(rows)
+      ? readPlain(rows.limit(limit), sortValue)
+      : readEntities(rows.limit(limit), sortValue);
   }
+}
+
+interface SortedRow {
+  sort_value: string | null;
+}
+
+async function readEntities<Row extends ObjectLiteral>(
+  rows: SelectQueryBuilder<Row>,
+  sortValue: string,
+): Promise<Found<Row>[]> {
+  const { entities, raw } = await rows.addSelect(sortValue, 'sort_value').getRawAndEntities<SortedRow>();
+  if (raw.length !== entities.length)
+    throw new Error(
+      `The query of ${rows.alias} repeats rows. Group a join to many rows by ${rows.alias}.id.`,
+    );
+  return entities.map((row, index) => ({ row, position: [raw[index]!.sort_value, String(row['id'])] }));
+}
+
+/** Whether the query selects one entity without joins. */
+function isPlain({ expressionMap, alias }: SelectQueryBuilder<ObjectLiteral>): boolean {
+  const { joinAttributes, groupBys, selects, mainAlias } = expressionMap;
+  if (joinAttributes.length > 0 || groupBys.length > 0) return false;
+  const isNested = mainAlias!.metadata.columns.some((column) => column.propertyPath !== column.propertyName);
+  return !isNested && selects.length === 1 && selects[0]!.selection === alias;
+}
+
+/** The same as `readEntities`, without TypeORM's general mapping of rows to entities (docs/performance.md). */
+async function readPlain<Row extends ObjectLiteral>(
+  rows: SelectQueryBuilder<Row>,
+  sortValue: string,
+): Promise<Found<Row>[]> {
+  const { alias, connection } = rows;
+  const { columns, target } = rows.expressionMap.mainAlias!.metadata;
+  const shown = columns.filter(({ isSelect }) => isSelect);
+  const names = shown.map(
+    ({ databaseName, propertyName }) => `"${alias}"."${databaseName}" AS "${propertyName}"`,
+  );
+  const found = await rows
+    .select(names.join(', '))
+    .addSelect(sortValue, 'sort_value')
+    .getRawMany<SortedRow & Record<string, unknown>>();
+  return found.map((raw) => {
+    const row = Object.create((target as { prototype: object }).prototype) as Record<string, unknown>;
+    for (const column of shown)
+      row[column.propertyName] = connection.driver.prepareHydratedValue(raw[column.propertyName], column);
+    return { row: row as Row, position: [raw.sort_value, String(row['id'])] };
+  });
 }
