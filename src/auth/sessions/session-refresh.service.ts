@@ -6,7 +6,12 @@ import { MacService } from '../../platform/security/mac.service.ts';
 import { lockUsers } from '../../users/lock-users.ts';
 import { refreshTokenReused } from '../auth.audit.ts';
 import { RefreshTokenInvalidError, RefreshTokenReusedError } from '../auth.errors.ts';
-import { isAuthentic, makeRefreshToken, readRefreshToken } from './refresh-token.ts';
+import {
+  isAuthentic,
+  makeRefreshToken,
+  readRefreshToken,
+  type RefreshTokenContent,
+} from './refresh-token.ts';
 import { SecurityAlertsService } from './security-alerts.service.ts';
 import { type ActiveSession, SessionsService } from './sessions.service.ts';
 
@@ -23,10 +28,19 @@ interface RefreshRow {
   isWithinGrace: boolean;
 }
 
+interface Rotated {
+  /** Whether the statement has rotated the token. */
+  isRotated: boolean;
+}
+
+/** Above this, the salt that was read first is forgotten. */
+const SALTS_MAX = 10_000;
+
 /** Rotates refresh tokens (docs/decisions/0004). */
 @Injectable()
 export class SessionRefreshService {
   private readonly logger = new Logger('Sessions');
+  private readonly salts = new Map<string, Buffer>();
 
   constructor(
     private readonly db: DataSource,
@@ -43,11 +57,13 @@ export class SessionRefreshService {
    * the thief has rotated it. Reuse revokes the session (RFC 9700, section 4.14.2).
    */
   async rotateRefreshToken(token: string): Promise<ActiveSession> {
-    const { row, counter } = await this.findByToken(token);
+    const { sessionId, counter } = await this.verify(token);
+    const row = await this.rotate(sessionId, counter);
+    if (!row) throw new RefreshTokenInvalidError();
+    if (row.isRotated) return this.sessionWith(row, counter + 1);
     if (counter !== row.counter) return this.handleOldToken(row, counter);
-    if (row.isActive && (await this.rotate(row.id, counter))) return this.sessionWith(row, counter + 1);
     // A parallel request has rotated this token. It was current when this request came, so this is no reuse.
-    const now = await this.findRow(row.id);
+    const now = await this.findRow(sessionId);
     if (!now) throw new RefreshTokenInvalidError();
     if (now.isActive && now.counter === counter + 1) return this.sessionWith(now, now.counter);
     return this.handleOldToken(now, counter);
@@ -55,19 +71,34 @@ export class SessionRefreshService {
 
   /** Revokes the session of the token that a browser brings to a new sign-in. An old token is reuse here too. */
   async revokeReplacedSession(token: string): Promise<void> {
-    const found = await this.findByToken(token).catch(ignoreInvalidToken);
-    if (!found?.row.isActive) return;
-    const { row, counter } = found;
-    if (isReuse(row, counter)) return this.handleRefreshTokenReuse(row);
+    const content = await this.verify(token).catch(ignoreInvalidToken);
+    if (!content) return;
+    const row = await this.findRow(content.sessionId);
+    if (!row?.isActive) return;
+    if (isReuse(row, content.counter)) return this.handleRefreshTokenReuse(row);
     await this.db.transaction((tx) => this.sessions.revokeSession(row.id, 'replaced', tx));
   }
 
   /** Throws for a token that we did not make. */
-  private async findByToken(token: string): Promise<{ row: RefreshRow; counter: number }> {
+  private async verify(token: string): Promise<RefreshTokenContent> {
     const content = readRefreshToken(token);
-    const row = content && (await this.findRow(content.sessionId));
-    if (!row || !isAuthentic(token, row.salt, this.macs)) throw new RefreshTokenInvalidError();
-    return { row, counter: content.counter };
+    const salt = content && (await this.saltOf(content.sessionId));
+    if (!content || !salt || !isAuthentic(token, salt, this.macs)) throw new RefreshTokenInvalidError();
+    return content;
+  }
+
+  /** Remembered, because it never changes: a refresh is then one statement (docs/performance.md). */
+  private async saltOf(sessionId: string): Promise<Buffer | undefined> {
+    const known = this.salts.get(sessionId);
+    if (known) return known;
+    const [session] = await this.db.query<{ salt: Buffer }[]>('SELECT salt FROM sessions WHERE id = $1', [
+      sessionId,
+    ]);
+    if (!session) return undefined;
+    const [oldest] = this.salts.size < SALTS_MAX ? [] : this.salts.keys();
+    if (oldest !== undefined) this.salts.delete(oldest);
+    this.salts.set(sessionId, session.salt);
+    return session.salt;
   }
 
   /** For a token that is not the current one: a retry within the grace, or reuse. */
@@ -91,24 +122,25 @@ export class SessionRefreshService {
   }
 
   private async findRow(id: string): Promise<RefreshRow | undefined> {
-    const rows = await this.db.query<RefreshRow[]>(
-      `SELECT s.id, s.user_id AS "userId", u.email, u.role, s.created_at AS "createdAt", s.salt,
-              s.rotation_counter AS counter,
-              ${ACTIVE} AS "isActive",
-              coalesce(s.rotated_at > now() - make_interval(secs => $3), false) AS "isWithinGrace"
-       FROM sessions s JOIN users u ON u.id = s.user_id WHERE s.id = $1`,
-      [id, this.config.SESSION_IDLE_DAYS, this.config.REFRESH_GRACE_SECONDS],
-    );
-    return rows[0];
+    const [row] = await this.db.query<RefreshRow[]>(ROW, this.valuesOf(id));
+    return row;
   }
 
-  private async rotate(id: string, counter: number): Promise<boolean> {
-    const [, affected] = await this.db.query<[unknown, number]>(
-      `UPDATE sessions s SET rotation_counter = $3 + 1, rotated_at = now(), last_used_at = now()
-       FROM users u WHERE s.id = $1 AND u.id = s.user_id AND s.rotation_counter = $3 AND ${ACTIVE}`,
-      [id, this.config.SESSION_IDLE_DAYS, counter],
+  /** The row is the one before the rotation. */
+  private async rotate(id: string, counter: number): Promise<(RefreshRow & Rotated) | undefined> {
+    const [row] = await this.db.query<(RefreshRow & Rotated)[]>(
+      `WITH rotated AS (
+         UPDATE sessions s SET rotation_counter = $4 + 1, rotated_at = now(), last_used_at = now()
+         FROM users u WHERE s.id = $1 AND u.id = s.user_id AND s.rotation_counter = $4 AND ${ACTIVE} RETURNING s.id
+       )
+       SELECT found.*, EXISTS (SELECT FROM rotated) AS "isRotated" FROM (${ROW}) AS found`,
+      [...this.valuesOf(id), counter],
     );
-    return affected === 1;
+    return row;
+  }
+
+  private valuesOf(id: string): unknown[] {
+    return [id, this.config.SESSION_IDLE_DAYS, this.config.REFRESH_GRACE_SECONDS];
   }
 
   private sessionWith(row: RefreshRow, counter: number): ActiveSession {
@@ -129,3 +161,10 @@ const isReuse = (row: RefreshRow, counter: number): boolean =>
 /** $2 is SESSION_IDLE_DAYS. Uses the database's clock, so that instances can't disagree. */
 const ACTIVE = `(s.revoked_at IS NULL AND s.expires_at > now() AND u.status = 'active' AND u.deleted_at IS NULL
   AND s.last_used_at > now() - make_interval(days => $2))`;
+
+/** $3 is REFRESH_GRACE_SECONDS. */
+const ROW = `SELECT s.id, s.user_id AS "userId", u.email, u.role, s.created_at AS "createdAt", s.salt,
+    s.rotation_counter AS counter,
+    ${ACTIVE} AS "isActive",
+    coalesce(s.rotated_at > now() - make_interval(secs => $3), false) AS "isWithinGrace"
+  FROM sessions s JOIN users u ON u.id = s.user_id WHERE s.id = $1`;
