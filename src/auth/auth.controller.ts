@@ -139,7 +139,7 @@ export class AuthController {
       body.refreshTokenIn,
     );
     const session = await this.refreshes.rotateRefreshToken(token);
-    return { data: await this.tokens.sendTokens(session, refreshTokenIn, reply) };
+    return { data: this.tokens.sendTokens(session, refreshTokenIn, reply) };
   }
 
   @Post('logout')

@@ -37,18 +37,18 @@ export class RefreshTokenTransport {
     reply: FastifyReply,
   ): Promise<Partial<TokenPair>> {
     await this.revokeCurrentSession(request);
-    const tokens = await this.sendTokens(session, refreshTokenIn, reply);
+    const tokens = this.sendTokens(session, refreshTokenIn, reply);
     if (refreshTokenIn === 'cookie') this.devices.remember(request, reply, session.userId);
     return tokens;
   }
 
   /** Sets the cookie if the client uses one, and returns the response body. */
-  async sendTokens(
+  sendTokens(
     session: ActiveSession,
     refreshTokenIn: RefreshTokenIn,
     reply: FastifyReply,
-  ): Promise<Partial<TokenPair>> {
-    const { refreshToken, ...rest } = await this.accessTokens.createTokenPair(session);
+  ): Partial<TokenPair> {
+    const { refreshToken, ...rest } = this.accessTokens.createTokenPair(session);
     if (refreshTokenIn !== 'cookie') return { ...rest, refreshToken };
     const maxAge = this.config.SESSION_IDLE_DAYS * DAY_SECONDS;
     void reply.setCookie(COOKIE, refreshToken, { ...COOKIE_OPTIONS, maxAge });

@@ -1,6 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { SignJWT } from 'jose';
-import { randomUUID } from 'node:crypto';
+import { randomUUID, sign } from 'node:crypto';
 import { Config } from '../../platform/config/config.ts';
 import { KeyRing } from '../keys/key-ring.ts';
 import type { ActiveSession } from './sessions.service.ts';
@@ -36,14 +35,17 @@ export class AccessTokensService {
     private readonly config: Config,
   ) {}
 
-  async createTokenPair(session: ActiveSession): Promise<TokenPair> {
-    const accessToken = await this.sign(session);
+  createTokenPair(session: ActiveSession): TokenPair {
+    const accessToken = this.sign(session);
     const { ACCESS_TOKEN_SECONDS: expiresIn } = this.config;
     return { accessToken, refreshToken: session.refreshToken, tokenType: 'Bearer', expiresIn };
   }
 
-  /** A JWT access token (RFC 9068). Contains no email and no name, because tokens may be logged. */
-  private sign(session: ActiveSession): Promise<string> {
+  /**
+   * A JWT access token (RFC 9068). Contains no email and no name, because tokens may be logged. Signed on this thread: in the
+   * pool of threads, it would wait for password hashes.
+   */
+  private sign(session: ActiveSession): string {
     const { kid, privateKey } = this.keys.active;
     const now = Math.floor(Date.now() / 1_000);
     const claims: AccessTokenClaims = {
@@ -58,8 +60,9 @@ export class AccessTokensService {
       auth_time: Math.floor(session.createdAt.getTime() / 1_000),
       roles: [session.role],
     };
-    return new SignJWT({ ...claims })
-      .setProtectedHeader({ alg: 'RS256', typ: 'at+jwt', kid })
-      .sign(privateKey);
+    const content = `${base64url({ alg: 'RS256', typ: 'at+jwt', kid })}.${base64url(claims)}`;
+    return `${content}.${sign('RSA-SHA256', Buffer.from(content), privateKey).toString('base64url')}`;
   }
 }
+
+const base64url = (value: object): string => Buffer.from(JSON.stringify(value)).toString('base64url');
