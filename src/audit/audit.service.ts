@@ -2,7 +2,6 @@ import { Injectable } from '@nestjs/common';
 import { InjectRepository } from '@nestjs/typeorm';
 import { randomUUIDv7 } from 'node:crypto';
 import { Between, type EntityManager, LessThanOrEqual, MoreThanOrEqual, type Repository } from 'typeorm';
-import type { QueryDeepPartialEntity } from 'typeorm/query-builder/QueryPartialEntity.js';
 import type { z } from 'zod';
 import { ValidationFailedError } from '../platform/errors/platform.errors.ts';
 import { currentContext } from '../platform/logging/request-context.ts';
@@ -41,17 +40,21 @@ export class AuditService {
     tx: EntityManager,
   ): Promise<void> {
     const context = currentContext();
-    const event = {
-      id: randomUUIDv7(),
-      type: type.name,
-      userId,
-      data: this.types.toStored(type, data),
-      actorId: context?.userId ?? null,
-      ipAddress: context?.ipAddress ?? null,
-      userAgent: context?.userAgent ?? null,
-      correlationId: context?.correlationId ?? null,
-    };
-    await tx.insert(AuditEvent, event as QueryDeepPartialEntity<AuditEvent>);
+    const { actorId, ipAddress, userAgent, correlationId } = { ...context, actorId: context?.userId };
+    await tx.query(
+      `INSERT INTO audit_events (id, type, user_id, data, actor_id, ip_address, user_agent, correlation_id)
+       VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`,
+      [
+        randomUUIDv7(),
+        type.name,
+        userId,
+        JSON.stringify(this.types.toStored(type, data)),
+        actorId,
+        ipAddress,
+        userAgent,
+        correlationId,
+      ],
+    );
   }
 
   async list({ type, userId, from, to, ...request }: AuditEventsQuery) {

@@ -36,6 +36,14 @@ interface Counter {
   failuresMax: number;
 }
 
+interface Counted {
+  key: Buffer;
+  blockedUntil: Date | null;
+}
+
+/** The limit of the counter whose row exists already. */
+const MAX = '($3::int[])[array_position($2::bytea[], t.key_hash)]';
+
 /**
  * Slows down password guessing per account and source. Known devices have their own counter, so that an attacker
  * can't lock the owner out (OWASP: Slow Down Online Guessing Attacks with Device Cookies). Stored in PostgreSQL,
@@ -55,16 +63,17 @@ export class SignInThrottle {
    * Throws RATE_LIMITED while the source or the account is blocked.
    */
   async countAttempt(email: string, source: SignInSource, userId?: string): Promise<CountedAttempt> {
-    const attempt: CountedAttempt = { keys: [], startsBlock: false };
-    for (const counter of this.countersOf(email, source, userId)) {
-      const blockedUntil = await this.increment(hashOf(email), counter).catch(async (error: unknown) => {
-        await this.undoAttempt(attempt);
-        throw error;
-      });
-      attempt.keys.push(counter.key);
-      attempt.startsBlock ||= blockedUntil !== null;
-    }
-    return attempt;
+    const counters = this.countersOf(email, source, userId);
+    const counted = await this.increment(hashOf(email), counters);
+    const isCounted = ({ key }: Counter) => counted.some((other) => other.key.equals(key));
+    const attempt = {
+      keys: counters.filter(isCounted).map(({ key }) => key),
+      startsBlock: counted.some(({ blockedUntil }) => blockedUntil !== null),
+    };
+    const blocked = counters.find((counter) => !isCounted(counter));
+    if (!blocked) return attempt;
+    await this.undoAttempt(attempt);
+    throw await this.blockedError(blocked.key);
   }
 
   /** For an attempt whose password was not checked. */
@@ -73,9 +82,8 @@ export class SignInThrottle {
   }
 
   /** Only failures in a row count. Failures of other sources stay: the owner's sign-in must not help an attacker. */
-  async recordSuccess({ keys: [own, ...shared] }: CountedAttempt): Promise<void> {
-    await this.db.query('DELETE FROM sign_in_throttles WHERE key_hash = $1', [own]);
-    await this.decrement(shared);
+  recordSuccess({ keys: [own, ...shared] }: CountedAttempt): Promise<void> {
+    return this.decrement([own!, ...shared], own);
   }
 
   /** After a password reset, which proves who owns the account. */
@@ -93,31 +101,48 @@ export class SignInThrottle {
     ];
   }
 
-  /** Resolves to the end of the block that this attempt starts if it fails. */
-  private async increment(accountHash: Buffer, { key, failuresMax }: Counter): Promise<Date | null> {
-    const [counted] = await this.db.query<{ blockedUntil: Date | null }[]>(
+  /**
+   * Resolves to the counters that are not blocked. `blockedUntil` is the end of the block that this attempt
+   * starts if it fails. While the first counter is blocked, the others don't count.
+   */
+  private async increment(accountHash: Buffer, counters: Counter[]): Promise<Counted[]> {
+    return this.db.query<Counted[]>(
       `INSERT INTO sign_in_throttles AS t (key_hash, account_hash, failures, blocked_until)
-       VALUES ($1, $2, 1, CASE WHEN $3 <= 1 THEN now() + make_interval(secs => ${FIRST_BLOCK_SECONDS}) END)
+       SELECT key, $1::bytea, 1, CASE WHEN failures_max <= 1 THEN now() + make_interval(secs => ${FIRST_BLOCK_SECONDS}) END
+       FROM unnest($2::bytea[], $3::int[]) WITH ORDINALITY AS counter (key, failures_max, place)
+       WHERE NOT EXISTS (SELECT FROM sign_in_throttles WHERE key_hash = ($2::bytea[])[1] AND blocked_until > now())
+       ORDER BY place
        ON CONFLICT (key_hash) DO UPDATE SET
          failures = CASE WHEN t.updated_at < now() - make_interval(hours => $4) THEN 1 ELSE t.failures + 1 END,
-         blocked_until = CASE WHEN t.failures + 1 >= $3 AND t.updated_at >= now() - make_interval(hours => $4)
-           THEN now() + make_interval(secs => least(${FIRST_BLOCK_SECONDS} * 2 ^ least(t.failures + 1 - $3, 10), ${LONGEST_BLOCK_SECONDS}))
+         blocked_until = CASE WHEN t.failures + 1 >= ${MAX} AND t.updated_at >= now() - make_interval(hours => $4)
+           THEN now() + make_interval(secs => least(${FIRST_BLOCK_SECONDS} * 2 ^ least(t.failures + 1 - ${MAX}, 10), ${LONGEST_BLOCK_SECONDS}))
          END,
          updated_at = now()
        WHERE t.blocked_until IS NULL OR t.blocked_until <= now()
-       RETURNING blocked_until AS "blockedUntil"`,
-      [key, accountHash, failuresMax, RESET_AFTER_HOURS],
+       RETURNING key_hash AS key, blocked_until AS "blockedUntil"`,
+      [
+        accountHash,
+        counters.map(({ key }) => key),
+        counters.map(({ failuresMax }) => failuresMax),
+        RESET_AFTER_HOURS,
+      ],
     );
-    if (!counted) throw await this.blockedError(key);
-    return counted.blockedUntil;
   }
 
-  private async decrement(keys: Buffer[]): Promise<void> {
+  /** Locks the counters in their order, as `increment` does, so that parallel attempts can't deadlock. */
+  private async decrement(keys: Buffer[], cleared: Buffer | null = null): Promise<void> {
     await this.db.query(
-      `UPDATE sign_in_throttles SET failures = greatest(failures - 1, 0), blocked_until = NULL WHERE key_hash = ANY($1)`,
-      [keys],
+      `WITH counted AS (
+         SELECT t.key_hash, CASE WHEN t.key_hash = $2 THEN 0 ELSE t.failures - 1 END AS failures
+         FROM unnest($1::bytea[]) WITH ORDINALITY AS counter (key, place)
+         JOIN sign_in_throttles t ON t.key_hash = counter.key ORDER BY place FOR UPDATE OF t
+       ), removed AS (
+         DELETE FROM sign_in_throttles t USING counted WHERE t.key_hash = counted.key_hash AND counted.failures <= 0
+       )
+       UPDATE sign_in_throttles t SET failures = counted.failures, blocked_until = NULL
+       FROM counted WHERE t.key_hash = counted.key_hash AND counted.failures > 0`,
+      [keys, cleared],
     );
-    await this.db.query('DELETE FROM sign_in_throttles WHERE key_hash = ANY($1) AND failures = 0', [keys]);
   }
 
   private async blockedError(key: Buffer): Promise<RateLimitedError> {

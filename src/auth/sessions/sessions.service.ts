@@ -67,12 +67,21 @@ export class SessionsService implements OnModuleInit {
     const id = randomUUIDv7();
     const salt = randomBytes(SALT_BYTES);
     const userAgent = device.userAgent?.slice(0, USER_AGENT_MAX) ?? null;
-    const [row] = await tx.query<{ createdAt: Date }[]>(
-      `INSERT INTO sessions (id, user_id, user_agent, ip_address, salt, expires_at)
-       VALUES ($1, $2, $3, $4, $5, now() + make_interval(days => $6)) RETURNING created_at AS "createdAt"`,
+    // The new session is not visible to `excess`, which keeps one session less.
+    const [row] = await tx.query<{ createdAt: Date; excess: string[] }[]>(
+      `WITH created AS (
+         INSERT INTO sessions (id, user_id, user_agent, ip_address, salt, expires_at)
+         VALUES ($1, $2, $3, $4, $5, now() + make_interval(days => $6)) RETURNING created_at
+       ), excess AS (
+         UPDATE sessions SET revoked_at = now(), revoked_reason = 'excess' WHERE id IN (
+           SELECT id FROM sessions WHERE user_id = $2 AND revoked_at IS NULL AND expires_at > now()
+           ORDER BY created_at DESC, id DESC OFFSET ${SESSIONS_PER_USER_MAX - 1} LIMIT 100
+         ) RETURNING id
+       )
+       SELECT created_at AS "createdAt", ARRAY (SELECT id FROM excess) AS excess FROM created`,
       [id, user.id, userAgent, device.ipAddress, salt, this.config.SESSION_MAX_DAYS],
     );
-    await this.revokeExcess(user.id, tx);
+    this.revocations.addAfterCommit(row!.excess, tx);
     const refreshToken = makeRefreshToken({ sessionId: id, counter: 0 }, salt, this.macs);
     return { id, userId: user.id, role: user.role, createdAt: row!.createdAt, refreshToken };
   }
@@ -134,17 +143,6 @@ export class SessionsService implements OnModuleInit {
       .where({ id, revokedAt: IsNull() })
       .andWhere('session.expiresAt > now()')
       .getOne();
-  }
-
-  private async revokeExcess(userId: string, tx: EntityManager): Promise<void> {
-    const [rows] = await tx.query<[{ id: string }[], number]>(
-      `UPDATE sessions SET revoked_at = now(), revoked_reason = 'excess' WHERE id IN (
-         SELECT id FROM sessions WHERE user_id = $1 AND revoked_at IS NULL AND expires_at > now()
-         ORDER BY created_at DESC, id DESC OFFSET ${SESSIONS_PER_USER_MAX} LIMIT 100
-       ) RETURNING id`,
-      [userId],
-    );
-    this.revocations.addAfterCommit(idsOf(rows), tx);
   }
 }
 
