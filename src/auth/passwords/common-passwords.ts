@@ -1,8 +1,16 @@
-import { dictionary } from '@zxcvbn-ts/language-common';
+import type { dictionary as Dictionary } from '@zxcvbn-ts/language-common';
+import { createRequire } from 'node:module';
 
-/** About 49,000 common passwords from leaks. Built on first use, because most processes never need it. */
+const require = createRequire(import.meta.url);
+
+/** About 49,000 common passwords from leaks. Loaded on first use, because most processes never need it. */
 let known: Set<string> | undefined;
-const isKnown = (text: string): boolean => (known ??= new Set(dictionary['passwords-common'])).has(text);
+const isKnown = (text: string): boolean => (known ??= loadKnown()).has(text);
+
+function loadKnown(): Set<string> {
+  const { dictionary } = require('@zxcvbn-ts/language-common') as { dictionary: typeof Dictionary };
+  return new Set(dictionary['passwords-common']);
+}
 
 const LEET: Record<string, string> = {
   '0': 'o',
