@@ -4,7 +4,7 @@ import { randomUUID, randomUUIDv7 } from 'node:crypto';
 import { Between, type EntityManager, IsNull, type Repository } from 'typeorm';
 import { z } from 'zod';
 import { MessageBus } from '../../platform/bus/message-bus.ts';
-import { insertAll, loadRelated } from '../../platform/database/many-rows.ts';
+import { loadRelated } from '../../platform/database/many-rows.ts';
 import { ConflictError, LimitReachedError, NotFoundError } from '../../platform/errors/platform.errors.ts';
 import { defineEvent, type DomainEvent } from '../../platform/events/domain-events.ts';
 import { localize } from '../../platform/i18n/locales.ts';
@@ -92,20 +92,28 @@ export class WebhookDeliveriesService {
   /** In the transaction of the event. A worker sends the deliveries after the commit. */
   async add(addressed: AddressedEvent[], tx: EntityManager): Promise<string[]> {
     if (addressed.length === 0) return [];
-    const context = causeOf();
-    const deliveries = addressed.map(({ event, endpointId }) => ({
-      id: randomUUIDv7(),
-      endpointId,
-      eventId: event.id,
-      eventType: event.type,
-      subjectId: event.outlivesUser ? null : event.userId,
-      payload: payloadOf(event),
-      nextAttemptAt: new Date(),
-      ...context,
-    }));
-    await insertAll(WebhookDelivery, deliveries, tx);
+    const { correlationId, traceparent } = causeOf();
+    const ids = addressed.map(() => randomUUIDv7());
+    await tx.query(
+      `INSERT INTO webhook_deliveries
+         (id, endpoint_id, event_id, event_type, subject_id, payload, correlation_id, traceparent, next_attempt_at)
+       SELECT id, endpoint_id, event_id, event_type, subject_id, payload, $7::text, $8::text, $9::timestamptz
+       FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::uuid[], $6::text[])
+         AS delivery (id, endpoint_id, event_id, event_type, subject_id, payload)`,
+      [
+        ids,
+        addressed.map(({ endpointId }) => endpointId),
+        addressed.map(({ event }) => event.id),
+        addressed.map(({ event }) => event.type),
+        addressed.map(({ event }) => (event.outlivesUser ? null : event.userId)),
+        addressed.map(({ event }) => payloadOf(event)),
+        correlationId,
+        traceparent,
+        new Date(),
+      ],
+    );
     this.bus.publishAfterCommit(tx, DELIVERIES_CHANNEL);
-    return deliveries.map(({ id }) => id);
+    return ids;
   }
 
   /** Sends a test event to this endpoint only, even if it does not subscribe to the type. */
