@@ -2,7 +2,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { parseArgs } from 'node:util';
-import { applyChange, main } from './new/change.ts';
+import { applyChange } from './new/change.ts';
 import {
   eventEdits,
   eventFiles,
@@ -14,7 +14,8 @@ import {
 import { assertNowhere, type ExistingFeature, findFeature, sourceOf } from './new/existing-feature.ts';
 import { parseFields, SYNTAX } from './new/fields.ts';
 import { hasClass } from './new/module-edits.ts';
-import { assertFree, UsageError } from './new/names.ts';
+import { assertFree } from './new/names.ts';
+import { runProgram, UsageError } from './usage-error.ts';
 
 const USAGE = `npm run new:event -- <feature> <noun>.<verb> [--field …] [--internal] [--dry-run]
 Example: npm run new:event -- invoices invoice.paid --field amount:int
@@ -69,7 +70,7 @@ function newEvent(
   return { feature, type, fields, isPublic: !given.internal, ...(schema && { schema }) };
 }
 
-await main(USAGE, async () => {
+await runProgram(USAGE, async () => {
   const { values, positionals } = parseArgs({
     allowPositionals: true,
     options: {

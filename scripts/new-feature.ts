@@ -2,12 +2,13 @@
 import { existsSync, globSync, readFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { parseArgs } from 'node:util';
-import { applyChange, main } from './new/change.ts';
+import { applyChange } from './new/change.ts';
 import { featureEdits, featureFiles } from './new/feature.ts';
 import { parseFields, SYNTAX } from './new/fields.ts';
 import { takenInGraphql } from './new/graphql-files.ts';
 import { nextTimestamp } from './new/migration-files.ts';
-import { type Names, namesOf, UsageError } from './new/names.ts';
+import { type Names, namesOf } from './new/names.ts';
+import { runProgram, UsageError } from './usage-error.ts';
 
 const USAGE = `npm run new:feature -- <plural> [--singular <name>] [--field …] [--dry-run]
 ${SYNTAX}. Without a field it gets name:text.`;
@@ -34,7 +35,7 @@ function assertUnused(names: Names): void {
   if (taken.length > 0) throw new UsageError(`Another feature has ${taken.join(', ')}: choose another name.`);
 }
 
-await main(USAGE, async () => {
+await runProgram(USAGE, async () => {
   const { values, positionals } = parseArgs({
     allowPositionals: true,
     options: {

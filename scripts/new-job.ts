@@ -2,11 +2,12 @@
 import { existsSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { parseArgs } from 'node:util';
-import { applyChange, main } from './new/change.ts';
+import { applyChange } from './new/change.ts';
 import { assertNowhere, findFeature, sourceOf } from './new/existing-feature.ts';
 import { jobEdits, jobFiles } from './new/job-files.ts';
 import { parseTimes } from './new/job-times.ts';
-import { assertFree, assertName, camel, UsageError } from './new/names.ts';
+import { assertFree, assertName, camel } from './new/names.ts';
+import { runProgram, UsageError } from './usage-error.ts';
 
 const USAGE = `npm run new:job -- <feature> <type> [--schedule <cron> --timezone <name>] [--dry-run]
 Example: npm run new:job -- invoices send-reminder
@@ -14,7 +15,7 @@ At fixed times: npm run new:job -- invoices send-summary --schedule '0 9 * * MON
 
 process.chdir(dirname(import.meta.dirname));
 
-await main(USAGE, async () => {
+await runProgram(USAGE, async () => {
   const { values, positionals } = parseArgs({
     allowPositionals: true,
     options: {

@@ -3,11 +3,12 @@ import { globSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { parseArgs } from 'node:util';
 import { build, inDevelopment } from './dev-environment.ts';
-import { applyChange, main } from './new/change.ts';
+import { applyChange } from './new/change.ts';
 import { migrationFiles, nextTimestamp } from './new/migration-files.ts';
-import { assertName, UsageError } from './new/names.ts';
+import { assertName } from './new/names.ts';
 import { schemaDifference } from './new/schema-difference.ts';
 import { type Step, stepsOf } from './new/schema-steps.ts';
+import { runProgram, UsageError } from './usage-error.ts';
 
 const USAGE = `npm run new:migration -- <name> [--dry-run]
 Example: npm run new:migration -- add-due-date
@@ -33,7 +34,7 @@ ${steps.length > 0 ? 'Next:\n1. Read each statement: is it what you mean, and sa
 4. bin/test test/e2e/migrations.spec.ts test/e2e/database-guide.spec.ts && npm run check`);
 }
 
-await main(USAGE, async () => {
+await runProgram(USAGE, async () => {
   const { values, positionals } = parseArgs({
     allowPositionals: true,
     options: { 'dry-run': { type: 'boolean', default: false } },

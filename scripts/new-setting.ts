@@ -2,9 +2,9 @@
 import { readFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { parseArgs } from 'node:util';
-import { applyChange, main } from './new/change.ts';
-import { UsageError } from './new/names.ts';
+import { applyChange } from './new/change.ts';
 import { addSetting, parseSetting, specFile, TYPES } from './new/setting-files.ts';
+import { runProgram, UsageError } from './usage-error.ts';
 
 const USAGE = `npm run new:setting -- <NAME> --type <type> [--default <value>] [--min <n>] [--max <n>] [--description <sentence>] [--dry-run]
 Example: npm run new:setting -- INVOICE_DUE_DAYS --type int --default 14 --min 1 --max 365
@@ -13,7 +13,7 @@ const SETTINGS = 'src/platform/config/settings.ts';
 
 process.chdir(dirname(import.meta.dirname));
 
-await main(USAGE, async () => {
+await runProgram(USAGE, async () => {
   const { values, positionals } = parseArgs({
     allowPositionals: true,
     options: {

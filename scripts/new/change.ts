@@ -2,7 +2,7 @@ import { execFile, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { promisify } from 'node:util';
-import { UsageError } from './names.ts';
+import { UsageError } from '../usage-error.ts';
 
 /** What a generator does to the project. */
 export interface Change {
@@ -78,20 +78,5 @@ async function run(args: string[]): Promise<void> {
   } catch (error) {
     const { stdout, stderr } = error as { stdout: string; stderr: string };
     throw new Error(`node ${args.join(' ')} failed:\n${stdout}${stderr}`, { cause: error });
-  }
-}
-
-/** Runs a generator. A mistake in its arguments is one sentence, without a stack. */
-export async function main(usage: string, generate: () => void | Promise<void>): Promise<void> {
-  if (process.argv.includes('--help')) {
-    console.log(usage);
-    return;
-  }
-  try {
-    await generate();
-  } catch (error) {
-    if (!(error instanceof Error && (error instanceof UsageError || 'code' in error))) throw error;
-    console.error(error.message);
-    process.exitCode = 1;
   }
 }

@@ -1,6 +1,7 @@
 import { existsSync, globSync, readFileSync } from 'node:fs';
 import { basename } from 'node:path';
-import { camel, pascal, UsageError } from './names.ts';
+import { UsageError } from '../usage-error.ts';
+import { camel, pascal } from './names.ts';
 
 /** A feature to which a generator adds something. */
 export interface ExistingFeature {

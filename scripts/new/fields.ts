@@ -1,4 +1,5 @@
-import { assertFieldName, type Names, pascal, sentence, snake, UsageError } from './names.ts';
+import { UsageError } from '../usage-error.ts';
+import { assertFieldName, type Names, pascal, sentence, snake } from './names.ts';
 import { findReference, type Reference } from './references.ts';
 
 /** One property of a feature, as each of its files writes it. */

@@ -1,5 +1,5 @@
 import { Cron } from 'croner';
-import { UsageError } from './names.ts';
+import { UsageError } from '../usage-error.ts';
 
 /** When a recurring job runs. */
 export interface Times {

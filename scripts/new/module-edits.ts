@@ -1,6 +1,6 @@
 /** Edits of source files by their syntax tree. Prettier formats the result and sorts the imports. */
 import ts from 'typescript';
-import { UsageError } from './names.ts';
+import { UsageError } from '../usage-error.ts';
 
 type ModuleList = 'imports' | 'providers';
 

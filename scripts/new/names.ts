@@ -1,3 +1,5 @@
+import { UsageError } from '../usage-error.ts';
+
 /** The names of a feature in code, SQL, routes and sentences. */
 export interface Names {
   /** `order-items`: folder, files and routes. */
@@ -50,8 +52,6 @@ const IMPORTED = new Set(
 );
 
 const NAME_MAX = 40;
-
-export class UsageError extends Error {}
 
 export function namesOf(plural: string, givenSingular?: string): Names {
   assertName(plural, 'The feature');

@@ -1,5 +1,6 @@
 import { existsSync, globSync, readFileSync } from 'node:fs';
-import { pascal, UsageError } from './names.ts';
+import { UsageError } from '../usage-error.ts';
+import { pascal } from './names.ts';
 
 /** What a field refers to. */
 export interface Reference {

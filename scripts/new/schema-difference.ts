@@ -1,7 +1,7 @@
 import { existsSync, globSync } from 'node:fs';
 import pg from 'pg';
 import { DataSource, type DataSourceOptions } from 'typeorm';
-import { UsageError } from './names.ts';
+import { UsageError } from '../usage-error.ts';
 import { plainSql, type Statement } from './schema-steps.ts';
 
 type Options = (config: object, role: 'migrate', entities: unknown[]) => DataSourceOptions;

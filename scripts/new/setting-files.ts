@@ -1,5 +1,5 @@
+import { UsageError } from '../usage-error.ts';
 import { addImport, addProperty } from './module-edits.ts';
-import { UsageError } from './names.ts';
 
 /** The options of the command, as they were typed. */
 export interface SettingOptions {

@@ -2,7 +2,7 @@
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { runProgram, UsageError } from './template-file.ts';
+import { runProgram, UsageError } from '../usage-error.ts';
 
 /** Scripts of package.json, in this order. The last ones read what the first ones write. */
 const GENERATORS = ['openapi', 'graphql-schema', 'client', 'events-page', 'graphql-documents', 'env-example'];
@@ -19,4 +19,5 @@ export function runChild(root: string, program: string, ...args: string[]): void
     throw new UsageError(`${program} ${args.slice(0, 4).join(' ')} failed:\n${stdout}${stderr}`);
 }
 
-if (import.meta.main) await runProgram(() => generate(dirname(dirname(import.meta.dirname))));
+if (import.meta.main)
+  await runProgram('Usage: npm run generate', () => generate(dirname(dirname(import.meta.dirname))));

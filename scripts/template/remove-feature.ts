@@ -2,6 +2,7 @@
 import { existsSync, globSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { runProgram, UsageError } from '../usage-error.ts';
 import { importsOf, removeCode } from './code-removal.ts';
 import { removeFromDocs, removeMarked } from './docs-removal.ts';
 import { features } from './features.ts';
@@ -12,10 +13,8 @@ import {
   readTemplateFile,
   recordOrigin,
   requireCleanTree,
-  runProgram,
   type TemplateFile,
   tryGit,
-  UsageError,
   writeTemplateFile,
 } from './template-file.ts';
 
@@ -120,4 +119,4 @@ function main(): void {
   console.log('Next: read git diff, run npm run check and bin/test, and commit.');
 }
 
-if (import.meta.main) await runProgram(main);
+if (import.meta.main) await runProgram(USAGE, main);

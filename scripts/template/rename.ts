@@ -3,15 +3,8 @@ import { copyFileSync, existsSync, lstatSync, readFileSync, renameSync, writeFil
 import { builtinModules } from 'node:module';
 import { dirname, join } from 'node:path';
 import { parseArgs } from 'node:util';
-import {
-  git,
-  readTemplateFile,
-  recordOrigin,
-  requireCleanTree,
-  runProgram,
-  UsageError,
-  writeTemplateFile,
-} from './template-file.ts';
+import { runProgram, UsageError } from '../usage-error.ts';
+import { git, readTemplateFile, recordOrigin, requireCleanTree, writeTemplateFile } from './template-file.ts';
 
 interface Names {
   name: string;
@@ -184,4 +177,4 @@ function renameTo(root: string, next: Names): string[] {
   return changed;
 }
 
-if (import.meta.main) await runProgram(main);
+if (import.meta.main) await runProgram(USAGE, main);

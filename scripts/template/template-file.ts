@@ -1,9 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-
-/** An error that the user can fix: printed as one line, without a stack. */
-export class UsageError extends Error {}
+import { UsageError } from '../usage-error.ts';
 
 /** The content of .template.json: what a clone has changed with the programs in this folder, and its origin. */
 export interface TemplateFile {
@@ -56,15 +54,4 @@ export function recordOrigin(root: string, content: TemplateFile): void {
   content.template.commit = git(root, 'rev-parse', 'HEAD');
   const origin = tryGit(root, 'remote', 'get-url', 'origin').stdout.trim();
   if (origin) content.template.repository = origin;
-}
-
-/** Runs a program of this folder. A UsageError is printed without its stack. */
-export async function runProgram(program: () => unknown): Promise<void> {
-  try {
-    await program();
-  } catch (error) {
-    if (!(error instanceof UsageError)) throw error;
-    console.error(error.message);
-    process.exitCode = 1;
-  }
 }

@@ -1,131 +1,171 @@
-/**
- * npm run try-removals: removes features from renamed copies of this clone, each alone and each pair, and checks what is left.
- *   --only webhooks,graphql   this removal
- *   --sample --seed abc       one feature and one pair, chosen by the seed (default: the current commit). For CI: the checks
- *                             of --quick and the contract tests
- *   --quick                   only the checks that find missing code, instead of npm run check and the contract tests
- */
+/** npm run try-removals -- --help */
 import { execFileSync, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { cpSync, existsSync, mkdirSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { runProgram, UsageError } from '../usage-error.ts';
 import { features } from './features.ts';
-import { git, readTemplateFile, UsageError, runProgram } from './template-file.ts';
+import { git, readTemplateFile } from './template-file.ts';
 
+const USAGE = `Usage: npm run try-removals
+Removes features from renamed copies of this clone, each alone and each pair. Then npm run check, tests of the contract
+and the tests that the removal has changed must pass.
+  --only webhooks,graphql   this removal
+  --quick                   only the checks that find missing code
+  --sample                  one feature, and a second one after it, chosen by the commit: the checks of --quick, the linter and
+                            some of the tests. For CI
+  --seed abc                chooses the sample instead of the commit`;
 const ROOT = dirname(dirname(import.meta.dirname));
 const COPIES = join(ROOT, '.local/removals');
-const STEP_LIMIT_MS = 10 * 60_000;
+const STEP_LIMIT_MS = 20 * 60_000;
 const NAME = ['try-out', 'Try Out'];
 
-/** Start the whole application and compare it with its document. */
-const CONTRACT = ['document', 'conventions', 'authorization-matrix'].map(
-  (name) => `test/contract/${name}.spec.ts`,
-);
-/** “API documents” builds and starts the application. */
-const QUICK_CHECKS = [
-  'types',
-  'page types',
-  'API documents',
-  'docs',
-  'authorization matrix',
-  'feature guide',
-];
+/** remove:feature itself builds and starts the application, and writes the API documents. */
+const QUICK_CHECKS = ['types', 'page types', 'docs', 'authorization matrix', 'feature guide'];
+/** With unused variables and imports. */
+const SAMPLE_CHECKS = [...QUICK_CHECKS, 'lint'];
+const QUICK_CONTRACT = ['test/contract/document.spec.ts', 'test/contract/conventions.spec.ts'];
+const CONTRACT = [...QUICK_CONTRACT, 'test/contract/authorization-matrix.spec.ts'];
+const SAMPLE_TESTS = 2;
 /** Of the incremental compiler. A copy checks only what the removal has changed. */
 const CACHES = ['.local/check/tsc.json', '.local/check/tsc-pages.json'];
 
+type Mode = 'whole' | 'quick' | 'sample';
+
 interface Trial {
-  removals: string[][];
-  /** Run in the copy after each removal. */
-  steps: string[][];
+  mode: Mode;
   seed: string;
 }
 
-function allRemovals(): { single: string[][]; pairs: string[][] } {
-  const { removed } = readTemplateFile(ROOT);
-  const names = Object.keys(features).filter((name) => !removed.includes(name));
-  const pairs = names.flatMap((first, index) => names.slice(index + 1).map((second) => [first, second]));
-  return { single: names.map((name) => [name]), pairs };
+function folderOf(removal: string[]): string {
+  return join(COPIES, removal.join('-'));
 }
 
-/** A choice that looks random and is the same for the same seed. None of none. */
-function choose(removals: string[][], seed: string): string[][] {
-  const rank = (removal: string[]) => createHash('sha256').update(`${seed} ${removal.join()}`).digest('hex');
-  return removals.toSorted((a, b) => (rank(a) < rank(b) ? -1 : 1)).slice(0, 1);
+/** A choice that looks random and is the same for the same seed. */
+function choose<T>(items: T[], count: number, seed: string): T[] {
+  const rank = (item: T) =>
+    createHash('sha256')
+      .update(`${seed} ${String(item)}`)
+      .digest('hex');
+  return items.toSorted((a, b) => (rank(a) < rank(b) ? -1 : 1)).slice(0, count);
 }
 
 /** Hard links make the packages of a copy free. Nothing writes into them. */
-function makeCopy(folder: string): void {
+function makeCopy(from: string, folder: string): void {
   rmSync(folder, { recursive: true, force: true });
   mkdirSync(folder, { recursive: true });
   const list = ['ls-files', '-z', '--cached', '--others', '--exclude-standard', '--deduplicate'];
-  const files = execFileSync('git', list, { cwd: ROOT, encoding: 'utf8' }).split('\0').filter(Boolean);
-  for (const file of files) if (existsSync(join(ROOT, file))) cpSync(join(ROOT, file), join(folder, file));
+  const files = execFileSync('git', list, { cwd: from, encoding: 'utf8' }).split('\0').filter(Boolean);
+  for (const file of [...files, ...CACHES]) {
+    if (existsSync(join(from, file))) cpSync(join(from, file), join(folder, file));
+  }
   execFileSync('cp', ['-al', join(ROOT, 'node_modules'), folder]);
-  for (const file of CACHES) if (existsSync(join(ROOT, file))) cpSync(join(ROOT, file), join(folder, file));
   git(folder, 'init', '--quiet');
+  commitAll(folder);
+}
+
+function commitAll(folder: string): void {
   git(folder, 'add', '--all');
-  git(
-    folder,
-    '-c',
-    'user.name=Try',
-    '-c',
-    'user.email=try@localhost',
-    'commit',
-    '--quiet',
-    '--message',
-    'Copy',
+  const author = ['-c', 'user.name=Try', '-c', 'user.email=try@localhost', '-c', 'commit.gpgsign=false'];
+  git(folder, ...author, 'commit', '--quiet', '--allow-empty', '--message', 'Try');
+}
+
+/** The tests that the removal has changed, without those of faults, which take minutes. */
+function changedTests(folder: string): string[] {
+  const changed = git(folder, 'diff', '--name-only', '--diff-filter=M', 'HEAD~1', '--', '*.spec.ts').split(
+    '\n',
   );
+  return changed.filter((file) => file && !file.startsWith('test/faults/'));
+}
+
+/** Programs of the copy with their arguments. */
+function stepsAfter(folder: string, { mode, seed }: Trial): string[][] {
+  const changed = changedTests(folder);
+  if (mode === 'quick') return [['scripts/check.ts', ...QUICK_CHECKS]];
+  if (mode === 'whole') return [['scripts/check.ts'], ['scripts/test.ts', ...CONTRACT, ...changed]];
+  const tests = [...QUICK_CONTRACT, ...choose(changed, SAMPLE_TESTS, seed)];
+  return [
+    ['scripts/check.ts', ...SAMPLE_CHECKS],
+    ['scripts/test.ts', ...tests],
+  ];
 }
 
 /** Returns the output of the first step that failed. */
-function failureOf(removal: string[], steps: string[][]): string | undefined {
-  const folder = join(COPIES, removal.join('-'));
-  makeCopy(folder);
-  const remove = removal.map((name) => ['scripts/template/remove-feature.ts', name, '--force']);
-  for (const step of [['scripts/template/rename.ts', ...NAME], ...remove, ...steps]) {
+function firstFailure(folder: string, steps: string[][]): string | undefined {
+  for (const step of steps) {
     const options = { cwd: folder, encoding: 'utf8', timeout: STEP_LIMIT_MS } as const;
     const { status, stdout, stderr } = spawnSync(process.execPath, step, options);
-    if (status !== 0) return `Step: ${step.join(' ')}\n${stdout}${stderr}`.trim();
+    if (status !== 0) return `Step: node ${step.join(' ')}\n${stdout}${stderr}`.trim();
   }
-  rmSync(folder, { recursive: true, force: true });
   return undefined;
 }
 
-function readArguments(): Trial {
+function failureOf(removal: string[], trial: Trial, from: string): string | undefined {
+  const folder = folderOf(removal);
+  makeCopy(from, folder);
+  const { removed } = readTemplateFile(folder);
+  const missing = removal.filter((name) => !removed.includes(name));
+  const remove = missing.map((name) => ['scripts/template/remove-feature.ts', name, '--force']);
+  const failure = firstFailure(folder, [['scripts/template/rename.ts', ...NAME], ...remove]);
+  if (failure) return failure;
+  commitAll(folder);
+  return firstFailure(folder, stepsAfter(folder, trial));
+}
+
+/** From a copy without some of the features, or from this clone. Prints the result. */
+function tryRemoval(removal: string[], trial: Trial, from = ROOT): boolean {
+  const startedAt = Date.now();
+  const failure = failureOf(removal, trial, from);
+  const seconds = Math.round((Date.now() - startedAt) / 1_000);
+  console.log(`${failure ? '✗' : '✓'} without ${removal.join(' and ')} (${seconds} s)`);
+  if (!failure) return true;
+  const options = trial.mode === 'sample' ? `--sample --seed ${trial.seed}` : `--only ${removal.join()}`;
+  console.error(
+    `${failure}\nThe copy is in ${folderOf(removal)}. Repeat: npm run try-removals -- ${options}`,
+  );
+  process.exitCode = 1;
+  return false;
+}
+
+/** Tries a feature, then each pair of it and another one in a copy of what is left. Keeps the copies that fail. */
+function tryWithOthers(first: string, others: string[], trial: Trial): void {
+  const hasPassed = tryRemoval([first], trial);
+  for (const other of others) {
+    const pair = [first, other];
+    if (tryRemoval(pair, trial, folderOf([first]))) rmSync(folderOf(pair), { recursive: true });
+  }
+  if (hasPassed) rmSync(folderOf([first]), { recursive: true });
+}
+
+function trySample(names: string[], seed: string): void {
+  if (readTemplateFile(ROOT).template.commit) {
+    console.log('No sample is tried in a product, because its own code may use any feature.');
+    return;
+  }
+  const [first, ...others] = choose(names, 2, seed);
+  console.log(`Sample of removals: ${[first, ...others].join(', then ')}. Seed: ${seed}`);
+  if (first) tryWithOthers(first, others, { mode: 'sample', seed });
+}
+
+function main(): void {
   const { values } = parseArgs({
     options: {
       only: { type: 'string' },
       sample: { type: 'boolean' },
-      seed: { type: 'string' },
+      seed: { type: 'string', default: git(ROOT, 'rev-parse', 'HEAD') },
       quick: { type: 'boolean' },
     },
   });
+  const { removed } = readTemplateFile(ROOT);
+  const names = Object.keys(features).filter((name) => !removed.includes(name));
   const only = values.only?.split(',');
-  const unknown = only?.find((name) => !(name in features));
+  const unknown = only?.find((name) => !names.includes(name));
   if (unknown) throw new UsageError(`There is no feature ${unknown}.`);
-  const seed = values.seed ?? git(ROOT, 'rev-parse', 'HEAD');
-  const { single, pairs } = allRemovals();
-  const tests = ['scripts/test.ts', ...CONTRACT];
-  const quick = ['scripts/check.ts', ...QUICK_CHECKS];
-  if (values.sample)
-    return { removals: [...choose(single, seed), ...choose(pairs, seed)], steps: [quick, tests], seed };
-  const removals = only ? [only] : [...single, ...pairs];
-  return { removals, steps: values.quick ? [quick] : [['scripts/check.ts'], tests], seed };
+  const trial: Trial = { mode: values.quick ? 'quick' : 'whole', seed: values.seed };
+  if (values.sample) trySample(names, values.seed);
+  else if (only) tryRemoval(only, trial);
+  else names.forEach((name, index) => tryWithOthers(name, names.slice(index + 1), trial));
 }
 
-function main(): void {
-  const { removals, steps, seed } = readArguments();
-  for (const removal of removals) {
-    const startedAt = Date.now();
-    const failure = failureOf(removal, steps);
-    const seconds = Math.round((Date.now() - startedAt) / 1_000);
-    console.log(`${failure ? '✗' : '✓'} without ${removal.join(' and ')} (${seconds} s)`);
-    if (!failure) continue;
-    const repeat = `npm run try-removals -- --only ${removal.join()}`;
-    console.error(`${failure}\nSeed: ${seed}\nThe copy is in ${COPIES}. Repeat: ${repeat}`);
-    process.exitCode = 1;
-  }
-}
-
-if (import.meta.main) await runProgram(main);
+if (import.meta.main) await runProgram(USAGE, main);

@@ -4,19 +4,19 @@ import { cpSync, existsSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { runProgram, UsageError } from '../usage-error.ts';
 import { newNotes } from './release-notes.ts';
 import {
   git,
   readTemplateFile,
   requireCleanTree,
-  runProgram,
   type TemplateFile,
   tryGit,
-  UsageError,
   writeTemplateFile,
 } from './template-file.ts';
 
 const ROOT = dirname(dirname(import.meta.dirname));
+const USAGE = 'Usage: bin/upgrade [<tag or commit>] [--from <url or path>]';
 const REFS = 'refs/template';
 /** Written again after the merge. Both sides get the files of this clone, so that they never conflict. */
 const GENERATED = [
@@ -165,8 +165,7 @@ function main(): void {
     allowPositionals: true,
     options: { from: { type: 'string' } },
   });
-  if (positionals.length > 1)
-    throw new UsageError('Usage: bin/upgrade [<tag or commit>] [--from <url or path>]');
+  if (positionals.length > 1) throw new UsageError(USAGE);
   requireCleanTree(ROOT);
   const content = readTemplateFile(ROOT);
   const source = values.from ?? content.template.repository;
@@ -187,4 +186,4 @@ function main(): void {
   report(target, merge(next), notes);
 }
 
-if (import.meta.main) await runProgram(main);
+if (import.meta.main) await runProgram(USAGE, main);

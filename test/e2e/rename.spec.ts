@@ -80,6 +80,15 @@ describe('bin/rename', () => {
     expect(copy.git('diff', '--stat', once)).toBe('');
   });
 
+  it('prints its usage, and one line about an unknown option', () => {
+    const help = copy.run(RENAME, '--help');
+    const unknown = copy.run(RENAME, 'acme-billing', '--caption');
+
+    expect(help).toEqual({ code: 0, output: expect.stringMatching(/^Usage: bin\/rename <name> /) });
+    expect(unknown).toEqual({ code: 1, output: expect.stringMatching(/^Unknown option '--caption'.*\n$/) });
+    expect(copy.git('status', '--porcelain')).toBe('');
+  });
+
   it('changes nothing while changes are not committed', () => {
     copy.write('README.md', 'Draft');
 
