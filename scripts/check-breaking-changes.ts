@@ -27,7 +27,7 @@ if (process.argv.includes('--renew')) {
     console.error(
       `These changes break clients of the last release (docs/releases):\n${changes.join('\n')}\n` +
         'Keep what the release has, mark it as deprecated and add the new version beside it: see "Versions and deprecation" in ' +
-        'docs/guides/api.md.',
+        'docs/guides/api.md. Before the first release, run: npm run release-baseline',
     );
     process.exitCode = 1;
   }
