@@ -161,7 +161,7 @@ function main(): void {
   const names = Object.keys(features).filter((name) => !removed.includes(name));
   const only = values.only?.split(',');
   const unknown = only?.find((name) => !names.includes(name));
-  if (unknown) throw new UsageError(`There is no feature ${unknown}.`);
+  if (unknown) throw new UsageError(`There is no feature ${unknown}. There are: ${names.join(', ')}.`);
   const trial: Trial = { mode: values.quick ? 'quick' : 'whole', seed: values.seed };
   if (values.sample) trySample(names, values.seed);
   else if (only) tryRemoval(only, trial);

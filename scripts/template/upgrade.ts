@@ -108,7 +108,7 @@ function applyChanges(folder: string, { name, title, removed }: TemplateFile): v
   const before = existsSync(join(folder, '.template.json')) ? readTemplateFile(folder) : undefined;
   if (!before)
     throw new UsageError(
-      'That version of the template has no .template.json: it can’t be upgraded by a program.',
+      'That version of the template has no .template.json, so bin/upgrade can’t merge it.',
     );
   if (name !== before.name || title !== before.title) runIn(folder, join(programs, 'rename.ts'), name, title);
   for (const feature of removed) runIn(folder, join(programs, 'remove-feature.ts'), feature);
@@ -169,7 +169,8 @@ function main(): void {
   requireCleanTree(ROOT);
   const content = readTemplateFile(ROOT);
   const source = values.from ?? content.template.repository;
-  if (!source) throw new UsageError('Where is the template? Use --from <git URL or path>.');
+  if (!source)
+    throw new UsageError('.template.json has no repository of the template. Use --from <git URL or path>.');
   fetchTemplate(source);
   const target = findTarget(positionals[0]);
   const base = findBase(content, target);
