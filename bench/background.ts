@@ -224,8 +224,8 @@ async function measureImport(bench: Bench): Promise<(string | number)[][]> {
 
 export const backgroundWorks: BackgroundWork[] = [
   { name: 'jobs', measure: measureJobs },
-  { name: 'webhooks', measure: measureDeliveries },
-  { name: 'import', measure: measureImport },
+  { name: 'webhooks', measure: measureDeliveries }, // feature:webhooks
+  { name: 'import', measure: measureImport }, // feature:imports
 ];
 
 /** The table of docs/performance.md. */

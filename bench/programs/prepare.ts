@@ -1,9 +1,4 @@
-/**
- * Writes what a worker then does.
- *   jobs <count>             no-op jobs, one transaction each; waits until all are in the queue
- *   endpoints <users> <url>  a webhook endpoint for each of the first users
- *   import <lines>           a CSV file and the job that imports it
- */
+/** Writes what a worker then does: node prepare.js <command> [arguments] */
 import { Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { DataSource } from 'typeorm';
@@ -49,6 +44,7 @@ const db = app.get(DataSource);
 const jobs = app.get(JobsService);
 
 const commands: Record<string, (...args: string[]) => Promise<void>> = {
+  /** No-op jobs, one transaction each. Waits until all are in the queue. */
   jobs: async (count) => {
     let left = Number(count);
     const enqueue = async () => {
@@ -62,6 +58,8 @@ const commands: Record<string, (...args: string[]) => Promise<void>> = {
     while ((await queue.getWaitingCount()) < Number(count))
       await new Promise((resolve) => setTimeout(resolve, 20));
   },
+  // feature:webhooks begin
+  /** A webhook endpoint for each of the first users. */
   endpoints: async (users, url) => {
     const rows = await db.query<{ id: string }[]>(
       `INSERT INTO webhook_endpoints (id, user_id, url, event_types, secret)
@@ -76,6 +74,9 @@ const commands: Record<string, (...args: string[]) => Promise<void>> = {
         secrets.generate(id).encrypted,
       ]);
   },
+  // feature:webhooks end
+  // feature:imports begin
+  /** A CSV file and the job that imports it. */
   import: async (lines) => {
     const file = await app
       .get(JobFilesService, { strict: false })
@@ -84,6 +85,7 @@ const commands: Record<string, (...args: string[]) => Promise<void>> = {
     const options = { userId: admin!.id, inputFileId: file.id };
     await db.transaction((tx) => jobs.enqueueForUser(userImport, {}, options, tx));
   },
+  // feature:imports end
 };
 
 async function* csv(lines: number): AsyncGenerator<Buffer> {

@@ -8,7 +8,7 @@ import ts from 'typescript';
 import { findDeadNodes, type Uses } from './dead-code.ts';
 import { findUnused } from './unused-code.ts';
 
-const SOURCES = ['{src,test,scripts,migrations}/**/*.{ts,js}', 'clients/typescript/src/*.ts'];
+const SOURCES = ['{src,test,scripts,bench,migrations}/**/*.{ts,js}', 'clients/typescript/src/*.ts'];
 /** The programs of this folder and their tests name features, but need none. */
 const NOT_SOURCES = [
   'clients/typescript/src/schema.ts',
@@ -20,7 +20,7 @@ const NOT_SOURCES = [
 const SPEC = /\.spec\.ts$/;
 /** Started by their path, or loaded from their folder. */
 const PROGRAM =
-  /^(src|scripts)\/[^/]+\.ts$|^(migrations|clients|test\/contract\/authorization)\/|\.spec\.ts$/;
+  /^(src|scripts|bench)\/[^/]+\.ts$|^(migrations|clients|test\/contract\/authorization)\/|\.spec\.ts$/;
 const ROUNDS_MAX = 40;
 
 export interface Removal {

@@ -10,7 +10,7 @@ interface Package {
   scripts: Record<string, string>;
 }
 
-const SOURCES = ['{src,test,scripts,migrations}/**/*.{ts,js}', '*.{js,json}', '.*rc*', '.*.js'];
+const SOURCES = ['{src,test,scripts,bench,migrations}/**/*.{ts,js}', '*.{js,json}', '.*rc*', '.*.js'];
 
 const read = (root: string): Package =>
   JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as Package;
