@@ -69,9 +69,11 @@ describe('every route', () => {
     '/health/live',
     '/health/ready',
     '/openapi.json',
+    // feature:reference-client begin
     '/verify-email',
     '/reset-password',
     '/confirm-email-change',
+    // feature:reference-client end
     /^\/docs(\/|$)/,
     /^\/reference-client(\/|$)/,
     /^\/admin\/queues(\/|$)/,

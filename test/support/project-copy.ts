@@ -18,6 +18,10 @@ export interface Result {
   output: string;
 }
 
+/** Empty, or what a program that failed has printed. Jest shows no output that is matched with `expect.any(String)`. */
+export const failureOf = ({ code, output }: Result): string =>
+  code === 0 ? '' : `Exit code ${code}\n${output}`;
+
 /** Longer than any program of the tests takes. Jest can't interrupt a program that it waits for. */
 const LIMIT_MS = 400_000;
 const PROJECT = dirname(dirname(import.meta.dirname));
