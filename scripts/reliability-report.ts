@@ -11,7 +11,9 @@ const HEADER =
   '| fault | promise | counted | lost | doubled | measured |\n| --- | --- | --- | --- | --- | --- |';
 
 export function readOutcomes(lines: string[]): Outcome[] {
-  return lines.map((line) => JSON.parse(line) as Outcome);
+  const outcomes = lines.map((line) => JSON.parse(line) as Outcome);
+  // Several files run at a time, so their order changes from run to run.
+  return outcomes.toSorted((a, b) => a.area.localeCompare(b.area) || nameOf(a).localeCompare(nameOf(b)));
 }
 
 /** Faults in the report that did not run, and faults that ran but are not in the report. */

@@ -34,11 +34,10 @@ const responsesFile = join(dir, 'responses');
 
 function startJest(): ChildProcess {
   const coverage = isWholeRun && !runsFaults ? ['--coverage'] : [];
-  const serial = runsFaults ? ['--runInBand'] : [];
   const options = '--experimental-vm-modules --disable-warning=ExperimentalWarning';
   return spawn(
     process.execPath,
-    ['node_modules/jest/bin/jest.js', ...coverage, ...serial, ...jestArguments],
+    ['node_modules/jest/bin/jest.js', ...coverage, ...jestArguments],
     {
       stdio: 'inherit',
       env: {

@@ -9,7 +9,7 @@ import { notify } from '../factories/notification.factory.ts';
 import { createEndpoint } from '../factories/webhook.factory.ts';
 import { TestApp } from '../support/app.ts';
 import { login, type SignedIn, signedIn } from '../support/client.ts';
-import { times } from '../support/until.ts';
+import { times, until } from '../support/until.ts';
 
 const PASSWORD = 'correct horse battery';
 const HOOK = 'https://example.com/hooks';
@@ -29,7 +29,10 @@ beforeAll(async () => {
   admin = await signedIn(app, { role: 'admin' });
   await signedIn(app, { role: 'admin' });
   await slowDown(app.db);
-  for (const part of [app.api, ...app.workers]) recordDeadlocks(part.get(DataSource));
+  for (const part of [app.api, ...app.workers]) {
+    await untilReconnected(part.get(DataSource));
+    recordDeadlocks(part.get(DataSource));
+  }
 });
 
 afterAll(() => app.stop());
@@ -212,6 +215,20 @@ async function slowDown(db: DataSource): Promise<void> {
   await db.query(`
     SELECT pg_terminate_backend(pid) FROM pg_stat_activity
     WHERE datname = current_database() AND pid <> pg_backend_pid() AND application_name LIKE '${product.name}-%'`);
+}
+
+/** A pool may still hand out a terminated connection. Parallel statements use all of them. */
+function untilReconnected(db: DataSource): Promise<true> {
+  const connections = Number((db.options.extra as { max: number }).max);
+  const query = () => Promise.all(times(connections, () => db.query('SELECT 1')));
+  return until(
+    () =>
+      query().then(
+        () => true as const,
+        () => false,
+      ),
+    'the pool to replace its connections',
+  );
 }
 
 function recordDeadlocks(db: DataSource): void {
