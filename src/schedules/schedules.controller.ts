@@ -1,5 +1,9 @@
 import { Controller, Get, Param, Post } from '@nestjs/common';
 import { item, list } from '../platform/http/schemas.ts';
+import {
+  IdempotentTransaction,
+  type RequestTransaction,
+} from '../platform/idempotency/idempotency.interceptor.ts';
 import { Endpoint } from '../platform/openapi/endpoint.decorator.ts';
 import { Tag } from '../platform/openapi/tag.decorator.ts';
 import { RequirePermission } from '../platform/security/access.decorators.ts';
@@ -31,10 +35,14 @@ export class SchedulesController {
     status: 202,
     returns: item(scheduleSchema),
     examples: ['Daily'],
+    idempotent: true,
   })
   @RequirePermission(schedulesManage)
-  async runSchedule(@Param('name', { schema: scheduleNameSchema }) name: string) {
-    return { data: await this.schedules.runNow(name) };
+  async runSchedule(
+    @Param('name', { schema: scheduleNameSchema }) name: string,
+    @IdempotentTransaction() tx?: RequestTransaction,
+  ) {
+    return { data: await this.schedules.runNow(name, tx) };
   }
 
   @Post(':name/pause')

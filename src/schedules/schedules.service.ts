@@ -84,22 +84,27 @@ export class SchedulesService implements OnModuleInit {
   }
 
   /** Starts its job now, also while it is paused. An unfinished job of the schedule is used instead of a second one. */
-  runNow(name: string) {
-    const { cron, timezone, job, inputFor } = this.get(name);
-    return this.change(name, async (tx) => {
-      const now = new Date();
-      const { id: jobId } = await this.jobs.enqueue(job, inputFor(now), { uniqueKey: uniqueKeyOf(name) }, tx);
-      const rows = await tx.query<unknown[]>(
-        `INSERT INTO schedules (name, cron, timezone, handled_until, confirmed_at, last_run_at, last_job_id)
-         VALUES ($1, $2, $3, now(), now(), $4, $5)
-         ON CONFLICT (name) DO UPDATE SET last_run_at = $4, last_job_id = $5
-           WHERE schedules.last_job_id IS DISTINCT FROM $5
-         RETURNING name`,
-        [name, cron, timezone, now, jobId],
-      );
-      if (rows.length > 0)
-        await this.audit.record({ type: scheduleStarted, userId: null, data: { name, jobId } }, tx);
-    });
+  runNow(name: string, outerTx?: EntityManager) {
+    const schedule = this.get(name);
+    return this.change(name, (tx) => this.startJob(schedule, tx), outerTx);
+  }
+
+  private async startJob(
+    { name, cron, timezone, job, inputFor }: Schedule,
+    tx: EntityManager,
+  ): Promise<void> {
+    const now = new Date();
+    const { id: jobId } = await this.jobs.enqueue(job, inputFor(now), { uniqueKey: uniqueKeyOf(name) }, tx);
+    const rows = await tx.query<unknown[]>(
+      `INSERT INTO schedules (name, cron, timezone, handled_until, confirmed_at, last_run_at, last_job_id)
+       VALUES ($1, $2, $3, now(), now(), $4, $5)
+       ON CONFLICT (name) DO UPDATE SET last_run_at = $4, last_job_id = $5
+         WHERE schedules.last_job_id IS DISTINCT FROM $5
+       RETURNING name`,
+      [name, cron, timezone, now, jobId],
+    );
+    if (rows.length > 0)
+      await this.audit.record({ type: scheduleStarted, userId: null, data: { name, jobId } }, tx);
   }
 
   private get(name: string): Schedule {
@@ -108,11 +113,12 @@ export class SchedulesService implements OnModuleInit {
     return schedule;
   }
 
-  private async change(name: string, work: (tx: EntityManager) => Promise<void>) {
-    const state = await this.db.transaction(async (tx) => {
+  private async change(name: string, work: (tx: EntityManager) => Promise<void>, outerTx?: EntityManager) {
+    const changeIn = async (tx: EntityManager) => {
       await work(tx);
       return tx.findOneBy(ScheduleState, { name });
-    });
+    };
+    const state = await (outerTx ? changeIn(outerTx) : this.db.transaction(changeIn));
     const schedule = this.get(name);
     return viewOf(schedule, state ?? initialState(schedule));
   }

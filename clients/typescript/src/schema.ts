@@ -4457,7 +4457,10 @@ export interface operations {
   runSchedule: {
     parameters: {
       query?: never;
-      header?: never;
+      header?: {
+        /** @description Makes the request safe to repeat for 24 hours: the same key and body get the stored response. Use a new UUID for each new request. */
+        'Idempotency-Key'?: string;
+      };
       path: {
         /** @example daily-digest */
         name: string;
@@ -4469,6 +4472,8 @@ export interface operations {
       /** @description Success. */
       202: {
         headers: {
+          /** @description `true` if this is the stored response of an earlier request. */
+          'Idempotency-Replayed'?: string;
           'X-Correlation-Id': components['headers']['CorrelationId'];
           'RateLimit-Policy': components['headers']['RateLimitPolicy'];
           RateLimit: components['headers']['RateLimit'];
