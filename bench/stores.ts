@@ -51,8 +51,9 @@ export class Stores {
     return stores;
   }
 
-  /** Returns the URL of a new, empty database. */
+  /** Returns the URL of a new, empty database. Replaces that of an earlier part of the run. */
   async createDatabase(name: string): Promise<string> {
+    await this.db.query(`DROP DATABASE IF EXISTS "${name}" WITH (FORCE)`);
     await this.db.query(`CREATE DATABASE "${name}"`);
     const url = new URL(this.postgres.url);
     url.pathname = `/${name}`;

@@ -35,22 +35,18 @@ const responsesFile = join(dir, 'responses');
 function startJest(): ChildProcess {
   const coverage = isWholeRun && !runsFaults ? ['--coverage'] : [];
   const options = '--experimental-vm-modules --disable-warning=ExperimentalWarning';
-  return spawn(
-    process.execPath,
-    ['node_modules/jest/bin/jest.js', ...coverage, ...jestArguments],
-    {
-      stdio: 'inherit',
-      env: {
-        ...process.env,
-        NODE_ENV: 'test',
-        NODE_OPTIONS: `${process.env.NODE_OPTIONS ?? ''} ${options}`.trim(),
-        TEST_SUMMARY_FILE: summaryFile,
-        TEST_OUTCOMES_FILE: outcomesFile,
-        TEST_RESPONSES_FILE: responsesFile,
-        TEST_FAULTS: runsFaults ? '1' : '',
-      },
+  return spawn(process.execPath, ['node_modules/jest/bin/jest.js', ...coverage, ...jestArguments], {
+    stdio: 'inherit',
+    env: {
+      ...process.env,
+      NODE_ENV: 'test',
+      NODE_OPTIONS: `${process.env.NODE_OPTIONS ?? ''} ${options}`.trim(),
+      TEST_SUMMARY_FILE: summaryFile,
+      TEST_OUTCOMES_FILE: outcomesFile,
+      TEST_RESPONSES_FILE: responsesFile,
+      TEST_FAULTS: runsFaults ? '1' : '',
     },
-  );
+  });
 }
 
 /** Resolves to Jest's exit code, or to 1 if Jest was killed. */

@@ -219,7 +219,7 @@ async function slowDown(db: DataSource): Promise<void> {
 
 /** A pool may still hand out a terminated connection. Parallel statements use all of them. */
 function untilReconnected(db: DataSource): Promise<true> {
-  const connections = Number((db.options.extra as { max: number }).max);
+  const { max: connections } = db.options.extra as { max: number };
   const query = () => Promise.all(times(connections, () => db.query('SELECT 1')));
   return until(
     () =>
