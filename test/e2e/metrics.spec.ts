@@ -76,13 +76,15 @@ describe('the metrics of the API', () => {
   });
 
   it('are served without those that can’t be read', async () => {
-    app.api.get(Metrics).gauge({ name: 'broken', help: 'Fails.' }, () => Promise.reject(new Error('down')));
+    const metrics = app.api.get(Metrics);
+    metrics.gauge({ name: 'broken', help: 'Fails.' }, () => Promise.reject(new Error('down')));
+    metrics.gauge({ name: 'text', help: 'Is not a number.' }, () => [{ value: '1' as unknown as number }]);
 
     const text = await scrape();
 
-    expect(valueOf(text, 'broken')).toBeUndefined();
+    for (const name of ['broken', 'text']) expect(valueOf(text, name)).toBeUndefined();
     expect(valueOf(text, 'dependency_up{dependency="database"}')).toBe(1);
-    app.api.get(Metrics).registry.removeSingleMetric('broken');
+    for (const name of ['broken', 'text']) metrics.registry.removeSingleMetric(name);
   });
 
   it('are not on the public port', async () => {

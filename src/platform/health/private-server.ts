@@ -28,7 +28,12 @@ export class PrivateServer implements OnApplicationBootstrap, OnApplicationShutd
 
   onApplicationBootstrap(): void {
     if (this.config.NODE_ENV === 'test') return;
-    this.server = createServer((request, response) => void this.respond(request.url, response));
+    this.server = createServer((request, response) => {
+      this.respond(request.url, response).catch((error: unknown) => {
+        this.logger.error({ msg: 'A request on METRICS_PORT failed', err: error });
+        response.destroy();
+      });
+    });
     // Without the port there are no metrics, but requests and jobs still run.
     this.server.on('error', (error) =>
       this.logger.warn({ msg: 'Metrics and health checks cannot be served on METRICS_PORT', err: error }),

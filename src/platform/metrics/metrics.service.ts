@@ -1,4 +1,4 @@
-import { Injectable } from '@nestjs/common';
+import { Injectable, Logger } from '@nestjs/common';
 import type { Pool } from 'pg';
 import { collectDefaultMetrics, Gauge, Registry } from 'prom-client';
 import { DataSource } from 'typeorm';
@@ -7,6 +7,8 @@ import { product } from '../config/product.ts';
 
 /** Seconds, from a fast response to the longest time that a request may take. */
 export const DURATION_BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
+
+const logger = new Logger('Metrics');
 
 /**
  * The Prometheus metrics of this process, served on METRICS_PORT. A feature adds its own:
@@ -39,10 +41,14 @@ export class Metrics {
         const readings = await Promise.resolve()
           .then(read)
           .catch(() => []);
+        const numbers = readings.filter(({ value }) => typeof value === 'number');
+        // For example a bigint, which the driver returns as text.
+        if (numbers.length < readings.length)
+          logger.error({ msg: 'A metric is not a number', metric: options.name });
         this.reset();
         // Without labels, a reset gauge is 0.
-        if (readings.length === 0 && !options.labelNames) this.remove();
-        for (const { value, ...labels } of readings) this.set(labels as Record<string, string>, value);
+        if (!options.labelNames) this.remove();
+        for (const { value, ...labels } of numbers) this.set(labels as Record<string, string>, value);
       },
     });
     this.registry.registerMetric(gauge);
