@@ -5,6 +5,7 @@ import { type EntityManager, In, IsNull, Not, type Repository } from 'typeorm';
 import { AuditService } from '../audit/audit.service.ts';
 import { Config } from '../platform/config/config.ts';
 import { insertIfAbsent } from '../platform/database/insert-if-absent.ts';
+import { columnsOf } from '../platform/database/many-rows.ts';
 import {
   ForbiddenError,
   NotFoundError,
@@ -39,10 +40,6 @@ const ADMIN = 'admin';
 
 @Injectable()
 export class UsersService {
-  /**
-   * For SELECT and RETURNING: `"display_name" AS "displayName", …`. TypeORM builds a statement at each call, which costs more
-   * than the query itself (docs/performance.md). Rows that are read with it are plain objects.
-   */
   private readonly columns: string;
   private readonly select: string;
 
@@ -54,9 +51,7 @@ export class UsersService {
     private readonly config: Config,
     private readonly roles: Roles,
   ) {
-    this.columns = users.metadata.columns
-      .map(({ databaseName, propertyName }) => `"${databaseName}" AS "${propertyName}"`)
-      .join(', ');
+    this.columns = columnsOf(User, users.manager);
     this.select = `SELECT ${this.columns} FROM users`;
   }
 
