@@ -26,6 +26,7 @@ const PLATFORM_LAYERS = [
   'config',
   'errors',
   'logging',
+  'tracing',
   'metrics',
   'database',
   'redis',

@@ -8,9 +8,11 @@ import { AppLogger } from './platform/logging/logging.module.ts';
 import { shutDownOnSignals, exitOnSignalsDuringStart } from './platform/process/shutdown.ts';
 import { start } from './platform/process/start.ts';
 import { waitForDatabase } from './platform/process/wait-for-database.ts';
+import { startTracing } from './platform/tracing/tracing.ts';
 
 await start(async () => {
   const config = loadConfig(loadKeys);
+  await startTracing(config, 'api');
   const stopExitingOnSignals = exitOnSignalsDuringStart();
   const releasePort = await waitForDatabase(config, { port: config.PORT, host: config.HOST });
   const app = await createApp(AppModule.with(config), config);

@@ -8,10 +8,12 @@ import { NestLogger } from './platform/logging/nest-logger.ts';
 import { shutDownOnSignals, exitOnSignalsDuringStart } from './platform/process/shutdown.ts';
 import { start } from './platform/process/start.ts';
 import { waitForDatabase } from './platform/process/wait-for-database.ts';
+import { startTracing } from './platform/tracing/tracing.ts';
 import { WorkerModule } from './worker.module.ts';
 
 await start(async () => {
   const config = loadConfig();
+  await startTracing(config, 'worker');
   const stopExitingOnSignals = exitOnSignalsDuringStart();
   const releasePort = await waitForDatabase(config, { port: config.METRICS_PORT });
   await releasePort();

@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
-import { runInContext } from '../platform/logging/request-context.ts';
+import { currentContext, type RequestContext, runInContext } from '../platform/logging/request-context.ts';
 import { Batcher } from '../platform/process/batcher.ts';
 import { JobChanges, jobContext } from './job-changes.service.ts';
 import type { Job } from './job.entity.ts';
@@ -13,6 +13,10 @@ interface Completion {
   result: object | undefined;
 }
 
+interface CompletionOfRun extends Completion {
+  context: RequestContext;
+}
+
 /**
  * Completes jobs without a user whose handler has nothing to write with the outcome. Those that end at about the same time
  * share one transaction: most of the cost of a short job would be its statements and its commit.
@@ -20,7 +24,7 @@ interface Completion {
 @Injectable()
 export class JobCompletions {
   private readonly batches = new Batcher(
-    (completions: Completion[]) => this.completeAll(completions),
+    (completions: CompletionOfRun[]) => this.completeAll(completions),
     BATCH_MAX,
   );
 
@@ -31,10 +35,11 @@ export class JobCompletions {
 
   /** Resolves to false if the run has lost its lease. */
   complete(completion: Completion): Promise<boolean> {
-    return this.batches.call(completion);
+    const context = currentContext() ?? jobContext(completion.job);
+    return this.batches.call({ ...completion, context });
   }
 
-  private completeAll(completions: Completion[]): Promise<boolean[]> {
+  private completeAll(completions: CompletionOfRun[]): Promise<boolean[]> {
     return this.db.transaction(async (tx) => {
       const [rows] = await tx.query<[Partial<Job>[], number]>(
         `UPDATE jobs SET status = 'completed', progress = 100, result = completion.result, result_file_id = NULL,
@@ -50,10 +55,10 @@ export class JobCompletions {
         ],
       );
       const completed = new Map(rows.map((row) => [row.id, row]));
-      for (const { job } of completions) {
+      for (const { job, context } of completions) {
         const row = completed.get(job.id);
         // Listeners may start jobs, which continue the trace of this one.
-        if (row) await runInContext(jobContext(job), () => this.changes.emitEnds([{ ...job, ...row }], tx));
+        if (row) await runInContext(context, () => this.changes.emitEnds([{ ...job, ...row }], tx));
       }
       return completions.map(({ job }) => completed.has(job.id));
     });

@@ -3,7 +3,7 @@ import { type EntityManager, In } from 'typeorm';
 import type { QueryDeepPartialEntity } from 'typeorm/query-builder/QueryPartialEntity.js';
 import { insertIfAbsent } from '../platform/database/insert-if-absent.ts';
 import { violatedUniqueConstraint } from '../platform/database/postgres-errors.ts';
-import { currentContext } from '../platform/logging/request-context.ts';
+import { currentContext, currentTraceparent } from '../platform/logging/request-context.ts';
 import { hasConcurrencyKeys, type JobDefinition } from './job-definition.ts';
 import { INITIAL_JOB_STATE, Job } from './job.entity.ts';
 
@@ -42,7 +42,7 @@ export function newJob<Input>(definition: JobDefinition<Input>, input: Input, op
     userId: options.userId ?? null,
     inputFileId: options.inputFileId ?? null,
     correlationId: context?.correlationId ?? randomUUID(),
-    traceparent: context?.traceparent ?? null,
+    traceparent: currentTraceparent() ?? null,
     ...INITIAL_JOB_STATE,
     result: null,
     availableAt: options.availableAt ?? new Date(),

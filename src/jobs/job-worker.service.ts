@@ -1,5 +1,6 @@
 import { Injectable, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
 import { DiscoveryService } from '@nestjs/core';
+import { trace } from '@opentelemetry/api';
 import { DelayedError, type Job as QueueJob, type Worker } from 'bullmq';
 import { randomUUID } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -7,6 +8,7 @@ import { Config } from '../platform/config/config.ts';
 import { AppLogger } from '../platform/logging/logging.module.ts';
 import { runInContext } from '../platform/logging/request-context.ts';
 import { QueueBackend } from '../platform/queue/queue-backend.ts';
+import { failSpan } from '../platform/tracing/tracing.ts';
 import { jobContext } from './job-changes.service.ts';
 import { type Claim, JobClaims } from './job-claims.service.ts';
 import { type JobDefinition, JobTypes, pauseMs } from './job-definition.ts';
@@ -23,6 +25,7 @@ import {
   WorkerStoppingError,
 } from './job-run.ts';
 import { JobSlots } from './job-slots.service.ts';
+import { startRunSpan } from './job-spans.ts';
 import type { Job } from './job.entity.ts';
 
 const STALLS_MAX = 5;
@@ -116,7 +119,11 @@ export class JobWorkerService implements OnApplicationBootstrap, OnModuleDestroy
     const claim = await this.write(() => this.claims.claim(id, lease, handler.definition));
     if (!claim) return;
     const { job } = claim;
-    const retryAt = await runInContext(jobContext(job), () => this.runOnce(handler, claim));
+    const span = startRunSpan(job);
+    const context = { ...jobContext(job), ...(span && { span }) };
+    const retryAt = await runInContext(context, () => this.runOnce(handler, claim)).finally(() =>
+      span?.end(),
+    );
     if (retryAt) await delay(queueJob, retryAt, token);
   }
 
@@ -143,6 +150,7 @@ export class JobWorkerService implements OnApplicationBootstrap, OnModuleDestroy
       const ended = { type: job.type, outcome: run.outcome, milliseconds: Date.now() - startedAt };
       this.runListeners.forEach((listener) => listener(ended));
       this.running.delete(run);
+      trace.getActiveSpan()?.setAttribute('app.job.outcome', run.outcome);
       await this.slots.grantFree(job.concurrencyKey);
     }
   }
@@ -164,6 +172,7 @@ export class JobWorkerService implements OnApplicationBootstrap, OnModuleDestroy
     if (error instanceof RescheduleJob) {
       return this.write(() => run.requeue(error.until, !error.isAttempt));
     }
+    failSpan(trace.getActiveSpan(), publicError(error).code);
     const isFinal = error instanceof UnrecoverableJobError || job.attempts >= definition.attempts;
     logger[isFinal ? 'error' : 'warn'](
       { err: error },

@@ -20,6 +20,7 @@ import { JobChanges } from './job-changes.service.ts';
 import { type JobDefinition, JobTypes } from './job-definition.ts';
 import { JobDispatcher } from './job-dispatcher.service.ts';
 import { type JobOptions, insertUniqueJob, newJob, resetJob, type UniqueJobOptions } from './job-rows.ts';
+import { inEnqueueSpan } from './job-spans.ts';
 import { Job, JobFile } from './job.entity.ts';
 import { JobNotCancellableError, JobNotRetryableError } from './jobs.errors.ts';
 import { jobPolicy } from './jobs.policy.ts';
@@ -55,17 +56,19 @@ export class JobsService implements OnModuleInit {
     options: UniqueJobOptions,
     tx: EntityManager,
   ): Promise<Job> {
-    if (options.uniqueKey !== undefined) {
-      const { uniqueKey, uniqueForSeconds } = options;
-      const uniqueUntil =
-        uniqueForSeconds === undefined ? null : new Date(Date.now() + uniqueForSeconds * 1_000);
+    const { uniqueKey, uniqueForSeconds } = options;
+    if (uniqueKey === undefined) {
+      const [job] = await this.enqueueAll(definition, [input], options, tx);
+      return job!;
+    }
+    const uniqueUntil =
+      uniqueForSeconds === undefined ? null : new Date(Date.now() + uniqueForSeconds * 1_000);
+    return inEnqueueSpan(definition.type, 1, async () => {
       const job = tx.create(Job, { ...newJob(definition, input, options), uniqueKey, uniqueUntil });
       const { row, isNew } = await insertUniqueJob(job, tx);
       if (isNew) await this.dispatch([row], options, tx);
       return row;
-    }
-    const [job] = await this.enqueueAll(definition, [input], options, tx);
-    return job!;
+    });
   }
 
   /** Starts many jobs with few statements. Returns them in the order of their inputs. */
@@ -75,10 +78,12 @@ export class JobsService implements OnModuleInit {
     options: JobOptions,
     tx: EntityManager,
   ): Promise<Job[]> {
-    const jobs = inputs.map((input) => tx.create(Job, newJob(definition, input, options)));
-    await insertAll(Job, jobs as QueryDeepPartialEntity<Job>[], tx);
-    await this.dispatch(jobs, options, tx);
-    return jobs;
+    return inEnqueueSpan(definition.type, inputs.length, async () => {
+      const jobs = inputs.map((input) => tx.create(Job, newJob(definition, input, options)));
+      await insertAll(Job, jobs as QueryDeepPartialEntity<Job>[], tx);
+      await this.dispatch(jobs, options, tx);
+      return jobs;
+    });
   }
 
   private async dispatch(jobs: Job[], { inputFileId }: JobOptions, tx: EntityManager): Promise<void> {

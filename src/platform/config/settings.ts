@@ -19,6 +19,7 @@ import {
   whole,
   withDefault,
 } from './setting-fields.ts';
+import { tracingSettings } from './tracing-settings.ts';
 import { webhookSettings } from './webhook-settings.ts';
 
 const secretKeys = list
@@ -189,6 +190,8 @@ export const settingsSchema = z.object({
   METRICS_PORT: withDefault(whole(1, 65_535), 9464).describe(
     'The port of the metrics and health checks of a process. Do not make it public.',
   ),
+
+  ...tracingSettings,
 
   SHUTDOWN_DRAIN_SECONDS: optional(whole(0, 60)).describe(
     'After SIGTERM, the API still serves requests for this time, while load balancers remove it. Default: 0, in production 5.',

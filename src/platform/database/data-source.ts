@@ -1,6 +1,8 @@
 import type { DataSourceOptions, EntitySchema } from 'typeorm';
 import type { Config } from '../config/config.ts';
 import { product } from '../config/product.ts';
+import { TracedClient } from '../tracing/traced-client.ts';
+import { isTracing } from '../tracing/tracing.ts';
 import { migrations } from './migrations.ts';
 import { prepareConnection } from './session-settings.ts';
 import { SnakeNamingStrategy } from './snake-naming.strategy.ts';
@@ -44,6 +46,7 @@ export function dataSourceOptions(
       maxLifetimeSeconds: 600,
       keepAlive: true,
       onConnect: prepareConnection(timeouts(config, role)),
+      ...(isTracing() && { Client: TracedClient }),
     },
   };
 }

@@ -10,6 +10,7 @@ import {
   traceparentFrom,
 } from '../logging/request-context.ts';
 import { DURATION_BUCKETS, type Metrics } from '../metrics/metrics.service.ts';
+import { startRequestSpan } from './request-spans.ts';
 
 const USER_AGENT_MAX = 400;
 
@@ -22,6 +23,7 @@ export const contextOf = (request: FastifyRequest): RequestContext | undefined =
 export function addRequestHooks(fastify: FastifyInstance, defaultLocale: Locale): void {
   fastify.addHook('onRequest', (request, reply, done) => {
     const traceparent = traceparentFrom(request.headers.traceparent);
+    const span = startRequestSpan(request, reply, traceparent);
     const userAgent = request.headers['user-agent']?.slice(0, USER_AGENT_MAX);
     const context: RequestContext = {
       correlationId: request.id,
@@ -29,6 +31,7 @@ export function addRequestHooks(fastify: FastifyInstance, defaultLocale: Locale)
       locale: negotiateLocale(request.headers['accept-language'], defaultLocale),
       ...(userAgent && { userAgent }),
       ...(traceparent && { traceparent }),
+      ...(span && { span }),
     };
     contexts.set(request, context);
     void reply.header('x-correlation-id', request.id);

@@ -1,4 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
+import { hostname } from 'node:os';
+import { product } from '../config/product.ts';
 import { createLogger, scrub } from './logger.ts';
 import { NestLogger } from './nest-logger.ts';
 import { runInContext } from './request-context.ts';
@@ -21,6 +23,8 @@ describe('the log', () => {
       level: 'info',
       time: expect.any(Number),
       pid: process.pid,
+      instance: hostname(),
+      version: product.version,
       route: '/x',
       msg: 'request',
     });

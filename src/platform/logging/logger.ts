@@ -1,6 +1,9 @@
+import { trace } from '@opentelemetry/api';
+import { hostname } from 'node:os';
 import { types } from 'node:util';
 import { type DestinationStream, type Logger, type LoggerOptions, pino, stdTimeFunctions } from 'pino';
-import { currentContext } from './request-context.ts';
+import { product } from '../config/product.ts';
+import { currentContext, type RequestContext, spanContextFrom } from './request-context.ts';
 
 /** Values of these keys are never logged. */
 const SECRET_KEYS = new Set([
@@ -81,14 +84,21 @@ export function scrub(text: string): string {
 
 /** The fields that connect the lines of one request or job. The IP address is only in the request line. */
 export function contextFields(context = currentContext()): object {
-  const { correlationId, traceparent, userId, sessionId, jobId } = context ?? {};
-  return { correlationId, traceparent, userId, sid: sessionId, jobId };
+  const { correlationId, userId, sessionId, jobId } = context ?? {};
+  return { correlationId, ...traceFields(context), userId, sid: sessionId, jobId };
+}
+
+/** The names that OpenTelemetry gives to these fields. Without tracing, only the trace of the caller is known. */
+function traceFields(context?: RequestContext): object {
+  const span = (trace.getActiveSpan() ?? context?.span)?.spanContext();
+  if (span) return { trace_id: span.traceId, span_id: span.spanId };
+  return context?.traceparent ? { trace_id: spanContextFrom(context.traceparent)?.traceId } : {};
 }
 
 export function createLogger(level: string, stream?: DestinationStream): Logger {
   const options: LoggerOptions = {
     level,
-    base: { pid: process.pid },
+    base: { pid: process.pid, instance: hostname(), version: product.version },
     messageKey: 'msg',
     timestamp: stdTimeFunctions.epochTime,
     formatters: {

@@ -1,3 +1,11 @@
+import {
+  ROOT_CONTEXT,
+  context as otelContext,
+  isSpanContextValid,
+  type Span,
+  type SpanContext,
+  trace,
+} from '@opentelemetry/api';
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { randomUUID } from 'node:crypto';
 import { LOCALES, type Locale, type Translated } from '../i18n/locales.ts';
@@ -7,6 +15,8 @@ export interface RequestContext {
   correlationId: string;
   /** The W3C trace context of the caller, unchanged. */
   traceparent?: string;
+  /** While tracing is on: the span of the request, run or delivery. */
+  span?: Span;
   userId?: string;
   sessionId?: string;
   jobId?: string;
@@ -20,7 +30,12 @@ const storage = new AsyncLocalStorage<RequestContext>();
 
 export const currentContext = (): RequestContext | undefined => storage.getStore();
 
-export const runInContext = <T>(context: RequestContext, run: () => T): T => storage.run(context, run);
+/** The span of the context becomes the active one. Without one there is none: the caller's may belong to another job. */
+export function runInContext<T>(context: RequestContext, run: () => T): T {
+  if (!context.span && !trace.getActiveSpan()) return storage.run(context, run);
+  const active = context.span ? trace.setSpan(ROOT_CONTEXT, context.span) : ROOT_CONTEXT;
+  return otelContext.with(active, () => storage.run(context, run));
+}
 
 /** The texts in the language of the current request. */
 export const translate = <Texts>(texts: Translated<Texts>): Texts =>
@@ -36,4 +51,17 @@ export function correlationIdFrom(header: string | string[] | undefined): string
 
 export function traceparentFrom(header: string | string[] | undefined): string | undefined {
   return typeof header === 'string' && TRACEPARENT.test(header) ? header : undefined;
+}
+
+/** The trace context for what this request or job starts. Without tracing it is that of the caller. */
+export function currentTraceparent(): string | undefined {
+  const span = trace.getActiveSpan()?.spanContext();
+  if (!span) return currentContext()?.traceparent;
+  return `00-${span.traceId}-${span.spanId}-${span.traceFlags.toString(16).padStart(2, '0')}`;
+}
+
+export function spanContextFrom(traceparent: string): SpanContext | undefined {
+  const [, traceId = '', spanId = '', flags = ''] = traceparent.split('-');
+  const spanContext = { traceId, spanId, traceFlags: Number.parseInt(flags, 16) };
+  return isSpanContextValid(spanContext) ? spanContext : undefined;
 }

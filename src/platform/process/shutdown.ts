@@ -2,6 +2,7 @@ import type { INestApplicationContext } from '@nestjs/common';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import type { Config } from '../config/config.ts';
+import { stopTracing } from '../tracing/tracing.ts';
 
 interface Options {
   config: Config;
@@ -45,6 +46,7 @@ async function shutDown(
     drain();
     await pause(config.SHUTDOWN_DRAIN_SECONDS * 1_000);
     await app.close();
+    await stopTracing();
     logger.info('Shutdown complete');
     process.exit(0);
   } catch (error) {

@@ -8,7 +8,7 @@ import { loadRelated } from '../../platform/database/many-rows.ts';
 import { ConflictError, LimitReachedError, NotFoundError } from '../../platform/errors/platform.errors.ts';
 import { defineEvent, type DomainEvent } from '../../platform/events/domain-events.ts';
 import { localize } from '../../platform/i18n/locales.ts';
-import { currentContext } from '../../platform/logging/request-context.ts';
+import { currentContext, currentTraceparent } from '../../platform/logging/request-context.ts';
 import { examples } from '../../platform/openapi/examples.ts';
 import { Paginator } from '../../platform/pagination/paginator.ts';
 import type { Principal } from '../../platform/security/principal.ts';
@@ -200,8 +200,10 @@ async function hasRoom(endpointId: string, tx: EntityManager): Promise<boolean> 
 }
 
 function causeOf(): Pick<WebhookDelivery, 'correlationId' | 'traceparent'> {
-  const context = currentContext();
-  return { correlationId: context?.correlationId ?? randomUUID(), traceparent: context?.traceparent ?? null };
+  return {
+    correlationId: currentContext()?.correlationId ?? randomUUID(),
+    traceparent: currentTraceparent() ?? null,
+  };
 }
 
 function assertEnabled({ enabled }: WebhookEndpoint): void {

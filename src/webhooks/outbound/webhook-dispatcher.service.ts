@@ -10,13 +10,14 @@ import { Config } from '../../platform/config/config.ts';
 import { product } from '../../platform/config/product.ts';
 import { isDatabaseUnavailable } from '../../platform/database/postgres-errors.ts';
 import { AppLogger } from '../../platform/logging/logging.module.ts';
-import { runInContext } from '../../platform/logging/request-context.ts';
+import { currentTraceparent, runInContext } from '../../platform/logging/request-context.ts';
 import { signatureOf } from '../standard-signature.ts';
 import { type Attempt, WebhookClaims } from './webhook-claims.service.ts';
 import { DELIVERIES_CHANNEL } from './webhook-deliveries.service.ts';
 import { type AttemptOutcome, WebhookOutcomes } from './webhook-outcomes.service.ts';
 import { WebhookSecrets } from './webhook-secrets.service.ts';
 import { type WebhookRequest, type WebhookResponse, WebhookSender } from './webhook-sender.ts';
+import { endAttemptSpan, startAttemptSpan } from './webhook-spans.ts';
 
 /** An attempt mostly waits for the receiver. Many times the limit per owner. */
 const IN_FLIGHT_MAX = 200;
@@ -143,8 +144,10 @@ export class WebhookDispatcher implements OnApplicationBootstrap, OnModuleDestro
 
   private async start(attempt: Attempt): Promise<void> {
     const { correlationId, traceparent } = attempt.delivery;
-    const context = { correlationId, ...(traceparent && { traceparent }) };
+    const span = startAttemptSpan(attempt);
+    const context = { correlationId, ...(traceparent && { traceparent }), ...(span && { span }) };
     const response = await runInContext(context, () => this.send(attempt));
+    if (span) endAttemptSpan(span, response);
     this.inFlight.delete(attempt);
     // An attempt that the shutdown interrupted says nothing about the receiver.
     if (response.error !== null && this.interrupting.signal.aborted) this.interrupted.push(attempt);
@@ -168,7 +171,8 @@ export class WebhookDispatcher implements OnApplicationBootstrap, OnModuleDestro
   }
 
   private requestOf({ delivery, endpoint }: Attempt): WebhookRequest {
-    const { eventId, payload, correlationId, traceparent } = delivery;
+    const { eventId, payload, correlationId } = delivery;
+    const traceparent = currentTraceparent();
     const timestamp = Math.floor(Date.now() / 1_000);
     const message = { id: eventId, timestamp, body: payload };
     const signatures = this.secrets.activeOf(endpoint).map((secret) => signatureOf(message, secret));
