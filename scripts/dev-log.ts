@@ -9,7 +9,7 @@ const HIDDEN_SOURCES = /^\{"level":"info",.*"source":"(InstanceLoader|RoutesReso
 const prettify = prettyFactory({
   colorize: process.stdout.isTTY,
   translateTime: 'SYS:HH:MM:ss',
-  ignore: 'pid,hostname',
+  ignore: 'pid,hostname,instance,version,trace_id,span_id',
   singleLine: true,
 });
 

@@ -7,6 +7,7 @@ import { reservePorts } from './dev-ports.ts';
 import { DevProcesses } from './dev-processes.ts';
 import { usesFakeProviders, startFakeProviders } from './dev-providers.ts';
 import { claimClone, saveDevState } from './dev-state.ts';
+import { startTraces } from './dev-traces.ts';
 import { chooseReceiverPort, receiverOf } from './dev-webhooks.ts';
 import { type EmbeddedPostgres, startEmbeddedPostgres } from './embedded-postgres.ts';
 import { becomesTrue, removePostgresSettings, SetupError } from './processes.ts';
@@ -41,6 +42,7 @@ const SHARED_SETTINGS = [
 ];
 
 let ports = { api: 0, metrics: 0 };
+let traces = '';
 let providerSettings: Record<string, string> = {};
 
 const processes = new DevProcesses(env);
@@ -52,6 +54,7 @@ let stopping: { since: number; done: Promise<never> } | undefined;
 async function start(): Promise<void> {
   claimClone(root);
   ports = await choosePorts();
+  traces = await startTraces(env, ports.metrics);
   await startDatabase();
   shareState();
   rmSync('dist', { recursive: true, force: true });
@@ -201,6 +204,7 @@ async function showBox(): Promise<void> {
     ['Docs', `${url}/docs`],
     ['Client', `${url}/reference-client/`],
     ['Queues', `${url}/admin/queues`],
+    ['Traces', traces],
     ['Health', `${url}/health/ready`],
     ['Emails', env.SMTP_URL ? 'sent through SMTP_URL' : env.MAIL_DIR || '.local/mail'],
     ['Sign in', `${admin} / ${adminPassword}`],

@@ -76,6 +76,7 @@ afterAll(async () => {
 }, LIMIT_MS);
 
 const urlOf = ({ output }: Script): string => /│ API +(\S+)/.exec(output)?.[1] ?? '';
+const tracesOf = ({ output }: Script): string => /│ Traces +(\S+=)/.exec(output)?.[1] ?? '';
 const receiverOf = ({ output }: Script): string => /allowed to (\S+),/.exec(output)?.[1] ?? '';
 
 describe('bin/dev in two clones', () => {
@@ -94,6 +95,19 @@ describe('bin/dev in two clones', () => {
 
     const found = demos.map(({ output }) => /Demo on (\S+),/.exec(output)?.[1]);
     expect(found).toEqual(devs.map(urlOf));
+  });
+
+  it('shows the traces of its clone', async () => {
+    const id = 'seen-by-one-viewer';
+    await fetch(`${urlOf(devs[0]!)}/`, { headers: { 'x-correlation-id': id } });
+
+    const page = await until(async () => {
+      const answer = await fetch(tracesOf(devs[0]!) + id);
+      return answer.redirected && answer.text();
+    }, 'the trace');
+
+    expect(page).toContain('<h1>GET /</h1>');
+    expect(await (await fetch(tracesOf(devs[1]!) + id)).text()).toContain('No trace has the id');
   });
 
   it('runs once in a clone', async () => {
