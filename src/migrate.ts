@@ -14,10 +14,11 @@ await start(async () => {
 });
 
 async function apply(config: Config): Promise<string[]> {
-  const { applied, changed } = await migrate(config);
+  const { applied, changed, warnings } = await migrate(config);
   return [
     applied.length > 0 ? `applied ${applied.join(', ')}` : 'the database is current',
     ...changed.map((migration) => warningOf(migration, config)),
+    ...warnings,
   ];
 }
 

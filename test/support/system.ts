@@ -33,7 +33,7 @@ export class System {
   private constructor(
     public postgres: EmbeddedPostgres,
     public redis: RedisServer | undefined,
-    private readonly env: Record<string, string>,
+    readonly settings: Record<string, string>,
     readonly db: pg.Pool,
   ) {
     // Ignore errors: connections break when the server stops.
@@ -41,10 +41,21 @@ export class System {
   }
 
   /** Starts Postgres, optionally Redis, and applies the migrations. Starts no program yet. */
-  static async start({ backend, settings = {} }: { backend: string; settings?: Record<string, string> }) {
+  static async start({
+    backend,
+    settings = {},
+    prepare,
+  }: {
+    backend: string;
+    settings?: Record<string, string>;
+    /** Runs on the empty database. Resolves to more settings. */
+    prepare?: (db: pg.Pool, url: string) => Promise<Record<string, string>>;
+  }) {
     const postgres = await startTestPostgres();
     const redis = backend === 'redis' ? await startRedis({ args: ['--appendonly', 'yes'] }) : undefined;
     const port = String(await freePort());
+    const db = new pg.Pool({ connectionString: postgres.url });
+    const prepared = await prepare?.(db, postgres.url);
     const system = new System(
       postgres,
       redis,
@@ -65,16 +76,17 @@ export class System {
         SHUTDOWN_DRAIN_SECONDS: '0',
         RATE_LIMIT_FACTOR: '100',
         ...settings,
+        ...prepared,
       },
-      new pg.Pool({ connectionString: postgres.url }),
+      db,
     );
-    const migration = await Program.start('migrate', system.env);
+    const migration = await Program.start('migrate', system.settings);
     if ((await migration.exited).code !== 0) throw new Error(migration.output);
     return system;
   }
 
   get url(): string {
-    return String(this.env['PUBLIC_URL']);
+    return String(this.settings['PUBLIC_URL']);
   }
 
   startWorker(settings: Record<string, string> = {}): Promise<Program> {
@@ -186,7 +198,7 @@ export class System {
     settings: Record<string, string> = {},
   ): Promise<Program> {
     const ownPort = { METRICS_PORT: String(await freePort()) };
-    const program = await Program.start(name, { ...this.env, ...ownPort, ...settings });
+    const program = await Program.start(name, { ...this.settings, ...ownPort, ...settings });
     this.programs.push(program);
     return program.ready();
   }

@@ -116,6 +116,12 @@ export const settingsSchema = z.object({
   DATABASE_DIRECT_URL: optional(postgresUrl).describe(
     'The URL of the same database without a connection pooler, for migrations and LISTEN. Default: DATABASE_URL.',
   ),
+  MIGRATION_DATABASE_URL: optional(postgresUrl).describe(
+    'The URL of the same database for the migration program only, with the role that owns the tables. Then the role of DATABASE_URL may read and write rows, but not change tables. Default: DATABASE_DIRECT_URL.',
+  ),
+  DATABASE_APP_ROLE: optional(z.string()).describe(
+    'The role that the migration program lets read and write rows. Default: the user of DATABASE_URL if MIGRATION_DATABASE_URL has another one. Set it if a connection pooler uses other names.',
+  ),
   DATABASE_POOL_MAX: withDefault(whole(2, 200), 10).describe(
     'The maximum number of connections in the pool of each process.',
   ),
@@ -233,6 +239,8 @@ export function addDependentDefaults(settings: ParsedSettings) {
     API_DOCS: !isProduction,
     REFERENCE_CLIENT: !isProduction,
     DATABASE_DIRECT_URL: settings.DATABASE_URL,
+    MIGRATION_DATABASE_URL: settings.DATABASE_DIRECT_URL ?? settings.DATABASE_URL,
+    DATABASE_APP_ROLE: appRole(settings),
     JWT_ISSUER: publicUrl,
     JWT_AUDIENCE: publicUrl,
     SECRET_KEYS: [] as string[],
@@ -240,6 +248,14 @@ export function addDependentDefaults(settings: ParsedSettings) {
     SHUTDOWN_DRAIN_SECONDS: isProduction ? 5 : 0,
   };
   return { ...settings, ...dependent, ...given(settings) };
+}
+
+/** Empty: one role does everything. */
+function appRole({ DATABASE_URL, MIGRATION_DATABASE_URL }: ParsedSettings): string {
+  const user = decodeURIComponent(new URL(DATABASE_URL).username);
+  const isSeparate =
+    MIGRATION_DATABASE_URL && decodeURIComponent(new URL(MIGRATION_DATABASE_URL).username) !== user;
+  return isSeparate ? user : '';
 }
 
 type Given<T> = { [K in keyof T as undefined extends T[K] ? never : K]: T[K] };

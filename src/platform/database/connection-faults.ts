@@ -19,17 +19,17 @@ const REJECTED = /^(28...|3D000|42501|08P01)$/;
  * One sentence for a fault that waiting doesn't repair, with what to change; undefined if Postgres may accept the
  * connection later.
  */
-export function describePermanentFault(error: unknown): string | undefined {
+export function describePermanentFault(error: unknown, setting = 'DATABASE_URL'): string | undefined {
   const { code = '', message = '' } = error as Partial<NodeJS.ErrnoException>;
   if (CERTIFICATE_CODES.has(code)) {
-    return `The certificate of Postgres can't be verified (${message}). Set sslrootcert in DATABASE_URL to the file of its CA, or use sslmode=require, which encrypts without verifying.`;
+    return `The certificate of Postgres can't be verified (${message}). Set sslrootcert in ${setting} to the file of its CA, or use sslmode=require, which encrypts without verifying.`;
   }
   if (message.includes('does not support SSL')) {
-    return 'Postgres offers no TLS. Enable it on the server, or use sslmode=disable in DATABASE_URL.';
+    return `Postgres offers no TLS. Enable it on the server, or use sslmode=disable in ${setting}.`;
   }
   if (code === 'ENOENT' || code === 'EACCES') {
-    return `A certificate file in DATABASE_URL can't be read: ${message}.`;
+    return `A certificate file in ${setting} can't be read: ${message}.`;
   }
-  if (REJECTED.test(code)) return `Postgres rejects the connection of DATABASE_URL: ${message}.`;
+  if (REJECTED.test(code)) return `Postgres rejects the connection of ${setting}: ${message}.`;
   return undefined;
 }

@@ -26,7 +26,7 @@ export function dataSourceOptions(
 ): DataSourceOptions {
   return {
     type: 'postgres',
-    url: role === 'migrate' ? config.DATABASE_DIRECT_URL : config.DATABASE_URL,
+    url: role === 'migrate' ? config.MIGRATION_DATABASE_URL : config.DATABASE_URL,
     entities,
     migrations,
     migrationsTableName: 'migrations',

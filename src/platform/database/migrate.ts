@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import { DataSource } from 'typeorm';
 import { type Config, StartupError } from '../config/config.ts';
+import { grantToAppRole } from './app-role.ts';
 import { type ChangedMigration, changedMigrations } from './changed-migrations.ts';
 import { describePermanentFault } from './connection-faults.ts';
 import { dataSourceOptions, timeouts } from './data-source.ts';
@@ -14,6 +15,7 @@ interface Migrated {
   /** The names of the migrations that this process applied. */
   applied: string[];
   changed: ChangedMigration[];
+  warnings: string[];
 }
 
 /** An arbitrary number. All processes that migrate this database use it. */
@@ -29,14 +31,14 @@ const RETRY_MS = { min: 500, max: 3_000 };
  * migrations and the others wait.
  */
 export async function migrate(config: Config, classes?: MigrationClass[]): Promise<Migrated> {
-  const work = async (db: DataSource): Promise<Migrated> => {
+  const work = async (db: DataSource) => {
     if (config.NODE_ENV !== 'test') await refuseDrafts(db);
     return { applied: await applyMigrations(db), changed: await changedMigrations(db) };
   };
   return withLock(config, async (lock) => {
     const migrated = await withDatabase(config, work, classes);
     if (!config.REDIS_URL) await runQueueMigrations(lock, DEFAULT_SCHEMA);
-    return migrated;
+    return { ...migrated, warnings: await grantToAppRole(lock, config) };
   });
 }
 
@@ -78,16 +80,19 @@ async function withLock<T>(config: Config, work: (lock: pg.Client) => Promise<T>
 async function connect(config: Config): Promise<pg.Client> {
   try {
     const client = new pg.Client({
-      connectionString: config.DATABASE_DIRECT_URL,
+      connectionString: config.MIGRATION_DATABASE_URL,
       connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
     });
     await client.connect();
     return client;
   } catch (error) {
-    const sentence = describePermanentFault(error);
+    const sentence = describePermanentFault(error, settingOf(config));
     throw new StartupError(sentence ?? `Postgres can't be reached: ${describe(error)}`, { cause: error });
   }
 }
+
+const settingOf = (config: Config): string =>
+  config.MIGRATION_DATABASE_URL === config.DATABASE_DIRECT_URL ? 'DATABASE_URL' : 'MIGRATION_DATABASE_URL';
 
 /** Polls. A session that waits for a lock holds a snapshot, and CREATE INDEX CONCURRENTLY would wait for it. */
 async function acquireLock(client: pg.Client): Promise<void> {
