@@ -5,6 +5,7 @@ import { settingWarnings } from './platform/config/setting-checks.ts';
 import { HealthService } from './platform/health/health.service.ts';
 import { createApp } from './platform/http/create-app.ts';
 import { AppLogger } from './platform/logging/logging.module.ts';
+import { exitWhenEventLoopBlocks } from './platform/process/event-loop-watchdog.ts';
 import { shutDownOnSignals, exitOnSignalsDuringStart } from './platform/process/shutdown.ts';
 import { start } from './platform/process/start.ts';
 import { waitForDatabase } from './platform/process/wait-for-database.ts';
@@ -21,6 +22,7 @@ await start(async () => {
   shutDownOnSignals(app, { config, logger: app.get(AppLogger), drain: () => health.drain() });
   await releasePort();
   await app.listen(config.PORT, config.HOST);
+  exitWhenEventLoopBlocks(config.EVENT_LOOP_BLOCKED_SECONDS);
   settingWarnings(config).forEach((warning) => app.get(AppLogger).warn(warning));
   app.get(AppLogger).info({ url: config.PUBLIC_URL, port: config.PORT }, 'API started');
 });

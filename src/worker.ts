@@ -5,6 +5,7 @@ import { HealthService } from './platform/health/health.service.ts';
 import { createLogger } from './platform/logging/logger.ts';
 import { AppLogger } from './platform/logging/logging.module.ts';
 import { NestLogger } from './platform/logging/nest-logger.ts';
+import { exitWhenEventLoopBlocks } from './platform/process/event-loop-watchdog.ts';
 import { shutDownOnSignals, exitOnSignalsDuringStart } from './platform/process/shutdown.ts';
 import { start } from './platform/process/start.ts';
 import { waitForDatabase } from './platform/process/wait-for-database.ts';
@@ -28,6 +29,7 @@ await start(async () => {
   // No load balancer sends requests to the worker, so it needs no time to drain.
   const withoutDrain = { ...config, SHUTDOWN_DRAIN_SECONDS: 0 };
   shutDownOnSignals(app, { config: withoutDrain, logger, drain: () => health.drain() });
+  exitWhenEventLoopBlocks(config.EVENT_LOOP_BLOCKED_SECONDS);
   settingWarnings(config).forEach((warning) => logger.warn(warning));
   logger.info('Worker started');
 });

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { Redis } from 'ioredis';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { freePort } from '../../scripts/processes.ts';
 import { JobsService } from '../../src/jobs/jobs.service.ts';
 import { QueueBackend } from '../../src/platform/queue/queue-backend.ts';
@@ -13,6 +14,8 @@ import { recordOutcome, seconds } from './outcomes.ts';
 
 /** One minute without a poll, plus time for the health check to notice. */
 const NOTICED_MS = 90_000;
+/** For the workers that should exit. */
+const STALL_EXIT_SECONDS = 10;
 /** Longer than the longest blocking poll, and much shorter than the stall threshold. */
 const LONGEST_MS = 20_000;
 
@@ -41,6 +44,50 @@ async function healthOfHeldWorker(backend: Backend) {
     await until(isWell, `the worker on ${backend} to recover`, 60_000);
     const { status } = await system.untilStatus(await system.startExport(), 'completed');
     return { before, during, noticedMs, status };
+  } finally {
+    await system.stop();
+  }
+}
+
+/** Resolves to the exit of a worker whose queue is blocked, and to what it does after its next start. */
+async function exitOfHeldWorker(backend: Backend) {
+  const system = await System.start({
+    backend,
+    settings: { WORKER_STALL_EXIT_SECONDS: String(STALL_EXIT_SECONDS) },
+  });
+  try {
+    await system.startApi();
+    const worker = await system.startWorker();
+    const release = await holdQueue(system);
+    const heldAt = Date.now();
+    const timeout = setTimeout(() => worker.process.kill('SIGKILL'), 2 * NOTICED_MS);
+    const exit = await worker.exited;
+    clearTimeout(timeout);
+    const exitMs = Date.now() - heldAt;
+    await release();
+    await system.startWorker();
+    const { status } = await system.untilStatus(await system.startExport(), 'completed');
+    return { exit, exitMs, status, last: worker.lines().at(-1) };
+  } finally {
+    await system.stop();
+  }
+}
+
+/** Resolves to the work of a worker whose Redis is down for longer than a stalled worker may run. */
+async function workAfterOutage() {
+  const system = await System.start({
+    backend: 'redis',
+    settings: { WORKER_STALL_EXIT_SECONDS: String(STALL_EXIT_SECONDS) },
+  });
+  try {
+    await system.startApi();
+    await system.startWorker();
+    await system.redis?.kill();
+    await sleep(NOTICED_MS);
+    const duringOutage = system.running();
+    await system.restartRedis();
+    const { status } = await system.untilStatus(await system.startExport(), 'completed');
+    return { duringOutage, status };
   } finally {
     await system.stop();
   }
@@ -79,6 +126,29 @@ describe('a worker that does not poll although its dependencies are up', () => {
       });
     }
   }, 240_000);
+});
+
+describe('the bound of a stall', () => {
+  it('ends a worker that stays stalled, and none during an outage', async () => {
+    const [outage, ...held] = await Promise.all([workAfterOutage(), ...backends.map(exitOfHeldWorker)]);
+
+    expect(outage).toEqual({ duringOutage: [true, true], status: 'completed' });
+    for (const [index, { exit, exitMs, status, last }] of held.entries()) {
+      expect([exit, status]).toEqual([{ code: 1, signal: null }, 'completed']);
+      expect(exitMs).toBeGreaterThan(50_000 + STALL_EXIT_SECONDS * 1_000);
+      expect(last).toMatchObject({ level: 'fatal', msg: 'Worker stalled for too long: exiting' });
+      recordOutcome({
+        area: 'Workers',
+        fault: 'stays stalled, though its dependencies answer',
+        backend: backends[index],
+        promise: `exits after WORKER_STALL_EXIT_SECONDS (here ${STALL_EXIT_SECONDS} s); not during an outage`,
+        operations: 'an export',
+        lost: 0,
+        doubled: 0,
+        measured: `exited after ${seconds(exitMs)}`,
+      });
+    }
+  }, 300_000);
 });
 
 describe.each(backends)('a worker on %s that is well', (backend) => {

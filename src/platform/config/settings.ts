@@ -205,6 +205,12 @@ export const settingsSchema = z.object({
   SHUTDOWN_DEADLINE_SECONDS: withDefault(whole(1, 300), 25).describe(
     'A process that still runs this long after SIGTERM exits with code 1.',
   ),
+  EVENT_LOOP_BLOCKED_SECONDS: optional(whole(0, 3_600)).describe(
+    'A process ends itself when its event loop is blocked for this time, so that the platform starts it again. 0: never. Default: 0, in production 60.',
+  ),
+  WORKER_STALL_EXIT_SECONDS: withDefault(whole(5, 86_400), 300).describe(
+    'A worker that polls its queues no more, although Postgres and Redis respond, exits with code 1 after this time. It counts as stalled after a minute.',
+  ),
   LOG_LEVEL: withDefault(
     z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']),
     'info',
@@ -246,6 +252,7 @@ export function addDependentDefaults(settings: ParsedSettings) {
     SECRET_KEYS: [] as string[],
     FILES_STORAGE: 'local' as 'local' | 's3',
     SHUTDOWN_DRAIN_SECONDS: isProduction ? 5 : 0,
+    EVENT_LOOP_BLOCKED_SECONDS: isProduction ? 60 : 0,
   };
   return { ...settings, ...dependent, ...given(settings) };
 }

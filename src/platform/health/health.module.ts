@@ -2,6 +2,7 @@ import { type DynamicModule, Module } from '@nestjs/common';
 import { HealthController } from './health.controller.ts';
 import { HealthService } from './health.service.ts';
 import { PrivateServer } from './private-server.ts';
+import { StalledWorker } from './stalled-worker.ts';
 
 /** Both processes serve their health on METRICS_PORT, the API also on PORT. */
 @Module({})
@@ -11,7 +12,7 @@ export class HealthModule {
       module: HealthModule,
       global: true,
       controllers: [HealthController],
-      providers: [HealthService, PrivateServer],
+      providers: [HealthService, StalledWorker, PrivateServer],
       exports: [HealthService],
     };
   }
@@ -20,7 +21,7 @@ export class HealthModule {
     return {
       module: HealthModule,
       global: true,
-      providers: [HealthService, PrivateServer],
+      providers: [HealthService, StalledWorker, PrivateServer],
       exports: [HealthService],
     };
   }

@@ -3,11 +3,8 @@ import { createServer, type Server, type ServerResponse } from 'node:http';
 import { Config } from '../config/config.ts';
 import { product } from '../config/product.ts';
 import { Metrics } from '../metrics/metrics.service.ts';
-import { QueueBackend } from '../queue/queue-backend.ts';
 import { HealthService } from './health.service.ts';
-
-/** How long a worker may take to poll again after an outage. */
-const RECOVERY_MS = 60_000;
+import { StalledWorker } from './stalled-worker.ts';
 
 /**
  * Serves METRICS_PORT: metrics, liveness and readiness of this process, without a framework. Not for the public, so it has
@@ -17,12 +14,11 @@ const RECOVERY_MS = 60_000;
 export class PrivateServer implements OnApplicationBootstrap, OnApplicationShutdown {
   private readonly logger = new Logger('PrivateServer');
   private server?: Server;
-  private outageSeenAt = -Infinity;
 
   constructor(
     private readonly config: Config,
     private readonly health: HealthService,
-    private readonly queues: QueueBackend,
+    private readonly stalledWorker: StalledWorker,
     private readonly metrics: Metrics,
   ) {}
 
@@ -51,33 +47,22 @@ export class PrivateServer implements OnApplicationBootstrap, OnApplicationShutd
     if (url !== '/health/live' && url !== '/health/ready') {
       return send(response, 404, { status: 404, code: 'NOT_FOUND' });
     }
-    const isSilent = await this.isSilent();
+    const isStalled = await this.stalledWorker.isStalled();
     if (url === '/health/live') {
-      return send(response, isSilent ? 503 : 200, {
-        status: isSilent ? 'silent' : 'ok',
+      return send(response, isStalled ? 503 : 200, {
+        status: isStalled ? 'silent' : 'ok',
         version: product.version,
       });
     }
     const readiness = await this.health.readiness();
     const isReady = readiness.status === 'ok' || readiness.status === 'degraded';
-    send(response, isReady && !isSilent ? 200 : 503, readiness);
+    send(response, isReady && !isStalled ? 200 : 503, readiness);
   }
 
   private async sendMetrics(response: ServerResponse): Promise<void> {
     const { registry } = this.metrics;
     const body = await registry.metrics();
     response.writeHead(200, { 'content-type': registry.contentType, 'cache-control': 'no-store' }).end(body);
-  }
-
-  /** False during an outage and shortly after it: then no worker can poll, and a restart doesn't help. */
-  private async isSilent(): Promise<boolean> {
-    const queues = this.queues.silentWorkers();
-    if (queues.length === 0) return false;
-    const { checks } = await this.health.readiness();
-    if (checks.database === 'down' || checks.redis === 'down') this.outageSeenAt = performance.now();
-    if (performance.now() - this.outageSeenAt < RECOVERY_MS) return false;
-    this.logger.error({ msg: 'Worker stalled: it no longer polls its queues', queues });
-    return true;
   }
 }
 
