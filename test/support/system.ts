@@ -75,6 +75,8 @@ export class System {
         SWEEP_SECONDS: '1',
         SHUTDOWN_DRAIN_SECONDS: '0',
         RATE_LIMIT_FACTOR: '100',
+        // The machine of the tests is often busy.
+        EVENT_LOOP_DELAY_MAX_MS: '0',
         ...settings,
         ...prepared,
       },

@@ -13,6 +13,7 @@ import { NestLogger } from '../logging/nest-logger.ts';
 import { Metrics } from '../metrics/metrics.service.ts';
 import { serveDocs } from '../openapi/docs.ts';
 import { createHttpAdapter } from './http-adapter.ts';
+import { measureEventLoop, shedLoad } from './overload.ts';
 import { logRequests, measureRequests } from './request-hooks.ts';
 import { RouteMethods } from './route-methods.ts';
 
@@ -28,6 +29,7 @@ export async function createApp(root: ModuleDefinition, config: Config): Promise
   });
   adapter.errorForms = app.get(ErrorForms);
   await app.register(cookie);
+  await measureEventLoop(adapter.getInstance(), config);
   configureApp(app, config);
   return app;
 }
@@ -48,6 +50,8 @@ export function configureApp(app: NestFastifyApplication, config: Config): void 
   });
   app.enableVersioning({ type: VersioningType.URI });
   setSecurityHeaders(app, config);
+  // After CORS, so that pages can read the response.
+  shedLoad(fastify, config, app.get(Metrics));
   if (config.API_DOCS) serveDocs(app, config);
 }
 
