@@ -27,6 +27,7 @@ const sources = globSync([
   '{src,test,scripts,migrations,docker,bin,clients}/**/*.*',
   '*.{js,json,yml,toml,example}',
   '.*.{js,json}',
+  '.github/workflows/*.yml',
   'bin/*',
 ])
   .filter((path) => !path.startsWith('package-lock') && /\.\w+$|^bin\//.test(path))

@@ -41,6 +41,7 @@ const checks: Record<string, string[]> = {
   parameters: ['scripts/check-parameters.ts'],
   tables: ['scripts/check-tables.ts'],
   migrations: ['scripts/check-migrations.ts'],
+  'licences and secrets': ['scripts/audit.ts', '--offline'],
   'authorization matrix': ['scripts/check-matrix.ts'],
   // Generated from the built code, so this builds first.
   'API documents': ['--run', 'check-api-documents'],
