@@ -18,6 +18,8 @@ interface DispatchableJob {
 
 /** A younger row is probably being dispatched by the process that wrote it. */
 const SETTLE_SECONDS = 2;
+/** Most jobs have started by then, so their rows need no mark. Shorter than SETTLE_SECONDS. */
+const MARK_DELAY_MS = 1_000;
 /** A queued row is dispatched again after this pause, because the queue may have lost it. */
 const RETRY_SECONDS = 30;
 /** Jobs that are due later stay in the jobs table only. */
@@ -41,8 +43,12 @@ export class JobDispatcher {
   /** Transactions that commit at about the same time share a call of the queue. */
   private readonly batches = new Batcher(async (jobs: DispatchableJob[]) => {
     const isDispatched = await withTimeout(this.dispatch(jobs), PATIENCE_MS).catch(() => false);
+    if (isDispatched) this.markLater(jobs);
     return jobs.map(() => isDispatched);
   }, DISPATCH_BATCH);
+
+  /** The ids of dispatched jobs whose rows don't say so yet. */
+  private unmarked: string[] = [];
 
   constructor(
     private readonly db: DataSource,
@@ -108,6 +114,29 @@ export class JobDispatcher {
       [LOOK_AHEAD_SECONDS, SETTLE_SECONDS, this.config.JOB_LEASE_SECONDS / 2, this.retrySeconds(), types],
     );
     return rows;
+  }
+
+  private markLater(jobs: DispatchableJob[]): void {
+    if (this.unmarked.length === 0)
+      setTimeout(() => void this.markDispatched().catch(() => undefined), MARK_DELAY_MS).unref();
+    this.unmarked = this.unmarked.concat(jobs.map(({ id }) => id));
+  }
+
+  /**
+   * Marks the jobs that still wait, so that the sweep doesn't dispatch them again. After a crash or an error in between, it
+   * does. Keeps what others have written, and skips the rows that workers claim now.
+   */
+  private async markDispatched(): Promise<void> {
+    const ids = this.unmarked;
+    this.unmarked = [];
+    await this.db.query(
+      `UPDATE jobs SET dispatched_at = greatest(now(), available_at) WHERE id IN (
+         SELECT id FROM jobs
+         WHERE id = ANY($1) AND status = 'queued' AND dispatched_at IS NULL
+           AND available_at < now() + make_interval(secs => $2)
+         FOR UPDATE SKIP LOCKED)`,
+      [ids, LOOK_AHEAD_SECONDS],
+    );
   }
 
   private retrySeconds(): number {
