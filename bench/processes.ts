@@ -2,15 +2,23 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { readdirSync, readFileSync } from 'node:fs';
-import { availableParallelism } from 'node:os';
 
-/** The measured server has a CPU for itself. The load, the databases and Redis share the other one. */
-const SERVER_CPU = '0';
-const OTHER_CPU = '1';
+/** The measured server has a CPU for itself. The load, the databases and Redis share another one. */
+const [SERVER_CPU = '', OTHER_CPU = ''] = allowedCpus();
 const START_TIMEOUT_MS = 60_000;
 const STOP_TIMEOUT_MS = 10_000;
 
-export const canPin = availableParallelism() > 1 && spawnSync('taskset', ['--version']).status === 0;
+export const canPin = OTHER_CPU !== '' && spawnSync('taskset', ['--version']).status === 0;
+
+/** The numbers of the CPUs that this process may use. A container may have others than 0 and 1. */
+function allowedCpus(): string[] {
+  const status = readFileSync('/proc/self/status', 'utf8');
+  const ranges = /Cpus_allowed_list:\s*(\S+)/.exec(status)?.[1]?.split(',') ?? [];
+  return ranges.flatMap((range) => {
+    const [first = 0, last = first] = range.split('-').map(Number);
+    return Array.from({ length: last - first + 1 }, (_, index) => String(first + index));
+  });
+}
 
 /** Moves this process, and the programs it starts later, off the CPU of the servers. */
 export function leaveServerCpu(): void {

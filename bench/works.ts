@@ -72,8 +72,8 @@ const refresh: Work['prepare'] = async (url) => {
   });
 };
 
-const update: Work['prepare'] = async (url) => {
-  const tokens = await signIn(url);
+const update = async (url: string, firstUser: number): ReturnType<Work['prepare']> => {
+  const tokens = await signIn(url, firstUser);
   let count = 0;
   return (connection) => ({
     method: 'PATCH',
@@ -85,15 +85,17 @@ const update: Work['prepare'] = async (url) => {
 };
 
 // feature:webhooks begin
+const FIRST_RECEIVER = ADMINS + CONNECTIONS;
+
 /** Each user has an endpoint that receives the event. No worker runs, so the delivery is made but not sent. */
 const updateWithDelivery: Work['prepare'] = async (url, query) => {
   await query(
     `INSERT INTO webhook_endpoints (id, user_id, url, event_types, secret)
      SELECT gen_random_uuid(), id, 'https://receiver.example.com/', '{user.updated}', '' FROM users
      WHERE email IN (SELECT 'user-' || n || '@example.com' FROM generate_series($1::int, $2::int) AS n)`,
-    [ADMINS, ADMINS + CONNECTIONS - 1],
+    [FIRST_RECEIVER, FIRST_RECEIVER + CONNECTIONS - 1],
   );
-  return update(url, query);
+  return update(url, FIRST_RECEIVER);
 };
 // feature:webhooks end
 
@@ -144,7 +146,7 @@ export const works: Work[] = [
     connections: CONNECTIONS,
     requests: 2_000,
     aim: 0.5,
-    prepare: update,
+    prepare: (url) => update(url, ADMINS),
   },
   {
     name: 'sign-in',
@@ -153,11 +155,10 @@ export const works: Work[] = [
     requests: 120,
     prepare: async () => {
       let n = 0;
-      return () => login(100 + (n += 1));
+      return () => login(100 + ((n += 1) % 9_000));
     },
   },
   // feature:webhooks begin
-  // Last: from here on, updates make deliveries.
   {
     name: 'delivery',
     title: '`PATCH /v1/users/me` that makes one delivery',
