@@ -6,6 +6,7 @@ export interface Schema {
   const?: unknown;
   anyOf?: Schema[];
   oneOf?: Schema[];
+  discriminator?: { propertyName: string; mapping: Record<string, string> };
   properties?: Record<string, Schema>;
   required?: string[];
   additionalProperties?: Schema | boolean;
@@ -63,6 +64,7 @@ export class SchemaComparison {
     const [inner, outer] =
       this.direction === 'request' ? (['before', 'after'] as const) : (['after', 'before'] as const);
     return branches[inner].flatMap((branch) => {
+      if (this.direction === 'response' && isExpectedType(branch, before)) return [];
       const candidates = branches[outer].filter((other) => isSameKind(branch, other));
       const found = candidates.map((other) =>
         this.compareValues(
@@ -142,6 +144,13 @@ export class SchemaComparison {
       old && next ? this.compare({ before: old, after: next, subject: path }) : [],
     );
   }
+}
+
+/** Whether it is a new type of an open union: clients must already accept the types that they don't know. */
+function isExpectedType({ properties }: Schema, { discriminator }: Schema): boolean {
+  if (!discriminator?.mapping['unknown']) return false;
+  const types = valuesOf(properties?.[discriminator.propertyName] ?? {}) ?? [];
+  return types.length > 0 && types.every((type) => !Object.hasOwn(discriminator.mapping, String(type)));
 }
 
 const objectOrNone = (value: Schema | boolean | undefined): Schema | undefined =>
