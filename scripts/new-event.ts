@@ -32,7 +32,9 @@ process.chdir(dirname(import.meta.dirname));
 
 function assertType(type: string): void {
   if (!/^[a-z][a-z0-9]*(-[a-z0-9]+)*\.[a-z][a-z0-9]*(-[a-z0-9]+)*$/.test(type) || type.length > 60)
-    throw new UsageError(`An event is named <noun>.<verb> in lower case: invoice.paid. Not ${type}.`);
+    throw new UsageError(
+      `An event is named <noun>.<verb>, in lower case with hyphens: invoice.paid, sign-up.created. Not ${type}.`,
+    );
   assertFree(eventNames(type).variable);
   assertNowhere(`type: '${type}'`, `The event ${type}`);
   const { Name } = eventNames(type);

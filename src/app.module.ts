@@ -10,7 +10,7 @@ import { NotificationsHttpModule } from './notifications/notifications-http.modu
 import { ConfigModule } from './platform/config/config.module.ts';
 import { Config } from './platform/config/config.ts';
 import { DatabaseModule } from './platform/database/database.module.ts';
-import { EventsModule } from './platform/events/events.module.ts';
+import { DomainEventsModule } from './platform/events/domain-events.module.ts';
 import { GraphqlModule } from './platform/graphql/graphql.module.ts';
 import { HealthModule } from './platform/health/health.module.ts';
 import { HttpModule } from './platform/http/http.module.ts';
@@ -30,7 +30,7 @@ import { WebhooksHttpModule } from './webhooks/webhooks-http.module.ts';
     DatabaseModule.for('api'),
     PlatformModule,
     PermissionsModule.withRoles(roles),
-    EventsModule,
+    DomainEventsModule,
     HttpModule,
     HealthModule.forApi(),
     AuthHttpModule,

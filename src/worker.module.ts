@@ -8,7 +8,7 @@ import { JobNotificationsModule } from './notifications/job-notifications.module
 import { ConfigModule } from './platform/config/config.module.ts';
 import { Config } from './platform/config/config.ts';
 import { DatabaseModule } from './platform/database/database.module.ts';
-import { EventsModule } from './platform/events/events.module.ts';
+import { DomainEventsModule } from './platform/events/domain-events.module.ts';
 import { HealthModule } from './platform/health/health.module.ts';
 import { LoggingModule } from './platform/logging/logging.module.ts';
 import { PlatformModule } from './platform/platform.module.ts';
@@ -27,7 +27,7 @@ import { WebhooksWorkerModule } from './webhooks/webhooks-worker.module.ts';
     DatabaseModule.for('worker'),
     PlatformModule,
     PermissionsModule.withRoles(roles),
-    EventsModule,
+    DomainEventsModule,
     HealthModule.forWorker(),
     JobsWorkerModule,
     SchedulesWorkerModule,

@@ -9,7 +9,7 @@ import { JobsService } from '../../src/jobs/jobs.service.ts';
 import { ConfigModule } from '../../src/platform/config/config.module.ts';
 import { loadConfig } from '../../src/platform/config/config.ts';
 import { DatabaseModule } from '../../src/platform/database/database.module.ts';
-import { EventsModule } from '../../src/platform/events/events.module.ts';
+import { DomainEventsModule } from '../../src/platform/events/domain-events.module.ts';
 import { HealthModule } from '../../src/platform/health/health.module.ts';
 import { LoggingModule } from '../../src/platform/logging/logging.module.ts';
 import { PlatformModule } from '../../src/platform/platform.module.ts';
@@ -30,7 +30,7 @@ const PARALLEL = 16;
     DatabaseModule.for('worker'),
     PlatformModule,
     PermissionsModule.withRoles(roles),
-    EventsModule,
+    DomainEventsModule,
     HealthModule.forApi(),
     UsersModule,
     WebhooksModule,

@@ -98,8 +98,12 @@ export function eventEdits(event: NewEvent): Record<string, (content: string) =>
   return {
     ...(!isFirst(event) && { [eventsFileOf(event)]: (content: string) => addDefinition(content, event) }),
     [`${sourceOf(event.feature)}.module.ts`]: (content) => {
-      const registered = registerInModule(content, 'EventsModule', variable);
-      const imported = addImport(registered, 'EventsModule', '../platform/events/events.module.ts');
+      const registered = registerInModule(content, 'DomainEventsModule', variable);
+      const imported = addImport(
+        registered,
+        'DomainEventsModule',
+        '../platform/events/domain-events.module.ts',
+      );
       return addImport(imported, variable, events);
     },
     [`${sourceOf(event.feature)}.service.ts`]: (content) => addEmit(content, { Plural, variable, events }),

@@ -62,7 +62,10 @@ export function addProperty(content: string, variable: string, property: string)
   return addElement(content, { start: object.getStart(), elements: object.properties }, property);
 }
 
-/** Injects a class. Returns the property: an existing one if the class is injected already. */
+/**
+ * Injects a class. Returns the property: an existing one if the class is injected already. If another member has the name,
+ * the property is named as the class.
+ */
 export function injectInto(
   content: string,
   className: string,
@@ -73,8 +76,11 @@ export function injectInto(
   const parameters = constructor?.parameters ?? [];
   const same = parameters.find(({ type }) => type?.getText() === dependency.type);
   if (same) return { content, property: same.name.getText() };
-  const parameter = `private readonly ${dependency.name}: ${dependency.type}`;
-  const property = dependency.name;
+  const isTaken = [...parameters, ...declaration.members].some(
+    ({ name }) => name?.getText() === dependency.name,
+  );
+  const property = isTaken ? lowerFirst(dependency.type) : dependency.name;
+  const parameter = `private readonly ${property}: ${dependency.type}`;
   const last = parameters.at(-1);
   if (last) return { content: insert(content, last.end, `, ${parameter}`), property };
   if (constructor) {
@@ -149,6 +155,8 @@ const listOf = (array: ts.ArrayLiteralExpression): List => ({
   start: array.getStart(),
   elements: array.elements,
 });
+
+const lowerFirst = (name: string): string => name.charAt(0).toLowerCase() + name.slice(1);
 
 const insert = (content: string, at: number, text: string): string =>
   content.slice(0, at) + text + content.slice(at);

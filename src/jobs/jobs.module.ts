@@ -1,7 +1,7 @@
 import { type DynamicModule, Module } from '@nestjs/common';
 import { TypeOrmModule } from '@nestjs/typeorm';
 import { AuditModule } from '../audit/audit.module.ts';
-import { EventsModule } from '../platform/events/events.module.ts';
+import { DomainEventsModule } from '../platform/events/domain-events.module.ts';
 import { deleteByColumn, PersonalDataModule } from '../platform/personal-data/personal-data.module.ts';
 import { registerIn } from '../platform/registry/registry.ts';
 import { RetentionModule } from '../platform/retention/retention.module.ts';
@@ -33,7 +33,7 @@ import { JobsService } from './jobs.service.ts';
     ]),
     AuditModule.forFeature([queuePaused, queueResumed]),
     PermissionsModule.forFeature([jobsRead, jobsManage, jobsDownload, queuesManage]),
-    EventsModule.forFeature([jobCompleted, jobFailed, jobCancelled]),
+    DomainEventsModule.forFeature([jobCompleted, jobFailed, jobCancelled]),
     RetentionModule.forFeature([
       { table: 'jobs', expired: `finished_at < now() - interval '30 days'` },
       // Stored before its job exists. Other files are deleted with their job.

@@ -3,7 +3,7 @@ import { TypeOrmModule } from '@nestjs/typeorm';
 import { AuditModule } from '../audit/audit.module.ts';
 import { FilesModule } from '../files/files.module.ts';
 import { JobsModule } from '../jobs/jobs.module.ts';
-import { EventsModule } from '../platform/events/events.module.ts';
+import { DomainEventsModule } from '../platform/events/domain-events.module.ts';
 import { PersonalDataModule } from '../platform/personal-data/personal-data.module.ts';
 import { RetentionModule } from '../platform/retention/retention.module.ts';
 import { PermissionsModule } from '../platform/security/permissions.ts';
@@ -48,7 +48,7 @@ const unverifiedAccounts = {
     ]),
     PermissionsModule.forFeature([usersRead, usersUpdate, usersChangeRole, usersImport]),
     RetentionModule.forFeature([unverifiedAccounts]),
-    EventsModule.forFeature([
+    DomainEventsModule.forFeature([
       userCreated,
       userUpdated,
       userDeleted,

@@ -1,4 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
+import { eventEdits } from '../../scripts/new/event-files.ts';
 import { parseFields } from '../../scripts/new/fields.ts';
 import { namesOf } from '../../scripts/new/names.ts';
 import { addSetting, parseSetting } from '../../scripts/new/setting-files.ts';
@@ -47,6 +48,25 @@ describe('a field', () => {
 
   it('has a name that no other field has', () => {
     expect(() => parseFields(['dueOn:date', 'dueOn:int'], namesOf('invoices'))).toThrow('given twice');
+  });
+});
+
+describe('an event', () => {
+  it('can belong to a feature with the name events', () => {
+    const feature = { folder: 'events', Plural: 'Events' };
+
+    const edits = eventEdits({ feature, type: 'sign-up.created', fields: [], isPublic: true });
+
+    const module = edits['src/events/events.module.ts']!(
+      '@Module({ imports: [] })\nexport class EventsModule {}',
+    );
+    const service = edits['src/events/events.service.ts']!(
+      'export class EventsService {\n  constructor(private readonly events: Repository<Event>) {}\n}',
+    );
+    expect(module).toContain('[DomainEventsModule.forFeature([signUpCreated])]');
+    expect(module).not.toMatch(/import .*\bEventsModule\b/);
+    expect(service).toContain('private readonly domainEvents: DomainEvents');
+    expect(service).toContain('this.domainEvents.emit(signUpCreated');
   });
 });
 

@@ -165,7 +165,7 @@ describe('a generator', () => {
       'Mars is not a time zone',
     ],
     ['new-event', ['invoices', 'invoice.paid'], 'The event invoice.paid exists in src/invoices/'],
-    ['new-event', ['invoices', 'paid'], 'An event is named <noun>.<verb> in lower case'],
+    ['new-event', ['invoices', 'paid'], 'An event is named <noun>.<verb>, in lower case with hyphens'],
     ['new-event', ['invoices', 'invoice.late', '--field', 'by:days'], 'by:days is not a field'],
     ['new-setting', ['PORT', '--type', 'bool'], 'The setting PORT exists'],
     ['new-setting', ['INVOICE_DUE_DAYS'], 'npm run new:setting -- <NAME> --type <type>'],

@@ -3,7 +3,7 @@ import { TypeOrmModule } from '@nestjs/typeorm';
 import { Entity, type EntityManager, PrimaryColumn } from 'typeorm';
 import { z } from 'zod';
 import { defineEvent, DomainEvents } from '../../src/platform/events/domain-events.ts';
-import { EventsModule } from '../../src/platform/events/events.module.ts';
+import { DomainEventsModule } from '../../src/platform/events/domain-events.module.ts';
 import { examples, sample } from '../../src/platform/openapi/examples.ts';
 
 // The code of docs/guides/add-an-event.md, in one file. A test compares them.
@@ -31,7 +31,7 @@ export class BookmarkEventsService {
 }
 
 @Module({
-  imports: [EventsModule.forFeature([bookmarkCreated])],
+  imports: [DomainEventsModule.forFeature([bookmarkCreated])],
   providers: [BookmarkEventsService],
 })
 export class BookmarkEventsModule {}

@@ -37,7 +37,7 @@ interface Occurrence<Schema extends z.ZodType> {
 
 type Listener = (events: DomainEvent[], tx: EntityManager) => Promise<void>;
 
-/** The event types of all features, registered with `EventsModule.forFeature`. */
+/** The event types of all features, registered with `DomainEventsModule.forFeature`. */
 @Injectable()
 export class EventTypes extends Registry<EventDefinition> {
   protected keyOf({ type }: EventDefinition): string {

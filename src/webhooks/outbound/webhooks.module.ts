@@ -4,7 +4,7 @@ import { AuditModule } from '../../audit/audit.module.ts';
 import { JobsModule } from '../../jobs/jobs.module.ts';
 import { MailModule } from '../../mail/mail.module.ts';
 import { NotificationsModule } from '../../notifications/notifications.module.ts';
-import { EventsModule } from '../../platform/events/events.module.ts';
+import { DomainEventsModule } from '../../platform/events/domain-events.module.ts';
 import { PersonalDataModule } from '../../platform/personal-data/personal-data.module.ts';
 import { RetentionModule } from '../../platform/retention/retention.module.ts';
 import { PermissionsModule } from '../../platform/security/permissions.ts';
@@ -65,7 +65,7 @@ const oldDeliveries = {
     PermissionsModule.forFeature([webhooksReceiveAll]),
     RetentionModule.forFeature([oldDeliveries]),
     AuditModule.forFeature([endpointCreated, endpointDeleted, secretRotated]),
-    EventsModule.forFeature([ping]),
+    DomainEventsModule.forFeature([ping]),
     JobsModule.forFeature([webhookDisabledNotify, webhookEndpointDelete]),
     NotificationsModule.forFeature([endpointDisabled]),
     MailModule.forFeature([endpointDisabledMail]),

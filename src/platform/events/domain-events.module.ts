@@ -4,7 +4,7 @@ import { DomainEvents, type EventDefinition, EventTypes } from './domain-events.
 
 @Global()
 @Module({ providers: [DomainEvents, EventTypes], exports: [DomainEvents, EventTypes] })
-export class EventsModule {
+export class DomainEventsModule {
   /** For the feature that emits these events. */
   static forFeature(types: EventDefinition[]): DynamicModule {
     return registerIn(EventsFeatureModule, EventTypes, types);
