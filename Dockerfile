@@ -12,7 +12,7 @@ RUN --mount=type=cache,target=/root/.npm npm ci --no-audit --no-fund
 COPY .swcrc ./
 COPY src src
 COPY clients/typescript/src clients/typescript/src
-COPY scripts/finish-build.ts scripts/
+COPY scripts/build.ts scripts/
 COPY migrations migrations
 RUN npm run build
 
