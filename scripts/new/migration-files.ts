@@ -17,13 +17,17 @@ const REVIEW: [pattern: RegExp, comment: string][] = [
   ],
   [
     /^ALTER TABLE \w+ ADD COLUMN (?!.*\bDEFAULT\b).*NOT NULL/,
-    'Review: fails if the table has rows. Add a DEFAULT, or allow NULL.',
+    'Review: fails if the table has rows. Give the column a default, or follow docs/guides/change-a-table.md.',
+  ],
+  [
+    / SET NOT NULL$/,
+    'Review: fails if a row has no value, and blocks requests while it reads the table: docs/guides/change-a-table.md.',
   ],
   [
     /^(CREATE UNIQUE INDEX|ALTER TABLE \w+ ADD CONSTRAINT \w+ UNIQUE)\b/,
     'Review: fails if rows have the same values. Make them differ in an earlier migration.',
   ],
-  [/ ALTER COLUMN /, 'Review: does it lock or rewrite a large table?'],
+  [/ ALTER COLUMN (?!.* SET NOT NULL$)/, 'Review: does it lock or rewrite a large table?'],
   [
     /NOT VALID$/,
     'Checks new rows only. Once the older ones are right: ALTER TABLE … VALIDATE CONSTRAINT, in a later migration.',

@@ -141,6 +141,23 @@ describe('a generated statement', () => {
     expect(plainSql(generated)).toBe(plain);
   });
 
+  it.each([
+    ['ALTER TABLE a ADD COLUMN b text NOT NULL', 'fails if the table has rows'],
+    ['ALTER TABLE a ALTER COLUMN b SET NOT NULL', 'fails if a row has no value'],
+  ])('asks for a review that the guide helps with: %s', (up, reason) => {
+    const statements = [{ up, down: 'SELECT 1' }];
+
+    const files = migrationFiles(
+      'change-a',
+      [{ suffix: 'a', statements, isConcurrent: false }],
+      1_900_000_000_000,
+    );
+
+    const [content] = Object.values(files);
+    expect(content).toMatch(new RegExp(`// Review: ${reason}.*docs/guides/change-a-table\\.md`));
+    expect(content!.match(/Review:/g)).toHaveLength(1);
+  });
+
   it('is in a file with a short name', () => {
     const suffix = 'a-long-name-of-a-constraint-that-has-sixty-three-characters-fkey';
     const steps = [suffix, 'orders-index', suffix].map((one) => ({
