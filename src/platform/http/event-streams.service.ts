@@ -43,7 +43,7 @@ export class EventStreams implements OnModuleDestroy {
     health: HealthService,
     metrics: Metrics,
   ) {
-    metrics.gauge({ name: 'event_streams_open', help: 'Open streams and GraphQL sockets.' }, () => [
+    metrics.gauge({ name: 'event_streams_open', help: 'Open streams and WebSockets.' }, () => [
       { value: this.listOpen().length },
     ]);
     health.onDrain(() => this.closeAll());
