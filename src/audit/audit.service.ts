@@ -4,7 +4,8 @@ import { randomUUIDv7 } from 'node:crypto';
 import { Between, type EntityManager, LessThanOrEqual, MoreThanOrEqual, type Repository } from 'typeorm';
 import type { z } from 'zod';
 import { ValidationFailedError } from '../platform/errors/platform.errors.ts';
-import { currentContext } from '../platform/logging/request-context.ts';
+import { platformTexts } from '../platform/i18n/platform.texts.ts';
+import { currentContext, translate } from '../platform/logging/request-context.ts';
 import { Paginator } from '../platform/pagination/paginator.ts';
 import { definePermission } from '../platform/security/permissions.ts';
 import { type AuditEventType, AuditEventTypes } from './audit-event-types.ts';
@@ -59,7 +60,7 @@ export class AuditService {
 
   async list({ type, userId, from, to, ...request }: AuditEventsQuery) {
     if (type && !this.types.find(type)) {
-      const message = 'Unknown audit event type. See the list in the API reference.';
+      const message = translate(platformTexts).expectedOneOf(this.types.keys().toSorted());
       throw new ValidationFailedError({ details: [{ path: 'type', code: 'INVALID_VALUE', message }] });
     }
     const rows = this.events.createQueryBuilder('event').where({

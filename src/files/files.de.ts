@@ -1,3 +1,9 @@
+import type { en } from './files.texts.ts';
+
+export const de: typeof en = {
+  tooLarge: (max) => `Die Datei darf höchstens ${max} Bytes haben.`,
+};
+
 export const problems = {
   FILE_NOT_UPLOADED: {
     title: 'Datei nicht hochgeladen',

@@ -6,12 +6,15 @@ import { JobsService } from '../jobs/jobs.service.ts';
 import { Config } from '../platform/config/config.ts';
 import type { FieldFailure } from '../platform/errors/app-error.ts';
 import { NotFoundError, ValidationFailedError } from '../platform/errors/platform.errors.ts';
+import { platformTexts } from '../platform/i18n/platform.texts.ts';
+import { translate } from '../platform/logging/request-context.ts';
 import { lockUsers } from '../users/lock-users.ts';
 import { type FilePurpose, FilePurposes } from './file-purpose.ts';
 import { File } from './file.entity.ts';
 import { FileInUseError, FileNotUsableError, FileQuotaExceededError } from './files.errors.ts';
 import { fileRemove } from './files.jobs.ts';
 import type { CreateFile } from './files.schemas.ts';
+import { filesTexts } from './files.texts.ts';
 import { Storage, uploadKey } from './storage/storage.ts';
 
 const UPLOAD_MS = 15 * 60_000;
@@ -127,15 +130,15 @@ export class FilesService {
     const purpose = this.purposes.find(name);
     const details: FieldFailure[] = [];
     if (!purpose) {
-      const known = this.purposes.keys().join(', ');
-      details.push({ path: 'purpose', code: 'UNKNOWN_PURPOSE', message: `Use one of: ${known}.` });
+      const message = translate(platformTexts).expectedOneOf(this.purposes.keys());
+      details.push({ path: 'purpose', code: 'UNKNOWN_PURPOSE', message });
     } else {
       if (!(purpose.types as readonly string[]).includes(type)) {
-        const message = `Use one of: ${purpose.types.join(', ')}.`;
+        const message = translate(platformTexts).expectedOneOf(purpose.types);
         details.push({ path: 'type', code: 'TYPE_NOT_ALLOWED', message });
       }
       if (size > purpose.maxBytes) {
-        const message = `The file may have at most ${purpose.maxBytes} bytes.`;
+        const message = translate(filesTexts).tooLarge(purpose.maxBytes);
         details.push({ path: 'size', code: 'FILE_TOO_LARGE', message });
       }
     }

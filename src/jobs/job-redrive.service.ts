@@ -3,12 +3,12 @@ import { DataSource, type EntityManager } from 'typeorm';
 import { AuditService } from '../audit/audit.service.ts';
 import { violatedUniqueConstraint } from '../platform/database/postgres-errors.ts';
 import { ValidationFailedError } from '../platform/errors/platform.errors.ts';
+import { platformTexts } from '../platform/i18n/platform.texts.ts';
 import { translate } from '../platform/logging/request-context.ts';
 import { JobTypes } from './job-definition.ts';
 import { INITIAL_JOB_STATE, Job } from './job.entity.ts';
 import { jobsRedriven } from './jobs.audit.ts';
 import type { RedriveJobs } from './jobs.schemas.ts';
-import { jobsTexts } from './jobs.texts.ts';
 
 /** Jobs per request: one statement writes them well within its time limit. */
 const BATCH = 5_000;
@@ -29,9 +29,8 @@ export class JobRedriveService {
    */
   redrive(filter: RedriveJobs): Promise<{ redriven: number; hasMore: boolean }> {
     if (!this.types.find(filter.type)) {
-      throw new ValidationFailedError({
-        details: [{ path: 'type', code: 'INVALID_VALUE', message: translate(jobsTexts).unknownType }],
-      });
+      const message = translate(platformTexts).expectedOneOf(this.types.keys().toSorted());
+      throw new ValidationFailedError({ details: [{ path: 'type', code: 'INVALID_VALUE', message }] });
     }
     return retryOnTakenKey(() => this.redriveBatch(filter));
   }

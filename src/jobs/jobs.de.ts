@@ -1,10 +1,3 @@
-import type { en } from './jobs.texts.ts';
-
-export const de: typeof en = {
-  unknownType: 'Diesen Jobtyp gibt es nicht.',
-  expectedTypes: (types) => `Erlaubt sind: ${types}.`,
-};
-
 export const problems = {
   JOB_NOT_CANCELLABLE: {
     title: 'Job nicht abbrechbar',

@@ -11,6 +11,7 @@ import {
 } from '../platform/errors/platform.errors.ts';
 import { DomainEvents } from '../platform/events/domain-events.ts';
 import { fieldFailures } from '../platform/http/validation.pipe.ts';
+import { platformTexts } from '../platform/i18n/platform.texts.ts';
 import { translate } from '../platform/logging/request-context.ts';
 import { Paginator } from '../platform/pagination/paginator.ts';
 import type { Principal } from '../platform/security/principal.ts';
@@ -25,7 +26,6 @@ import { Job, JobFile } from './job.entity.ts';
 import { JobNotCancellableError, JobNotRetryableError } from './jobs.errors.ts';
 import { jobPolicy } from './jobs.policy.ts';
 import type { JobsQuery, StartJob } from './jobs.schemas.ts';
-import { jobsTexts } from './jobs.texts.ts';
 
 const UNFINISHED_PER_USER_MAX = 100;
 const DAY_MS = 86_400_000;
@@ -100,7 +100,7 @@ export class JobsService implements OnModuleInit {
           {
             path: 'type',
             code: 'INVALID_VALUE',
-            message: translate(jobsTexts).expectedTypes(this.namesForUsers()),
+            message: translate(platformTexts).expectedOneOf(this.namesForUsers()),
           },
         ],
       });
@@ -111,9 +111,9 @@ export class JobsService implements OnModuleInit {
     return manager.transaction((tx) => this.enqueueForUser(definition, parsed.data, { userId }, tx));
   }
 
-  private namesForUsers(): string {
+  private namesForUsers(): string[] {
     const startable = this.types.all().filter((definition) => definition.startableByUsers);
-    return startable.map(({ type }) => type).join(', ');
+    return startable.map(({ type }) => type);
   }
 
   /** Starts a job for a user, within the limits of the user. */

@@ -13,7 +13,8 @@ import {
   ValidationFailedError,
 } from '../platform/errors/platform.errors.ts';
 import { DomainEvents } from '../platform/events/domain-events.ts';
-import { currentContext } from '../platform/logging/request-context.ts';
+import { platformTexts } from '../platform/i18n/platform.texts.ts';
+import { currentContext, translate } from '../platform/logging/request-context.ts';
 import { countUpTo, Paginator } from '../platform/pagination/paginator.ts';
 import { Roles } from '../platform/security/permissions.ts';
 import type { Principal } from '../platform/security/principal.ts';
@@ -277,7 +278,7 @@ async function assertOtherAdmin(id: string, tx: EntityManager): Promise<void> {
 
 function assertDefined(role: string, roles: Roles): void {
   if (roles.find(role)) return;
-  const message = `Unknown role. The roles are ${roles.keys().toSorted().join(', ')}.`;
+  const message = translate(platformTexts).expectedOneOf(roles.keys().toSorted());
   throw new ValidationFailedError({ details: [{ path: 'role', code: 'INVALID_VALUE', message }] });
 }
 

@@ -40,16 +40,19 @@ describe('POST /v1/files', () => {
   });
 
   it.each([
-    [{ purpose: 'unknown' }, 'purpose', 'UNKNOWN_PURPOSE'],
-    [{ type: 'image/svg+xml' }, 'type', 'TYPE_NOT_ALLOWED'],
-    [{ size: avatarPurpose.maxBytes + 1 }, 'size', 'FILE_TOO_LARGE'],
-  ])('rejects what the purpose does not accept: %j', async (wrong, path, code) => {
+    [{ purpose: 'unknown' }, 'purpose', 'UNKNOWN_PURPOSE', 'Erlaubt sind: avatar'],
+    [{ type: 'image/svg+xml' }, 'type', 'TYPE_NOT_ALLOWED', 'Erlaubt sind: image/'],
+    [{ size: avatarPurpose.maxBytes + 1 }, 'size', 'FILE_TOO_LARGE', 'Die Datei darf höchstens'],
+  ])('rejects what the purpose does not accept: %j', async (wrong, path, code, message) => {
     const user = await signedIn(app);
     const valid = { purpose: 'avatar', name: 'me.png', type: 'image/png', size: 70 };
 
-    const response = await user.post('/v1/files', { ...valid, ...wrong });
+    const response = await user.post('/v1/files', { ...valid, ...wrong }).set('accept-language', 'de');
 
-    expect(response).toMatchObject({ status: 422, body: { details: [{ path, code }] } });
+    expect(response).toMatchObject({
+      status: 422,
+      body: { details: [{ path, code, message: expect.stringMatching(`^${message}`) }] },
+    });
   });
 
   it('counts the declared sizes of parallel requests in the quota', async () => {

@@ -5,6 +5,7 @@ import { LOCALES } from '../../src/platform/i18n/locales.ts';
 import { problems } from '../../src/platform/i18n/platform.de.ts';
 import { listProblems } from '../../src/platform/openapi/endpoints.ts';
 import { TestApp } from '../support/app.ts';
+import { signedIn } from '../support/client.ts';
 
 const OTHERS = LOCALES.filter((locale) => locale !== 'en');
 
@@ -74,6 +75,24 @@ describe('an error', () => {
     expect(codes(answer.body.details)).toEqual(codes(english.body.details));
     expect(messages).toContain(authTexts.passwords.tooShort(12));
     expect(messages.filter((message: string) => english.text.includes(message))).toEqual([]);
+  });
+
+  it('lists the allowed values in the language of the client', async () => {
+    const admin = await signedIn(app, { role: 'admin' });
+
+    const answers = await Promise.all(
+      [
+        admin.post('/v1/jobs/redrive', { type: 'unknown' }),
+        admin.patch(`/v1/users/${admin.user.id}`, { role: 'unknown' }),
+        admin.get('/v1/audit-events?type=unknown'),
+      ].map((request) => request.set('accept-language', 'de')),
+    );
+
+    expect(answers.map(({ body }) => body.details[0].message)).toEqual([
+      expect.stringMatching(/^Erlaubt sind: .*user-export/),
+      'Erlaubt sind: admin, support, user.',
+      expect.stringMatching(/^Erlaubt sind: .*password-changed, .*sign-in/),
+    ]);
   });
 });
 

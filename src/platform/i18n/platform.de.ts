@@ -6,6 +6,7 @@ export const de: typeof en = {
   moreFields: (count) => `${count} weitere Felder sind nicht aufgeführt.`,
   unknownProperty: 'Das Feld ist unbekannt.',
   unknownParameter: 'Der Parameter ist unbekannt.',
+  expectedOneOf: (values) => `Erlaubt sind: ${[...values].join(', ')}.`,
   invalidText: 'Der Text enthält NUL oder ungültiges Unicode.',
   invalidName: 'Der Name muss eine Zeile mit mindestens einem sichtbaren Zeichen sein.',
   pageTooFar: (max) =>

@@ -8,6 +8,7 @@ export const en = {
   moreFields: (count: number) => `${count} more fields are not listed.`,
   unknownProperty: 'The property is unknown.',
   unknownParameter: 'The parameter is unknown.',
+  expectedOneOf: (values: Iterable<string>) => `Expected one of: ${[...values].join(', ')}.`,
   invalidText: 'The text contains NUL or invalid Unicode.',
   invalidName: 'The name must be one line with at least one visible character.',
   pageTooFar: (max: number) =>
