@@ -35,14 +35,19 @@ function productFiles(root: string, { template }: TemplateFile): string[] {
     .filter((file) => !ofTemplate.has(file));
 }
 
-/** The program can't know what the product's own code should do without the feature. */
+/**
+ * The program can't know what the product's own code should do without the feature. The product's files that are part of
+ * the feature, such as its resolvers, are removed with it, and so are their imports.
+ */
 function requireUnused(root: string, name: string, ofProduct: string[]): void {
-  const owned = new Set(globSync(features[name]!.files, { cwd: root }));
+  const removed = new Set(globSync(features[name]!.files, { cwd: root }));
+  const ofTemplate = removed.difference(new Set(ofProduct));
   const users = ofProduct.filter(
     (file) =>
       file.endsWith('.ts') &&
+      !removed.has(file) &&
       importsOf(readFileSync(join(root, file), 'utf8')).some(({ path }) =>
-        owned.has(join(dirname(file), path)),
+        ofTemplate.has(join(dirname(file), path)),
       ),
   );
   if (users.length === 0) return;

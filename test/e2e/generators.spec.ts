@@ -224,4 +224,22 @@ describe('the generated code', () => {
     },
     LIMIT_MS,
   );
+
+  it(
+    'loses its resolvers with GraphQL',
+    () => {
+      const template = JSON.parse(copy.read('.template.json'));
+      template.template.commit = original;
+      copy.write('.template.json', JSON.stringify(template, null, 2));
+      copy.commit('Remember the template');
+
+      const removal = copy.run('scripts/template/remove-feature.ts', 'graphql');
+
+      expect(failureOf(removal)).toBe('');
+      expect(copy.git('status', '--porcelain')).toContain('D src/invoices/invoices.resolver.ts');
+      expect(copy.read('src/invoices/invoices-http.module.ts')).not.toMatch(/resolver/i);
+      expect(failureOf(copy.run('scripts/check.ts', 'types', 'authorization matrix'))).toBe('');
+    },
+    LIMIT_MS,
+  );
 });
