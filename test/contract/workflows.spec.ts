@@ -45,10 +45,9 @@ describe.each(paths)('%s', (path) => {
   it('gives jobs only the rights that they name, and a limit of time', () => {
     expect(workflow.permissions).toEqual({});
     expect(workflow.concurrency).toBeDefined();
-    for (const job of jobs) {
-      expect(job.permissions).toBeDefined();
-      if (!job.uses) expect(job['timeout-minutes']).toBeLessThanOrEqual(95);
-    }
+    expect(jobs.filter(({ permissions }) => permissions === undefined)).toEqual([]);
+    const withSteps = jobs.filter(({ uses }) => !uses);
+    for (const job of withSteps) expect(job['timeout-minutes']).toBeLessThanOrEqual(95);
   });
 
   it('keeps the token out of the working tree, and text of others out of scripts', () => {

@@ -129,10 +129,13 @@ describe('a worker that does not poll although its dependencies are up', () => {
 });
 
 describe('the bound of a stall', () => {
-  it('ends a worker that stays stalled, and none during an outage', async () => {
-    const [outage, ...held] = await Promise.all([workAfterOutage(), ...backends.map(exitOfHeldWorker)]);
+  it('ends no worker during an outage', async () => {
+    expect(await workAfterOutage()).toEqual({ duringOutage: [true, true], status: 'completed' });
+  }, 240_000);
 
-    expect(outage).toEqual({ duringOutage: [true, true], status: 'completed' });
+  it('ends a worker that stays stalled', async () => {
+    const held = await Promise.all(backends.map(exitOfHeldWorker));
+
     for (const [index, { exit, exitMs, status, last }] of held.entries()) {
       expect([exit, status]).toEqual([{ code: 1, signal: null }, 'completed']);
       expect(exitMs).toBeGreaterThan(50_000 + STALL_EXIT_SECONDS * 1_000);

@@ -9,6 +9,9 @@ const DIST = join(import.meta.dirname, '../../dist/src');
 /** Not that of bin/dev: a worker removes files that its database doesn't know. */
 const FILES_DIR = join(tmpdir(), 'test-files');
 
+/** A start takes two seconds. Several start at the same time, on machines that do other work. */
+const START_TIMEOUT_MS = 60_000;
+
 export interface Exit {
   code: number | null;
   signal: NodeJS.Signals | null;
@@ -52,10 +55,14 @@ export class Program {
   /** Waits until the text is in the output. The error contains the output. */
   async ready(): Promise<this> {
     const isReady = () => /API started|Worker started/.test(this.output);
-    await until(() => {
-      if (this.process.exitCode !== null) throw new Error(`The program exited: ${this.output}`);
-      return isReady();
-    }, 'the program to start');
+    await until(
+      () => {
+        if (this.process.exitCode !== null) throw new Error(`The program exited: ${this.output}`);
+        return isReady();
+      },
+      'the program to start',
+      START_TIMEOUT_MS,
+    );
     return this;
   }
 
