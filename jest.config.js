@@ -7,11 +7,13 @@ delete swc.jsc.rewriteRelativeImportExtensions;
 delete swc.$schema;
 
 const runsFaults = process.env.TEST_FAULTS === '1';
+const topology = process.env.TEST_TOPOLOGY;
+const topologyTests = topology ? [`<rootDir>/test/topologies/${topology}.spec.ts`] : [];
 
 export default {
   testMatch: runsFaults
     ? ['<rootDir>/test/faults/**/*.spec.ts']
-    : ['<rootDir>/src/**/*.spec.ts', '<rootDir>/test/{e2e,contract}/**/*.spec.ts'],
+    : ['<rootDir>/src/**/*.spec.ts', '<rootDir>/test/{e2e,contract}/**/*.spec.ts', ...topologyTests],
   extensionsToTreatAsEsm: ['.ts'],
   transform: { '\\.ts$': ['@swc/jest', { ...swc, sourceMaps: 'inline', swcrc: false }] },
   modulePathIgnorePatterns: ['<rootDir>/dist/', '<rootDir>/.local/'],

@@ -20,22 +20,40 @@ interface Counts {
 process.chdir(dirname(import.meta.dirname));
 // The tests start their own PostgreSQL.
 if (!process.env.DATABASE_URL) removePostgresSettings(process.env);
-const SCRIPT_ARGUMENTS = ['--faults', '--report'];
-const jestArguments = process.argv.slice(2).filter((argument) => !SCRIPT_ARGUMENTS.includes(argument));
-const runsFaults = process.argv.includes('--faults');
+/** What runs in another topology unless files are given: its own tests, and those that use the database in most ways. */
+const TOPOLOGIES: Record<string, string[]> = {
+  pooler: [
+    'topologies/pooler',
+    'e2e/(auth-|sessions|users-|idempotency|jobs-keys|jobs-runs|notifications|pagination|schedules|webhooks-)',
+  ],
+};
+const jestArguments = process.argv.slice(2);
+const runsFaults = takeOption('--faults') !== undefined;
 /** Writes the measured results to docs/reliability.md. */
-const writesReport = process.argv.includes('--report');
-const isWholeRun = jestArguments.length === 0;
+const writesReport = takeOption('--report') !== undefined;
+const topology = takeOption('--topology', 1) ?? '';
+if (topology && !(topology in TOPOLOGIES))
+  throw new Error(`--topology needs one of: ${Object.keys(TOPOLOGIES).join(', ')}`);
+const isWholeRun = jestArguments.length === 0 && !topology;
 const minutes = runsFaults ? FAULTS_TIME_LIMIT_MINUTES : TIME_LIMIT_MINUTES;
 const dir = mkdtempSync(join(tmpdir(), 'test-summary-'));
 const summaryFile = join(dir, 'counts');
 const outcomesFile = join(dir, 'outcomes');
 const responsesFile = join(dir, 'responses');
 
+/** Removes an option of this program, because Jest gets the other arguments. Returns its value, if it has one. */
+function takeOption(name: string, values = 0): string | undefined {
+  const index = jestArguments.indexOf(name);
+  if (index === -1) return undefined;
+  const [, value = ''] = jestArguments.splice(index, 1 + values);
+  return value;
+}
+
 function startJest(): ChildProcess {
   const coverage = isWholeRun && !runsFaults ? ['--coverage'] : [];
+  const selection = jestArguments.length > 0 ? jestArguments : (TOPOLOGIES[topology] ?? []);
   const options = '--experimental-vm-modules --disable-warning=ExperimentalWarning';
-  return spawn(process.execPath, ['node_modules/jest/bin/jest.js', ...coverage, ...jestArguments], {
+  return spawn(process.execPath, ['node_modules/jest/bin/jest.js', ...coverage, ...selection], {
     stdio: 'inherit',
     env: {
       ...process.env,
@@ -45,6 +63,7 @@ function startJest(): ChildProcess {
       TEST_OUTCOMES_FILE: outcomesFile,
       TEST_RESPONSES_FILE: responsesFile,
       TEST_FAULTS: runsFaults ? '1' : '',
+      TEST_TOPOLOGY: topology,
     },
   });
 }

@@ -15,7 +15,7 @@ await start(async () => {
   const config = loadConfig(loadKeys);
   await startTracing(config, 'api');
   const stopExitingOnSignals = exitOnSignalsDuringStart();
-  const releasePort = await waitForDatabase(config, { port: config.PORT, host: config.HOST });
+  const releasePort = await waitForDatabase(config, 'api', { port: config.PORT, host: config.HOST });
   const app = await createApp(AppModule.with(config), config);
   const health = app.get(HealthService);
   stopExitingOnSignals();

@@ -16,7 +16,7 @@ await start(async () => {
   const config = loadConfig();
   await startTracing(config, 'worker');
   const stopExitingOnSignals = exitOnSignalsDuringStart();
-  const releasePort = await waitForDatabase(config, { port: config.METRICS_PORT });
+  const releasePort = await waitForDatabase(config, 'worker', { port: config.METRICS_PORT });
   await releasePort();
   const app = await NestFactory.createApplicationContext(WorkerModule.with(config), {
     logger: new NestLogger(createLogger(config.LOG_LEVEL)),

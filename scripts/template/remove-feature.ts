@@ -41,14 +41,13 @@ function productFiles(root: string, { template }: TemplateFile): string[] {
  */
 function requireUnused(root: string, name: string, ofProduct: string[]): void {
   const removed = new Set(globSync(features[name]!.files, { cwd: root }));
-  const ofTemplate = removed.difference(new Set(ofProduct));
   const users = ofProduct.filter(
     (file) =>
       file.endsWith('.ts') &&
       !removed.has(file) &&
-      importsOf(readFileSync(join(root, file), 'utf8')).some(({ path }) =>
-        ofTemplate.has(join(dirname(file), path)),
-      ),
+      importsOf(readFileSync(join(root, file), 'utf8'))
+        .map(({ path }) => join(dirname(file), path))
+        .some((path) => removed.has(path) && !ofProduct.includes(path)),
   );
   if (users.length === 0) return;
   throw new UsageError(

@@ -37,7 +37,7 @@ async function backfill(): Promise<void> {
 }
 
 const valuesOf = (column: string) =>
-  db.query<object[]>(`SELECT ${column} AS value, count(*)::int FROM bookmarks GROUP BY ${column}`);
+  app.db.query<object[]>(`SELECT ${column} AS value, count(*)::int FROM bookmarks GROUP BY ${column}`);
 
 describe('a required column', () => {
   it('is in the test as in the guide', () => {
@@ -53,7 +53,7 @@ describe('a required column', () => {
     expect(await valuesOf('kind')).toEqual([{ value: 'other', count: 11 }]);
   });
 
-  it('gets a value of its own in each row, while the previous release inserts others', async () => {
+  it('gets a computed value in each row, while the previous release inserts others', async () => {
     await insertAsBefore(2_489);
 
     await db.query(addColumn);

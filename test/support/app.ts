@@ -18,6 +18,7 @@ import type { JobDefinition } from '../../src/jobs/job-definition.ts';
 import { JOB_HANDLER } from '../../src/jobs/job-handler.ts';
 import { JobsModule } from '../../src/jobs/jobs.module.ts';
 import { type Config, loadConfig } from '../../src/platform/config/config.ts';
+import { migrate } from '../../src/platform/database/migrate.ts';
 import { createApp } from '../../src/platform/http/create-app.ts';
 import { Schedules } from '../../src/schedules/schedule-definition.ts';
 import { WorkerModule } from '../../src/worker.module.ts';
@@ -25,6 +26,7 @@ import { CHEAP_HASH } from '../factories/user.factory.ts';
 import { ContractRecorder } from './contract.ts';
 import { createTestDatabase, type TestDatabase } from './database.ts';
 import { Mailbox } from './mailbox.ts';
+import { pooled } from './pgbouncer.ts';
 import { Program } from './program.ts';
 import { createTestRedis, type TestRedis } from './redis.ts';
 
@@ -204,7 +206,8 @@ function environment(dir: string, databaseUrl: string, redisUrl = ''): Settings 
   return {
     NODE_ENV: 'test',
     LOG_LEVEL: process.env['TEST_LOG_LEVEL'] ?? 'silent',
-    DATABASE_URL: databaseUrl,
+    DATABASE_URL: pooled(databaseUrl),
+    DATABASE_DIRECT_URL: databaseUrl,
     REDIS_URL: redisUrl,
     // Generated once per machine: an RSA key takes longer than most tests.
     JWT_KEYS_DIR: join(tmpdir(), 'test-keys'),
@@ -224,6 +227,8 @@ async function startApi(
   { handlers = [], modules = [], controllers = [], providers = [] }: TestAppOptions,
   contract: ContractRecorder,
 ): Promise<NestFastifyApplication> {
+  // Behind a pooler, the role has the limits of the API in each database.
+  if (process.env.TEST_POOLER_PORT) await migrate(config);
   const imports = [AppModule.with(config), JobsModule.forFeature(typesOf(handlers)), ...modules];
   const api = await createApp({ module: TestModule, imports, controllers, providers }, config);
   contract.watch(api.getHttpAdapter().getInstance());

@@ -2,8 +2,8 @@ import { Injectable, Module, type OnModuleInit } from '@nestjs/common';
 import { TypeOrmModule } from '@nestjs/typeorm';
 import { Entity, type EntityManager, PrimaryColumn } from 'typeorm';
 import { z } from 'zod';
-import { defineEvent, DomainEvents } from '../../src/platform/events/domain-events.ts';
 import { DomainEventsModule } from '../../src/platform/events/domain-events.module.ts';
+import { defineEvent, DomainEvents } from '../../src/platform/events/domain-events.ts';
 import { examples, sample } from '../../src/platform/openapi/examples.ts';
 
 // The code of docs/guides/add-an-event.md, in one file. A test compares them.

@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { mkdirSync } from 'node:fs';
 import { startEmbeddedPostgres } from '../../scripts/embedded-postgres.ts';
 import { databaseUrl, onServer } from './database.ts';
+import { startPgBouncer } from './pgbouncer.ts';
 import { hasRedisServer, NO_REDIS, startRedis } from './redis.ts';
 import { newPostgresDir, removeDeadRuns, removeRun, runDir } from './test-run.ts';
 
@@ -22,6 +23,7 @@ export default async function globalSetup(): Promise<void> {
     await providePostgres();
     await provideRedis();
     await prepareTemplate();
+    await providePooler();
   } catch (error) {
     await removeRun(runDir);
     throw error;
@@ -55,6 +57,13 @@ async function provideRedis(): Promise<void> {
   } else {
     console.warn(`\n${NO_REDIS} The tests on Redis fail.\n`);
   }
+}
+
+/** For `bin/test --topology pooler`. */
+async function providePooler(): Promise<void> {
+  if (process.env.TEST_TOPOLOGY !== 'pooler') return;
+  const { port } = await startPgBouncer(process.env.TEST_DATABASE_SERVER_URL!);
+  process.env.TEST_POOLER_PORT = String(port);
 }
 
 /** Migrated once with the production program, then cloned for each test file. */

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { freePort } from '../../scripts/processes.ts';
+import { rememberProcess } from './test-run.ts';
 import { until } from './until.ts';
 
 const DIST = join(import.meta.dirname, '../../dist/src');
@@ -48,6 +49,7 @@ export class Program {
       env: { PATH: process.env.PATH, HOST: '127.0.0.1', FILES_DIR, ...env, ...ports },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
+    if (child.pid) rememberProcess(`${name}.js`, child.pid);
     const metricsUrl = `http://127.0.0.1:${metricsPort}`;
     return new Program(child, name === 'worker' ? metricsUrl : `http://127.0.0.1:${port}`, metricsUrl);
   }

@@ -3,7 +3,7 @@ import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { freePort } from '../../scripts/processes.ts';
-import { newDataDir, rememberRedis } from './test-run.ts';
+import { newDataDir, rememberProcess } from './test-run.ts';
 
 /** Marks a database number as in use by a test file. */
 export const CLAIM_KEY = 'test:claimed';
@@ -89,7 +89,7 @@ export async function startRedis(options: RedisServerOptions = {}): Promise<Redi
     ['--port', String(port), '--bind', '127.0.0.1', '--dir', dir, ...settings, ...(options.args ?? [])],
     { stdio: 'ignore' },
   );
-  if (server.pid) rememberRedis(server.pid);
+  if (server.pid) rememberProcess('redis-server', server.pid);
   await untilAnswering(server, port);
   return {
     url: `redis://127.0.0.1:${port}`,

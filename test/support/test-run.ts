@@ -26,7 +26,8 @@ export async function removeRun(dir: string): Promise<void> {
   const names = existsSync(dir) ? readdirSync(dir) : [];
   for (const name of names) {
     if (name.startsWith('postgres-')) await removeEmbeddedPostgres(join(dir, name));
-    if (name.startsWith('redis-')) await endRedis(Number(name.slice('redis-'.length)));
+    const [, program, pid] = /^process-(.+)-(\d+)$/.exec(name) ?? [];
+    if (program) await endIfRunning(program, Number(pid));
   }
   rmSync(dir, { recursive: true, force: true });
 }
@@ -40,8 +41,9 @@ export function newDataDir(): string {
   return mkdtempSync(join(currentRunDir(), 'data-'));
 }
 
-export function rememberRedis(pid: number): void {
-  writeFileSync(join(currentRunDir(), `redis-${pid}`), '');
+/** `program` is a part of its command line. */
+export function rememberProcess(program: string, pid: number): void {
+  writeFileSync(join(currentRunDir(), `process-${program}-${pid}`), '');
 }
 
 function currentRunDir(): string {
@@ -50,6 +52,6 @@ function currentRunDir(): string {
   return dir;
 }
 
-async function endRedis(pid: number): Promise<void> {
-  if (commandOf(pid).includes('redis-server')) await endProcess(pid, ['SIGTERM', 'SIGKILL'], 5_000);
+async function endIfRunning(program: string, pid: number): Promise<void> {
+  if (commandOf(pid).includes(program)) await endProcess(pid, ['SIGTERM', 'SIGKILL'], 5_000);
 }

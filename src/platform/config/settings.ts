@@ -114,7 +114,7 @@ export const settingsSchema = z.object({
     'The URL of PostgreSQL 15 or newer. Empty: bin/dev starts PostgreSQL. TLS works as in libpq: sslmode=disable (default), require (encrypts but does not verify), verify-ca or verify-full, with sslrootcert=<CA file>.',
   ),
   DATABASE_DIRECT_URL: optional(postgresUrl).describe(
-    'The URL of the same database without a connection pooler, for migrations and LISTEN. Default: DATABASE_URL.',
+    'The URL of the same database without a connection pooler, for the worker, migrations and LISTEN. Set it when DATABASE_URL leads to a pooler such as PgBouncer. Default: DATABASE_URL.',
   ),
   MIGRATION_DATABASE_URL: optional(postgresUrl).describe(
     'The URL of the same database for the migration program only, with the role that owns the tables. Then the role of DATABASE_URL may read and write rows, but not change tables. Default: DATABASE_DIRECT_URL.',

@@ -11,9 +11,12 @@ const CERTIFICATE_CODES = new Set([
 
 /**
  * SQLSTATE codes that a later attempt gets again: wrong user, password or pg_hba.conf entry (28), missing database
- * (3D000), missing right to connect (42501), and a pooler that rejects a parameter of the connection (08P01).
+ * (3D000), missing right to connect (42501).
  */
-const REJECTED = /^(28...|3D000|42501|08P01)$/;
+const REJECTED = /^(28...|3D000|42501)$/;
+/** PgBouncer has one code for its errors, also if Postgres is down. These are permanent. */
+const REJECTED_BY_POOLER =
+  /unsupported startup parameter|no such database|no such user|authentication failed/;
 
 /**
  * One sentence for a fault that waiting doesn't repair, with what to change; undefined if Postgres may accept the
@@ -30,6 +33,9 @@ export function describePermanentFault(error: unknown, setting = 'DATABASE_URL')
   if (code === 'ENOENT' || code === 'EACCES') {
     return `A certificate file in ${setting} can't be read: ${message}.`;
   }
-  if (REJECTED.test(code)) return `Postgres rejects the connection of ${setting}: ${message}.`;
+  if (isRejected(code, message)) return `Postgres rejects the connection of ${setting}: ${message}.`;
   return undefined;
 }
+
+const isRejected = (code: string, message: string): boolean =>
+  REJECTED.test(code) || (code === '08P01' && REJECTED_BY_POOLER.test(message));

@@ -26,7 +26,7 @@ export function dataSourceOptions(
 ): DataSourceOptions {
   return {
     type: 'postgres',
-    url: role === 'migrate' ? config.MIGRATION_DATABASE_URL : config.DATABASE_URL,
+    url: databaseUrl(config, role),
     entities,
     migrations,
     migrationsTableName: 'migrations',
@@ -45,11 +45,24 @@ export function dataSourceOptions(
       idleTimeoutMillis: 300_000,
       maxLifetimeSeconds: 600,
       keepAlive: true,
-      onConnect: prepareConnection(timeouts(config, role)),
+      onConnect: prepareConnection(sessionSettings(config, role)),
       ...(isTracing() && { Client: TracedClient }),
     },
   };
 }
+
+/** The API may connect through a pooler. The others are few, run long statements, and need whole sessions. */
+export function databaseUrl(config: Config, role: ProcessRole): string {
+  if (role === 'migrate') return config.MIGRATION_DATABASE_URL;
+  return role === 'worker' ? config.DATABASE_DIRECT_URL : config.DATABASE_URL;
+}
+
+/** Whether two clients may share a session of Postgres. The role then has the settings of the API. */
+export const usesPooler = (config: Config): boolean => config.DATABASE_URL !== config.DATABASE_DIRECT_URL;
+
+/** What a new connection sets. */
+export const sessionSettings = (config: Config, role: ProcessRole): Record<string, number> | undefined =>
+  role === 'api' && usesPooler(config) ? undefined : timeouts(config, role);
 
 /** PostgreSQL manual, 19.11. Zero means no limit: a migration may take long, but it waits only briefly for a lock. */
 export function timeouts(config: Config, role: ProcessRole): Record<string, number> {

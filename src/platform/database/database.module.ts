@@ -5,6 +5,7 @@ import { Config, StartupError } from '../config/config.ts';
 import { describePermanentFault } from './connection-faults.ts';
 import { dataSourceOptions, type ProcessRole } from './data-source.ts';
 import { ForeignKeyCheck } from './foreign-key-check.ts';
+import { PoolerCheck } from './pooler-check.ts';
 import { RetryingDataSource } from './retrying-data-source.ts';
 import { relationsToUnregisteredEntities } from './unregistered-entities.ts';
 
@@ -14,7 +15,7 @@ export class DatabaseModule {
   static for(role: Exclude<ProcessRole, 'migrate'>): DynamicModule {
     return {
       module: DatabaseModule,
-      providers: [ForeignKeyCheck],
+      providers: role === 'api' ? [ForeignKeyCheck, PoolerCheck] : [ForeignKeyCheck],
       imports: [
         TypeOrmModule.forRootAsync({
           inject: [Config],

@@ -6,10 +6,10 @@ import { type Config, StartupError } from '../config/config.ts';
 import { grantToAppRole } from './app-role.ts';
 import { type ChangedMigration, changedMigrations } from './changed-migrations.ts';
 import { describePermanentFault } from './connection-faults.ts';
-import { dataSourceOptions, timeouts } from './data-source.ts';
+import { dataSourceOptions, timeouts, usesPooler } from './data-source.ts';
 import type { MigrationClass } from './migrations.ts';
 import { isLockContention } from './postgres-errors.ts';
-import { applySessionSettings } from './session-settings.ts';
+import { applyRoleSettings, applySessionSettings } from './session-settings.ts';
 
 interface Migrated {
   /** The names of the migrations that this process applied. */
@@ -38,7 +38,9 @@ export async function migrate(config: Config, classes?: MigrationClass[]): Promi
   return withLock(config, async (lock) => {
     const migrated = await withDatabase(config, work, classes);
     if (!config.REDIS_URL) await runQueueMigrations(lock, DEFAULT_SCHEMA);
-    return { ...migrated, warnings: await grantToAppRole(lock, config) };
+    const warnings = await grantToAppRole(lock, config);
+    if (usesPooler(config)) await setLimitsOfAppRole(config);
+    return { ...migrated, warnings };
   });
 }
 
@@ -66,7 +68,7 @@ export async function undoMigrations(
 }
 
 async function withLock<T>(config: Config, work: (lock: pg.Client) => Promise<T>): Promise<T> {
-  const lock = await connect(config);
+  const lock = await connect(config.MIGRATION_DATABASE_URL, settingOf(config));
   try {
     await applySessionSettings(lock, timeouts(config, 'migrate'));
     await acquireLock(lock);
@@ -77,22 +79,32 @@ async function withLock<T>(config: Config, work: (lock: pg.Client) => Promise<T>
 }
 
 /** Without a pooler, because an advisory lock belongs to a session of Postgres. */
-async function connect(config: Config): Promise<pg.Client> {
+async function connect(connectionString: string, setting: string): Promise<pg.Client> {
   try {
     const client = new pg.Client({
-      connectionString: config.MIGRATION_DATABASE_URL,
+      connectionString,
       connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
     });
     await client.connect();
     return client;
   } catch (error) {
-    const sentence = describePermanentFault(error, settingOf(config));
+    const sentence = describePermanentFault(error, setting);
     throw new StartupError(sentence ?? `Postgres can't be reached: ${describe(error)}`, { cause: error });
   }
 }
 
 const settingOf = (config: Config): string =>
   config.MIGRATION_DATABASE_URL === config.DATABASE_DIRECT_URL ? 'DATABASE_URL' : 'MIGRATION_DATABASE_URL';
+
+/** On a connection of the application, because a role may change its own defaults. */
+async function setLimitsOfAppRole(config: Config): Promise<void> {
+  const client = await connect(config.DATABASE_DIRECT_URL, 'DATABASE_DIRECT_URL');
+  try {
+    await applyRoleSettings(client, timeouts(config, 'api'));
+  } finally {
+    await client.end();
+  }
+}
 
 /** Polls. A session that waits for a lock holds a snapshot, and CREATE INDEX CONCURRENTLY would wait for it. */
 async function acquireLock(client: pg.Client): Promise<void> {

@@ -2,7 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import pg from 'pg';
 import { type Config, StartupError } from '../config/config.ts';
 import { describePermanentFault } from '../database/connection-faults.ts';
-import { timeouts } from '../database/data-source.ts';
+import { databaseUrl, type ProcessRole, sessionSettings } from '../database/data-source.ts';
 import { applySessionSettings } from '../database/session-settings.ts';
 import { createLogger } from '../logging/logger.ts';
 import { startPlaceholderServer } from './placeholder-server.ts';
@@ -18,9 +18,10 @@ const LOG_AGAIN_MS = 60_000;
  */
 export async function waitForDatabase(
   config: Config,
+  role: ProcessRole,
   address: { port: number; host?: string },
 ): Promise<() => Promise<void>> {
-  let fault = await connectionFault(config);
+  let fault = await connectionFault(config, role);
   if (!fault) return async () => undefined;
   const logger = createLogger(config.LOG_LEVEL);
   const server = await startPlaceholderServer(config, address);
@@ -34,7 +35,7 @@ export async function waitForDatabase(
       logged = { code, at: Date.now() };
     }
     await pause(PAUSE_MS);
-    fault = await connectionFault(config);
+    fault = await connectionFault(config, role);
   }
   logger.info('Postgres is available');
   return () =>
@@ -45,18 +46,21 @@ export async function waitForDatabase(
 }
 
 /** Connects as the pool does, so that the pool succeeds if this does. */
-async function connectionFault(config: Config): Promise<NodeJS.ErrnoException | undefined> {
+async function connectionFault(
+  config: Config,
+  role: ProcessRole,
+): Promise<NodeJS.ErrnoException | undefined> {
   let client: pg.Client | undefined;
   try {
     client = new pg.Client({
-      connectionString: config.DATABASE_URL,
+      connectionString: databaseUrl(config, role),
       connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
       query_timeout: CONNECT_TIMEOUT_MS,
     });
     // The connection may break while it closes.
     client.on('error', () => undefined);
     await client.connect();
-    await applySessionSettings(client, timeouts(config, 'api'));
+    await applySessionSettings(client, sessionSettings(config, role));
     return undefined;
   } catch (error) {
     return error as NodeJS.ErrnoException;
