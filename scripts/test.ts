@@ -24,7 +24,7 @@ if (!process.env.DATABASE_URL) removePostgresSettings(process.env);
 const TOPOLOGIES: Record<string, string[]> = {
   pooler: [
     'topologies/pooler',
-    'e2e/(auth-|sessions|users-|idempotency|jobs-keys|jobs-runs|notifications|pagination|schedules|webhooks-)',
+    'e2e/(auth-login|auth-refresh|auth-register|users-me|users-list|idempotency|jobs-keys|policies|schedules-api).spec',
   ],
 };
 const jestArguments = process.argv.slice(2);
