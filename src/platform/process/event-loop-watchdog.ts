@@ -58,7 +58,11 @@ function endProcess(seconds: number): void {
       ? 'Event loop blocked, and PID 1 can’t end itself: run the container with an init process'
       : 'Event loop blocked: ending the process',
   };
-  writeSync(1, `${JSON.stringify(line)}\n`);
+  try {
+    writeSync(1, `${JSON.stringify(line)}\n`);
+  } catch {
+    // Nobody reads stdout, or its pipe is full.
+  }
   process.kill(process.pid, 'SIGKILL');
 }
 
