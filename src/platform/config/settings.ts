@@ -197,7 +197,7 @@ export const settingsSchema = z.object({
     'The API rejects requests with 503 and Retry-After while this number of requests wait for their response. 0: never.',
   ),
   EVENT_LOOP_DELAY_MAX_MS: optional(whole(0, 60_000)).describe(
-    'The API rejects requests with 503 and Retry-After while the mean delay of its event loop in a second is longer. 0: never. Default: 250, in tests 0.',
+    'The API rejects requests with 503 and Retry-After while the mean delay of its event loop in a second is longer. 0: never. Default: 250 in production, otherwise 0.',
   ),
   METRICS_PORT: withDefault(whole(1, 65_535), 9464).describe(
     'The port of the metrics and health checks of a process. Do not make it public.',
@@ -259,7 +259,7 @@ export function addDependentDefaults(settings: ParsedSettings) {
     FILES_STORAGE: 'local' as 'local' | 's3',
     SHUTDOWN_DRAIN_SECONDS: isProduction ? 5 : 0,
     EVENT_LOOP_BLOCKED_SECONDS: isProduction ? 60 : 0,
-    EVENT_LOOP_DELAY_MAX_MS: settings.NODE_ENV === 'test' ? 0 : 250,
+    EVENT_LOOP_DELAY_MAX_MS: isProduction ? 250 : 0,
   };
   return { ...settings, ...dependent, ...given(settings) };
 }
