@@ -8,8 +8,9 @@ import { removePostgresSettings } from './processes.ts';
 import { readOutcomes, REPORT, differingFaults, writeReport } from './reliability-report.ts';
 
 /** Stops a run that hangs. Much longer than a normal run. */
-const TIME_LIMIT_MINUTES = 40;
+const TIME_LIMIT_MINUTES = 60;
 const FAULTS_TIME_LIMIT_MINUTES = 30;
+const TOPOLOGY_TIME_LIMIT_MINUTES = 15;
 
 interface Counts {
   passed: number;
@@ -35,7 +36,12 @@ const topology = takeOption('--topology', 1) ?? '';
 if (topology && !(topology in TOPOLOGIES))
   throw new Error(`--topology needs one of: ${Object.keys(TOPOLOGIES).join(', ')}`);
 const isWholeRun = jestArguments.length === 0 && !topology;
-const minutes = runsFaults ? FAULTS_TIME_LIMIT_MINUTES : TIME_LIMIT_MINUTES;
+function timeLimitMinutes(): number {
+  if (topology) return TOPOLOGY_TIME_LIMIT_MINUTES;
+  return runsFaults ? FAULTS_TIME_LIMIT_MINUTES : TIME_LIMIT_MINUTES;
+}
+
+const minutes = timeLimitMinutes();
 const dir = mkdtempSync(join(tmpdir(), 'test-summary-'));
 const summaryFile = join(dir, 'counts');
 const outcomesFile = join(dir, 'outcomes');

@@ -1,10 +1,10 @@
 import { type DevSpan, type DevTrace, inOrder } from './trace-store.ts';
 
-/** Spans that have a page section: the value of the attribute identifies the job or delivery. */
-const SECTIONS: { title: string; attribute: string }[] = [
-  { title: 'Jobs', attribute: 'messaging.message.id' },
-  { title: 'Webhooks', attribute: 'app.webhook.delivery_id' },
-];
+/** The sections of a trace, and the attribute of their spans that identifies the job or delivery. */
+const SECTIONS: Record<string, string> = {
+  Jobs: 'messaging.message.id',
+  Webhooks: 'app.webhook.delivery_id',
+};
 const DEPTH_MAX = 6;
 const LISTED_MAX = 100;
 
@@ -65,14 +65,16 @@ export function tracePage(trace: DevTrace): string {
     spans[0]?.span.name ?? 'Trace',
     correlationIdOf(trace),
     `<p>${time(start)}, trace ${escape(trace.id)}</p>
-    ${SECTIONS.map((section) => sectionOf(section, trace)).join('')}
+    ${Object.entries(SECTIONS)
+      .map(([title, attribute]) => sectionOf(title, attribute, trace))
+      .join('')}
     <h2>Spans</h2>
     <table><thead><tr><th scope="col">Span</th><th scope="col">Process</th><th scope="col" class="number">Start (ms)</th>
     <th scope="col" class="number">Duration (ms)</th><th scope="col">Time</th></tr></thead><tbody>${rows.join('')}</tbody></table>`,
   );
 }
 
-function sectionOf({ title, attribute }: (typeof SECTIONS)[number], trace: DevTrace): string {
+function sectionOf(title: string, attribute: string, trace: DevTrace): string {
   const items = trace.spans.filter(({ attributes }) => attributes[attribute] !== undefined);
   if (items.length === 0) return '';
   const links = items.map(({ spanId, name, isError, attributes }) => {

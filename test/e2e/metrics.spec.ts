@@ -144,6 +144,6 @@ it('serves the metrics of each process on its METRICS_PORT, and every one of the
     [...text.matchAll(/^# TYPE (\w+)/gm)].map(([, name]) => String(name)),
   );
   const own = served.filter((name) => !/^(nodejs|process)_/.test(name));
-  const documented = [...readGuide('monitor.md').matchAll(/^\| `(\w+)/gm)].map(([, name]) => String(name));
+  const documented = [...readGuide('monitor.md').matchAll(/^\| `(\w+)`/gm)].map(([, name]) => String(name));
   expect([...new Set(own)].toSorted()).toEqual([...new Set(documented)].toSorted());
 });
