@@ -80,65 +80,89 @@ const tracesOf = ({ output }: Script): string => /│ Traces +(\S+=)/.exec(outpu
 const receiverOf = ({ output }: Script): string => /allowed to (\S+),/.exec(output)?.[1] ?? '';
 
 describe('bin/dev in two clones', () => {
-  it('chooses other ports for each, and prints them', async () => {
-    const answers = await Promise.all(devs.map((dev) => fetch(`${urlOf(dev)}/health/ready`)));
+  it(
+    'chooses other ports for each, and prints them',
+    async () => {
+      const answers = await Promise.all(devs.map((dev) => fetch(`${urlOf(dev)}/health/ready`)));
 
-    expect(answers.map(({ status }) => status)).toEqual([200, 200]);
-    expect(new Set(devs.map(urlOf)).size).toBe(2);
-    expect(new Set(devs.map(receiverOf)).size).toBe(2);
-  });
+      expect(answers.map(({ status }) => status)).toEqual([200, 200]);
+      expect(new Set(devs.map(urlOf)).size).toBe(2);
+      expect(new Set(devs.map(receiverOf)).size).toBe(2);
+    },
+    LIMIT_MS,
+  );
 
-  it('is found by the bin/demo of its clone', async () => {
-    const demos = clones.map((clone) => clone.run('demo/main.ts'));
-    await Promise.all(demos.map((demo) => demo.prints('Demo on ')));
-    await Promise.all(demos.map((demo) => demo.stop()));
+  it(
+    'is found by the bin/demo of its clone',
+    async () => {
+      const demos = clones.map((clone) => clone.run('demo/main.ts'));
+      await Promise.all(demos.map((demo) => demo.prints('Demo on ')));
+      await Promise.all(demos.map((demo) => demo.stop()));
 
-    const found = demos.map(({ output }) => /Demo on (\S+),/.exec(output)?.[1]);
-    expect(found).toEqual(devs.map(urlOf));
-  });
+      const found = demos.map(({ output }) => /Demo on (\S+),/.exec(output)?.[1]);
+      expect(found).toEqual(devs.map(urlOf));
+    },
+    LIMIT_MS,
+  );
 
-  it('shows the traces of its clone', async () => {
-    const id = 'seen-by-one-viewer';
-    await fetch(`${urlOf(devs[0]!)}/`, { headers: { 'x-correlation-id': id } });
+  it(
+    'shows the traces of its clone',
+    async () => {
+      const id = 'seen-by-one-viewer';
+      await fetch(`${urlOf(devs[0]!)}/`, { headers: { 'x-correlation-id': id } });
 
-    const page = await until(async () => {
-      const answer = await fetch(tracesOf(devs[0]!) + id);
-      return answer.redirected && answer.text();
-    }, 'the trace');
+      const page = await until(async () => {
+        const answer = await fetch(tracesOf(devs[0]!) + id);
+        return answer.redirected && answer.text();
+      }, 'the trace');
 
-    expect(page).toContain('<h1>GET /</h1>');
-    expect(await (await fetch(tracesOf(devs[1]!) + id)).text()).toContain('No trace has the id');
-  });
+      expect(page).toContain('<h1>GET /</h1>');
+      expect(await (await fetch(tracesOf(devs[1]!) + id)).text()).toContain('No trace has the id');
+    },
+    LIMIT_MS,
+  );
 
-  it('runs once in a clone', async () => {
-    const second = clones[0]!.run('dev.ts');
+  it(
+    'runs once in a clone',
+    async () => {
+      const second = clones[0]!.run('dev.ts');
 
-    expect(await second.exited).toBe(1);
-    expect(second.output.trim()).toBe(
-      `bin/dev already runs in this clone at ${urlOf(devs[0]!)} (process ${devs[0]!.child.pid}). Stop it first. A second clone may run its own.`,
-    );
-  });
+      expect(await second.exited).toBe(1);
+      expect(second.output.trim()).toBe(
+        `bin/dev already runs in this clone at ${urlOf(devs[0]!)} (process ${devs[0]!.child.pid}). Stop it first. A second clone may run its own.`,
+      );
+    },
+    LIMIT_MS,
+  );
 
-  it('applies a migration again that was undone, at the next change, and names it', async () => {
-    const [clone] = clones;
-    const undo = clone!.run('in-development.ts', 'migrate', 'undo');
-    expect(await undo.exited).toBe(0);
-    const [, name = ''] = /undid (\w+)\./.exec(undo.output) ?? [];
-    const pending = await (await fetch(`${urlOf(devs[0]!)}/health/ready`)).json();
-    devs[0]!.output = `${devs[0]!.output.split('└')[0]}`;
+  it(
+    'applies a migration again that was undone, at the next change, and names it',
+    async () => {
+      const [clone] = clones;
+      const undo = clone!.run('in-development.ts', 'migrate', 'undo');
+      expect(await undo.exited).toBe(0);
+      const [, name = ''] = /undid (\w+)\./.exec(undo.output) ?? [];
+      const pending = await (await fetch(`${urlOf(devs[0]!)}/health/ready`)).json();
+      devs[0]!.output = `${devs[0]!.output.split('└')[0]}`;
 
-    appendFileSync(join(clone!.dir, 'src/main.ts'), '\n');
+      appendFileSync(join(clone!.dir, 'src/main.ts'), '\n');
 
-    await devs[0]!.prints(`migrate: applied ${name}`);
-    expect(pending).toMatchObject({ code: 'MIGRATIONS_PENDING', pendingMigrations: [name] });
-  });
+      await devs[0]!.prints(`migrate: applied ${name}`);
+      expect(pending).toMatchObject({ code: 'MIGRATIONS_PENDING', pendingMigrations: [name] });
+    },
+    LIMIT_MS,
+  );
 
-  it('can be started again after it was stopped', async () => {
-    const [clone] = clones;
-    await devs[0]!.stop();
+  it(
+    'can be started again after it was stopped',
+    async () => {
+      const [clone] = clones;
+      await devs[0]!.stop();
 
-    expect(existsSync(join(clone!.dir, '.local/dev.json'))).toBe(false);
-    devs[0] = clone!.run('dev.ts');
-    await devs[0].prints('Ctrl-C stops everything');
-  });
+      expect(existsSync(join(clone!.dir, '.local/dev.json'))).toBe(false);
+      devs[0] = clone!.run('dev.ts');
+      await devs[0].prints('Ctrl-C stops everything');
+    },
+    LIMIT_MS,
+  );
 });

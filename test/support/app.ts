@@ -207,7 +207,7 @@ function environment(dir: string, databaseUrl: string, redisUrl = ''): Settings 
     NODE_ENV: 'test',
     LOG_LEVEL: process.env['TEST_LOG_LEVEL'] ?? 'silent',
     DATABASE_URL: pooled(databaseUrl),
-    DATABASE_DIRECT_URL: databaseUrl,
+    ...(process.env.TEST_POOLER_PORT && { DATABASE_DIRECT_URL: databaseUrl }),
     REDIS_URL: redisUrl,
     // Generated once per machine: an RSA key takes longer than most tests.
     JWT_KEYS_DIR: join(tmpdir(), 'test-keys'),
