@@ -1,17 +1,12 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { spawn } from 'node:child_process';
 import { generateKeyPairSync, randomBytes } from 'node:crypto';
-import { once } from 'node:events';
 import { Agent, get, type IncomingMessage, createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { join } from 'node:path';
 import { createUser } from '../factories/user.factory.ts';
 import { TestApp } from '../support/app.ts';
 import { Program } from '../support/program.ts';
 import { TcpProxy } from '../support/tcp-proxy.ts';
 import { times, until } from '../support/until.ts';
-
-const LOGGER = join(import.meta.dirname, '../../dist/src/platform/logging/logger.js');
 
 let app: TestApp;
 let env: Record<string, string>;
@@ -58,35 +53,6 @@ describe.each(['main', 'worker'] as const)('%s.js in production', (name) => {
     expect(await program.end('SIGINT')).toEqual({ code: 0, signal: null });
     for (const secret of [production()['SECRET_KEYS']!, 'PRIVATE KEY'])
       expect(program.output).not.toContain(secret);
-  });
-});
-
-describe('with output that nobody reads any more', () => {
-  it.each(['main', 'worker'] as const)('%s.js works, and stops after a SIGTERM', async (name) => {
-    const program = await Program.start(name, production());
-    await program.ready();
-    program.process.stdout?.destroy();
-    program.process.stderr?.destroy();
-
-    const live = await fetch(`${program.url}/health/live`);
-
-    expect(live.status).toBe(200);
-    expect(await program.end()).toEqual({ code: 0, signal: null });
-  });
-
-  it('a process ends after its last lines', async () => {
-    const lastLines = `import { createLogger } from '${LOGGER}';
-      const logger = createLogger('info');
-      process.once('SIGTERM', () => ['one', 'two'].forEach((line) => logger.info(line)) ?? process.exit(1));
-      setTimeout(() => {}, 60_000);
-      logger.info('ready');`;
-    const child = spawn(process.execPath, ['--input-type=module', '--eval', lastLines]);
-    await once(child.stdout, 'data');
-    child.stdout.destroy();
-
-    child.kill('SIGTERM');
-
-    expect(await once(child, 'exit')).toEqual([1, null]);
   });
 });
 

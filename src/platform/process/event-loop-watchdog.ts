@@ -61,7 +61,7 @@ function endProcess(seconds: number): void {
   try {
     writeSync(1, `${JSON.stringify(line)}\n`);
   } catch {
-    // Nobody reads stdout, or its pipe is full.
+    // The reader of stdout is gone, or its pipe is full.
   }
   process.kill(process.pid, 'SIGKILL');
 }
