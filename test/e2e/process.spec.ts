@@ -83,7 +83,7 @@ describe('started before Postgres', () => {
       expect(await ready?.json()).toMatchObject({ status: 'unavailable', checks: { database: 'down' } });
       expect(await other?.json()).toMatchObject({ code: 'UNAVAILABLE', instance: '/v1/users/me' });
       expect(Number(other?.headers.get('retry-after'))).toBeGreaterThan(0);
-      expect((await fetch(`${program.url}/health/ready`)).status).toBe(200);
+      await until(async () => (await fetch(`${program.url}/health/ready`)).status === 200, 'it to be ready');
       expect(await program.end()).toEqual({ code: 0, signal: null });
     },
   );
