@@ -116,9 +116,7 @@ export function createLogger(level: string, stream?: DestinationStream): Logger 
       },
     },
   };
-  // Synchronous, so that the last lines before an exit are written. An asynchronous one never ends the process when the
-  // reader of stdout is gone: its flush at the exit repeats a write that fails with EPIPE.
-  const logger = pino(options, stream ?? pino.destination({ dest: 1, sync: true }));
+  const logger = stream ? pino(options, stream) : pino(options);
   const child: unknown = Reflect.get(logger, 'child');
   // The fields of a child logger don't go through `formatters.log`. Its own children inherit this method.
   logger.child = function childWithoutSecrets(this: Logger, fields, ...rest) {
