@@ -18,7 +18,7 @@ interface DispatchableJob {
 
 /** A younger row is probably being dispatched by the process that wrote it. */
 const SETTLE_SECONDS = 2;
-/** Most jobs have started by then, so their rows need no mark. Shorter than SETTLE_SECONDS. */
+/** Most jobs start within this time, so their rows need no mark. Shorter than SETTLE_SECONDS. */
 const MARK_DELAY_MS = 1_000;
 /** A queued row is dispatched again after this pause, because the queue may have lost it. */
 const RETRY_SECONDS = 30;

@@ -103,7 +103,7 @@ describe('the API', () => {
       await before.end();
 
       await migrateWith(settings);
-      // The pooler closes the connections of a database that is renamed or dropped, and keeps those of this one.
+      // A second pooler, because the first one keeps its connections from before the migration.
       const pooler = await startPgBouncer(database.url);
       const after = await Program.start('main', settingsOf(database.url, String(pooler.port)));
       await after.ready();
