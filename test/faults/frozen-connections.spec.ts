@@ -8,8 +8,10 @@ import { TcpProxy } from '../support/tcp-proxy.ts';
 import { until } from '../support/until.ts';
 import { recordOutcome, seconds } from './outcomes.ts';
 
-/** Upper limit for the longest blocking poll plus the check of a silent connection. */
+/** Longer than the wait for an answer, which is 5 s more than the limit of a worker's statement. */
 const PATIENCE_MS = 60_000;
+/** The worker's own limit is twelve times as long. */
+const STATEMENT_TIMEOUT_MS = 2_000;
 
 // For Redis see redis-partitions.spec.ts.
 describe('a worker on PostgreSQL whose connections freeze without being closed', () => {
@@ -19,7 +21,10 @@ describe('a worker on PostgreSQL whose connections freeze without being closed',
   beforeAll(async () => {
     proxy = await TcpProxy.start();
     app = await TestApp.start({ handlers: scriptedHandlers });
-    await app.startWorker({ DATABASE_DIRECT_URL: proxy.to(app.config.DATABASE_URL) });
+    await app.startWorker({
+      DATABASE_DIRECT_URL: proxy.to(app.config.DATABASE_URL),
+      DATABASE_STATEMENT_TIMEOUT_MS: String(STATEMENT_TIMEOUT_MS),
+    });
   });
 
   afterAll(async () => {
@@ -55,9 +60,9 @@ describe('a worker on PostgreSQL whose connections freeze without being closed',
     expect(waiting).toHaveLength(1);
     recordOutcome({
       area: 'Postgres',
-      fault: 'a partition that closes nothing, of every connection of the queue',
+      fault: 'a partition that closes nothing, of every connection of a worker',
       backend: 'postgres',
-      promise: 'recovers ≤ 60 s, no restart',
+      promise: `recovers 5 s after the limit of its statements (here ${(12 * STATEMENT_TIMEOUT_MS) / 1_000} s), no restart`,
       operations: `${silenced} connections, a job`,
       lost: 0,
       doubled: 0,

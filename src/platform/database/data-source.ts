@@ -17,6 +17,7 @@ const LOCK_TIMEOUT_MS = 2_000;
 const MIGRATE_LOCK_TIMEOUT_MS = 1_000;
 const IDLE_IN_TRANSACTION_TIMEOUT_MS = 10_000;
 const CONNECT_TIMEOUT_MS = 5_000;
+const ANSWER_MARGIN_MS = 5_000;
 const WORKER_STATEMENT_FACTOR = 12;
 
 export function dataSourceOptions(
@@ -45,7 +46,7 @@ export function dataSourceOptions(
       idleTimeoutMillis: 300_000,
       maxLifetimeSeconds: 600,
       keepAlive: true,
-      onConnect: prepareConnection(sessionSettings(config, role)),
+      onConnect: prepareConnection(sessionSettings(config, role), silenceMaxMs(config, role)),
       ...(isTracing() && { Client: TracedClient }),
     },
   };
@@ -64,8 +65,12 @@ export const usesPooler = (config: Config): boolean => config.DATABASE_URL !== c
 export const sessionSettings = (config: Config, role: ProcessRole): Record<string, number> | undefined =>
   role === 'api' && usesPooler(config) ? undefined : timeouts(config, role);
 
+/** Longer than the limit of a statement: then Postgres can't be reached any more. */
+const silenceMaxMs = (config: Config, role: ProcessRole): number | undefined =>
+  role === 'migrate' ? undefined : timeouts(config, role).statement_timeout + ANSWER_MARGIN_MS;
+
 /** PostgreSQL manual, 19.11. Zero means no limit: a migration may take long, but it waits only briefly for a lock. */
-export function timeouts(config: Config, role: ProcessRole): Record<string, number> {
+export function timeouts(config: Config, role: ProcessRole) {
   if (role === 'migrate') {
     return {
       statement_timeout: 0,

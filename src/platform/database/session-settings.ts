@@ -1,4 +1,6 @@
-import type { ClientBase } from 'pg';
+import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
+import type { Client, ClientBase } from 'pg';
 
 /** The code relies on these values. Otherwise settings of the database, the role or the URL would apply. */
 export const SESSION_SETTINGS = {
@@ -13,11 +15,38 @@ export const SESSION_SETTINGS = {
 
 type Settings = Record<string, string | number>;
 
-/** For `onConnect` of a pool, which waits for the returned promise although its type says void. */
+/**
+ * For `onConnect` of a pool, which waits for the returned promise although its type says void. A connection whose
+ * statement gets no answer for `silenceMaxMs` is closed.
+ */
 export const prepareConnection =
-  (settings: Settings | undefined) =>
-  (client: ClientBase): unknown =>
-    applySessionSettings(client, settings);
+  (settings: Settings | undefined, silenceMaxMs?: number) =>
+  (client: ClientBase): unknown => {
+    if (silenceMaxMs) closeWhenSilent(client, silenceMaxMs);
+    return applySessionSettings(client, settings);
+  };
+
+/**
+ * The limits of the server don't help when the network drops all packets without closing the connection: a statement
+ * would wait for hours. Not `query_timeout` of pg: it needs a timer per statement, and leaves the connection in the pool.
+ */
+function closeWhenSilent(client: ClientBase, silenceMs: number): void {
+  const { stream } = (client as Client).connection as {
+    stream: Duplex & Partial<Pick<Socket, 'setTimeout'>>;
+  };
+  stream.setTimeout?.(silenceMs, () => {
+    const isWaiting = !(client as unknown as { readyForQuery: boolean }).readyForQuery;
+    if (isWaiting) stream.destroy(new ConnectionSilentError(silenceMs));
+  });
+}
+
+class ConnectionSilentError extends Error {
+  readonly code = 'ETIMEDOUT';
+
+  constructor(silenceMs: number) {
+    super(`Postgres sent nothing for ${silenceMs / 1_000} s during a statement: the connection is closed.`);
+  }
+}
 
 /**
  * Uses a statement, because a pooler rejects or drops startup parameters, and `options` in the URL replaces them. Times

@@ -122,9 +122,11 @@ export class QueueBackend implements OnApplicationBootstrap, OnApplicationShutdo
       max: POSTGRES_POOL_MAX,
       keepAlive: true,
       // A crash of PostgreSQL may lose the last entries. The sweep adds them again, as after a lost Redis.
-      onConnect: prepareConnection({ search_path: QUEUE_SCHEMA, synchronous_commit: 'off' }),
+      onConnect: prepareConnection(
+        { search_path: QUEUE_SCHEMA, synchronous_commit: 'off' },
+        POSTGRES_RESPONSE_TIMEOUT_MS,
+      ),
       connectionTimeoutMillis: 5_000,
-      query_timeout: POSTGRES_RESPONSE_TIMEOUT_MS,
       idleTimeoutMillis: 30_000,
       application_name: `${product.name}-queue`,
     });
