@@ -18,10 +18,11 @@ await start(async () => {
   const releasePort = await waitForDatabase(config, 'api', { port: config.PORT, host: config.HOST });
   const app = await createApp(AppModule.with(config), config);
   const health = app.get(HealthService);
-  stopExitingOnSignals();
-  shutDownOnSignals(app, { config, logger: app.get(AppLogger), drain: () => health.drain() });
   await releasePort();
   await app.listen(config.PORT, config.HOST);
+  // Not earlier: an application that is still starting can't be closed.
+  stopExitingOnSignals();
+  shutDownOnSignals(app, { config, logger: app.get(AppLogger), drain: () => health.drain() });
   exitWhenEventLoopBlocks(config.EVENT_LOOP_BLOCKED_SECONDS);
   settingWarnings(config).forEach((warning) => app.get(AppLogger).warn(warning));
   app.get(AppLogger).info({ url: config.PUBLIC_URL, port: config.PORT }, 'API started');

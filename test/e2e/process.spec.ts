@@ -211,6 +211,14 @@ describe('the API during shutdown', () => {
 
     expect(await api.end()).toEqual({ code: 0, signal: null });
   });
+
+  it('can begin while the routes are registered', async () => {
+    const api = await Program.start('main', { ...env, LOG_LEVEL: 'info' });
+    await until(() => api.output.includes('Mapped {'), 'the first route');
+
+    expect(await api.end()).toEqual({ code: 0, signal: null });
+    expect(api.lines().filter(({ level }) => level === 'error')).toEqual([]);
+  });
 });
 
 describe('the worker during shutdown', () => {
