@@ -1,14 +1,18 @@
 import { Body, Controller, Delete, Get, Param, Patch, Query, Res } from '@nestjs/common';
 import type { FastifyReply } from 'fastify';
-import { NotFoundError, RecentSignInRequiredError } from '../platform/errors/platform.errors.ts';
-import { expectedVersion, ExpectedVersion, setEtag } from '../platform/http/etag.ts';
+import {
+  NotFoundError,
+  RecentSignInRequiredError,
+  TooManyMatchesError,
+} from '../platform/errors/platform.errors.ts';
+import { ExpectedVersion, setEtag } from '../platform/http/etag.ts';
 import { item, page } from '../platform/http/schemas.ts';
 import { Endpoint } from '../platform/openapi/endpoint.decorator.ts';
 import { Tag } from '../platform/openapi/tag.decorator.ts';
 import { CurrentUser, RequirePermission } from '../platform/security/access.decorators.ts';
 import type { Principal } from '../platform/security/principal.ts';
 import { AccountDeletionService } from './personal-data/account-deletion.service.ts';
-import { LastAdminError, RoleExceedsYoursError, TooManyMatchesError } from './users.errors.ts';
+import { LastAdminError, RoleExceedsYoursError } from './users.errors.ts';
 import { usersRead, usersUpdate } from './users.permissions.ts';
 import {
   myPermissionsSchema,

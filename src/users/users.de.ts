@@ -1,4 +1,3 @@
-import { MATCHES_MAX } from './user-search.ts';
 import type { en } from './users.texts.ts';
 
 export const de: typeof en = {
@@ -13,10 +12,6 @@ export const problems = {
     title: 'Letzter Administrator',
     detail:
       'Dies ist der letzte aktive Administrator. Geben Sie zuerst einem anderen Benutzer die Rolle admin.',
-  },
-  TOO_MANY_MATCHES: {
-    title: 'Zu viele Treffer',
-    detail: `Mehr als ${MATCHES_MAX.toLocaleString('de')} Konten entsprechen der Suche. Geben Sie mehr Buchstaben, Wörter oder einen Filter an.`,
   },
   ROLE_EXCEEDS_YOURS: {
     title: 'Rolle übersteigt die eigene',

@@ -1,5 +1,4 @@
 import { problemsIn } from '../platform/errors/app-error.ts';
-import { MATCHES_MAX } from './user-search.ts';
 import { problems as de } from './users.de.ts';
 
 const defineProblem = problemsIn({ de });
@@ -9,12 +8,6 @@ export class LastAdminError extends defineProblem(
   'LAST_ADMIN',
   'Last administrator',
   'This is the last active administrator. Give another user the role admin first.',
-) {}
-export class TooManyMatchesError extends defineProblem(
-  422,
-  'TOO_MANY_MATCHES',
-  'Too many matches',
-  `More than ${MATCHES_MAX.toLocaleString('en')} accounts match the search. Add letters, words or a filter.`,
 ) {}
 export class RoleExceedsYoursError extends defineProblem(
   403,

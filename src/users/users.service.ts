@@ -15,17 +15,26 @@ import {
 import { DomainEvents } from '../platform/events/domain-events.ts';
 import { platformTexts } from '../platform/i18n/platform.texts.ts';
 import { currentContext, translate } from '../platform/logging/request-context.ts';
-import { countUpTo, Paginator } from '../platform/pagination/paginator.ts';
+import { Paginator } from '../platform/pagination/paginator.ts';
+import { TextSearch } from '../platform/pagination/text-search.ts';
 import { Roles } from '../platform/security/permissions.ts';
 import type { Principal } from '../platform/security/principal.ts';
 import { rememberLock } from './lock-users.ts';
-import { addSearch, listSorts, MATCHES_MAX, searchSorts } from './user-search.ts';
 import { User } from './user.entity.ts';
 import { roleChanged, statusChanged } from './users.audit.ts';
-import { LastAdminError, RoleExceedsYoursError, TooManyMatchesError } from './users.errors.ts';
+import { LastAdminError, RoleExceedsYoursError } from './users.errors.ts';
 import { userCreated, userDeleted, userRoleChanged, userSuspended, userUpdated } from './users.events.ts';
 import { usersChangeRole } from './users.permissions.ts';
 import { type UpdateMe, type UpdateUser, type UsersQuery, avatarUrlOf, userView } from './users.schemas.ts';
+
+/** The index is `users_search_idx`. */
+const search = new TextSearch([{ text: 'lower(user.displayName)', weight: 'A' }, { text: 'user.email' }]);
+const matchSorts = search.sorts({
+  createdAt: { value: 'user.createdAt', nullable: false },
+  email: { value: 'user.email', nullable: false },
+});
+/** Without a search, the newest are the most relevant. */
+const listSorts = { relevance: { value: 'user.createdAt', nullable: false } };
 
 export type NewUser = Pick<User, 'email' | 'passwordHash' | 'displayName'> &
   Partial<Pick<User, 'role' | 'status' | 'emailVerifiedAt'>>;
@@ -98,10 +107,9 @@ export class UsersService {
       .createQueryBuilder('user')
       .where({ deletedAt: IsNull(), ...(status && { status }), ...(role && { role }) });
     if (email) rows.andWhere(`user.email LIKE :prefix`, { prefix: `${escapeLike(email)}%` });
-    if (q) addSearch(rows, q);
-    if (q && (await countUpTo(MATCHES_MAX, rows)) === null) throw new TooManyMatchesError();
+    if (q) await search.filter(rows, q);
     const filters = { status, role, email, q };
-    return this.paginator.page(rows, { list: 'users', page, filters, sorts: q ? searchSorts : listSorts });
+    return this.paginator.page(rows, { list: 'users', page, filters, sorts: q ? matchSorts : listSorts });
   }
 
   /**

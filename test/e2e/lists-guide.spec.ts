@@ -143,6 +143,24 @@ describe('related rows', () => {
   });
 });
 
+describe('a search', () => {
+  it('finds words by their start, without case and accents', async () => {
+    const topicId = await createTopic('searched');
+    for (const title of ['Crème brûlée', 'A creme for winter', 'Nothing'])
+      await insertPost({ topicId, title, publishedAt: null, createdAt: '2020-01-01' });
+    const search = (q: string) => user.get(`/v1/posts/search?q=${encodeURIComponent(q)}`);
+
+    const answers = await Promise.all([search('CREME'), search('brul creme'), search('winter nothing')]);
+
+    await app.db.query('DELETE FROM posts WHERE topic_id = $1', [topicId]);
+    expect(answers.map((answer) => titlesOf(answer).toSorted())).toEqual([
+      ['A creme for winter', 'Crème brûlée'],
+      ['Crème brûlée'],
+      [],
+    ]);
+  });
+});
+
 describe('with 50,000 posts', () => {
   beforeAll(async () => {
     await app.db.query(
@@ -176,6 +194,23 @@ describe('with 50,000 posts', () => {
       expect(slow).toEqual([]);
     },
   );
+
+  it.each(['-relevance', '-createdAt'])('a search sorted by %s reads only its matches', async (sort) => {
+    const topicId = await createTopic(`rare ${sort}`);
+    await insertPost({ topicId, title: 'A rare word', publishedAt: null, createdAt: '2020-01-01' });
+    const statements = recordStatements(app.db);
+
+    const found = await user.get(`/v1/posts/search?q=rare&sort=${sort}`);
+
+    const ofPosts = [...statements.values()].filter(({ text }) => text.includes('"posts"'));
+    const slow = [];
+    for (const statement of ofPosts)
+      slow.push(...(await findSlowNodes(app.db, statement, new Set(['posts']))));
+    await app.db.query('DELETE FROM posts WHERE topic_id = $1', [topicId]);
+    expect(titlesOf(found)).toEqual(['A rare word']);
+    expect(ofPosts).toHaveLength(2);
+    expect(slow).toEqual([]);
+  });
 });
 
 async function positionAt(sort: string, offset: number): Promise<[value: string | null, id: string]> {

@@ -16,16 +16,19 @@ import {
 import { z } from 'zod';
 import { insertIfAbsent } from '../../src/platform/database/insert-if-absent.ts';
 import { countRelated, loadRelated } from '../../src/platform/database/many-rows.ts';
+import { TooManyMatchesError } from '../../src/platform/errors/platform.errors.ts';
 import {
   idSchema,
   page as pageOf,
   pageNumberSchema,
   pageQuery,
+  text,
   timestampSchema,
 } from '../../src/platform/http/schemas.ts';
 import { Endpoint } from '../../src/platform/openapi/endpoint.decorator.ts';
 import { Tag } from '../../src/platform/openapi/tag.decorator.ts';
 import { Paginator } from '../../src/platform/pagination/paginator.ts';
+import { TextSearch } from '../../src/platform/pagination/text-search.ts';
 
 // The schemas and the service are the code of docs/guides/lists.md. A test compares them.
 
@@ -103,11 +106,19 @@ const postSchema = z
   })
   .meta({ id: 'Post' });
 
+const foundPostSchema = z.object({ id: z.string(), title: z.string() });
+
 export const postsQuerySchema = pageQuery(['createdAt', 'publishedAt', 'topic', 'comments'], {
   topicId: idSchema.optional(),
   page: pageNumberSchema,
 });
 export type PostsQuery = z.output<typeof postsQuerySchema>;
+
+export const postSearchSchema = pageQuery(['relevance', 'createdAt'], { q: text({ min: 1, max: 100 }) });
+export type PostSearch = z.output<typeof postSearchSchema>;
+
+const search = new TextSearch([{ text: 'lower(post.title)' }]);
+const matchSorts = search.sorts({ createdAt: { value: 'post.createdAt', nullable: false } });
 
 @Injectable()
 export class PostsService {
@@ -133,6 +144,12 @@ export class PostsService {
         comments: { value: 'count(comment.id)', nullable: false },
       },
     });
+  }
+
+  async search({ q, ...page }: PostSearch) {
+    const rows = this.posts.createQueryBuilder('post');
+    await search.filter(rows, q);
+    return this.paginator.page(rows, { list: 'post-search', page, filters: { q }, sorts: matchSorts });
   }
 
   /** The latest comments of posts, for a page or for a loader of GraphQL. */
@@ -174,6 +191,16 @@ class PostsController {
   @Endpoint({ summary: 'List posts', returns: pageOf(postSchema) })
   listPosts(@Query({ schema: postsQuerySchema }) query: PostsQuery) {
     return this.posts.listWithComments(query);
+  }
+
+  @Get('search')
+  @Endpoint({
+    summary: 'Search posts',
+    returns: pageOf(foundPostSchema),
+    errors: [TooManyMatchesError],
+  })
+  searchPosts(@Query({ schema: postSearchSchema }) query: PostSearch) {
+    return this.posts.search(query);
   }
 }
 

@@ -111,6 +111,12 @@ export class IdempotencyKeyReusedError extends defineProblem(
   'Idempotency key reused',
   'This Idempotency-Key was sent with another body. Use a new key for a new request.',
 ) {}
+export class TooManyMatchesError extends defineProblem(
+  422,
+  'TOO_MANY_MATCHES',
+  'Too many matches',
+  'More than 5,000 entries match the search. Add letters, words or a filter.',
+) {}
 export class RateLimitedError extends defineProblem(
   429,
   'RATE_LIMITED',

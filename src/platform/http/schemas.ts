@@ -126,11 +126,11 @@ export interface Page<T> {
 
 const CURSOR_MAX = 500;
 
-/** The first sort in descending order is the default. The types of Zod can't express the enum of a type parameter. */
-const sortOf = <S extends string>(sorts: readonly [S, ...S[]]) =>
+/** The types of Zod can't express the enum of a type parameter. */
+const sortOf = <S extends string>(sorts: readonly [S, ...S[]], defaultSort: S | `-${S}`) =>
   z
     .enum(sorts.flatMap((sort): string[] => [`-${sort}`, sort]))
-    .default(`-${sorts[0]}`)
+    .default(defaultSort)
     .describe('A leading minus sorts in descending order.') as z.ZodType as z.ZodType<S | `-${S}`>;
 
 /** The number of rows that page numbers reach, because Postgres reads all rows before the page. */
@@ -147,16 +147,17 @@ export const pageNumberSchema = z.coerce
     `The number of the page, instead of \`cursor\`. \`page\` × \`limit\` is at most ${NUMBERED_ROWS_MAX}. Rows that are added or removed at the same time move others to another page.`,
   );
 
-/** The query of a list: page, sort and filters. Sort only by what an index supports. */
+/** The query of a list: page, sort and filters. Sort only by what an index supports. Default: the first sort, descending. */
 export const pageQuery = <S extends string, F extends z.ZodRawShape>(
   sorts: readonly [S, ...S[]],
   filters: F,
+  defaultSort: S | `-${S}` = `-${sorts[0]}`,
 ) =>
   z
     .strictObject({
       limit: z.coerce.number().int().min(1).max(100).default(20),
       cursor: z.string().max(CURSOR_MAX).optional(),
-      sort: sortOf(sorts),
+      sort: sortOf(sorts, defaultSort),
       include: z
         .enum(['total'])
         .optional()

@@ -105,6 +105,11 @@ export const problems = {
     detail:
       'Dieser Idempotency-Key wurde schon mit einem anderen Body gesendet. Verwenden Sie für eine neue Anfrage einen neuen.',
   },
+  TOO_MANY_MATCHES: {
+    title: 'Zu viele Treffer',
+    detail:
+      'Mehr als 5.000 Einträge entsprechen der Suche. Geben Sie mehr Buchstaben, Wörter oder einen Filter an.',
+  },
   RATE_LIMITED: {
     title: 'Zu viele Anfragen',
     detail:
