@@ -107,7 +107,7 @@ export function controllerFile({ names, fields }: Feature): string {
 import { Body, Controller, Delete, Get, Param, Patch, Post, Query, Res } from '@nestjs/common';
 import type { FastifyReply } from 'fastify';
 ${hasReferences ? `import { NotFoundError } from '../platform/errors/platform.errors.ts';` : ''}
-import { ExpectedVersion, expectedVersion, setEtag } from '../platform/http/etag.ts';
+import { ExpectedVersion, setEtag } from '../platform/http/etag.ts';
 import { item, page } from '../platform/http/schemas.ts';
 import { IdempotentTransaction, type RequestTransaction } from '../platform/idempotency/idempotency.interceptor.ts';
 import { Endpoint } from '../platform/openapi/endpoint.decorator.ts';
@@ -192,10 +192,10 @@ export class ${Plural}Controller {
   async update${Singular}(
     @Param('id', ID) id: string,
     @Body({ schema: update${Singular}Schema }) body: Update${Singular},
+    @ExpectedVersion() version: number | undefined,
     @CurrentUser() caller: Principal,
     @Res({ passthrough: true }) reply: FastifyReply,
   ) {
-    const version = expectedVersion(reply.request.headers['if-match']);
     const ${variable} = await this.${pluralVariable}.update(id, body, version, caller);
     setEtag(reply, ${variable}.version);
     return { data: ${variable} };

@@ -136,10 +136,10 @@ export class UsersController {
   async updateUser(
     @Param('id', { schema: userIdSchema }) id: string,
     @Body({ schema: updateUserSchema }) body: UpdateUser,
+    @ExpectedVersion() version: number | undefined,
     @CurrentUser() caller: Principal,
     @Res({ passthrough: true }) reply: FastifyReply,
   ) {
-    const version = expectedVersion(reply.request.headers['if-match']);
     const user = await this.users.updateByAdmin({ id, expectedVersion: version }, body, caller);
     setEtag(reply, user.version);
     return { data: this.users.view(user) };

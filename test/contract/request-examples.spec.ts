@@ -4,6 +4,7 @@ import { signedIn } from '../support/client.ts';
 import { type OAuthApp, startOAuthApp } from '../support/oauth-app.ts';
 import { type Content, openapi, type Operation, operations } from '../support/openapi.ts';
 import { matrix } from './authorization-matrix.ts';
+import { bodyOf } from './authorization-rule.ts';
 import { type ExampleBody, preparations, type Prepared, STANDARD_SECRET } from './request-examples.ts';
 
 interface BodyExample {
@@ -58,12 +59,16 @@ const isObject = (value: unknown): value is ExampleBody => typeof value === 'obj
 
 /** A new resource of a new user for the path or the body, if the row of the authorization matrix creates one. */
 async function resourceOfMatrix(operationId: string): Promise<Prepared> {
-  const { of, body } = matrix[operationId] ?? {};
-  if (!of) return {};
+  const row = matrix[operationId];
+  if (!row?.of) return {};
   const caller = await signedIn(world.app);
-  const values = await of(world.app, caller);
-  if (typeof values === 'string') return { caller, id: values };
-  return typeof body === 'function' ? { caller, body: values } : {};
+  const values = await row.of(world.app, caller);
+  const parameters = typeof values === 'string' ? { id: values } : values;
+  if (typeof row.body !== 'function') return { caller, parameters };
+  // Only the created ids: the rest of the body is that of the example.
+  const created = new Set<unknown>(Object.values(parameters));
+  const body = Object.entries(bodyOf(row, values)!).filter(([, value]) => created.has(value));
+  return { caller, parameters, body: Object.fromEntries(body) };
 }
 
 /** Sends an example after the preparation of its operation. */
@@ -86,8 +91,11 @@ async function send(
   return add(request, isObject(value) ? { ...body, ...prepared.body } : value);
 }
 
-const pathOf = ({ path }: Operation, { id = '', name = 'github' }: Prepared): string =>
-  path.replace('{id}', id).replace(/\{(provider|source)\}/, name);
+const pathOf = ({ path }: Operation, { parameters }: Prepared): string =>
+  path.replaceAll(
+    /\{(\w+)\}/g,
+    (_whole, name: string) => ({ provider: 'github', ...parameters })[name] ?? '',
+  );
 
 /** The status, or what to do if the example does not work. */
 function outcomeOf({ status, text }: Response, { operationId, responses }: Operation): string {

@@ -15,10 +15,8 @@ import { upload } from '../support/uploads.ts';
 export interface Prepared {
   /** Default: a new user, if the operation needs a token. */
   caller?: SignedIn;
-  /** For the `{id}` of the path. */
-  id?: string;
-  /** For the `{provider}` or `{source}` of the path. */
-  name?: string;
+  /** The parameters of the path: `{ id }`. Default of `provider`: github. */
+  parameters?: Record<string, string>;
   /** Properties in place of those of the example, such as tokens. */
   body?: Record<string, unknown>;
   headers?: Record<string, string>;
@@ -104,7 +102,7 @@ export const preparations: Record<string, Preparation> = {
   handleProviderFormCallback: async (world) => {
     const { browser, callback } = await backFrom(world, 'apple');
     return {
-      name: 'apple',
+      parameters: { provider: 'apple' },
       body: Object.fromEntries([...callback.fields].filter(([name]) => name === 'state')),
       headers: { cookie: cookiesOf(browser) },
     };
@@ -128,7 +126,7 @@ export const preparations: Record<string, Preparation> = {
   createWebhookEndpoint: admin,
   updateUser: async (world) => ({
     ...(await admin(world)),
-    id: (await createUser(world.app)).user.id,
+    parameters: { id: (await createUser(world.app)).user.id },
   }),
 
   updateWebhookEndpoint: ({ app }) => ownEndpoint(app),
@@ -140,11 +138,12 @@ export const preparations: Record<string, Preparation> = {
     const signature = new Webhook(STANDARD_SECRET).sign(id, at, JSON.stringify(example));
     const timestamp = String(Math.floor(at.getTime() / 1_000));
     const headers = { 'webhook-id': id, 'webhook-timestamp': timestamp, 'webhook-signature': signature };
-    return { name: 'standard', headers };
+    return { parameters: { source: 'standard' }, headers };
   },
 };
 
 async function ownEndpoint(app: TestApp): Promise<Prepared> {
   const caller = await signedIn(app);
-  return { caller, id: (await createEndpoint(caller, 'https://example.com/hooks')).id };
+  const { id } = await createEndpoint(caller, 'https://example.com/hooks');
+  return { caller, parameters: { id } };
 }

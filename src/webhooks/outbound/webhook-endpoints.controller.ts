@@ -1,7 +1,7 @@
 import { Body, Controller, Delete, Get, Param, Patch, Post, Query, Res } from '@nestjs/common';
 import type { FastifyReply } from 'fastify';
 import { ConflictError, ForbiddenError, LimitReachedError } from '../../platform/errors/platform.errors.ts';
-import { ExpectedVersion, expectedVersion, setEtag } from '../../platform/http/etag.ts';
+import { ExpectedVersion, setEtag } from '../../platform/http/etag.ts';
 import { item, page } from '../../platform/http/schemas.ts';
 import {
   IdempotentTransaction,
@@ -108,10 +108,10 @@ export class WebhookEndpointsController {
   async updateWebhookEndpoint(
     @Param('id', ID) id: string,
     @Body({ schema: updateWebhookEndpointSchema }) body: UpdateWebhookEndpoint,
+    @ExpectedVersion() version: number | undefined,
     @CurrentUser() caller: Principal,
     @Res({ passthrough: true }) reply: FastifyReply,
   ) {
-    const version = expectedVersion(reply.request.headers['if-match']);
     const endpoint = await this.endpoints.update(id, body, version, caller);
     setEtag(reply, endpoint.version);
     return { data: endpoint };
