@@ -146,16 +146,16 @@ describe('related rows', () => {
 describe('a search', () => {
   it('finds words by their start, without case and accents', async () => {
     const topicId = await createTopic('searched');
-    for (const title of ['Crème brûlée', 'A creme for winter', 'Nothing'])
+    for (const title of ['Café society', 'A cafe in winter', 'Nothing'])
       await insertPost({ topicId, title, publishedAt: null, createdAt: '2020-01-01' });
     const search = (q: string) => user.get(`/v1/posts/search?q=${encodeURIComponent(q)}`);
 
-    const answers = await Promise.all([search('CREME'), search('brul creme'), search('winter nothing')]);
+    const answers = await Promise.all([search('CAFE'), search('win cafe'), search('winter nothing')]);
 
     await app.db.query('DELETE FROM posts WHERE topic_id = $1', [topicId]);
     expect(answers.map((answer) => titlesOf(answer).toSorted())).toEqual([
-      ['A creme for winter', 'Crème brûlée'],
-      ['Crème brûlée'],
+      ['A cafe in winter', 'Café society'],
+      ['A cafe in winter'],
       [],
     ]);
   });
