@@ -4,6 +4,7 @@ import { types } from 'node:util';
 import { type DestinationStream, type Logger, type LoggerOptions, pino, stdTimeFunctions } from 'pino';
 import { product } from '../config/product.ts';
 import { currentContext, type RequestContext, spanContextFrom } from './request-context.ts';
+import { standardOutput } from './standard-output.ts';
 
 /** Values of these keys are never logged. */
 const SECRET_KEYS = new Set([
@@ -95,7 +96,7 @@ function traceFields(context?: RequestContext): object {
   return context?.traceparent ? { trace_id: spanContextFrom(context.traceparent)?.traceId } : {};
 }
 
-export function createLogger(level: string, stream?: DestinationStream): Logger {
+export function createLogger(level: string, stream: DestinationStream = standardOutput()): Logger {
   const options: LoggerOptions = {
     level,
     base: { pid: process.pid, instance: hostname(), version: product.version },
@@ -116,7 +117,7 @@ export function createLogger(level: string, stream?: DestinationStream): Logger 
       },
     },
   };
-  const logger = stream ? pino(options, stream) : pino(options);
+  const logger = pino(options, stream);
   const child: unknown = Reflect.get(logger, 'child');
   // The fields of a child logger don't go through `formatters.log`. Its own children inherit this method.
   logger.child = function childWithoutSecrets(this: Logger, fields, ...rest) {

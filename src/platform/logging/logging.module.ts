@@ -1,5 +1,5 @@
 import { Global, Module } from '@nestjs/common';
-import { pino, type Logger } from 'pino';
+import type { Logger } from 'pino';
 import { Config } from '../config/config.ts';
 import { createLogger } from './logger.ts';
 
@@ -14,8 +14,7 @@ export interface AppLogger extends Logger {}
     {
       provide: AppLogger,
       inject: [Config],
-      useFactory: (config: Config) =>
-        createLogger(config.LOG_LEVEL, pino.destination({ dest: 1, sync: false })),
+      useFactory: (config: Config) => createLogger(config.LOG_LEVEL),
     },
   ],
   exports: [AppLogger],
