@@ -27,7 +27,7 @@ export class StalledWorker implements OnApplicationBootstrap, OnApplicationShutd
 
   onApplicationBootstrap(): void {
     if (this.config.NODE_ENV === 'test') return;
-    this.timer = setInterval(() => void this.exitIfTooLong(), CHECK_MS).unref();
+    this.timer = setInterval(() => void this.check(), CHECK_MS).unref();
   }
 
   onApplicationShutdown(): void {
@@ -51,6 +51,13 @@ export class StalledWorker implements OnApplicationBootstrap, OnApplicationShutd
     const { checks } = await this.health.readiness();
     if (checks.database === 'down' || checks.redis === 'down') this.outageSeenAt = performance.now();
     return performance.now() - this.outageSeenAt < RECOVERY_MS;
+  }
+
+  /** Never rejects: an unhandled rejection would end the process. */
+  private async check(): Promise<void> {
+    await this.exitIfTooLong().catch((error: unknown) => {
+      this.logger.warn({ msg: 'The check for a stalled worker failed: checking again in 5 s', err: error });
+    });
   }
 
   private async exitIfTooLong(): Promise<void> {
