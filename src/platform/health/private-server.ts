@@ -50,7 +50,7 @@ export class PrivateServer implements OnApplicationBootstrap, OnApplicationShutd
     const isStalled = await this.stalledWorker.isStalled();
     if (url === '/health/live') {
       return send(response, isStalled ? 503 : 200, {
-        status: isStalled ? 'silent' : 'ok',
+        status: isStalled ? 'stalled' : 'ok',
         version: product.version,
       });
     }

@@ -7,7 +7,9 @@ import { StalledWorker } from './stalled-worker.ts';
 
 const CHECK_MS = 5_000;
 
-beforeEach(() => jest.useFakeTimers());
+beforeEach(() => {
+  jest.useFakeTimers();
+});
 
 afterEach(() => {
   jest.useRealTimers();
@@ -16,7 +18,7 @@ afterEach(() => {
 
 it('checks again after a failed check', async () => {
   const config = { NODE_ENV: 'production', WORKER_STALL_EXIT_SECONDS: 3_600 } as Config;
-  const queues = { silentWorkers: () => ['mail-send'] } as unknown as QueueBackend;
+  const queues = { stalledWorkers: () => ['mail-send'] } as unknown as QueueBackend;
   const readiness = jest.fn<() => Promise<object>>(async () => ({ checks: { database: 'up', redis: 'up' } }));
   readiness.mockRejectedValueOnce(new Error('readiness failed'));
   const warn = jest.spyOn(Logger.prototype, 'warn').mockReturnValue();

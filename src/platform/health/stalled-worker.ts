@@ -35,7 +35,7 @@ export class StalledWorker implements OnApplicationBootstrap, OnApplicationShutd
   }
 
   async isStalled(): Promise<boolean> {
-    const queues = this.queues.silentWorkers();
+    const queues = this.queues.stalledWorkers();
     if (queues.length === 0 || (await this.isOutage())) {
       this.stalledSince = undefined;
       return false;

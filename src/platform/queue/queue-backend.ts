@@ -29,7 +29,7 @@ const ENTRY_LOCK_MS = 5_000;
 const FETCH_RETRY_MS = 2_000;
 const WARNING_INTERVAL_MS = 10_000;
 /** Longer than any wait for a job: a worker with free capacity polls more often than this. */
-const SILENCE_MAX_MS = 60_000;
+const STALLED_AFTER_MS = 60_000;
 const POSTGRES_RESPONSE_TIMEOUT_MS = 15_000;
 /** Each worker keeps one connection for LISTEN. */
 const POSTGRES_POOL_MAX = 20;
@@ -88,8 +88,8 @@ export class QueueBackend implements OnApplicationBootstrap, OnApplicationShutdo
   }
 
   /** The queues whose worker in this process has stopped polling although it has free capacity. */
-  silentWorkers(forMs = SILENCE_MAX_MS): string[] {
-    return this.workers.filter(({ silentMs }) => silentMs > forMs).map(({ name }) => name);
+  stalledWorkers(afterMs = STALLED_AFTER_MS): string[] {
+    return this.workers.filter(({ msWithoutPoll }) => msWithoutPoll > afterMs).map(({ name }) => name);
   }
 
   /** False when the PostgreSQL queue does not find its tables: a pooler may drop the search path of a connection. */

@@ -19,7 +19,7 @@ export class QueueWorker extends Worker {
   }
 
   /** How long this worker has neither polled nor been at full concurrency. */
-  get silentMs(): number {
+  get msWithoutPoll(): number {
     return this.runningJobs >= this.concurrency ? 0 : performance.now() - this.polledAt;
   }
 

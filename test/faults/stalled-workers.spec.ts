@@ -26,24 +26,27 @@ async function healthOfHeldWorker(backend: Backend) {
     await system.startApi();
     const port = await freePort();
     await system.startWorker({ METRICS_PORT: String(port) });
-    const ask = async (name: string) => (await fetch(`http://127.0.0.1:${port}/health/${name}`)).status;
-    const statuses = () => Promise.all(['live', 'ready'].map(ask));
+    const ask = (name: string) => fetch(`http://127.0.0.1:${port}/health/${name}`);
+    const statuses = async () => (await Promise.all(['live', 'ready'].map(ask))).map(({ status }) => status);
     const isWell = async () => (await statuses()).every((status) => status === 200);
     await until(isWell, `the worker on ${backend} to be ready`);
     const release = await holdQueue(system);
     const heldAt = Date.now();
-    const isSilent = async () => (await statuses())[0] !== 200;
+    const isStalled = async () => (await statuses())[0] !== 200;
     // A queue that stays blocked would keep the system from stopping.
-    await until(isSilent, `the worker on ${backend} to be found silent`, NOTICED_MS).catch(async (error) => {
-      await release();
-      throw error;
-    });
+    await until(isStalled, `the worker on ${backend} to be found stalled`, NOTICED_MS).catch(
+      async (error) => {
+        await release();
+        throw error;
+      },
+    );
     const noticedMs = Date.now() - heldAt;
     const during = await statuses();
+    const live = (await (await ask('live')).json()) as { status: string };
     await release();
     await until(isWell, `the worker on ${backend} to recover`, 60_000);
     const { status } = await system.untilStatus(await system.startExport(), 'completed');
-    return { during, noticedMs, status };
+    return { during, live, noticedMs, status };
   } finally {
     await system.stop();
   }
@@ -111,8 +114,9 @@ describe('a worker that does not poll although its dependencies are up', () => {
   it('is unhealthy until it polls again', async () => {
     const found = await Promise.all(backends.map(healthOfHeldWorker));
 
-    for (const [index, { during, noticedMs, status }] of found.entries()) {
+    for (const [index, { during, live, noticedMs, status }] of found.entries()) {
       expect([during, status]).toEqual([[503, 503], 'completed']);
+      expect(live.status).toBe('stalled');
       expect(noticedMs).toBeGreaterThan(50_000);
       recordOutcome({
         area: 'Workers',
@@ -178,11 +182,11 @@ describe.each(backends)('a worker on %s that is well', (backend) => {
     await Promise.all(busy.map(({ id }) => untilJob(app, id, 'active')));
     const queues = app.workers[0]!.get(QueueBackend);
     const startedAt = Date.now();
-    const silent = new Set<string>();
+    const stalled = new Set<string>();
 
     await until(
       () => {
-        queues.silentWorkers(LONGEST_MS).forEach((name) => silent.add(name));
+        queues.stalledWorkers(LONGEST_MS).forEach((name) => stalled.add(name));
         return Date.now() - startedAt > 1.5 * LONGEST_MS;
       },
       'some time to pass',
@@ -190,7 +194,7 @@ describe.each(backends)('a worker on %s that is well', (backend) => {
     );
     open();
 
-    expect([...silent]).toEqual([]);
+    expect([...stalled]).toEqual([]);
     await Promise.all(busy.map(({ id }) => untilJob(app, id, 'completed')));
   }, 90_000);
 });
