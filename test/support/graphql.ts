@@ -1,4 +1,5 @@
 import type { Test } from 'supertest';
+import { Metrics } from '../../src/platform/metrics/metrics.service.ts';
 import type { TestApp } from './app.ts';
 import type { SignedIn } from './client.ts';
 
@@ -28,3 +29,10 @@ export const resultOf = ({ status, body }: Awaited<Test>): GraphqlResult => ({
 /** Without a token. */
 export const anonymousGraphql = async (app: TestApp, query: string): Promise<GraphqlResult> =>
   resultOf(await app.http().post('/graphql').send({ query }));
+
+/** The series of `graphql_errors_total`, by their labels. */
+export async function countedGraphqlErrors(app: TestApp): Promise<Record<string, number>> {
+  const text = await app.api.get(Metrics).registry.getSingleMetricAsString('graphql_errors_total');
+  const series = [...text.matchAll(/^graphql_errors_total(\{.*\}) (\d+)$/gm)];
+  return Object.fromEntries(series.map(([, labels, count]) => [String(labels), Number(count)]));
+}

@@ -15,10 +15,12 @@ import {
   validate,
   type ValidationRule,
 } from 'graphql';
+import { Counter } from 'prom-client';
 import { z } from 'zod';
 import { Config } from '../config/config.ts';
 import { ValidationFailedError } from '../errors/platform.errors.ts';
 import { fieldFailures } from '../http/validation.pipe.ts';
+import { Metrics } from '../metrics/metrics.service.ts';
 import { assertWithinLimits, parseDocument } from './document-limits.ts';
 import { executionErrors } from './error-format.ts';
 import type { GraphqlContext } from './graphql-context.ts';
@@ -61,24 +63,37 @@ interface MercuriusValidationError extends Error {
 /** Checks and runs operations. Every limit is checked before any resolver runs. */
 @Injectable()
 export class GraphqlExecutor {
+  private readonly errors: Counter;
+
   constructor(
     private readonly config: Config,
     private readonly schemaHost: GraphQLSchemaHost,
     private readonly trusted: TrustedDocuments,
     private readonly adapterHost: HttpAdapterHost,
-  ) {}
+    metrics: Metrics,
+  ) {
+    this.errors = new Counter({
+      name: 'graphql_errors_total',
+      help: 'Errors of GraphQL operations, by their code.',
+      labelNames: ['code', 'operation'],
+      registers: [metrics.registry],
+    });
+  }
 
   /** Runs a query or mutation. Throws when the request is rejected; errors of fields are in the result. */
   async execute(body: unknown, context: GraphqlContext): Promise<ExecutionResult> {
     const { text, document, variables, operationName } = this.prepare(body);
-    if (getOperationAST(document, operationName)?.operation === OperationTypeNode.SUBSCRIPTION) {
+    const operation = getOperationAST(document, operationName)?.operation ?? OperationTypeNode.QUERY;
+    if (operation === OperationTypeNode.SUBSCRIPTION) {
       throw GraphqlInvalidError.because([
         { message: 'Subscriptions run over a WebSocket with graphql-transport-ws.' },
       ]);
     }
     const fastify: FastifyInstance = this.adapterHost.httpAdapter.getInstance();
     try {
-      return await fastify.graphql(text, context as never, variables, operationName);
+      const result = await fastify.graphql(text, context as never, variables, operationName);
+      this.countErrors(operation, result.errors);
+      return result;
     } catch (error) {
       if (isValidationError(error)) throw GraphqlInvalidError.because(error.errors);
       throw error;
@@ -98,6 +113,11 @@ export class GraphqlExecutor {
       ]);
     }
     return { schema: this.schema, document, variableValues, operationName, contextValue };
+  }
+
+  /** The errors that a client gets: their codes are those of REST. */
+  countErrors(operation: OperationTypeNode, errors: readonly GraphQLError[] = []): void {
+    for (const { extensions } of errors) this.errors.inc({ code: String(extensions['code']), operation });
   }
 
   private get schema(): GraphQLSchema {

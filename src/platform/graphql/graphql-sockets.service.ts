@@ -1,6 +1,6 @@
 import { Injectable, Logger, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
-import { GraphQLError } from 'graphql';
+import { GraphQLError, OperationTypeNode } from 'graphql';
 import { type Context, handleProtocols, makeServer, type Server } from 'graphql-ws';
 import type { IncomingMessage, Server as HttpServer } from 'node:http';
 import type { Duplex } from 'node:stream';
@@ -71,7 +71,12 @@ export class GraphqlSockets implements OnApplicationBootstrap, OnModuleDestroy {
       onConnect: (context) => this.authenticate(context),
       onSubscribe: (context, _id, payload) => this.subscribe(context, payload),
       onNext: (...[{ extra }, , , , result]) =>
-        result.errors && { ...result, errors: executionErrors(result.errors, extra) },
+        result.errors && { ...result, errors: this.count(executionErrors(result.errors, extra)) },
+      // The errors that `subscribe` returns, or the one that has ended a running subscription.
+      onError: (...[{ extra }, , , errors]) =>
+        this.count(errors.every(hasCode) ? errors : executionErrors(errors, extra)).map((error) =>
+          error.toJSON(),
+        ),
     });
   }
 
@@ -192,11 +197,18 @@ export class GraphqlSockets implements OnApplicationBootstrap, OnModuleDestroy {
     }
   }
 
+  private count<Errors extends readonly GraphQLError[]>(errors: Errors): Errors {
+    this.executor.countErrors(OperationTypeNode.SUBSCRIPTION, errors);
+    return errors;
+  }
+
   private fail(socket: WebSocket, error: unknown): void {
     this.logger.error({ msg: 'GraphQL socket failed', err: error });
     socket.close(1011, 'INTERNAL');
   }
 }
+
+const hasCode = ({ extensions }: GraphQLError): boolean => 'code' in extensions;
 
 const isForGraphql = ({ url }: IncomingMessage): boolean => url?.split('?')[0] === GRAPHQL_PATH;
 

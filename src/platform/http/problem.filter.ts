@@ -63,7 +63,7 @@ export class ProblemFilter implements ExceptionFilter {
   ) {
     this.problems = new Counter({
       name: 'http_problems_total',
-      help: 'Error responses of REST, by their code. The codes are listed at /problems.',
+      help: 'Error responses, by their code. The codes are listed at /problems.',
       labelNames: ['code'],
       registers: [metrics.registry],
     });
