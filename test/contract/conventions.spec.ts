@@ -20,6 +20,7 @@ const UNVERSIONED = [
   '/health/live',
   '/health/ready',
   '/.well-known/jwks.json',
+  '/.well-known/security.txt',
 ];
 /** Not wrapped in `data`, because external standards define their format. */
 const UNWRAPPED = ['/health/live', '/health/ready', '/.well-known/jwks.json'];

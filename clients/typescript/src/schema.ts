@@ -20,6 +20,26 @@ export interface paths {
     patch?: never;
     trace?: never;
   };
+  '/.well-known/security.txt': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /**
+     * Find out where to report a vulnerability (RFC 9116)
+     * @description The contacts of SECURITY_CONTACT. Without that setting it responds with 404.
+     */
+    get: operations['getSecurityContacts'];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
   '/problems': {
     parameters: {
       query?: never;
@@ -2792,6 +2812,33 @@ export interface operations {
           'application/json': {
             data: components['schemas']['Root'];
           };
+        };
+      };
+    };
+  };
+  getSecurityContacts: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description Success. */
+      200: {
+        headers: {
+          'X-Correlation-Id': components['headers']['CorrelationId'];
+          'RateLimit-Policy': components['headers']['RateLimitPolicy'];
+          RateLimit: components['headers']['RateLimit'];
+          [name: string]: unknown;
+        };
+        content: {
+          /**
+           * @example Contact: mailto:security@example.com
+           *     Expires: 2027-02-27T00:00:00Z
+           */
+          'text/plain': string;
         };
       };
     };

@@ -75,6 +75,20 @@ export const authSchemes = list.pipe(
   ),
 );
 
+/** Values of `Contact` in RFC 9116, section 2.5.3. They fill one line each, so no spaces or control characters. */
+export const contacts = list.pipe(
+  z
+    .array(
+      z
+        .string()
+        .regex(
+          /^(https:\/\/[!-~]+|mailto:[!-~]+@[!-~]+)$/,
+          'must be mailto: or https: URLs, separated by commas',
+        ),
+    )
+    .min(1, 'must contain a URL'),
+);
+
 /** One sender. Checked at the start, because a wrong one shows only when an email is sent. */
 export const mailbox = z.string().refine((text) => {
   const [sender, ...others] = addressparser(text);

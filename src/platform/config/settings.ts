@@ -6,6 +6,7 @@ import { oauthSettings } from './oauth-settings.ts';
 import { product } from './product.ts';
 import {
   authSchemes,
+  contacts,
   flag,
   headerNames,
   httpUrl,
@@ -96,6 +97,9 @@ export const settingsSchema = z.object({
     'Trusted proxies, for X-Forwarded-For: the number of proxies in front of the API, or their CIDR ranges, separated by commas. Empty: none.',
   ),
   API_DOCS: optional(flag).describe('Serves /docs and /openapi.json. Default: on, in production off.'),
+  SECURITY_CONTACT: optional(contacts).describe(
+    'Where to report a vulnerability, for /.well-known/security.txt: mailto: and https: URLs, separated by commas, the preferred one first. Empty: the file does not exist.',
+  ),
   GRAPHQL: withDefault(flag, true).describe('Serves the GraphQL API at /graphql.'),
   GRAPHQL_TRUSTED_DOCUMENTS: withDefault(z.enum(['off', 'audit', 'enforce']), 'off').describe(
     'Which GraphQL documents run. off: all. audit: all, and unregistered ones are logged. enforce: only registered ones.',

@@ -1,4 +1,4 @@
-import { Controller, Get, Param, Req, Res } from '@nestjs/common';
+import { Controller, Get, Header, Param, Req, Res } from '@nestjs/common';
 import { ModulesContainer } from '@nestjs/core';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
@@ -44,6 +44,10 @@ const problemTypeSchema = z
     },
   });
 
+/** RFC 9116 recommends less than a year, so that old copies of the file expire. */
+const SECURITY_TXT_DAYS = 90;
+const DAY_MS = 86_400_000;
+
 /** The entry point of the API, and the error codes: the `type` of a problem document is a URL below /problems. */
 @Tag('System', 'Health, error codes and entry points.')
 @Controller()
@@ -73,6 +77,23 @@ export class SystemController {
       jwks: '/.well-known/jwks.json',
     };
     return { data: { name: product.name, version: product.version, links } };
+  }
+
+  @Get('.well-known/security.txt')
+  @Endpoint({
+    summary: 'Find out where to report a vulnerability (RFC 9116)',
+    description: 'The contacts of SECURITY_CONTACT. Without that setting it responds with 404.',
+    produces: 'text/plain',
+    produced: 'Contact: mailto:security@example.com\nExpires: 2027-02-27T00:00:00Z\n',
+    errors: [NotFoundError],
+  })
+  @Public()
+  @Header('cache-control', 'public, max-age=3600')
+  getSecurityContacts(): string {
+    if (!this.config.SECURITY_CONTACT) throw new NotFoundError();
+    const [date] = new Date(Date.now() + SECURITY_TXT_DAYS * DAY_MS).toISOString().split('T');
+    const lines = this.config.SECURITY_CONTACT.map((contact) => `Contact: ${contact}`);
+    return [...lines, `Expires: ${date}T00:00:00Z`, ''].join('\n');
   }
 
   @Get('problems')
