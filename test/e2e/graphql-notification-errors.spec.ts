@@ -1,5 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { GraphQLError } from 'graphql';
 import { NotificationStreamService } from '../../src/notifications/notification-stream.service.ts';
+import { PullQueue } from '../../src/platform/graphql/pull-queue.ts';
 import { TestApp } from '../support/app.ts';
 import { signedIn } from '../support/client.ts';
 import { GraphqlSocket } from '../support/graphql-socket.ts';
@@ -40,7 +42,7 @@ describe('an error of a subscription', () => {
   it('is counted when the subscription does not start, and has no internal message', async () => {
     streamsOf().mockRejectedValueOnce(new Error('a secret'));
 
-    socket.subscribe('unstarted', SUBSCRIPTION);
+    socket.subscribe('not-started', SUBSCRIPTION);
     const [next] = await socket.received('next');
 
     expect(next).toMatchObject({ payload: { errors: [{ extensions: { code: 'INTERNAL' } }] } });
@@ -51,9 +53,9 @@ describe('an error of a subscription', () => {
   });
 
   it('is counted when the subscription fails later, and has no internal message', async () => {
-    const failing = (async function* fail(): AsyncGenerator<never> {
-      throw new Error('a secret');
-    })();
+    const failing = new PullQueue<never>();
+    const thrown = new GraphQLError('a secret', { extensions: { code: 'FROM_A_LIBRARY' } });
+    jest.spyOn(failing, 'next').mockRejectedValueOnce(thrown);
     streamsOf().mockResolvedValueOnce(failing);
 
     socket.subscribe('failing', SUBSCRIPTION);

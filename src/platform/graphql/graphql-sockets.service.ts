@@ -74,7 +74,7 @@ export class GraphqlSockets implements OnApplicationBootstrap, OnModuleDestroy {
         result.errors && { ...result, errors: this.count(executionErrors(result.errors, extra)) },
       // The errors that `subscribe` returns, or the one that has ended a running subscription.
       onError: (...[{ extra }, , , errors]) =>
-        this.count(errors.every(hasCode) ? errors : executionErrors(errors, extra)).map((error) =>
+        this.count(errors.some(isThrown) ? executionErrors(errors, extra) : errors).map((error) =>
           error.toJSON(),
         ),
     });
@@ -208,7 +208,7 @@ export class GraphqlSockets implements OnApplicationBootstrap, OnModuleDestroy {
   }
 }
 
-const hasCode = ({ extensions }: GraphQLError): boolean => 'code' in extensions;
+const isThrown = ({ originalError }: GraphQLError): boolean => originalError !== undefined;
 
 const isForGraphql = ({ url }: IncomingMessage): boolean => url?.split('?')[0] === GRAPHQL_PATH;
 
