@@ -1,3 +1,5 @@
+import { SetupError } from './processes.ts';
+
 /** An error that the user can fix: printed as its message, without a stack. */
 export class UsageError extends Error {}
 
@@ -10,7 +12,8 @@ export async function runProgram(usage: string, program: () => unknown): Promise
   try {
     await program();
   } catch (error) {
-    if (!(error instanceof UsageError) && !isArgumentError(error)) throw error;
+    const isExpected = error instanceof UsageError || error instanceof SetupError || isArgumentError(error);
+    if (!isExpected) throw error;
     console.error(error.message);
     process.exitCode = 1;
   }
