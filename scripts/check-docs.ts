@@ -13,7 +13,7 @@ const PATH =
 /** Names with capitals, for example `JobHandler`, `defineProblem()`, `@Endpoint` and `DATABASE_URL`. */
 const NAME = /^@?((?=\w*[A-Z])[A-Za-z]\w{3,})(?:\(.*\))?(?:=.*)?$/;
 /** `npm run check`, `bin/test` and `node dist/src/main.js`, also in code blocks. */
-const COMMAND = /\bnpm run ([\w:-]+)|(?<![\w/.-])(bin\/\w+)|\bnode dist\/(src\/\w+)\.js/g;
+const COMMAND = /\bnpm run ([\w:-]+)|(?<![\w/.-])(bin\/[\w-]+)|\bnode dist\/(src\/\w+)\.js/g;
 /** In code, from another feature: `from '../jobs/job-definition.ts'`. */
 const IMPORT = /from '\.\.\/((?!platform\/)[\w-]+\/[\w./-]+\.ts)'/g;
 /** Files and names that the reader of a guide adds. */
