@@ -47,9 +47,10 @@ async function backUp(url: string, file: string): Promise<void> {
 
 /** All parts see the same snapshot: the rows that are counted are the rows that are written. */
 async function writeDraft(db: pg.Client, url: string, draft: string): Promise<Manifest> {
+  // The time is taken just before the snapshot, so all that was committed by then is in the back-up.
   await db.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY');
   const { rows } = await db.query<{ snapshot: string; takenAt: Date; isMigrated: boolean }>(
-    `SELECT pg_export_snapshot() AS snapshot, clock_timestamp() AS "takenAt",
+    `SELECT pg_export_snapshot() AS snapshot, statement_timestamp() AS "takenAt",
        to_regclass('public.migrations') IS NOT NULL AS "isMigrated"`,
   );
   const { snapshot, takenAt, isMigrated } = rows[0]!;

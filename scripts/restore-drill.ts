@@ -135,7 +135,9 @@ async function printState(db: pg.Client, { takenAt }: Manifest): Promise<void> {
   const { queued, active } = rows[0]!;
   console.log(`Jobs that the first worker dispatches again: ${queued} queued, ${active} interrupted.`);
   const newest = await newestChange(db);
-  const age = newest ? `${seconds(Date.parse(takenAt) - newest.getTime())} older than` : 'in no table of';
+  const age = newest
+    ? `${seconds(Math.max(0, Date.parse(takenAt) - newest.getTime()))} older than`
+    : 'in no table of';
   console.log(`RPO: the newest row is ${age} the back-up of ${takenAt}. Later changes are lost.`);
 }
 

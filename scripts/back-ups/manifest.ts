@@ -5,7 +5,7 @@ import { UsageError } from '../usage-error.ts';
 export interface Manifest {
   /** `pg_dump`: its custom format. `rows`: the rows only, as SQL that is compressed with gzip. */
   format: 'pg_dump' | 'rows';
-  /** The time of the snapshot, by the clock of the database. What was committed later is not in the back-up. */
+  /** Just before the snapshot, by the clock of the database. What was committed before is in the back-up. */
   takenAt: string;
   /** The major version of the server. */
   postgresVersion: number;
