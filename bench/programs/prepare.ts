@@ -1,11 +1,17 @@
 /** Writes what a worker then does: node prepare.js <command> [arguments] */
 import { Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
+import { randomUUID } from 'node:crypto';
 import { DataSource } from 'typeorm';
 import { roles } from '../../src/app.roles.ts';
 import { JobFilesService } from '../../src/jobs/job-files.service.ts';
 import { JobsModule } from '../../src/jobs/jobs.module.ts';
 import { JobsService } from '../../src/jobs/jobs.service.ts';
+import {
+  jobCompletedType,
+  JobNotificationsModule,
+} from '../../src/notifications/job-notifications.module.ts';
+import { NotificationsService } from '../../src/notifications/notifications.service.ts';
 import { ConfigModule } from '../../src/platform/config/config.module.ts';
 import { loadConfig } from '../../src/platform/config/config.ts';
 import { DatabaseModule } from '../../src/platform/database/database.module.ts';
@@ -34,6 +40,7 @@ const PARALLEL = 16;
     HealthModule.forApi(),
     UsersModule,
     WebhooksModule,
+    JobNotificationsModule,
     JobsModule.forFeature([noOp]),
   ],
 })
@@ -75,6 +82,22 @@ const commands: Record<string, (...args: string[]) => Promise<void>> = {
       ]);
   },
   // feature:webhooks end
+  // feature:notifications begin
+  /** One notification for each of the users, in a transaction each. */
+  notify: async (first, count) => {
+    const service = app.get(NotificationsService, { strict: false });
+    const emails = Array.from({ length: Number(count) }, (_, n) => `user-${Number(first) + n}@example.com`);
+    const users = await db.query<{ id: string }[]>('SELECT id FROM users WHERE email = ANY($1)', [emails]);
+    const data = { jobId: randomUUID(), jobType: 'bench' };
+    const notify = async () => {
+      for (let user = users.pop(); user; user = users.pop()) {
+        const { id: userId } = user;
+        await db.transaction((tx) => service.notify(jobCompletedType, { userId, data }, tx));
+      }
+    };
+    await Promise.all(Array.from({ length: PARALLEL }, notify));
+  },
+  // feature:notifications end
   // feature:imports begin
   /** A CSV file and the job that imports it. */
   import: async (lines) => {

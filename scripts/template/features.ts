@@ -36,6 +36,7 @@ export const features: Record<string, Feature> = {
     files: [
       'src/notifications/**',
       'src/reference-client/page/notification*.ts',
+      'bench/streams.ts',
       'migrations/*notifications.ts',
       'test/**/*notification*.ts',
       'scripts/demo/**/*notification*.{ts,graphql}',
