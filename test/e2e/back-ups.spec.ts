@@ -120,7 +120,7 @@ describe.each(await backUpFormats())('a back-up in the format %s, while jobs are
       expect(ids.size).toBeLessThan(writer.committed.length + pending.length + resting.length);
       expect(drill.output).toMatch(/Restored \d+ rows of \d+ tables, as many as the back-up has\./);
       expect(drill.output).toMatch(/\d+ queued, 1 interrupted/);
-      expect(drill.output).toMatch(/RPO: the newest row is 0\.\d s older than the back-up/);
+      expect(drill.output).toMatch(/RPO: the newest row is \d+\.\d s older than the back-up/);
       expect(drill.output).toMatch(/RTO: the API is ready \d+\.\d s after the start/);
 
       const restingBefore = await restored.jobs(resting);
