@@ -83,19 +83,14 @@ const commands: Record<string, (...args: string[]) => Promise<void>> = {
   },
   // feature:webhooks end
   // feature:notifications begin
-  /** One notification for each of the users, in a transaction each. */
+  /** One notification for each of the users, one after the other. */
   notify: async (first, count) => {
     const service = app.get(NotificationsService, { strict: false });
     const emails = Array.from({ length: Number(count) }, (_, n) => `user-${Number(first) + n}@example.com`);
     const users = await db.query<{ id: string }[]>('SELECT id FROM users WHERE email = ANY($1)', [emails]);
     const data = { jobId: randomUUID(), jobType: 'bench' };
-    const notify = async () => {
-      for (let user = users.pop(); user; user = users.pop()) {
-        const { id: userId } = user;
-        await db.transaction((tx) => service.notify(jobCompletedType, { userId, data }, tx));
-      }
-    };
-    await Promise.all(Array.from({ length: PARALLEL }, notify));
+    for (const { id: userId } of users)
+      await db.transaction((tx) => service.notify(jobCompletedType, { userId, data }, tx));
   },
   // feature:notifications end
   // feature:imports begin
