@@ -22,6 +22,7 @@ export default {
   globalTeardown: '<rootDir>/test/support/global-teardown.ts',
   reporters: ['default', '<rootDir>/test/support/summary-reporter.ts'],
   testTimeout: 30_000,
+  testSequencer: '<rootDir>/test/support/slow-first-sequencer.js',
   // The tests wait for the database more than they compute.
   maxWorkers: Math.max(2, availableParallelism() - 1),
   // Each file loads its own copy of every module, and not all of that memory comes back.
