@@ -7,7 +7,6 @@ import { type Comparison, RequestLog } from './request-log.ts';
 const PASSWORD = 'forty wet umbrellas';
 const PATIENCE_MS = 30_000;
 const SETTLED_MS = 60_000;
-const CONTROLS_PER_SECOND = 10;
 const JSON_TYPE = { 'content-type': 'application/json' };
 
 interface Answer {
@@ -25,12 +24,9 @@ export class MixedLoad {
   readonly answers: Answer[] = [];
   readonly registrations = new RequestLog();
   readonly exports = new RequestLog();
-  /** Answers that need neither Postgres nor Redis. They are as slow as the machine is. */
-  private readonly controls: Answer[] = [];
   private readonly prefix = `load-${randomBytes(4).toString('hex')}-`;
   private readonly open = new Set<Promise<void>>();
   private readonly timer: NodeJS.Timeout;
-  private readonly controlTimer: NodeJS.Timeout;
   private sent = 0;
 
   constructor(
@@ -39,16 +35,11 @@ export class MixedLoad {
     perSecond = 20,
   ) {
     this.timer = setInterval(() => this.send(), 1_000 / perSecond).unref();
-    this.controlTimer = setInterval(
-      () => this.track(this.readControl()),
-      1_000 / CONTROLS_PER_SECOND,
-    ).unref();
   }
 
   /** Stops sending and waits for the open responses. */
   async stop(): Promise<void> {
     clearInterval(this.timer);
-    clearInterval(this.controlTimer);
     await Promise.all(this.open);
   }
 
@@ -77,12 +68,16 @@ export class MixedLoad {
 
   /** 99th percentile of the response times in this period. */
   p99(since = 0, before = Infinity): number {
-    return p99(this.answers, since, before);
+    const sorted = this.since(since)
+      .filter(({ at }) => at < before)
+      .map(({ ms }) => ms)
+      .toSorted((a, b) => a - b);
+    return sorted[Math.floor(sorted.length * 0.99)] ?? 0;
   }
 
-  /** What an outage adds to the 99th percentile: the response time of GET /health/live is subtracted. */
-  addedP99(since = 0, before = Infinity): number {
-    return this.p99(since, before) - p99(this.controls, since, before);
+  /** A limit for p99 in milliseconds, longer on a slow machine. Until `calmUntil`, nothing was broken. */
+  limitFor(ms: number, calmUntil: number): number {
+    return ms + 5 * this.p99(0, calmUntil);
   }
 
   /** Six of ten requests only read. One of twenty starts an export: a user may have a hundred waiting ones. */
@@ -90,16 +85,8 @@ export class MixedLoad {
     const n = this.sent++;
     const key = this.prefix + n;
     const work = n % 10 < 6 ? this.read() : n % 20 < 19 ? this.register(key) : this.export(key);
-    this.track(work);
-  }
-
-  private track(work: Promise<void>): void {
     this.open.add(work);
     void work.finally(() => this.open.delete(work));
-  }
-
-  private async readControl(): Promise<void> {
-    await this.ask((signal) => fetch(`${this.system.url}/health/live`, { signal }), this.controls);
   }
 
   private async read(): Promise<void> {
@@ -126,15 +113,12 @@ export class MixedLoad {
     this.exports.add({ requestId: key, key, status });
   }
 
-  private async ask(
-    send: (signal: AbortSignal) => Promise<Response>,
-    answers = this.answers,
-  ): Promise<number | undefined> {
+  private async ask(send: (signal: AbortSignal) => Promise<Response>): Promise<number | undefined> {
     const at = Date.now();
     const answer = await send(AbortSignal.timeout(PATIENCE_MS)).catch(() => undefined);
     await answer?.text().catch(() => undefined);
     const retryAfter = answer?.headers.get('retry-after') ?? null;
-    answers.push({ at, ms: Date.now() - at, status: answer?.status, retryAfter });
+    this.answers.push({ at, ms: Date.now() - at, status: answer?.status, retryAfter });
     return answer?.status;
   }
 
@@ -159,12 +143,4 @@ export class MixedLoad {
     );
     return rows.map(({ key }) => key);
   }
-}
-
-function p99(answers: Answer[], since: number, before: number): number {
-  const sorted = answers
-    .filter(({ at }) => at >= since && at < before)
-    .map(({ ms }) => ms)
-    .toSorted((a, b) => a - b);
-  return sorted[Math.floor(sorted.length * 0.99)] ?? 0;
 }

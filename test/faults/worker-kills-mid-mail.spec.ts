@@ -132,7 +132,7 @@ describe('a worker killed while it sends a mail', () => {
         measured: `lease of 2 s: ${seconds(Math.min(...took))} to ${seconds(Math.max(...took))}`,
       });
     }
-  }, 240_000);
+  }, 480_000);
 
   it('sends no second mail if it dies after the commit and before the queue is updated', async () => {
     for (const [n, post] of posts.entries()) {
