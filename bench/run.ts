@@ -1,7 +1,7 @@
 /**
  * npm run bench: measures the API against a bare Fastify + pg server that does the same work.
  *   --quick            fewer requests; fails when a figure is worse than the recorded one
- *   --only me,page     these requests; also the works of background.ts and `streams`, which a run without --quick measures last
+ *   --only me,page     these requests; also jobs, webhooks, import and streams, which a run without --quick measures last
  *   --rounds 5         how often each server is measured; the best round counts (default 5, quick 2 to 12)
  *   --profile          writes CPU profiles of the servers to .local/bench/
  *   --record           saves the figures to bench/recorded.json and docs/performance.md
