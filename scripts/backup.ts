@@ -34,7 +34,7 @@ async function backUp(url: string, file: string): Promise<void> {
   const db = await connect(url);
   try {
     const manifest = await writeDraft(db, url, draft);
-    // First, so that a back-up with its final name always has one.
+    // First, so that a back-up with its final name always has one. Of two back-ups to one file, the second fails here.
     writeManifest(file, manifest);
     renameSync(draft, file);
     const rows = Object.values(manifest.rows).reduce((sum, count) => sum + count, 0);
@@ -47,7 +47,7 @@ async function backUp(url: string, file: string): Promise<void> {
 
 /** All parts see the same snapshot: the rows that are counted are the rows that are written. */
 async function writeDraft(db: pg.Client, url: string, draft: string): Promise<Manifest> {
-  // The time is taken just before the snapshot, so all that was committed by then is in the back-up.
+  // The time is taken just before the snapshot, so the back-up has all that was committed until then.
   await db.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY');
   const { rows } = await db.query<{ snapshot: string; takenAt: Date; isMigrated: boolean }>(
     `SELECT pg_export_snapshot() AS snapshot, statement_timestamp() AS "takenAt",

@@ -1,4 +1,5 @@
 import pg from 'pg';
+import { withLibpqMeaning } from '../../src/platform/config/setting-fields.ts';
 import { UsageError } from '../usage-error.ts';
 
 export interface Table {
@@ -41,10 +42,7 @@ export async function appliedMigrations(db: pg.Client): Promise<string[]> {
 
 /** A connection without limits of time, which the role of the application may have. */
 export async function connect(url: string): Promise<pg.Client> {
-  const target = new URL(url);
-  // As in libpq: without it, pg treats `sslmode=require` as `verify-full`.
-  if (target.searchParams.has('sslmode')) target.searchParams.set('uselibpqcompat', 'true');
-  const db = new pg.Client({ connectionString: target.href, connectionTimeoutMillis: 10_000 });
+  const db = new pg.Client({ connectionString: withLibpqMeaning(url), connectionTimeoutMillis: 10_000 });
   // The statement that is running reports it.
   db.on('error', () => undefined);
   try {
@@ -55,7 +53,9 @@ export async function connect(url: string): Promise<pg.Client> {
     return db;
   } catch (error) {
     const { message, code } = error as NodeJS.ErrnoException;
-    throw new UsageError(`PostgreSQL at ${target.host} can't be used: ${message || code}.`, { cause: error });
+    throw new UsageError(`PostgreSQL at ${new URL(url).host} can't be used: ${message || code}.`, {
+      cause: error,
+    });
   }
 }
 

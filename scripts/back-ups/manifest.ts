@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { UsageError } from '../usage-error.ts';
 
 /** What a back-up contains. It is in a file next to the back-up, because the format of pg_dump has no place for it. */
@@ -18,9 +18,12 @@ export interface Manifest {
 export const manifestOf = (file: string): string => `${file}.json`;
 
 export function writeManifest(file: string, manifest: Manifest): void {
-  const draft = `${manifestOf(file)}.${process.pid}`;
-  writeFileSync(draft, `${JSON.stringify(manifest, null, 2)}\n`, { mode: 0o600 });
-  renameSync(draft, manifestOf(file));
+  try {
+    writeFileSync(manifestOf(file), `${JSON.stringify(manifest, null, 2)}\n`, { mode: 0o600, flag: 'wx' });
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+    throw new UsageError(`${manifestOf(file)} exists. Choose another file.`, { cause: error });
+  }
 }
 
 export function readManifest(file: string): Manifest {

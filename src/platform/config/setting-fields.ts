@@ -135,7 +135,7 @@ function canRead(file: string): boolean {
 }
 
 /** pg treats every sslmode except `disable` as `verify-full`. In libpq, `require` verifies nothing. */
-function withLibpqMeaning(text: string): string {
+export function withLibpqMeaning(text: string): string {
   const url = new URL(text);
   if (!url.searchParams.has('sslmode') || url.searchParams.has('uselibpqcompat')) return text;
   url.searchParams.set('uselibpqcompat', 'true');
