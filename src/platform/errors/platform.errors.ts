@@ -115,7 +115,7 @@ export class TooManyMatchesError extends defineProblem(
   422,
   'TOO_MANY_MATCHES',
   'Too many matches',
-  'More than 5,000 entries match the search. Add letters, words or a filter.',
+  'Too many entries match the search. Add letters, words or a filter.',
 ) {}
 export class RateLimitedError extends defineProblem(
   429,

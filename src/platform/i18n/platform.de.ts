@@ -108,7 +108,7 @@ export const problems = {
   TOO_MANY_MATCHES: {
     title: 'Zu viele Treffer',
     detail:
-      'Mehr als 5.000 Einträge entsprechen der Suche. Geben Sie mehr Buchstaben, Wörter oder einen Filter an.',
+      'Zu viele Einträge entsprechen der Suche. Geben Sie mehr Buchstaben, Wörter oder einen Filter an.',
   },
   RATE_LIMITED: {
     title: 'Zu viele Anfragen',

@@ -14,7 +14,7 @@ interface SearchedText {
 const MATCHES_MAX = 5_000;
 
 /** ASCII except letters and digits. The parser of Postgres would take an email for one word. */
-const SEPARATORS = /[\0-/:-@[-`{-~]+/;
+const SEPARATORS = /[\0-/:-@[-`{-\x7F]+/;
 
 const withoutSeparators = (text: string) => `regexp_replace(${text}, '[!-/:-@[-\`{-~]', ' ', 'g')`;
 
@@ -34,8 +34,8 @@ export class TextSearch {
   }
 
   /**
-   * Keeps the rows where each word of the client's text is the start of a word. Throws TooManyMatchesError if more than
-   * 5,000 rows match.
+   * Keeps the rows where each word of the client's text is the start of a word. Throws TooManyMatchesError if too
+   * many rows match.
    */
   async filter<Row extends ObjectLiteral>(rows: SelectQueryBuilder<Row>, text: string): Promise<void> {
     const words = text
