@@ -14,7 +14,7 @@ beforeAll(async () => {
     settings: (url) => ({
       DATABASE_URL: proxy.to(url),
       DATABASE_POOL_MAX: '2',
-      DATABASE_STATEMENT_TIMEOUT_MS: '500',
+      DATABASE_STATEMENT_TIMEOUT_MS: '2000',
     }),
   });
   user = await signedIn(app);
