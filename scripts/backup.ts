@@ -47,7 +47,7 @@ async function backUp(url: string, file: string): Promise<void> {
 
 /** All parts see the same snapshot: the rows that are counted are the rows that are written. */
 async function writeDraft(db: pg.Client, url: string, draft: string): Promise<Manifest> {
-  // The time is taken just before the snapshot, so the back-up has all that was committed until then.
+  // The time is taken just before the snapshot, so the back-up has every change that was committed earlier.
   await db.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY');
   const { rows } = await db.query<{ snapshot: string; takenAt: Date; isMigrated: boolean }>(
     `SELECT pg_export_snapshot() AS snapshot, statement_timestamp() AS "takenAt",

@@ -166,6 +166,20 @@ describe('bin/backup and bin/restore-drill', () => {
     expect(second).toEqual({ code: 1, output: `${file} exists. Choose another file.\n` });
   });
 
+  it('write one of two back-ups to the same file, and end the other with an error', async () => {
+    const file = backUps.file('contested');
+
+    const results = await Promise.all([backUps.backUp(app, file), backUps.backUp(app, file)]);
+
+    expect(results.filter(({ code }) => code === 0)).toHaveLength(1);
+    expect(results.find(({ code }) => code === 1)?.output).toContain('exists. Choose another file.');
+    expect(
+      readdirSync(backUps.dir)
+        .filter((name) => name.startsWith('contested'))
+        .toSorted(),
+    ).toEqual(['contested', 'contested.json']);
+  });
+
   it('use pg_dump if it can read the server, with the snapshot of the row counts', async () => {
     backUps.fakeTool(
       'pg_dump',
