@@ -17,14 +17,10 @@ import { serializeResponses } from '../security/response-serializer.ts';
 import { jsonBodyMaxBytes, limitBodyMemory } from './body-budget.ts';
 import { addBodyParsers } from './body-parsers.ts';
 import { rejectOnSocket, trackResponses } from './broken-http.ts';
+import { closeConnectionsAtShutdown } from './closing-connections.ts';
 import { setContentLanguage } from './content-language.ts';
 import { addRequestHooks } from './request-hooks.ts';
-import {
-  bodyDeadlineMs,
-  closeIncompleteBodies,
-  disconnectStalledReaders,
-  limitBodyTime,
-} from './slow-clients.ts';
+import { bodyDeadlineMs, disconnectStalledReaders, limitBodyTime } from './slow-clients.ts';
 import { cleanForwardedFor, trustedProxies } from './trusted-proxies.ts';
 
 const URL_MAX_BYTES = 8 * 1024;
@@ -103,7 +99,7 @@ function addHooks(fastify: FastifyInstance, config: Config): void {
   disconnectStalledReaders(fastify, config.RESPONSE_STALL_SECONDS * 1_000);
   cleanForwardedFor(fastify);
   limitBodyTime(fastify, bodyDeadlineMs(config));
-  closeIncompleteBodies(fastify);
+  closeConnectionsAtShutdown(fastify);
   limitBodyMemory(fastify, jsonBodyMaxBytes(config));
   addBodyParsers(fastify);
   addRequestHooks(fastify, config.DEFAULT_LOCALE);

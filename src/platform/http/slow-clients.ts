@@ -1,11 +1,9 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
-import { setTimeout as pause } from 'node:timers/promises';
 import type { Config } from '../config/config.ts';
 import { rejectOnSocket } from './broken-http.ts';
 
 /** Time limit for a body that is buffered before its handler runs. */
 export const BODY_DEADLINE_MS = 20_000;
-const CLOSE_GRACE_MS = 1_000;
 
 /** Shorter than the shutdown deadline, so that a slow body doesn't make a shutdown fail. */
 export const bodyDeadlineMs = ({ SHUTDOWN_DEADLINE_SECONDS }: Config): number =>
@@ -38,23 +36,6 @@ export function limitBodyTime(fastify: FastifyInstance, deadlineMs = BODY_DEADLI
   fastify.addHook('onRequestAbort', (request, done) => {
     stop(request);
     done();
-  });
-}
-
-/** At shutdown, disconnects clients whose body is still incomplete shortly after the drain. */
-export function closeIncompleteBodies(fastify: FastifyInstance): void {
-  const requests = new Set<FastifyRequest>();
-  fastify.addHook('onRequest', (request, _reply, done) => {
-    if (hasBody(request)) {
-      requests.add(request);
-      request.raw.once('close', () => requests.delete(request));
-    }
-    done();
-  });
-  fastify.addHook('preClose', async () => {
-    const incomplete = () => [...requests].filter(({ raw }) => !raw.complete);
-    if (incomplete().length > 0) await pause(CLOSE_GRACE_MS);
-    for (const { raw } of incomplete()) rejectOnSocket({ code: 'ERR_HTTP_REQUEST_TIMEOUT' }, raw.socket);
   });
 }
 
