@@ -1,4 +1,5 @@
 import { spawnSync } from 'node:child_process';
+import { randomInt } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -64,13 +65,13 @@ export function isPortFree(port: number, host: string): Promise<boolean> {
   });
 }
 
-export function freePort(host = '127.0.0.1'): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once('error', reject);
-    server.listen(0, host, () => {
-      const address = server.address();
-      server.close(() => (address && typeof address === 'object' ? resolve(address.port) : reject()));
-    });
-  });
+/** Below the ports that operating systems give to outgoing connections, which could take one before its server listens. */
+const FREE_PORTS = { first: 12_000, last: 32_000 };
+
+/** A random port, so that programs that start at the same time get different ones. */
+export async function freePort(host = '127.0.0.1'): Promise<number> {
+  for (;;) {
+    const port = randomInt(FREE_PORTS.first, FREE_PORTS.last);
+    if (await isPortFree(port, host)) return port;
+  }
 }
