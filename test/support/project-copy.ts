@@ -61,7 +61,7 @@ export class ProjectCopy {
 
   commit(message: string): string {
     this.git('add', '--all');
-    this.git('commit', '--quiet', '--no-verify', '--message', message);
+    this.git('commit', '--quiet', '--no-verify', '--allow-empty', '--message', message);
     return this.git('rev-parse', 'HEAD');
   }
 
