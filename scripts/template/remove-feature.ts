@@ -25,10 +25,10 @@ const USAGE = `Usage: npm run remove:feature -- <name>
 /** Matches nothing. */
 const NEVER = /(?!)/;
 
-/** Files that the template doesn't have. None if the git history doesn't contain the template. */
-function productFiles(root: string, { template }: TemplateFile): string[] {
+/** Files that the template doesn't have. Undefined if the git history doesn't contain the template. */
+function productFiles(root: string, { template }: TemplateFile): string[] | undefined {
   const listed = tryGit(root, 'ls-tree', '-r', '--name-only', template.commit ?? 'HEAD');
-  if (listed.status !== 0) return [];
+  if (listed.status !== 0) return undefined;
   const ofTemplate = new Set(listed.stdout.split('\n'));
   return git(root, 'ls-files')
     .split('\n')
@@ -39,7 +39,13 @@ function productFiles(root: string, { template }: TemplateFile): string[] {
  * The program can't know what the product's own code should do without the feature. The product's files that are part of
  * the feature, such as its resolvers, are removed with it, and so are their imports.
  */
-function requireUnused(root: string, name: string, ofProduct: string[]): void {
+function requireUnused(root: string, name: string, ofProduct: string[] | undefined): void {
+  if (!ofProduct) {
+    throw new UsageError(
+      'The git history does not contain the commit of .template.json, so the files of your product are unknown. ' +
+        'Get the whole history with git fetch --unshallow, or add --force and read the diff.',
+    );
+  }
   const removed = new Set(globSync(features[name]!.files, { cwd: root }));
   const users = ofProduct.filter(
     (file) =>
@@ -116,7 +122,7 @@ function main(): void {
   content.removed = [...content.removed, name].toSorted();
   writeTemplateFile(ROOT, content);
   console.log(`Removed ${name}: deleted ${deleted.length} files, changed ${changed.length}.`);
-  reportOwnFiles([...changed, ...deleted].filter((file) => ofProduct.includes(file)));
+  reportOwnFiles([...changed, ...deleted].filter((file) => ofProduct?.includes(file)));
   format(ROOT, changed);
   if (values['files-only']) return;
   finish(ROOT);

@@ -1,4 +1,4 @@
-import { describe, expect, it } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { spawnSync } from 'node:child_process';
 import { dirname } from 'node:path';
 import { failureOf, ProjectCopy } from '../support/project-copy.ts';
@@ -26,10 +26,17 @@ describe('npm run remove:feature', () => {
     expect(result).toEqual({ code: 1, output: expect.stringMatching(/one of webhooks, notifications, /) });
   });
 
-  it('stops before it changes anything if files of the product use the feature', () => {
-    const copy = new ProjectCopy();
-    try {
+  describe('in a product', () => {
+    let copy: ProjectCopy;
+
+    beforeEach(() => {
+      copy = new ProjectCopy();
       copy.run('scripts/template/rename.ts', 'acme-billing');
+    });
+
+    afterEach(() => copy.remove());
+
+    it('stops before it changes anything if files of the product use the feature', () => {
       copy.write('src/invoice-page.ts', `export { page } from './dashboard/dashboard-pages.ts';\n`);
       copy.commit('Add a page');
 
@@ -40,9 +47,18 @@ describe('npm run remove:feature', () => {
         output: expect.stringContaining('\n  src/invoice-page.ts\n'),
       });
       expect(copy.git('status', '--porcelain')).toBe('');
-    } finally {
-      copy.remove();
-    }
+    });
+
+    it('stops if the history does not say which files are those of the product', () => {
+      const state = copy.read('.template.json');
+      copy.write('.template.json', state.replace(/"commit": "[^"]*"/, `"commit": "${'0'.repeat(40)}"`));
+      copy.commit('A history without the template');
+
+      const result = copy.run('scripts/template/remove-feature.ts', 'dashboard');
+
+      expect(result).toEqual({ code: 1, output: expect.stringContaining('git fetch --unshallow') });
+      expect(copy.git('status', '--porcelain')).toBe('');
+    });
   });
 });
 

@@ -11,6 +11,7 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { readTemplateFile, writeTemplateFile } from '../../scripts/template/template-file.ts';
 
 export interface Result {
   code: number | null;
@@ -49,6 +50,13 @@ export class ProjectCopy {
     const present = files.filter((file) => existsSync(join(PROJECT, file)));
     for (const file of present) cpSync(join(PROJECT, file), join(this.root, file));
     this.git('init', '--quiet', '--initial-branch=main');
+    this.forgetOrigin();
+  }
+
+  /** A product names a commit of its template, which the history of the copy does not contain. */
+  private forgetOrigin(): void {
+    const { template, ...state } = readTemplateFile(this.root);
+    writeTemplateFile(this.root, { ...state, template: { version: template.version } });
   }
 
   clone(commit: string): ProjectCopy {
