@@ -2,6 +2,8 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import type { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { TestApp } from '../support/app.ts';
 import { Program } from '../support/program.ts';
@@ -20,6 +22,9 @@ beforeAll(async () => {
 });
 
 afterAll(() => app.stop());
+
+/** More than a process keeps: each of these lines is larger than 100 bytes. */
+const MANY_LINES = 200_000;
 
 /** Logs `LINES` lines at a SIGTERM and exits. Writes to stderr when it is ready, and when it exits. */
 function startLogging(level: 'info' | 'fatal' = 'info') {
@@ -116,4 +121,47 @@ describe('when nothing reads stdout for a while', () => {
     },
     LIMIT_MS,
   );
+
+  it(
+    'a process drops lines that it can not keep, and says how many',
+    async () => {
+      const program = `import { writeSync } from 'node:fs';
+        import { createLogger } from '${LOGGER}';
+        const logger = createLogger('info');
+        for (let line = 1; line <= ${MANY_LINES}; line++) logger.info({ line }, 'line');
+        writeSync(2, 'ready');
+        setInterval(() => {}, 1_000);`;
+      const child = spawn(process.execPath, ['--input-type=module', '--eval', program]);
+      if (child.pid) rememberProcess('logger.js', child.pid);
+      await once(child.stderr, 'data');
+
+      let written = 0;
+      const warning = await firstLine(child.stdout, ({ msg }) => {
+        if (msg === 'line') written++;
+        return msg !== 'line';
+      });
+      child.kill('SIGKILL');
+
+      expect(warning).toMatchObject({
+        level: 'warn',
+        msg: 'Log lines were dropped, because nothing read stdout',
+        lines: MANY_LINES - written,
+      });
+      expect(written).toBeLessThan(MANY_LINES);
+    },
+    LIMIT_MS,
+  );
 });
+
+interface Line {
+  msg: string;
+}
+
+/** The first log line that matches. */
+async function firstLine(output: Readable, matches: (line: Line) => boolean): Promise<Line> {
+  for await (const json of createInterface({ input: output })) {
+    const line = JSON.parse(json) as Line;
+    if (matches(line)) return line;
+  }
+  throw new Error('The output ended without the line');
+}

@@ -4,7 +4,7 @@ import { types } from 'node:util';
 import { type DestinationStream, type Logger, type LoggerOptions, pino, stdTimeFunctions } from 'pino';
 import { product } from '../config/product.ts';
 import { currentContext, type RequestContext, spanContextFrom } from './request-context.ts';
-import { standardOutput } from './standard-output.ts';
+import { onDroppedLines, standardOutput } from './standard-output.ts';
 
 /** Values of these keys are never logged. */
 const SECRET_KEYS = new Set([
@@ -96,7 +96,8 @@ function traceFields(context?: RequestContext): object {
   return context?.traceparent ? { trace_id: spanContextFrom(context.traceparent)?.traceId } : {};
 }
 
-export function createLogger(level: string, stream: DestinationStream = standardOutput()): Logger {
+/** Writes to stdout, unless a stream is given. */
+export function createLogger(level: string, stream?: DestinationStream): Logger {
   const options: LoggerOptions = {
     level,
     base: { pid: process.pid, instance: hostname(), version: product.version },
@@ -117,7 +118,10 @@ export function createLogger(level: string, stream: DestinationStream = standard
       },
     },
   };
-  const logger = pino(options, stream);
+  const logger = pino(options, stream ?? standardOutput());
+  if (!stream) {
+    onDroppedLines((lines) => logger.warn({ lines }, 'Log lines were dropped, because nothing read stdout'));
+  }
   const child: unknown = Reflect.get(logger, 'child');
   // The fields of a child logger don't go through `formatters.log`. Its own children inherit this method.
   logger.child = function childWithoutSecrets(this: Logger, fields, ...rest) {

@@ -9,6 +9,13 @@ const RETRIES_MAX = 50;
 const REPEAT_MS = 1_000;
 
 let output: DestinationStream | undefined;
+let dropped = 0;
+let reportDropped: (count: number) => void = () => undefined;
+
+/** Calls back with the number of lines that were dropped, once the reader of stdout reads again. */
+export function onDroppedLines(report: (count: number) => void): void {
+  reportDropped = report;
+}
 
 /**
  * Writes log lines to stdout without waiting, and the last lines when the process exits. If the reader of stdout is gone or
@@ -32,6 +39,13 @@ function openStandardOutput(): DestinationStream {
   const stdout = new sonic.SonicBoom(options);
   // Without a listener, the error would end the process. The lines stay in memory: a full disk may get space again.
   stdout.on('error', () => undefined);
+  stdout.on('drop', () => dropped++);
+  stdout.on('drain', () => {
+    if (dropped === 0) return;
+    const count = dropped;
+    dropped = 0;
+    reportDropped(count);
+  });
   process.on('exit', () => {
     try {
       stdout.flushSync();
