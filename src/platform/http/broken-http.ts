@@ -7,17 +7,19 @@ const PARSER_STATUS: Record<string, number> = {
   ERR_HTTP_REQUEST_TIMEOUT: 408,
 };
 
-/** The responses that a connection waits for: more than one if the client pipelines its requests. */
-const openResponses = new WeakMap<Socket, Set<ServerResponse>>();
+const responsesOf = new WeakMap<Socket, Set<ServerResponse>>();
 
 export function trackResponses(fastify: FastifyInstance): void {
   fastify.addHook('onRequest', ({ raw: { socket } }, { raw: response }, done) => {
-    const responses = openResponses.get(socket) ?? new Set();
-    openResponses.set(socket, responses.add(response));
+    const responses = responsesOf.get(socket) ?? new Set();
+    responsesOf.set(socket, responses.add(response));
     response.once('close', () => responses.delete(response));
     done();
   });
 }
+
+/** The responses that a connection waits for: more than one if the client pipelines its requests. */
+export const openResponses = (socket: Socket): ServerResponse[] => [...(responsesOf.get(socket) ?? [])];
 
 /**
  * Rejects a request that Node's parser could not read, or that arrives too slowly. There is no request object, so the
@@ -25,7 +27,7 @@ export function trackResponses(fastify: FastifyInstance): void {
  */
 export function rejectOnSocket(error: Pick<NodeJS.ErrnoException, 'code'>, socket: Socket): void {
   // Inside another response, the client would read this one as a part of it.
-  const isResponding = [...(openResponses.get(socket) ?? [])].some(({ headersSent }) => headersSent);
+  const isResponding = openResponses(socket).some(({ headersSent }) => headersSent);
   if (error.code === 'ECONNRESET' || !socket.writable || isResponding) {
     socket.destroySoon();
     return;

@@ -3,6 +3,7 @@ import fastify, { type FastifyInstance } from 'fastify';
 import { once } from 'node:events';
 import { connect, type AddressInfo, type Socket } from 'node:net';
 import { until } from '../../../test/support/until.ts';
+import { trackResponses } from './broken-http.ts';
 import { closeConnectionsAtShutdown } from './closing-connections.ts';
 
 let server: FastifyInstance;
@@ -12,6 +13,7 @@ let sockets: Socket[];
 beforeEach(async () => {
   respond = undefined;
   server = fastify({ forceCloseConnections: 'idle', return503OnClosing: false });
+  trackResponses(server);
   closeConnectionsAtShutdown(server);
   server.get('/', async () => ({ ok: true }));
   server.get('/held', () => new Promise((resolve) => (respond = () => resolve({ ok: true }))));

@@ -1,15 +1,9 @@
 import type { FastifyInstance } from 'fastify';
-import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
-import { rejectOnSocket } from './broken-http.ts';
+import { openResponses, rejectOnSocket } from './broken-http.ts';
 
 /** For a request that is on its way. */
 const GRACE_MS = 1_000;
-
-interface Exchange {
-  request: IncomingMessage;
-  response: ServerResponse;
-}
 
 /**
  * At shutdown, disconnects clients without a complete request: they have sent nothing or a part of it, or stay connected
@@ -17,34 +11,27 @@ interface Exchange {
  */
 export function closeConnectionsAtShutdown(fastify: FastifyInstance): void {
   const { server } = fastify;
-  /** With their last request. */
-  const connections = new Map<Socket, Exchange | undefined>();
+  const connections = new Set<Socket>();
   server.on('connection', (socket: Socket) => {
-    connections.set(socket, undefined);
+    connections.add(socket);
     socket.once('close', () => connections.delete(socket));
-  });
-  server.on('request', (request: IncomingMessage, response: ServerResponse) => {
-    connections.set(request.socket, { request, response });
   });
 
   fastify.addHook('preClose', (done) => {
-    let waiting = new Set<Socket>();
+    let unused: Socket[] = [];
     const timer = setInterval(() => {
-      for (const socket of waiting) {
-        if (!isResponding(connections.get(socket))) disconnect(socket, connections.get(socket));
-      }
-      waiting = new Set([...connections.keys()].filter((socket) => !isResponding(connections.get(socket))));
+      unused.filter(hasNoRequest).forEach(disconnect);
+      unused = [...connections].filter(hasNoRequest);
       if (!server.listening && connections.size === 0) clearInterval(timer);
     }, GRACE_MS).unref();
     done();
   });
 }
 
-const isResponding = (exchange: Exchange | undefined): boolean =>
-  exchange !== undefined && exchange.request.complete && !exchange.response.closed;
+const hasNoRequest = (socket: Socket): boolean => !openResponses(socket).some(({ req }) => req.complete);
 
-function disconnect(socket: Socket, exchange: Exchange | undefined): void {
-  const isIncomplete = exchange && !exchange.request.complete && !exchange.response.closed;
+function disconnect(socket: Socket): void {
+  const isIncomplete = openResponses(socket).length > 0;
   if (isIncomplete) rejectOnSocket({ code: 'ERR_HTTP_REQUEST_TIMEOUT' }, socket);
   else socket.destroy();
 }
