@@ -1,4 +1,8 @@
-import { afterAll, beforeAll, expect, it } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { once } from 'node:events';
+import type { Socket } from 'node:net';
+import pg from 'pg';
+import { prepareConnection } from '../../src/platform/database/session-settings.ts';
 import { TestApp } from '../support/app.ts';
 import { type SignedIn, signedIn } from '../support/client.ts';
 import { TcpProxy } from '../support/tcp-proxy.ts';
@@ -39,3 +43,40 @@ it('answers 503 when its connections to Postgres freeze without being closed, an
   for (const { status, body } of answers) expect([status, body.code]).toEqual([503, 'UNAVAILABLE']);
   await until(async () => (await user.get('/v1/users/me')).status === 200, 'an answer on a new connection');
 }, 60_000);
+
+describe('a pool whose connections freeze', () => {
+  const SILENCE_MAX_MS = 500;
+  let pool: pg.Pool;
+
+  beforeEach(() => {
+    const connectionString = app.config.DATABASE_URL;
+    pool = new pg.Pool({ connectionString, onConnect: prepareConnection(undefined, SILENCE_MAX_MS) });
+    pool.on('error', () => undefined);
+  });
+
+  afterEach(async () => {
+    proxy.breakConnections();
+    await pool.end();
+  });
+
+  it('closes one that gets no answer, also if it has been idle for longer', async () => {
+    const client = (await pool.connect()) as pg.PoolClient & { connection: { stream: Socket } };
+    await once(client.connection.stream, 'timeout');
+    proxy.silence();
+
+    await expect(client.query('SELECT')).rejects.toThrow('Postgres sent nothing');
+
+    client.release(true);
+  });
+
+  it('then closes the idle ones too, so that only the first statement fails', async () => {
+    const clients = await Promise.all(times(3, () => pool.connect()));
+    clients.forEach((client) => client.release());
+    proxy.silence();
+
+    await expect(pool.query('SELECT')).rejects.toThrow('Postgres sent nothing');
+
+    await until(() => pool.totalCount === 0, 'the idle connections to close', 400);
+    await pool.query('SELECT');
+  });
+});

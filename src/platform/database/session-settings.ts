@@ -16,29 +16,42 @@ export const SESSION_SETTINGS = {
 type Settings = Record<string, string | number>;
 
 /**
- * For `onConnect` of a pool, which waits for the returned promise although its type says void. A connection whose
- * statement gets no answer for `silenceMaxMs` is closed.
+ * For `onConnect` of one pool, which waits for the returned promise although its type says void. A connection whose
+ * statement gets no answer for `silenceMaxMs` is closed, and with it the idle ones of the pool.
  */
-export const prepareConnection =
-  (settings: Settings | undefined, silenceMaxMs?: number) =>
-  (client: ClientBase): unknown => {
-    if (silenceMaxMs) closeWhenSilent(client, silenceMaxMs);
+export function prepareConnection(settings: Settings | undefined, silenceMaxMs?: number) {
+  const clients = new Set<PoolClient>();
+  return (client: ClientBase): unknown => {
+    if (silenceMaxMs) closeWhenSilent(client as PoolClient, silenceMaxMs, clients);
     return applySessionSettings(client, settings);
   };
+}
+
+/** With properties that the types of pg lack. */
+interface PoolClient extends Client {
+  readyForQuery: boolean;
+  connection: Client['connection'] & { stream: Duplex & Partial<Pick<Socket, 'setTimeout'>> };
+}
 
 /**
  * The limits of the server don't help when the network drops all packets without closing the connection: a statement
  * would wait for hours. Not `query_timeout` of pg: it needs a timer per statement, and leaves the connection in the pool.
  */
-function closeWhenSilent(client: ClientBase, silenceMs: number): void {
-  const { stream } = (client as Client).connection as {
-    stream: Duplex & Partial<Pick<Socket, 'setTimeout'>>;
-  };
-  stream.setTimeout?.(silenceMs, () => {
-    const isWaiting = !(client as unknown as { readyForQuery: boolean }).readyForQuery;
-    if (isWaiting) stream.destroy(new ConnectionSilentError(silenceMs));
+function closeWhenSilent(client: PoolClient, silenceMs: number, clients: Set<PoolClient>): void {
+  clients.add(client);
+  client.once('end', () => clients.delete(client));
+  const { stream } = client.connection;
+  stream.setTimeout?.(silenceMs);
+  // The callback of `setTimeout` would run once only, and a connection may be idle before it is silent.
+  stream.on('timeout', () => {
+    if (client.readyForQuery) return;
+    stream.destroy(new ConnectionSilentError(silenceMs));
+    // Most likely they are silent too. Otherwise the next statements would wait for one after the other.
+    for (const other of clients) if (isIdle(other)) other.connection.stream.destroy();
   });
 }
+
+const isIdle = (client: PoolClient): boolean => client.readyForQuery && client.getTransactionStatus() === 'I';
 
 class ConnectionSilentError extends Error {
   readonly code = 'ETIMEDOUT';
