@@ -34,6 +34,7 @@ const PLACES: Record<string, string[]> = {
     'POSTGRES_DB: {database}',
     '-U, {database}, -d, {database}',
   ],
+  'docker-compose.production.yml': ['\nname: {name}-production\n', 'image: {name}:'],
   Dockerfile: ['docker build -t {name} .', 'docker run {name} node'],
   'docs/guides/run-with-docker.md': ['--tag {name} .', 'no-new-privileges {name}\n'],
   // Generated from the code, which has the name from package.json.
