@@ -21,8 +21,7 @@ export default {
   globalSetup: '<rootDir>/test/support/global-setup.ts',
   globalTeardown: '<rootDir>/test/support/global-teardown.ts',
   reporters: ['default', '<rootDir>/test/support/summary-reporter.ts'],
-  // Some tests start several programs, on machines that do other work.
-  testTimeout: 60_000,
+  testTimeout: 30_000,
   testSequencer: '<rootDir>/test/support/slow-first-sequencer.js',
   // The tests wait for the database more than they compute.
   maxWorkers: Math.max(2, availableParallelism() - 1),
