@@ -17,18 +17,18 @@ type Settings = Record<string, string | number>;
 
 /**
  * For `onConnect` of one pool, which waits for the returned promise although its type says void. A connection whose
- * statement gets no answer for `silenceMaxMs` is closed, and with it the idle ones of the pool.
+ * statement gets no answer for `silenceMaxMs` is closed, together with the idle connections of the pool.
  */
 export function prepareConnection(settings: Settings | undefined, silenceMaxMs?: number) {
-  const clients = new Set<PoolClient>();
+  const clients = new Set<ClientInternals>();
   return (client: ClientBase): unknown => {
-    if (silenceMaxMs) closeWhenSilent(client as PoolClient, silenceMaxMs, clients);
+    if (silenceMaxMs) closeWhenSilent(client as ClientInternals, silenceMaxMs, clients);
     return applySessionSettings(client, settings);
   };
 }
 
-/** With properties that the types of pg lack. */
-interface PoolClient extends Client {
+/** With properties that the types of pg don't have. */
+interface ClientInternals extends Client {
   readyForQuery: boolean;
   connection: Client['connection'] & { stream: Duplex & Partial<Pick<Socket, 'setTimeout'>> };
 }
@@ -37,21 +37,22 @@ interface PoolClient extends Client {
  * The limits of the server don't help when the network drops all packets without closing the connection: a statement
  * would wait for hours. Not `query_timeout` of pg: it needs a timer per statement, and leaves the connection in the pool.
  */
-function closeWhenSilent(client: PoolClient, silenceMs: number, clients: Set<PoolClient>): void {
+function closeWhenSilent(client: ClientInternals, silenceMs: number, clients: Set<ClientInternals>): void {
   clients.add(client);
   client.once('end', () => clients.delete(client));
   const { stream } = client.connection;
   stream.setTimeout?.(silenceMs);
-  // The callback of `setTimeout` would run once only, and a connection may be idle before it is silent.
+  // Not the callback of `setTimeout`: Node calls it once only, and the first time the connection may be idle.
   stream.on('timeout', () => {
     if (client.readyForQuery) return;
     stream.destroy(new ConnectionSilentError(silenceMs));
-    // Most likely they are silent too. Otherwise the next statements would wait for one after the other.
+    // They are probably silent too, and each would make one more statement fail.
     for (const other of clients) if (isIdle(other)) other.connection.stream.destroy();
   });
 }
 
-const isIdle = (client: PoolClient): boolean => client.readyForQuery && client.getTransactionStatus() === 'I';
+const isIdle = (client: ClientInternals): boolean =>
+  client.readyForQuery && client.getTransactionStatus() === 'I';
 
 class ConnectionSilentError extends Error {
   readonly code = 'ETIMEDOUT';
