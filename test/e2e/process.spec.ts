@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { generateKeyPairSync, randomBytes } from 'node:crypto';
+import { once } from 'node:events';
 import { Agent, get, type IncomingMessage, createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { type AddressInfo, connect } from 'node:net';
 import { createUser } from '../factories/user.factory.ts';
 import { TestApp } from '../support/app.ts';
 import { Program } from '../support/program.ts';
@@ -144,6 +145,19 @@ describe('the API during shutdown', () => {
     expect(answers.map(({ status }) => status)).toEqual(times(5, () => 200));
     expect(await ending).toEqual({ code: 0, signal: null });
     expect(api.lines().at(-1)).toMatchObject({ msg: 'Shutdown complete' });
+  });
+
+  it('disconnects a client that has sent no request, and exits with 0', async () => {
+    const api = await (await Program.start('main', env)).ready();
+    const client = connect(Number(new URL(api.url).port), '127.0.0.1');
+    await once(client, 'connect');
+    client.on('error', () => undefined);
+    const closed = new Promise((resolve) => client.once('close', resolve));
+
+    const exit = await api.end();
+
+    await closed;
+    expect(exit).toEqual({ code: 0, signal: null });
   });
 
   it('keeps responding while it drains, but is not ready', async () => {

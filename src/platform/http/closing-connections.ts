@@ -2,12 +2,13 @@ import type { FastifyInstance } from 'fastify';
 import type { Socket } from 'node:net';
 import { openResponses, rejectOnSocket } from './broken-http.ts';
 
-/** For a request that is on its way. */
+/** A request that is being sent may still arrive in this time. */
 const GRACE_MS = 1_000;
 
 /**
  * At shutdown, disconnects clients without a complete request: they have sent nothing or a part of it, or stay connected
- * after their response. Node's server would wait for them, and has no time limit for headers any more once it closes.
+ * after their response. Also WebSockets, which have got their close frame before. Node's server would wait for all of
+ * them: once it closes, it no longer limits the time for headers.
  */
 export function closeConnectionsAtShutdown(fastify: FastifyInstance): void {
   const { server } = fastify;
