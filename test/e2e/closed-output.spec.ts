@@ -12,6 +12,8 @@ import { rememberProcess } from '../support/test-run.ts';
 const LOGGER = join(import.meta.dirname, '../../dist/src/platform/logging/logger.js');
 /** More than a pipe holds. */
 const LINES = 20_000;
+/** More than 8 MiB, which is what a process keeps. */
+const MANY_LINES = 200_000;
 /** These tests start programs. */
 const LIMIT_MS = 90_000;
 
@@ -23,12 +25,9 @@ beforeAll(async () => {
 
 afterAll(() => app.stop());
 
-/** More than a process keeps: each of these lines is larger than 100 bytes. */
-const MANY_LINES = 200_000;
-
 /** Logs `LINES` lines at a SIGTERM and exits. Writes to stderr when it is ready, and when it exits. */
 function startLogging(level: 'info' | 'fatal' = 'info') {
-  const program = `import { writeSync } from 'node:fs';
+  return run(`import { writeSync } from 'node:fs';
     import { createLogger } from '${LOGGER}';
     process.once('exit', () => writeSync(2, 'exits'));
     const logger = createLogger('info');
@@ -39,7 +38,10 @@ function startLogging(level: 'info' | 'fatal' = 'info') {
     });
     setInterval(() => {}, 1_000);
     logger.info('first');
-    writeSync(2, 'ready');`;
+    writeSync(2, 'ready');`);
+}
+
+function run(program: string) {
   const child = spawn(process.execPath, ['--input-type=module', '--eval', program]);
   if (child.pid) rememberProcess('logger.js', child.pid);
   return child;
@@ -125,14 +127,12 @@ describe('when nothing reads stdout for a while', () => {
   it(
     'a process drops lines that it can not keep, and says how many',
     async () => {
-      const program = `import { writeSync } from 'node:fs';
+      const child = run(`import { writeSync } from 'node:fs';
         import { createLogger } from '${LOGGER}';
         const logger = createLogger('info');
         for (let line = 1; line <= ${MANY_LINES}; line++) logger.info({ line }, 'line');
         writeSync(2, 'ready');
-        setInterval(() => {}, 1_000);`;
-      const child = spawn(process.execPath, ['--input-type=module', '--eval', program]);
-      if (child.pid) rememberProcess('logger.js', child.pid);
+        setInterval(() => {}, 1_000);`);
       await once(child.stderr, 'data');
 
       let written = 0;
