@@ -22,7 +22,7 @@ const { services } = parse(text, { merge: true }) as { services: Record<string, 
 const programs = Object.entries(services).filter(([name]) => /^(api|worker)-\d$/.test(name));
 
 describe('docker-compose.production.yml', () => {
-  it('runs three API processes and two workers, each with limits, without rights', () => {
+  it('runs three API processes and two workers, with limits and without capabilities', () => {
     expect(programs.map(([name]) => name)).toEqual(['api-1', 'api-2', 'api-3', 'worker-1', 'worker-2']);
     for (const [, service] of programs) {
       expect(service).toMatchObject({
