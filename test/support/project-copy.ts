@@ -53,7 +53,7 @@ export class ProjectCopy {
     this.forgetOrigin();
   }
 
-  /** A product names a commit of its template, which the history of the copy does not contain. */
+  /** The file of a product names a commit of the template, which the new repository does not have. */
   private forgetOrigin(): void {
     const { template, ...state } = readTemplateFile(this.root);
     writeTemplateFile(this.root, { ...state, template: { version: template.version } });
@@ -69,6 +69,7 @@ export class ProjectCopy {
 
   commit(message: string): string {
     this.git('add', '--all');
+    // Empty if a step changes nothing, such as a rename to the name that a product already has.
     this.git('commit', '--quiet', '--no-verify', '--allow-empty', '--message', message);
     return this.git('rev-parse', 'HEAD');
   }
