@@ -22,6 +22,7 @@ import { setContentLanguage } from './content-language.ts';
 import { addRequestHooks } from './request-hooks.ts';
 import { bodyDeadlineMs, disconnectStalledReaders, limitBodyTime } from './slow-clients.ts';
 import { cleanForwardedFor, trustedProxies } from './trusted-proxies.ts';
+import { discardUnreadBodies } from './unread-bodies.ts';
 
 const URL_MAX_BYTES = 8 * 1024;
 const HEADERS_MAX_BYTES = 16 * 1024;
@@ -101,6 +102,7 @@ function addHooks(fastify: FastifyInstance, config: Config): void {
   limitBodyTime(fastify, bodyDeadlineMs(config));
   closeConnectionsAtShutdown(fastify);
   limitBodyMemory(fastify, jsonBodyMaxBytes(config));
+  discardUnreadBodies(fastify);
   addBodyParsers(fastify);
   addRequestHooks(fastify, config.DEFAULT_LOCALE);
   serializeResponses(fastify);
