@@ -5,10 +5,10 @@ import type { Socket } from 'node:net';
 const DISCARD_MS = 5_000;
 
 /**
- * Lets a client read a response that ends the connection while its body is still being sent. If the server closed the
- * connection at once, the next bytes of the body would cause a TCP reset, and the client could lose the response
- * (RFC 9112, section 9.6). So the server closes its own direction first, and discards what it receives until the client
- * closes the other one, or until the time limit.
+ * For responses that end the connection before the whole request body has arrived. If the server closed the connection at
+ * once, the next bytes of the body would cause a TCP reset, and the client could lose the response (RFC 9112, section
+ * 9.6). So the server first ends its own direction, and discards what it receives until the client ends the other one, or
+ * until the time limit.
  */
 export function discardUnreadBodies(fastify: FastifyInstance, discardMs = DISCARD_MS): void {
   fastify.addHook('onSend', ({ raw: request }, { raw: response }, payload, done) => {
@@ -18,7 +18,7 @@ export function discardUnreadBodies(fastify: FastifyInstance, discardMs = DISCAR
   });
 }
 
-/** Node calls `destroySoon` after a response with `Connection: close`. It closes both directions. */
+/** After a response with `Connection: close`, Node calls `destroySoon`, which closes both directions. */
 function delayClosing(socket: Socket, request: IncomingMessage, discardMs: number): void {
   socket.destroySoon = () => {
     Reflect.deleteProperty(socket, 'destroySoon');
