@@ -27,8 +27,7 @@ export default {
   maxWorkers: Math.max(2, availableParallelism() - 1),
   // Each file loads its own copy of every module, and not all of that memory comes back.
   workerIdleMemoryLimit: '700MB',
-  // 'v8' is slower: after each test file it reports about every loaded module, also about those of packages.
-  coverageProvider: 'babel',
+  coverageProvider: 'v8',
   collectCoverageFrom: ['src/**/*.ts', '!src/**/*.spec.ts'],
   coverageReporters: ['text', 'lcovonly'],
   coverageThreshold: { global: { lines: 90 } },
