@@ -75,13 +75,16 @@ describe('a connection', () => {
         ALTER DATABASE "${name}" SET datestyle TO 'German';
         ALTER DATABASE "${name}" SET timezone TO 'Asia/Kathmandu';
         ALTER DATABASE "${name}" SET intervalstyle TO 'iso_8601';
-        ALTER DATABASE "${name}" SET bytea_output TO 'escape';`),
+        ALTER DATABASE "${name}" SET bytea_output TO 'escape';
+        ALTER DATABASE "${name}" SET max_parallel_workers_per_gather TO 4;
+        ALTER DATABASE "${name}" SET jit TO on;`),
     );
 
     const fresh = await new DataSource(app.db.options).initialize();
     const [row] = await fresh.query(`
       SELECT timestamptz '2026-01-02T03:04:05Z' AS time, '\\x00ff'::bytea AS bytes,
-        current_setting('search_path') AS path, current_setting('statement_timeout') AS timeout`);
+        current_setting('search_path') AS path, current_setting('statement_timeout') AS timeout,
+        current_setting('max_parallel_workers_per_gather') AS workers, current_setting('jit') AS jit`);
     await fresh.destroy();
 
     expect(row).toEqual({
@@ -89,6 +92,8 @@ describe('a connection', () => {
       bytes: Buffer.from([0, 255]),
       path: 'public',
       timeout: '5s',
+      workers: '0',
+      jit: 'off',
     });
   });
 });

@@ -2,7 +2,10 @@ import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { Client, ClientBase } from 'pg';
 
-/** The code relies on these values. Otherwise settings of the database, the role or the URL would apply. */
+/**
+ * The code relies on these values. Otherwise settings of the database, the role or the URL would apply. The last two keep
+ * short statements short: to start parallel workers or to compile a statement takes longer than most statements here.
+ */
 export const SESSION_SETTINGS = {
   DateStyle: 'ISO, MDY',
   IntervalStyle: 'postgres',
@@ -11,6 +14,8 @@ export const SESSION_SETTINGS = {
   search_path: 'public',
   standard_conforming_strings: 'on',
   default_transaction_isolation: 'read committed',
+  max_parallel_workers_per_gather: '0',
+  jit: 'off',
 };
 
 type Settings = Record<string, string | number>;
