@@ -33,7 +33,8 @@ export class CreateUsersAndSessions1763800000000 implements MigrationInterface {
     await db.query(`CREATE INDEX users_status_idx ON users (status, created_at, id)`);
     await db.query(`CREATE INDEX users_role_idx ON users (role, created_at, id)`);
     // The words of name and email, without accents and without a dictionary of one language. The expression is that of
-    // src/users/user-search.ts.
+    // src/users/users.service.ts.
+    // A search reads all changes that the index has not merged yet, so it keeps 256 KB of them instead of 4 MB.
     await db.query(`
       CREATE INDEX users_search_idx ON users USING gin ((
         setweight(to_tsvector('simple', regexp_replace(
@@ -42,7 +43,7 @@ export class CreateUsersAndSessions1763800000000 implements MigrationInterface {
         || to_tsvector('simple', regexp_replace(
           normalize(regexp_replace(normalize(email, NFD), '[\\u0300-\\u036f]', '', 'g'), NFC),
           '[!-/:-@[-\`{-~]', ' ', 'g'))
-      ))`);
+      )) WITH (gin_pending_list_limit = 256)`);
     await db.query(
       `CREATE INDEX users_avatar_file_id_idx ON users (avatar_file_id) WHERE avatar_file_id IS NOT NULL`,
     );

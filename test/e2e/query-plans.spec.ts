@@ -9,7 +9,7 @@ import { RetentionRules } from '../../src/platform/retention/retention.module.ts
 import { TestApp } from '../support/app.ts';
 import { type SignedIn, signedIn } from '../support/client.ts';
 import { codesOf, type Operation, operations, parameter } from '../support/openapi.ts';
-import { findSlowNodes, recordStatements } from '../support/query-plans.ts';
+import { countBlocks, findSlowNodes, recordStatements } from '../support/query-plans.ts';
 
 const ROWS = 200_000;
 /** Number of rows per table that belong to the caller. */
@@ -67,6 +67,16 @@ describe('with 200,000 rows in each table', () => {
 
     expect(rules.length).toBeGreaterThan(10);
     expect(found).toEqual([]);
+  }, 60_000);
+
+  it('a search reads few blocks after many rows have changed', async () => {
+    await app.db.query(`UPDATE users SET display_name = 'Changed ' || email WHERE id <= ${id('20000')}`);
+    const statements = recordStatements(app.db);
+    const { status, body } = await admin.get('/v1/users?q=199999');
+
+    const searches = [...statements.values()].filter(({ text }) => text.includes('to_tsquery'));
+    expect([status, body.data.length, searches.length]).toEqual([200, 1, 2]);
+    for (const search of searches) expect(await countBlocks(app.db, search)).toBeLessThan(100);
   }, 60_000);
 });
 

@@ -11,6 +11,8 @@ interface PlanNode {
   'Relation Name'?: string;
   'Actual Rows': number;
   'Actual Loops': number;
+  'Shared Hit Blocks': number;
+  'Shared Read Blocks': number;
   'Rows Removed by Filter'?: number;
   'Rows Removed by Join Filter'?: number;
   Plans?: PlanNode[];
@@ -40,21 +42,33 @@ export function recordStatements(db: DataSource): Map<string, Statement> {
 /** Returns the parts of the query plan whose cost grows with the number of rows. Read-only. */
 export async function findSlowNodes(
   db: DataSource,
-  { text, parameters }: Statement,
+  statement: Statement,
   largeTables: Set<string>,
 ): Promise<string[]> {
-  if (!EXPLAINABLE.test(text)) return [];
+  const plan = await planOf(db, statement);
+  if (!plan) return [];
+  const slow = nodesOf(plan).flatMap((node) => faultsOf(node, largeTables));
+  return slow.map((fault) => `${fault}: ${statement.text.replaceAll(/\s+/g, ' ').slice(0, 600)}`);
+}
+
+/** The blocks of 8 KB that a statement reads, from memory or from the disk. Read-only. */
+export async function countBlocks(db: DataSource, statement: Statement): Promise<number> {
+  const plan = await planOf(db, statement);
+  return plan ? plan['Shared Hit Blocks'] + plan['Shared Read Blocks'] : 0;
+}
+
+async function planOf(db: DataSource, { text, parameters }: Statement): Promise<PlanNode | null> {
+  if (!EXPLAINABLE.test(text)) return null;
   const runner = db.createQueryRunner();
   await runner.startTransaction();
   try {
-    const [row] = (await runner.query(`EXPLAIN (ANALYZE, FORMAT JSON) ${text}`, parameters)) as [
+    const [row] = (await runner.query(`EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) ${text}`, parameters)) as [
       { 'QUERY PLAN': [{ Plan: PlanNode }] },
     ];
-    const slow = nodesOf(row['QUERY PLAN'][0].Plan).flatMap((node) => faultsOf(node, largeTables));
-    return slow.map((fault) => `${fault}: ${text.replaceAll(/\s+/g, ' ').slice(0, 600)}`);
+    return row['QUERY PLAN'][0].Plan;
   } catch (error) {
     // The statement conflicts with an earlier change, such as a unique key that now exists.
-    if (/duplicate key|append-only|foreign key/.test((error as Error).message)) return [];
+    if (/duplicate key|append-only|foreign key/.test((error as Error).message)) return null;
     throw new Error(`Can't explain ${text}`, { cause: error });
   } finally {
     await runner.rollbackTransaction();
