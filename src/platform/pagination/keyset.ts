@@ -107,10 +107,13 @@ async function readPlain<Row extends ObjectLiteral>(
   const names = shown.map(
     ({ databaseName, propertyName }) => `"${alias}"."${databaseName}" AS "${propertyName}"`,
   );
-  const found = await rows
+  const [statement, values] = rows
     .select(names.join(', '))
     .addSelect(sortValue, 'sort_value')
-    .getRawMany<SortedRow & Record<string, unknown>>();
+    .getQueryAndParameters();
+  type Raw = SortedRow & Record<string, unknown>;
+  // Not `getRawMany()`, which makes a query runner for the statement.
+  const found = await connection.query<Raw[]>(statement, values, rows['queryRunner']);
   return found.map((raw) => {
     const row = Object.create((target as { prototype: object }).prototype) as Record<string, unknown>;
     for (const column of shown)
