@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import pg from 'pg';
 import { cpuMicros, memoryBytes, startProgram } from './processes.ts';
 import { table } from './report.ts';
-import { databaseOf, prepareServer, type ServerName } from './servers.ts';
+import { prepareServer } from './servers.ts';
 import type { Stores } from './stores.ts';
 
 const PROGRAMS = join(import.meta.dirname, '../dist/bench/programs');
@@ -27,27 +27,20 @@ interface BackgroundWork {
 }
 
 /** The database of one backend, and the programs on it. */
-class Bench {
+export class Bench {
+  readonly backend: string;
   readonly db: pg.Pool;
-  private readonly name: ServerName;
   private readonly env: Record<string, string>;
   private readonly stores: Stores;
   private readonly nodeOptions: string[];
 
-  private constructor(name: ServerName, env: Record<string, string>, stores: Stores, nodeOptions: string[]) {
-    this.name = name;
+  /** `env` is that of `prepareServer`. */
+  constructor(env: Record<string, string>, stores: Stores, nodeOptions: string[] = []) {
+    this.backend = env['REDIS_URL'] ? 'Redis' : 'PostgreSQL only';
     this.env = env;
     this.stores = stores;
     this.nodeOptions = nodeOptions;
     this.db = new pg.Pool({ connectionString: env['DATABASE_URL'], max: 2 });
-  }
-
-  static async create(name: ServerName, stores: Stores, nodeOptions: string[]): Promise<Bench> {
-    return new Bench(name, await prepareServer(name, stores), stores, nodeOptions);
-  }
-
-  get backend(): string {
-    return this.name === 'redis' ? 'Redis' : 'PostgreSQL only';
   }
 
   prepare(...args: (string | number)[]): void {
@@ -64,6 +57,7 @@ class Bench {
     settings: Record<string, string>,
     start: () => Promise<unknown>,
     secondsOfWork: () => Promise<number | null>,
+    timeoutMs = TIMEOUT_MS,
   ): Promise<Figures> {
     const worker = await startProgram(
       [...this.nodeOptions, join(PROGRAMS, 'worker.js')],
@@ -87,7 +81,7 @@ class Bench {
             peakMemory: memoryBytes(worker.pid).peak,
           };
         }
-        if (Date.now() - startedAt > TIMEOUT_MS) throw new Error('The worker did not finish its work');
+        if (Date.now() - startedAt > timeoutMs) throw new Error('The worker did not finish its work');
         await new Promise((resolve) => setTimeout(resolve, 200));
       }
     } finally {
@@ -100,8 +94,9 @@ class Bench {
   }
 
   async count(): Promise<[statements: number, redisCommands: number]> {
-    const redisCommands = this.name === 'redis' ? await this.stores.countRedisCommands() : 0;
-    return [await this.stores.countStatements(databaseOf(this.name)), redisCommands];
+    const redisCommands = this.env['REDIS_URL'] ? await this.stores.countRedisCommands() : 0;
+    const database = new URL(this.env['DATABASE_URL']!).pathname.slice(1);
+    return [await this.stores.countStatements(database), redisCommands];
   }
 }
 
@@ -129,20 +124,27 @@ async function secondsOf(bench: Bench, times: string, count: number): Promise<nu
 }
 
 const JOBS = { redis: 6_000, postgres: 2_000 };
+/** The type of bench/programs/no-op.job.ts. */
+const NO_OP = 'bench-no-op';
 
-async function measureJobs(bench: Bench): Promise<(string | number)[][]> {
+export async function measureJobs(bench: Bench): Promise<(string | number)[][]> {
   const count = bench.backend === 'Redis' ? JOBS.redis : JOBS.postgres;
   const rows: (string | number)[][] = [];
   for (const concurrency of [5, 50]) {
-    await bench.db.query('TRUNCATE jobs CASCADE');
+    await bench.db.query(`DELETE FROM jobs WHERE type = '${NO_OP}'`);
     const [before] = await bench.count();
     bench.prepare('jobs', count);
     const [after] = await bench.count();
-    const enqueued = await secondsOf(bench, 'SELECT created_at FROM jobs', count);
+    const enqueued = await secondsOf(bench, `SELECT created_at FROM jobs WHERE type = '${NO_OP}'`, count);
     const figures = await bench.work(
       { BENCH_CONCURRENCY: String(concurrency) },
       async () => undefined,
-      () => secondsOf(bench, 'SELECT finished_at FROM jobs WHERE finished_at IS NOT NULL', count),
+      () =>
+        secondsOf(
+          bench,
+          `SELECT finished_at FROM jobs WHERE type = '${NO_OP}' AND status = 'completed'`,
+          count,
+        ),
     );
     if (concurrency === 5)
       rows.push([
@@ -236,7 +238,7 @@ export async function measureBackground(
 ): Promise<string> {
   const rows: (string | number)[][] = [];
   for (const name of ['redis', 'postgres'] as const) {
-    const bench = await Bench.create(name, stores, nodeOptions);
+    const bench = new Bench(await prepareServer(name, stores), stores, nodeOptions);
     try {
       for (const work of works) rows.push(...(await work.measure(bench)));
     } finally {

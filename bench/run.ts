@@ -1,13 +1,14 @@
 /**
  * npm run bench: measures the API against a bare Fastify + pg server that does the same work.
  *   --quick            fewer requests; fails when a figure is worse than the recorded one
- *   --only me,page     these requests; also jobs, webhooks, import and streams, which a run without --quick measures last
+ *   --only me,page     these requests; also instances, jobs, webhooks, import and streams, which a run without --quick measures last
  *   --rounds 5         how often each server is measured; the best round counts (default 5, quick 2 to 12)
  *   --profile          writes CPU profiles of the servers to .local/bench/
  *   --record           saves the figures to bench/recorded.json and docs/performance.md
  */
 import { parseArgs } from 'node:util';
 import { backgroundWorks, measureBackground } from './background.ts';
+import { measureInstances } from './instances.ts';
 import { canPin, leaveServerCpu, memoryBytes } from './processes.ts';
 import { httpTable, machine, record, regressions, table, writeSection } from './report.ts';
 import { type MeasuredServer, WorkRounds } from './rounds.ts';
@@ -35,7 +36,9 @@ const PROFILE = ['--cpu-prof', '--cpu-prof-dir', '.local/bench'];
 const STARTS = options.quick ? 1 : 5;
 const only = options.only?.split(',');
 const works = allWorks.filter(({ name }) => !only || only.includes(name));
-const background = backgroundWorks.filter(({ name }) => (only ? only.includes(name) : !options.quick));
+/** Of what a run with --quick leaves out. */
+const isAsked = (name: string): boolean => (only ? only.includes(name) : !options.quick);
+const background = backgroundWorks.filter(({ name }) => isAsked(name));
 const profiling = options.profile ? PROFILE : [];
 const startedAt = performance.now();
 
@@ -65,10 +68,10 @@ try {
   if (options.quick && !options.record) await measureDoubtful(measured);
   if (works.length > 0) report(measured);
   await stopServers();
+  if (isAsked('instances')) reportSection('instances', await measureInstances(stores));
   if (background.length > 0)
     reportSection('background', await measureBackground(background, stores, profiling));
-  const hasStreams = only ? only.includes('streams') : !options.quick; // feature:notifications
-  if (hasStreams) reportSection('streams', await measureStreams(stores)); // feature:notifications
+  if (isAsked('streams')) reportSection('streams', await measureStreams(stores)); // feature:notifications
 } finally {
   await stopAll();
 }

@@ -10,7 +10,7 @@ import type { Stores } from './stores.ts';
 
 const ROOT = join(import.meta.dirname, '..');
 const DIST = join(ROOT, 'dist/src');
-const USERS = 10_000;
+export const USERS = 10_000;
 /** `user-0` and so on. */
 export const ADMINS = 16;
 export const PASSWORD = 'correct horse battery';
@@ -30,8 +30,12 @@ const privateKeyPem = privateKey.export({ type: 'pkcs8', format: 'pem' }).toStri
 export const databaseOf = (name: ServerName): string => `bench_${name}`;
 
 /** Creates the database of a server. Returns the environment for its programs. */
-export async function prepareServer(name: ServerName, stores: Stores): Promise<Record<string, string>> {
-  const databaseUrl = await stores.createDatabase(databaseOf(name));
+export async function prepareServer(
+  name: ServerName,
+  stores: Stores,
+  database = databaseOf(name),
+): Promise<Record<string, string>> {
+  const databaseUrl = await stores.createDatabase(database);
   const port = String(await freePort());
   const env = {
     NODE_ENV: 'production',

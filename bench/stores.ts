@@ -9,6 +9,16 @@ import pg from 'pg';
 import { type EmbeddedPostgres, startEmbeddedPostgres } from '../scripts/embedded-postgres.ts';
 import { freePort } from '../scripts/processes.ts';
 
+export interface StatementUsage {
+  calls: number;
+  /** Returned or changed. */
+  rows: number;
+  /** In the execution, without the planning. */
+  seconds: number;
+  /** Of 8 KB, from memory or from the disk. */
+  blocks: number;
+}
+
 export class Stores {
   readonly db: pg.Pool;
   readonly redis: Redis;
@@ -26,11 +36,12 @@ export class Stores {
     this.end = end;
   }
 
-  static async start(): Promise<Stores> {
+  /** `settings` of PostgreSQL, `name: value`. */
+  static async start(settings: Record<string, string> = {}): Promise<Stores> {
     const dir = mkdtempSync(join(tmpdir(), 'bench-'));
     const postgres = await startEmbeddedPostgres({
       dir: join(dir, 'postgres'),
-      settings: { shared_preload_libraries: 'pg_stat_statements', max_connections: '300' },
+      settings: { shared_preload_libraries: 'pg_stat_statements', max_connections: '300', ...settings },
     });
     const port = await freePort();
     const redis = spawn('redis-server', ['--port', String(port), '--save', '', '--appendonly', 'no'], {
@@ -68,6 +79,22 @@ export class Stores {
       [database],
     );
     return Number(rows[0]?.calls);
+  }
+
+  /** What each statement of a database did so far, by its text. */
+  async readStatements(database: string): Promise<Map<string, StatementUsage>> {
+    const { rows } = await this.db.query<StatementUsage & { query: string }>(
+      `SELECT query, sum(calls)::int AS calls, sum(rows)::int AS rows, sum(total_exec_time) / 1000 AS seconds,
+         sum(shared_blks_hit + shared_blks_read)::float AS blocks
+       FROM pg_stat_statements WHERE dbid = (SELECT oid FROM pg_database WHERE datname = $1) GROUP BY query`,
+      [database],
+    );
+    return new Map(rows.map(({ query, ...usage }) => [query, usage]));
+  }
+
+  /** Forgets what was asked so far. */
+  async resetStatements(): Promise<void> {
+    await this.db.query('SELECT pg_stat_statements_reset()');
   }
 
   /** Redis commands so far, those inside scripts included. */
