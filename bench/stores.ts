@@ -6,7 +6,11 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
-import { type EmbeddedPostgres, startEmbeddedPostgres } from '../scripts/embedded-postgres.ts';
+import {
+  type EmbeddedPostgres,
+  removeEmbeddedPostgres,
+  startEmbeddedPostgres,
+} from '../scripts/embedded-postgres.ts';
 import { freePort } from '../scripts/processes.ts';
 
 export interface StatementUsage {
@@ -39,8 +43,9 @@ export class Stores {
   /** `settings` of PostgreSQL, `name: value`. */
   static async start(settings: Record<string, string> = {}): Promise<Stores> {
     const dir = mkdtempSync(join(tmpdir(), 'bench-'));
+    const postgresDir = join(dir, 'postgres');
     const postgres = await startEmbeddedPostgres({
-      dir: join(dir, 'postgres'),
+      dir: postgresDir,
       settings: { shared_preload_libraries: 'pg_stat_statements', max_connections: '300', ...settings },
     });
     const port = await freePort();
@@ -55,6 +60,8 @@ export class Stores {
       redis.kill('SIGKILL');
       await once(redis, 'exit');
       await postgres.stop();
+      // Not with the folder: if root runs the server, its data is elsewhere.
+      await removeEmbeddedPostgres(postgresDir);
       rmSync(dir, { recursive: true, force: true });
     });
     await stores.redis.ping();
