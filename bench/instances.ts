@@ -42,14 +42,14 @@ async function startInstance(env: Record<string, string>): Promise<Server> {
   });
 }
 
-/** Each instance has the same load, alone and beside the others. */
+/** Each instance has the same load, alone and together with the others. */
 async function measureWork(
   work: Work,
   servers: Server[],
-  ask: Parameters<Work['prepare']>[1],
+  runQuery: Parameters<Work['prepare']>[1],
 ): Promise<string[]> {
   const calls: ((connection: number) => Call)[] = [];
-  for (const { url } of servers) calls.push(await work.prepare(url, ask));
+  for (const { url } of servers) calls.push(await work.prepare(url, runQuery));
   const { connections, requests } = work;
   const sendTo = async (instances: number) => {
     const before = servers.map(({ pid }) => cpuMicros(pid));

@@ -4,7 +4,7 @@ import pg from 'pg';
 /** Rows per user in each of the tables below. */
 export const ROWS_PER_USER = 5;
 /** This user owns 2 % of all rows, so that the lists of one user are long too. */
-export const BUSY_USER = 40;
+export const BUSY_USER = 64;
 /** The oldest 1 % of the rows is older than the 30 days for which they are kept. */
 const DAYS = 30.3;
 

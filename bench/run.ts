@@ -1,7 +1,7 @@
 /**
  * npm run bench: measures the API against a bare Fastify + pg server that does the same work.
  *   --quick            fewer requests; fails when a figure is worse than the recorded one
- *   --only me,page     these requests; also instances, jobs, webhooks, import and streams, which a run without --quick measures last
+ *   --only me,page     these requests; also instances, jobs, webhooks, import and streams, which --quick leaves out
  *   --rounds 5         how often each server is measured; the best round counts (default 5, quick 2 to 12)
  *   --profile          writes CPU profiles of the servers to .local/bench/
  *   --record           saves the figures to bench/recorded.json and docs/performance.md
@@ -36,7 +36,7 @@ const PROFILE = ['--cpu-prof', '--cpu-prof-dir', '.local/bench'];
 const STARTS = options.quick ? 1 : 5;
 const only = options.only?.split(',');
 const works = allWorks.filter(({ name }) => !only || only.includes(name));
-/** Of what a run with --quick leaves out. */
+/** Whether one of the parts runs that `--quick` leaves out. */
 const isAsked = (name: string): boolean => (only ? only.includes(name) : !options.quick);
 const background = backgroundWorks.filter(({ name }) => isAsked(name));
 const profiling = options.profile ? PROFILE : [];
