@@ -1,4 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { Keyset } from '../../src/platform/pagination/keyset.ts';
+import { User } from '../../src/users/user.entity.ts';
 import { createUser } from '../factories/user.factory.ts';
 import { TestApp } from '../support/app.ts';
 import { type SignedIn, signedIn } from '../support/client.ts';
@@ -219,6 +221,21 @@ describe('a filter', () => {
   });
 });
 
+it('a page that is read in a transaction has the changes of the transaction', async () => {
+  const runner = app.db.createQueryRunner();
+  await runner.startTransaction();
+  await runner.query(`UPDATE users SET display_name = 'Not committed' WHERE email = 'member-a@example.com'`);
+  const rows = runner.manager.createQueryBuilder(User, 'user').where({ email: 'member-a@example.com' });
+
+  const found = await new Keyset(rows, { value: 'user.email', nullable: false }, 'email').readAfter(
+    undefined,
+    1,
+  );
+
+  await runner.rollbackTransaction();
+  await runner.release();
+  expect(found.map(({ row }) => row.displayName)).toEqual(['Not committed']);
+});
 const letter = (index: number): string => String.fromCodePoint('a'.codePointAt(0)! + index);
 
 interface ListAnswer {

@@ -51,10 +51,11 @@ export async function findSlowNodes(
   return slow.map((fault) => `${fault}: ${statement.text.replaceAll(/\s+/g, ' ').slice(0, 600)}`);
 }
 
-/** The blocks of 8 KB that a statement reads, from memory or from the disk. Read-only. */
+/** The blocks of 8 KB that a statement reads, from memory or from the disk. Throws if it has no plan. Read-only. */
 export async function countBlocks(db: DataSource, statement: Statement): Promise<number> {
   const plan = await planOf(db, statement);
-  return plan ? plan['Shared Hit Blocks'] + plan['Shared Read Blocks'] : 0;
+  if (!plan) throw new Error(`No plan: ${statement.text}`);
+  return plan['Shared Hit Blocks'] + plan['Shared Read Blocks'];
 }
 
 async function planOf(db: DataSource, { text, parameters }: Statement): Promise<PlanNode | null> {

@@ -2,10 +2,7 @@ import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { Client, ClientBase } from 'pg';
 
-/**
- * The code relies on these values. Otherwise settings of the database, the role or the URL would apply. The last two keep
- * short statements short: to start parallel workers or to compile a statement takes longer than most statements here.
- */
+/** The code relies on these values. Otherwise settings of the database, the role or the URL would apply. */
 export const SESSION_SETTINGS = {
   DateStyle: 'ISO, MDY',
   IntervalStyle: 'postgres',
@@ -14,6 +11,7 @@ export const SESSION_SETTINGS = {
   search_path: 'public',
   standard_conforming_strings: 'on',
   default_transaction_isolation: 'read committed',
+  // To start parallel workers, or to compile a statement, takes longer than most statements here.
   max_parallel_workers_per_gather: '0',
   jit: 'off',
 };
