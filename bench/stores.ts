@@ -29,6 +29,7 @@ export class Stores {
   readonly redisUrl: string;
   private readonly postgres: EmbeddedPostgres;
   private readonly end: () => Promise<void>;
+  private stopped?: Promise<void>;
 
   private constructor(postgres: EmbeddedPostgres, redisUrl: string, end: () => Promise<void>) {
     this.postgres = postgres;
@@ -113,7 +114,12 @@ export class Stores {
     );
   }
 
-  async stop(): Promise<void> {
+  /** Also for a second caller: a signal makes the measurement fail, which then stops the stores too. */
+  stop(): Promise<void> {
+    return (this.stopped ??= this.stopServers());
+  }
+
+  private async stopServers(): Promise<void> {
     await this.db.end();
     this.redis.disconnect();
     await this.end();
