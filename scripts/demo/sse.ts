@@ -10,12 +10,17 @@ export interface SseBlock {
 
 /** Parses Server-Sent Events (WHATWG HTML, section 9.2) with one line of data per event, as this API sends them. */
 export class SseParser {
-  private rest = '';
+  /** The received parts of the last block. */
+  private parts: string[] = [];
 
   /** Adds received text. Returns the blocks that are complete. */
   add(text: string): SseBlock[] {
-    const blocks = (this.rest + text).split('\n\n');
-    this.rest = blocks.pop() ?? '';
+    const lastCharacter = this.parts.at(-1)?.at(-1) ?? '';
+    this.parts.push(text);
+    // Searches only the new text: a large block arrives in many parts.
+    if (!(lastCharacter + text).includes('\n\n')) return [];
+    const blocks = this.parts.join('').split('\n\n');
+    this.parts = [blocks.pop() ?? ''];
     return blocks.map(parseBlock);
   }
 }

@@ -4,7 +4,11 @@ import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import type { Socket } from 'node:net';
 import { KeyRing } from '../../src/auth/keys/key-ring.ts';
-import { insertNotification, insertUnknownNotification, notify } from '../factories/notification.factory.ts';
+import {
+  insertLargeNotifications,
+  insertUnknownNotification,
+  notify,
+} from '../factories/notification.factory.ts';
 import { TestApp } from '../support/app.ts';
 import { SignedIn, signedIn } from '../support/client.ts';
 import { EventSource, type StreamOptions } from '../support/event-source.ts';
@@ -258,8 +262,7 @@ describe.each(backends)('GET /v1/notifications/stream on %s', (backend) => {
     const [connection] = await accepted;
 
     // More than the socket buffers of both sides hold.
-    const data = { jobId: '1', jobType: 'x'.repeat(500_000) };
-    for (let n = 0; n < 39; n += 1) await insertNotification(app, who.user.id, 'job-completed', data);
+    await insertLargeNotifications(app, who.user.id, { count: 39, bytes: 500_000 });
     await notify(app, who.user.id);
 
     await until(() => connection.destroyed, 'the connection to be cut');

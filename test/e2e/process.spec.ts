@@ -49,8 +49,8 @@ describe.each(['main', 'worker'] as const)('%s.js in production', (name) => {
     const program = await Program.start(name, production());
 
     await program.ready();
+    await program.untilReady();
 
-    expect((await fetch(`${program.url}/health/ready`)).status).toBe(200);
     expect(await program.end('SIGINT')).toEqual({ code: 0, signal: null });
     for (const secret of [production()['SECRET_KEYS']!, 'PRIVATE KEY'])
       expect(program.output).not.toContain(secret);
@@ -162,6 +162,7 @@ describe('the API during shutdown', () => {
 
   it('keeps responding while it drains, but is not ready', async () => {
     const api = await (await Program.start('main', { ...env, SHUTDOWN_DRAIN_SECONDS: '2' })).ready();
+    await api.untilReady();
     const agent = new Agent({ keepAlive: true });
     expect((await request(`${api.url}/health/ready`, agent)).statusCode).toBe(200);
 
@@ -238,6 +239,8 @@ describe('the API during shutdown', () => {
 describe('the worker during shutdown', () => {
   it('serves its health check until it exits with 0', async () => {
     const worker = await (await Program.start('worker', { ...env, NODE_ENV: 'development' })).ready();
+    await worker.untilReady();
+
     const answers = await Promise.all(
       ['/health/live', '/health/ready', '/v1/users/me'].map((path) => fetch(`${worker.url}${path}`)),
     );

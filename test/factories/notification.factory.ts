@@ -21,19 +21,25 @@ export function notify(
   return tx ? create(tx) : app.db.transaction(create);
 }
 
-/** Inserts a row that another release has written. */
-export async function insertNotification(
-  app: TestApp,
-  userId: string,
-  type: string,
-  data: object,
-): Promise<void> {
+/** Creates a type that only a newer release knows. */
+export async function insertUnknownNotification(app: TestApp, userId: string): Promise<void> {
   await app.db.query(
-    `INSERT INTO notifications (id, user_id, type, data) VALUES (gen_random_uuid(), $1, $2, $3)`,
-    [userId, type, data],
+    `INSERT INTO notifications (id, user_id, type, data)
+     VALUES (gen_random_uuid(), $1, 'from-a-newer-release', '{ "newKey": [1] }')`,
+    [userId],
   );
 }
 
-/** Creates a type that only a newer release knows. */
-export const insertUnknownNotification = (app: TestApp, userId: string): Promise<void> =>
-  insertNotification(app, userId, 'from-a-newer-release', { newKey: [1] });
+/** Creates notifications without waking the streams. PostgreSQL makes the text, so that the test sends little. */
+export async function insertLargeNotifications(
+  app: TestApp,
+  userId: string,
+  { count, bytes }: { count: number; bytes: number },
+): Promise<void> {
+  await app.db.query(
+    `INSERT INTO notifications (id, user_id, type, data)
+     SELECT gen_random_uuid(), $1, 'job-completed', jsonb_build_object('jobId', '1', 'jobType', repeat('x', $3))
+     FROM generate_series(1, $2::int)`,
+    [userId, count, bytes],
+  );
+}

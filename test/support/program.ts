@@ -54,7 +54,7 @@ export class Program {
     return new Program(child, name === 'worker' ? metricsUrl : `http://127.0.0.1:${port}`, metricsUrl);
   }
 
-  /** Waits until the text is in the output. The error contains the output. */
+  /** Waits until the program logs that it has started. The error contains the output. */
   async ready(): Promise<this> {
     const isReady = () => /API started|Worker started/.test(this.output);
     await until(
@@ -66,6 +66,12 @@ export class Program {
       START_TIMEOUT_MS,
     );
     return this;
+  }
+
+  /** Waits until the health check passes, as a load balancer does. */
+  async untilReady(): Promise<void> {
+    const isReady = async () => (await fetch(`${this.url}/health/ready`)).ok;
+    await until(isReady, 'the health check to pass', START_TIMEOUT_MS);
   }
 
   /** The parsed log lines. */
