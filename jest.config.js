@@ -8,7 +8,7 @@ delete swc.$schema;
 
 const runsFaults = process.env.TEST_FAULTS === '1';
 const topology = process.env.TEST_TOPOLOGY;
-const topologyTests = topology ? [`<rootDir>/test/topologies/${topology}.spec.ts`] : [];
+const topologyTests = topology ? [`<rootDir>/test/topologies/${topology}*.spec.ts`] : [];
 
 export default {
   testMatch: runsFaults

@@ -28,6 +28,7 @@ const TOPOLOGIES: Record<string, string[]> = {
     'e2e/(auth-login|auth-refresh|auth-register|users-me|users-list|users-search|pagination|idempotency|insert-if-absent).spec',
     'e2e/(jobs|jobs-keys|jobs-sweep|schedules-api|migrations|database-guide|database-roles|query-plans|policies).spec',
   ],
+  'previous-release': ['topologies/previous-release'],
   pooler: [
     'topologies/pooler',
     'e2e/(auth-login|auth-refresh|auth-register|users-me|users-list|idempotency|jobs-keys|policies|schedules-api).spec',
@@ -62,9 +63,11 @@ function takeOption(name: string, values = 0): string | undefined {
 
 function startJest(): ChildProcess {
   const coverage = isWholeRun && !runsFaults ? ['--coverage'] : [];
+  // Two tests at a time would measure each other.
+  const order = writesReport ? ['--runInBand'] : [];
   const selection = jestArguments.length > 0 ? jestArguments : (TOPOLOGIES[topology] ?? []);
   const options = '--experimental-vm-modules --disable-warning=ExperimentalWarning';
-  return spawn(process.execPath, ['node_modules/jest/bin/jest.js', ...coverage, ...selection], {
+  return spawn(process.execPath, ['node_modules/jest/bin/jest.js', ...coverage, ...order, ...selection], {
     stdio: 'inherit',
     env: {
       ...process.env,

@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { mkdirSync } from 'node:fs';
 import { databaseUrl, onServer, startTestPostgres } from './database.ts';
 import { startPgBouncer } from './pgbouncer.ts';
+import { buildPreviousRelease } from './previous-release.ts';
 import { hasRedisServer, NO_REDIS, startRedis } from './redis.ts';
 import { removeDeadRuns, removeRun, runDir } from './test-run.ts';
 
@@ -23,6 +24,7 @@ export default async function globalSetup(): Promise<void> {
     await provideRedis();
     await prepareTemplate();
     await providePooler();
+    providePreviousRelease();
   } catch (error) {
     await removeRun(runDir);
     throw error;
@@ -61,6 +63,12 @@ async function providePooler(): Promise<void> {
   if (process.env.TEST_TOPOLOGY !== 'pooler') return;
   const { port } = await startPgBouncer(process.env.TEST_DATABASE_SERVER_URL!);
   process.env.TEST_POOLER_PORT = String(port);
+}
+
+/** For `bin/test --topology previous-release`. */
+function providePreviousRelease(): void {
+  if (process.env.TEST_TOPOLOGY === 'previous-release')
+    process.env.TEST_PREVIOUS_RELEASE = buildPreviousRelease();
 }
 
 /** Migrated once with the production program, then cloned for each test file. */

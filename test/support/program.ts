@@ -6,7 +6,7 @@ import { freePort } from '../../scripts/processes.ts';
 import { rememberProcess } from './test-run.ts';
 import { until } from './until.ts';
 
-const DIST = join(import.meta.dirname, '../../dist/src');
+const PROJECT = join(import.meta.dirname, '../..');
 /** Not that of bin/dev: a worker removes files that its database doesn't know. */
 const FILES_DIR = join(tmpdir(), 'test-files');
 
@@ -40,12 +40,14 @@ export class Program {
     name: 'main' | 'worker' | 'migrate' | 'seed' | 'admin',
     env: Record<string, string>,
     args: string[] = [],
+    /** Of a compiled project. */
+    folder = PROJECT,
   ): Promise<Program> {
     const port = env['PORT'] ?? String(await freePort());
     let metricsPort = env['METRICS_PORT'] ?? port;
     while (metricsPort === port) metricsPort = String(await freePort());
     const ports = { PORT: port, METRICS_PORT: metricsPort };
-    const child = spawn(process.execPath, [join(DIST, `${name}.js`), ...args], {
+    const child = spawn(process.execPath, [join(folder, 'dist/src', `${name}.js`), ...args], {
       env: { PATH: process.env.PATH, HOST: '127.0.0.1', FILES_DIR, ...env, ...ports },
       stdio: ['ignore', 'pipe', 'pipe'],
     });

@@ -50,7 +50,6 @@ export class Receiver {
   }
 
   /** Waits for the n-th event at this path. Returns the newest. */
-  /** Waits for the n-th event at this path. Returns the newest. */
   next(path: string, count = 1, timeoutMs?: number): Promise<ReceivedEvent> {
     return until(
       () => {

@@ -45,11 +45,14 @@ export class System {
     backend,
     settings = {},
     prepare,
+    folder,
   }: {
     backend: string;
     settings?: Record<string, string>;
     /** Runs on the empty database. Resolves to more settings. */
     prepare?: (db: pg.Pool, url: string) => Promise<Record<string, string>>;
+    /** Of the compiled project that applies its migrations. Default: this one. */
+    folder?: string;
   }) {
     const postgres = await startTestPostgres();
     const redis = backend === 'redis' ? await startRedis({ args: ['--appendonly', 'yes'] }) : undefined;
@@ -82,7 +85,7 @@ export class System {
       },
       db,
     );
-    const migration = await Program.start('migrate', system.settings);
+    const migration = await Program.start('migrate', system.settings, [], folder);
     if ((await migration.exited).code !== 0) throw new Error(migration.output);
     return system;
   }
@@ -91,12 +94,12 @@ export class System {
     return String(this.settings['PUBLIC_URL']);
   }
 
-  startWorker(settings: Record<string, string> = {}): Promise<Program> {
-    return this.startProgram('worker', settings);
+  startWorker(settings: Record<string, string> = {}, folder?: string): Promise<Program> {
+    return this.startProgram('worker', settings, folder);
   }
 
-  startApi(settings: Record<string, string> = {}): Promise<Program> {
-    return this.startProgram('main', settings);
+  startApi(settings: Record<string, string> = {}, folder?: string): Promise<Program> {
+    return this.startProgram('main', settings, folder);
   }
 
   /** The started programs that are still running. */
@@ -197,10 +200,11 @@ export class System {
 
   private async startProgram(
     name: 'main' | 'worker',
-    settings: Record<string, string> = {},
+    settings: Record<string, string>,
+    folder?: string,
   ): Promise<Program> {
     const ownPort = { METRICS_PORT: String(await freePort()) };
-    const program = await Program.start(name, { ...this.settings, ...ownPort, ...settings });
+    const program = await Program.start(name, { ...this.settings, ...ownPort, ...settings }, [], folder);
     this.programs.push(program);
     return program.ready();
   }
@@ -216,17 +220,22 @@ export class System {
     );
   }
 
-  private async signIn(): Promise<string> {
+  /** Creates an administrator. Resolves to the body of a sign-in. */
+  async createAdmin(): Promise<{ email: string; password: string }> {
     const email = `admin-${randomUUID()}@example.com`;
     await this.db.query(
       `INSERT INTO users (id, email, password_hash, display_name, role, email_verified_at)
        VALUES ($1, $2, $3, 'Admin', 'admin', now())`,
       [randomUUIDv7(), email, await hash(PASSWORD, { memoryCost: 8, timeCost: 1, parallelism: 1 })],
     );
+    return { email, password: PASSWORD };
+  }
+
+  private async signIn(): Promise<string> {
     const answer = await fetch(`${this.url}/v1/auth/login`, {
       method: 'POST',
       headers: { 'content-type': 'application/json' },
-      body: JSON.stringify({ email, password: PASSWORD }),
+      body: JSON.stringify(await this.createAdmin()),
     });
     if (answer.status !== 200) throw new Error(`Sign-in failed: ${await answer.text()}`);
     return ((await answer.json()) as { data: { accessToken: string } }).data.accessToken;
