@@ -8,7 +8,7 @@ import pg from 'pg';
 import { cpuMicros, memoryBytes, startProgram } from './processes.ts';
 import { table } from './report.ts';
 import { prepareServer } from './servers.ts';
-import type { Stores } from './stores.ts';
+import { OWN_STATEMENT, type Stores } from './stores.ts';
 
 const PROGRAMS = join(import.meta.dirname, '../dist/bench/programs');
 const TIMEOUT_MS = 300_000;
@@ -118,7 +118,7 @@ function row(bench: Bench, title: string, count: number, figures: Figures, aim: 
 /** Null until there are `count` rows with a time. */
 async function secondsOf(bench: Bench, times: string, count: number): Promise<number | null> {
   const { rows } = await bench.db.query<{ count: string; seconds: number }>(
-    `SELECT count(*), extract(epoch FROM max(at) - min(at))::float AS seconds FROM (${times}) AS time (at)`,
+    `SELECT ${OWN_STATEMENT} count(*), extract(epoch FROM max(at) - min(at))::float AS seconds FROM (${times}) AS time (at)`,
   );
   return Number(rows[0]!.count) >= count ? rows[0]!.seconds : null;
 }

@@ -11,7 +11,7 @@ import { cpuMicros, leaveServerCpu } from './processes.ts';
 import { machine, table, writeSection } from './report.ts';
 import { BUSY_USER, fill, ROWS_PER_USER } from './rows.ts';
 import { prepareServer, query, type Server, startServer, USERS } from './servers.ts';
-import { Stores } from './stores.ts';
+import { OWN_STATEMENT, Stores } from './stores.ts';
 import { signInUser, works as allWorks } from './works.ts';
 
 const { values: options } = parseArgs({
@@ -24,8 +24,6 @@ const { values: options } = parseArgs({
 const rounds = Number(options.rounds);
 const ADMIN = 0;
 const PURGE_TIMEOUT_MS = 600_000;
-/** Marks a statement of this program. */
-const OWN = '/* bench */';
 
 interface Database {
   name: string;
@@ -230,7 +228,7 @@ async function measureBackground(databases: Pair<Database>): Promise<string> {
 /** 1 when no row is left that is too old, with an hour for those that become too old meanwhile. */
 async function isPurged(bench: Bench): Promise<number | null> {
   const { rowCount } = await bench.db.query(
-    `(SELECT ${OWN} 1 FROM jobs WHERE finished_at < now() - interval '30 days 1 hour' LIMIT 1)
+    `(SELECT ${OWN_STATEMENT} 1 FROM jobs WHERE finished_at < now() - interval '30 days 1 hour' LIMIT 1)
      UNION ALL (SELECT 1 FROM sessions WHERE expires_at < now() - interval '1 day 1 hour' LIMIT 1)`,
   );
   return rowCount === 0 ? 1 : null;
@@ -240,7 +238,7 @@ async function isPurged(bench: Bench): Promise<number | null> {
 async function findGrowing(databases: Pair<Database>): Promise<string> {
   const [small, large] = await Promise.all(databases.map(({ name }) => stores.readStatements(name)));
   const rows = [...large!].flatMap(([text, usage]) => {
-    if (text.includes(OWN)) return [];
+    if (text.includes(OWN_STATEMENT)) return [];
     const before = small!.get(text);
     const perCall = usage.blocks / usage.calls;
     if (!before || perCall < 2 * (before.blocks / before.calls) || usage.blocks < 10 * usage.rows) return [];

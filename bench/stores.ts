@@ -13,6 +13,9 @@ import {
 } from '../scripts/embedded-postgres.ts';
 import { freePort } from '../scripts/processes.ts';
 
+/** In statements of the benchmark itself. */
+export const OWN_STATEMENT = '/* bench */';
+
 export interface StatementUsage {
   calls: number;
   /** Returned or changed. */
