@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { freePort } from '../../scripts/processes.ts';
 import { Program } from './program.ts';
@@ -7,13 +7,13 @@ import { System } from './system.ts';
 
 const PROJECT = dirname(dirname(import.meta.dirname));
 
-export const releases = ['previous', 'present'] as const;
+export const releases = ['previous', 'current'] as const;
 export type Release = (typeof releases)[number];
 
 /** One release serves the request, the other one does the rest. */
 export const otherReleases: [Release, Release][] = [
-  ['previous', 'present'],
-  ['present', 'previous'],
+  ['previous', 'current'],
+  ['current', 'previous'],
 ];
 
 interface Answer {
@@ -21,27 +21,27 @@ interface Answer {
   body: any;
 }
 
-/** The previous release and the present one on the same database, which both have migrated. */
+/** The previous release and the current one on the same database, which both have migrated. */
 export class TwoReleases {
   private constructor(
     readonly system: System,
     private readonly previousFolder: string,
     private readonly apis: Record<Release, Program>,
-    /** What the present release's migrations printed. */
+    /** What the current release's migrations printed. */
     readonly migration: { code: number | null; output: string },
     /** Of the requests to the previous release while the migrations ran. */
     readonly statuses: number[],
   ) {}
 
-  /** Installs the previous release, then deploys the present one as docs/guides/run-with-docker.md says. */
+  /** Installs the previous release, then deploys the current one as docs/guides/run-with-docker.md says. */
   static async start(backend: string, settings: Record<string, string> = {}): Promise<TwoReleases> {
     const folder = String(process.env.TEST_PREVIOUS_RELEASE);
     const system = await System.start({ backend, settings, folder });
     const previous = await system.startApi({}, folder);
-    const { exit, output, statuses } = await migrateBesideRequests(system);
+    const { exit, output, statuses } = await migrateDuringRequests(system);
     const port = String(await freePort());
-    const present = await system.startApi({ PORT: port });
-    return new TwoReleases(system, folder, { previous, present }, { code: exit, output }, statuses);
+    const current = await system.startApi({ PORT: port });
+    return new TwoReleases(system, folder, { previous, current }, { code: exit, output }, statuses);
   }
 
   urlOf(release: Release): string {
@@ -78,16 +78,16 @@ export class TwoReleases {
 }
 
 /** Changes and reads a user again and again until the migrations of this release have ended. */
-async function migrateBesideRequests(system: System) {
+async function migrateDuringRequests(system: System) {
   const migration = await Program.start('migrate', system.settings);
   const statuses: number[] = [];
-  for (let isRunning = true; isRunning;) {
+  const { process: child } = migration;
+  do {
     const body = JSON.stringify({ displayName: `Change ${statuses.length}` });
     const changed = await system.request('PATCH', '/v1/users/me', body);
     const listed = await system.request('GET', '/v1/users?limit=5');
     statuses.push(changed.status, listed.status);
-    isRunning = migration.process.exitCode === null;
-  }
+  } while (child.exitCode === null && child.signalCode === null);
   const { code } = await migration.exited;
   return { exit: code, output: migration.output, statuses };
 }
@@ -96,15 +96,24 @@ async function migrateBesideRequests(system: System) {
 export function buildPreviousRelease(): string {
   const commit = previousRelease();
   const folder = join(PROJECT, '.local/previous-release', commit);
-  if (existsSync(join(folder, 'dist/src/main.js'))) return folder;
-  rmSync(folder, { recursive: true, force: true });
-  mkdirSync(folder, { recursive: true });
-  const archive = join(folder, 'release.tar');
-  git('archive', '--output', archive, commit);
-  execFileSync('tar', ['-xf', archive, '-C', folder]);
-  installPackages(folder);
-  execFileSync(process.execPath, ['--run', 'build'], { cwd: folder, stdio: 'pipe' });
+  if (!existsSync(folder)) build(commit, folder);
+  const theirs = readdirSync(join(folder, 'migrations'));
+  const added = readdirSync(join(PROJECT, 'migrations')).filter((file) => !theirs.includes(file));
+  console.log(`The previous release is ${commit}. New migrations: ${added.join(', ') || 'none'}`);
   return folder;
+}
+
+/** Renamed when complete, so that an interrupted build is not used. */
+function build(commit: string, folder: string): void {
+  const unfinished = `${folder}.unfinished`;
+  rmSync(unfinished, { recursive: true, force: true });
+  mkdirSync(unfinished, { recursive: true });
+  const archive = join(unfinished, 'release.tar');
+  git('archive', '--output', archive, commit);
+  execFileSync('tar', ['-xf', archive, '-C', unfinished]);
+  execFileSync('npm', ['ci', '--no-audit', '--no-fund'], { cwd: unfinished, stdio: 'pipe' });
+  execFileSync(process.execPath, ['--run', 'build'], { cwd: unfinished, stdio: 'pipe' });
+  renameSync(unfinished, folder);
 }
 
 /** PREVIOUS_RELEASE, or the last tag, or the commit that last wrote docs/releases (npm run release-baseline). */
@@ -117,12 +126,6 @@ function previousRelease(): string {
   const baseline = git('log', '-1', '--format=%H', 'HEAD^', '--', 'docs/releases');
   if (!baseline) throw new Error('There is no previous release: set PREVIOUS_RELEASE to a commit.');
   return baseline;
-}
-
-function installPackages(folder: string): void {
-  const [theirs, ours] = [folder, PROJECT].map((root) => readFileSync(join(root, 'package-lock.json')));
-  if (theirs!.equals(ours!)) symlinkSync(join(PROJECT, 'node_modules'), join(folder, 'node_modules'));
-  else execFileSync('npm', ['ci', '--no-audit', '--no-fund'], { cwd: folder, stdio: 'pipe' });
 }
 
 const git = (...args: string[]): string =>

@@ -40,7 +40,7 @@ export class Program {
     name: 'main' | 'worker' | 'migrate' | 'seed' | 'admin',
     env: Record<string, string>,
     args: string[] = [],
-    /** Of a compiled project. */
+    /** The folder of a compiled project. */
     folder = PROJECT,
   ): Promise<Program> {
     const port = env['PORT'] ?? String(await freePort());

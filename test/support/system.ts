@@ -51,7 +51,7 @@ export class System {
     settings?: Record<string, string>;
     /** Runs on the empty database. Resolves to more settings. */
     prepare?: (db: pg.Pool, url: string) => Promise<Record<string, string>>;
-    /** Of the compiled project that applies its migrations. Default: this one. */
+    /** The folder of the compiled project that applies its migrations. Default: this project. */
     folder?: string;
   }) {
     const postgres = await startTestPostgres();

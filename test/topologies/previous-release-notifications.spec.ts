@@ -6,7 +6,7 @@ import { backends } from '../support/queue-data.ts';
 /** The start of two APIs and two migrations. */
 const LIMIT_MS = 120_000;
 
-describe.each(backends)('notifications of the previous release beside this one on %s', (backend) => {
+describe.each(backends)('notifications of the previous release and the current one on %s', (backend) => {
   let both: TwoReleases;
 
   beforeAll(async () => {

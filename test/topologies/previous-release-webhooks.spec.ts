@@ -6,7 +6,7 @@ import { isAuthentic, Receiver } from '../support/receiver.ts';
 /** The start of two APIs and two migrations. */
 const LIMIT_MS = 120_000;
 
-describe.each(backends)('webhooks of the previous release beside this one on %s', (backend) => {
+describe.each(backends)('webhooks of the previous release and the current one on %s', (backend) => {
   let receiver: Receiver;
   let both: TwoReleases;
 
