@@ -4,11 +4,7 @@ import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import type { Socket } from 'node:net';
 import { KeyRing } from '../../src/auth/keys/key-ring.ts';
-import {
-  insertLargeNotifications,
-  insertUnknownNotification,
-  notify,
-} from '../factories/notification.factory.ts';
+import { insertNotifications, insertUnknownNotification, notify } from '../factories/notification.factory.ts';
 import { TestApp } from '../support/app.ts';
 import { SignedIn, signedIn } from '../support/client.ts';
 import { EventSource, type StreamOptions } from '../support/event-source.ts';
@@ -262,7 +258,7 @@ describe.each(backends)('GET /v1/notifications/stream on %s', (backend) => {
     const [connection] = await accepted;
 
     // More than the socket buffers of both sides hold.
-    await insertLargeNotifications(app, who.user.id, { count: 39, bytes: 500_000 });
+    await insertNotifications(app, who.user.id, { count: 39, bytes: 500_000 });
     await notify(app, who.user.id);
 
     await until(() => connection.destroyed, 'the connection to be cut');

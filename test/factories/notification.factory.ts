@@ -31,7 +31,7 @@ export async function insertUnknownNotification(app: TestApp, userId: string): P
 }
 
 /** Creates notifications without waking the streams. PostgreSQL makes the text, so that the test sends little. */
-export async function insertLargeNotifications(
+export async function insertNotifications(
   app: TestApp,
   userId: string,
   { count, bytes }: { count: number; bytes: number },
