@@ -41,6 +41,7 @@ const PLATFORM_LAYERS = [
   'pagination',
   'graphql',
   'process',
+  'replica',
   'retention',
   'seeds',
 ];

@@ -19,7 +19,7 @@ const IMPORT = /from '\.\.\/((?!platform\/)[\w-]+\/[\w./-]+\.ts)'/g;
 /** Files and names that the reader of a guide adds. */
 const EXAMPLES = /bookmark|invoices[./]|boards[./]|mail-?purge|gitlab|acme/i;
 /** Names of other systems that no file of this project contains. */
-const FOREIGN = new Set(['NOWAIT', 'forwardRef', 'openAsBlob', 'localStorage']);
+const FOREIGN = new Set(['preStop', 'NOWAIT', 'forwardRef', 'openAsBlob', 'localStorage']);
 
 const scripts = (JSON.parse(readFileSync('package.json', 'utf8')) as { scripts: Record<string, string> })
   .scripts;

@@ -242,7 +242,8 @@ async function launchUntilReady(dir: string, launchServer: () => ChildProcess): 
 
 function isReady(server: ChildProcess, dir: string): boolean {
   const lines = readLines(join(dataIn(dir), 'postmaster.pid'));
-  return !hasEnded(server) && Number(lines[0]) === server.pid && lines[7]?.trim() === 'ready';
+  const isServing = ['ready', 'standby'].includes(lines[7]?.trim() ?? '');
+  return !hasEnded(server) && Number(lines[0]) === server.pid && isServing;
 }
 
 function fatalLine(dir: string): string {

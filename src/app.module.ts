@@ -16,6 +16,7 @@ import { HealthModule } from './platform/health/health.module.ts';
 import { HttpModule } from './platform/http/http.module.ts';
 import { LoggingModule } from './platform/logging/logging.module.ts';
 import { PlatformModule } from './platform/platform.module.ts';
+import { ReadReplicaModule } from './platform/replica/read-replica.module.ts';
 import { PermissionsModule } from './platform/security/permissions.ts';
 import { ReferenceClientModule } from './reference-client/reference-client.module.ts';
 import { SchedulesHttpModule } from './schedules/schedules-http.module.ts';
@@ -29,6 +30,7 @@ import { WebhooksHttpModule } from './webhooks/webhooks-http.module.ts';
     // Before the modules that use it, because the pool closes last.
     DatabaseModule.for('api'),
     PlatformModule,
+    ReadReplicaModule.for('api'),
     PermissionsModule.withRoles(roles),
     DomainEventsModule,
     HttpModule,

@@ -12,6 +12,7 @@ import { DomainEventsModule } from './platform/events/domain-events.module.ts';
 import { HealthModule } from './platform/health/health.module.ts';
 import { LoggingModule } from './platform/logging/logging.module.ts';
 import { PlatformModule } from './platform/platform.module.ts';
+import { ReadReplicaModule } from './platform/replica/read-replica.module.ts';
 import { PurgeService } from './platform/retention/purge.service.ts';
 import { RetentionModule } from './platform/retention/retention.module.ts';
 import { PermissionsModule } from './platform/security/permissions.ts';
@@ -26,6 +27,7 @@ import { WebhooksWorkerModule } from './webhooks/webhooks-worker.module.ts';
     // Before the modules that use it, because the pool closes last.
     DatabaseModule.for('worker'),
     PlatformModule,
+    ReadReplicaModule.for('worker'),
     PermissionsModule.withRoles(roles),
     DomainEventsModule,
     HealthModule.forWorker(),

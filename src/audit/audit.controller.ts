@@ -15,7 +15,7 @@ export class AuditController {
   @Endpoint({
     summary: 'List audit events',
     description:
-      'Sign-ins, changes of passwords, emails and roles, and what administrators did. Newest first.',
+      'Sign-ins, changes of passwords, emails and roles, and what administrators did. Newest first. With a read replica, events may appear a few seconds later.',
     returns: page(auditEventSchema),
   })
   @RequirePermission(auditRead)

@@ -1,12 +1,12 @@
 import { Injectable } from '@nestjs/common';
-import { InjectRepository } from '@nestjs/typeorm';
 import { randomUUIDv7 } from 'node:crypto';
-import { Between, type EntityManager, LessThanOrEqual, MoreThanOrEqual, type Repository } from 'typeorm';
+import { Between, type EntityManager, LessThanOrEqual, MoreThanOrEqual } from 'typeorm';
 import type { z } from 'zod';
 import { ValidationFailedError } from '../platform/errors/platform.errors.ts';
 import { platformTexts } from '../platform/i18n/platform.texts.ts';
 import { currentContext, translate } from '../platform/logging/request-context.ts';
 import { Paginator } from '../platform/pagination/paginator.ts';
+import { ReadReplica } from '../platform/replica/read-replica.module.ts';
 import { definePermission } from '../platform/security/permissions.ts';
 import { type AuditEventType, AuditEventTypes } from './audit-event-types.ts';
 import { AuditEvent } from './audit-event.entity.ts';
@@ -27,7 +27,7 @@ export interface NewAuditEvent<Schema extends z.ZodObject> {
 @Injectable()
 export class AuditService {
   constructor(
-    @InjectRepository(AuditEvent) private readonly events: Repository<AuditEvent>,
+    private readonly replica: ReadReplica,
     private readonly paginator: Paginator,
     private readonly types: AuditEventTypes,
   ) {}
@@ -63,11 +63,15 @@ export class AuditService {
       const message = translate(platformTexts).expectedOneOf(this.types.keys().toSorted());
       throw new ValidationFailedError({ details: [{ path: 'type', code: 'INVALID_VALUE', message }] });
     }
-    const rows = this.events.createQueryBuilder('event').where({
-      ...(type && { type }),
-      ...(userId && { userId }),
-      ...createdAtFilter(from, to),
-    });
+    const rows = this.replica
+      .selectReader()
+      .getRepository(AuditEvent)
+      .createQueryBuilder('event')
+      .where({
+        ...(type && { type }),
+        ...(userId && { userId }),
+        ...createdAtFilter(from, to),
+      });
     const filters = { type, userId, from, to };
     const page = await this.paginator.page(rows, {
       list: 'audit-events',

@@ -95,7 +95,7 @@ export class UsersController {
   @Endpoint({
     summary: 'List accounts',
     description:
-      'Newest first. Filter by status, role or the start of the email. `q` searches names and emails: the most relevant first.',
+      'Newest first. Filter by status, role or the start of the email. `q` searches names and emails: the most relevant first. With a read replica, changes may appear a few seconds later.',
     returns: page(userSchema),
     errors: [TooManyMatchesError],
   })

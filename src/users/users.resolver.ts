@@ -25,7 +25,8 @@ export class UsersResolver {
 
   @Query(() => UserConnection, {
     name: 'users',
-    description: 'All accounts. Needs the permission `users:read`. Sorts: `relevance`, `createdAt`, `email`.',
+    description:
+      'All accounts. Needs the permission `users:read`. Sorts: `relevance`, `createdAt`, `email`. With a read replica, changes may appear a few seconds later.',
   })
   @RequirePermission(usersRead)
   async listUsers(@Args() args: UsersArgs) {

@@ -17,6 +17,7 @@ import { platformTexts } from '../platform/i18n/platform.texts.ts';
 import { currentContext, translate } from '../platform/logging/request-context.ts';
 import { Paginator } from '../platform/pagination/paginator.ts';
 import { TextSearch } from '../platform/pagination/text-search.ts';
+import { ReadReplica } from '../platform/replica/read-replica.module.ts';
 import { Roles } from '../platform/security/permissions.ts';
 import type { Principal } from '../platform/security/principal.ts';
 import { rememberLock } from './lock-users.ts';
@@ -60,6 +61,7 @@ export class UsersService {
     private readonly events: DomainEvents,
     private readonly config: Config,
     private readonly roles: Roles,
+    private readonly replica: ReadReplica,
   ) {
     this.columns = columnsOf(User, users.manager);
     this.select = `SELECT ${this.columns} FROM users`;
@@ -103,7 +105,9 @@ export class UsersService {
   }
 
   async list({ status, role, email, q, ...page }: UsersQuery) {
-    const rows = this.users
+    const rows = this.replica
+      .selectReader()
+      .getRepository(User)
       .createQueryBuilder('user')
       .where({ deletedAt: IsNull(), ...(status && { status }), ...(role && { role }) });
     if (email) rows.andWhere(`user.email LIKE :prefix`, { prefix: `${escapeLike(email)}%` });

@@ -573,7 +573,7 @@ export interface paths {
     };
     /**
      * List audit events
-     * @description Sign-ins, changes of passwords, emails and roles, and what administrators did. Newest first. Needs the permission `audit:read`.
+     * @description Sign-ins, changes of passwords, emails and roles, and what administrators did. Newest first. With a read replica, events may appear a few seconds later. Needs the permission `audit:read`.
      */
     get: operations['listAuditEvents'];
     put?: never;
@@ -705,7 +705,7 @@ export interface paths {
     };
     /**
      * List accounts
-     * @description Newest first. Filter by status, role or the start of the email. `q` searches names and emails: the most relevant first. Needs the permission `users:read`.
+     * @description Newest first. Filter by status, role or the start of the email. `q` searches names and emails: the most relevant first. With a read replica, changes may appear a few seconds later. Needs the permission `users:read`.
      */
     get: operations['listUsers'];
     put?: never;

@@ -126,6 +126,12 @@ export const settingsSchema = z.object({
   DATABASE_APP_ROLE: optional(z.string()).describe(
     'The role that the migration program lets read and write rows. Default: the user of DATABASE_URL if MIGRATION_DATABASE_URL has another one. Set it if a connection pooler uses other names.',
   ),
+  DATABASE_REPLICA_URL: optional(postgresUrl).describe(
+    'The URL of a streaming replica, for the lists of users and audit events, and for exports. One server, without a load balancer or a pooler in transaction mode. Empty: DATABASE_URL is used.',
+  ),
+  DATABASE_REPLICA_MAX_LAG_SECONDS: withDefault(whole(1, 300), 5).describe(
+    'While the replica is further behind than this, its reads go to DATABASE_URL.',
+  ),
   DATABASE_POOL_MAX: withDefault(whole(2, 200), 10).describe(
     'The maximum number of connections in the pool of each process.',
   ),

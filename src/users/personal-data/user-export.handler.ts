@@ -1,4 +1,3 @@
-import { DataSource } from 'typeorm';
 import { JobFilesService } from '../../jobs/job-files.service.ts';
 import {
   type JobContext,
@@ -7,6 +6,7 @@ import {
   type JobRunner,
 } from '../../jobs/job-handler.ts';
 import { type ExportRule, PersonalData } from '../../platform/personal-data/personal-data.module.ts';
+import { ReadReplica } from '../../platform/replica/read-replica.module.ts';
 import { csvLine } from '../csv-line.ts';
 import { userExport } from '../users.jobs.ts';
 import { type ZipEntry, zipStream } from './zip-stream.ts';
@@ -26,7 +26,7 @@ const FIRST_KEY: Key = ['-infinity', '00000000-0000-0000-0000-000000000000'];
 @JobHandler(userExport)
 export class UserExportHandler implements JobRunner<object> {
   constructor(
-    private readonly db: DataSource,
+    private readonly replica: ReadReplica,
     private readonly files: JobFilesService,
     private readonly personalData: PersonalData,
   ) {}
@@ -67,7 +67,8 @@ export class UserExportHandler implements JobRunner<object> {
     let last: Key | undefined = FIRST_KEY;
     while (last) {
       signal.throwIfAborted();
-      const found: KeyedRow[] = await this.db.query(
+      const db = this.replica.selectReaderWithChangesUntil(job.startedAt ?? job.createdAt);
+      const found: KeyedRow[] = await db.query(
         `SELECT ARRAY[created_at::text, id::text] AS key, ${columns} FROM ${table}
          WHERE ${where} AND created_at <= $2 AND (created_at, id) > ($3, $4)
          ORDER BY created_at, id LIMIT ${PAGE_ROWS}`,
