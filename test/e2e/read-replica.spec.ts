@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import pg from 'pg';
 import type { EmbeddedPostgres } from '../../scripts/embedded-postgres.ts';
 import { freePort } from '../../scripts/processes.ts';
+import { startTestPostgres } from '../support/database.ts';
 import type { Program } from '../support/program.ts';
 import { restartReplica, startReplica } from '../support/replica.ts';
 import { System } from '../support/system.ts';
@@ -202,6 +203,23 @@ describe('a read replica', () => {
       await connect();
       await used;
       await watched.end();
+    },
+    LIMIT_MS,
+  );
+
+  it(
+    'is not used if it follows another primary',
+    async () => {
+      const other = await startTestPostgres();
+      const foreign = await startReplica(other);
+      const mistaken = await startApi({ DATABASE_REPLICA_URL: foreign.url, ...ANY_LAG });
+
+      await until(() => mistaken.output.includes('does not follow the primary'), 'the API to notice');
+
+      const { email } = await system.createAdmin();
+      expect(await emailsIn(mistaken)).toContain(email);
+      await mistaken.end();
+      await Promise.all([foreign.kill(), other.kill()]);
     },
     LIMIT_MS,
   );

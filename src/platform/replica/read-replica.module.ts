@@ -55,7 +55,7 @@ export class ReadReplica implements OnApplicationBootstrap, OnModuleDestroy, OnA
   private readonly pending: WalPosition[] = [];
   /** The newest position that the replica has replayed. Undefined if it is not known, or the replica is down. */
   private replayed?: WalPosition | undefined;
-  private opening?: Promise<unknown> | undefined;
+  private opening?: Promise<void> | undefined;
   private loggedFault: string | undefined;
 
   constructor(
@@ -126,19 +126,27 @@ export class ReadReplica implements OnApplicationBootstrap, OnModuleDestroy, OnA
 
   private async measureLag(): Promise<void> {
     // Without a new position, the age of the last one limits the use of the replica.
-    const position = await withTimeout(this.readPrimary(), CHECK_TIMEOUT_MS).catch(() => undefined);
-    if (position) this.pending.push(position);
-    if (this.pending.length > PENDING_MAX) this.pending.shift();
+    const position = await withTimeout(this.readPrimary(), CHECK_TIMEOUT_MS).catch(describeFault);
+    if (typeof position !== 'string') this.remember(position);
     try {
       const { lsn, history } = await withTimeout(this.readReplica(), CHECK_TIMEOUT_MS);
-      if (position && position.history !== history)
+      if (typeof position !== 'string' && position.history !== history)
         throw new Error('the replica does not follow the primary of DATABASE_URL');
       this.markReplayed(lsn);
-      this.logFault(this.isTooFarBehind() ? 'it is too far behind' : undefined);
+      const fault =
+        typeof position === 'string' ? `the primary does not respond: ${position}` : 'it is too far behind';
+      this.logFault(this.isTooFarBehind() ? fault : undefined);
     } catch (error) {
       this.replayed = undefined;
       this.logFault(describeFault(error));
     }
+  }
+
+  private remember(position: WalPosition): void {
+    // After a failover, the positions of the old primary mean nothing.
+    if (this.pending[0] && this.pending[0].history !== position.history) this.pending.length = 0;
+    this.pending.push(position);
+    if (this.pending.length > PENDING_MAX) this.pending.shift();
   }
 
   private markReplayed(lsn: bigint): void {
@@ -168,13 +176,16 @@ export class ReadReplica implements OnApplicationBootstrap, OnModuleDestroy, OnA
   }
 
   /** Goes on after the time limit of a check, so that the next one does not open more pools. */
-  private open(): Promise<unknown> {
-    const sources = [this.replica!, this.monitor!].filter(({ isInitialized }) => !isInitialized);
-    this.opening ??= Promise.all(sources.map((source) => source.initialize())).catch((error: unknown) => {
+  private open(): Promise<void> {
+    this.opening ??= this.initializePools().catch((error: unknown) => {
       this.opening = undefined;
       throw error;
     });
     return this.opening;
+  }
+
+  private async initializePools(): Promise<void> {
+    for (const source of [this.monitor!, this.replica!]) if (!source.isInitialized) await source.initialize();
   }
 
   private logFault(fault: string | undefined): void {
