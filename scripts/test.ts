@@ -7,7 +7,7 @@ import { removeDeadRuns } from '../test/support/test-run.ts';
 import { removePostgresSettings } from './processes.ts';
 import { readOutcomes, REPORT, differingFaults, writeReport } from './reliability-report.ts';
 
-/** Stops a run that hangs. A run takes 50 minutes on two cores, and an hour beside other programs. */
+/** Stops a run that hangs. A run takes 50 minutes on two cores, and an hour on a busy machine. */
 const TIME_LIMIT_MINUTES = 72;
 const FAULTS_TIME_LIMIT_MINUTES = 30;
 const TOPOLOGY_TIME_LIMIT_MINUTES = 15;
