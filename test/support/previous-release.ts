@@ -10,8 +10,8 @@ const PROJECT = dirname(dirname(import.meta.dirname));
 export const releases = ['previous', 'current'] as const;
 export type Release = (typeof releases)[number];
 
-/** One release serves the request, the other one does the rest. */
-export const otherReleases: [Release, Release][] = [
+/** The first one gets the request, the second one does the rest of the work. */
+export const releasePairs: [Release, Release][] = [
   ['previous', 'current'],
   ['current', 'previous'],
 ];

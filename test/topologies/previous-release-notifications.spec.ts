@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { EventSource } from '../support/event-source.ts';
-import { otherReleases, releases, TwoReleases } from '../support/previous-release.ts';
+import { type Release, releasePairs, releases, TwoReleases } from '../support/previous-release.ts';
 import { backends } from '../support/queue-data.ts';
 
 /** The start of two APIs and two migrations. */
@@ -15,11 +15,11 @@ describe.each(backends)('notifications of the previous release and the current o
 
   afterAll(() => both.stop());
 
-  it.each(otherReleases)(
+  it.each(releasePairs)(
     'the streams of both send the notification of a job that the %s release added and the %s one ran',
     async (api, worker) => {
       const token = await both.system.token();
-      const open = (release: (typeof releases)[number]) =>
+      const open = (release: Release) =>
         EventSource.open(`${both.urlOf(release)}/v1/notifications/stream`, token);
       const streams = await Promise.all(releases.map(open));
       const program = await both.startWorker(worker);

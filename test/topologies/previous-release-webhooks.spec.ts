@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { otherReleases, TwoReleases } from '../support/previous-release.ts';
+import { releasePairs, TwoReleases } from '../support/previous-release.ts';
 import { backends } from '../support/queue-data.ts';
 import { isAuthentic, Receiver } from '../support/receiver.ts';
 
@@ -21,7 +21,7 @@ describe.each(backends)('webhooks of the previous release and the current one on
     await receiver.stop();
   });
 
-  it.each(otherReleases)('an event of the %s release is delivered by the %s one', async (api, worker) => {
+  it.each(releasePairs)('an event of the %s release is delivered by the %s one', async (api, worker) => {
     const path = `/from-${api}`;
     const program = await both.startWorker(worker);
     const body = { url: receiver.url(path), eventTypes: ['user.updated'] };

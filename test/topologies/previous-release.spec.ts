@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { randomUUID } from 'node:crypto';
-import { otherReleases, releases, TwoReleases } from '../support/previous-release.ts';
+import { releasePairs, releases, TwoReleases } from '../support/previous-release.ts';
 import { backends } from '../support/queue-data.ts';
 import { until } from '../support/until.ts';
 
@@ -21,7 +21,7 @@ describe.each(backends)('the previous release and the current one on %s', (backe
     expect(new Set(both.statuses)).toEqual(new Set([200]));
   });
 
-  it.each(otherReleases)('a session of the %s release works on the %s one', async (first, second) => {
+  it.each(releasePairs)('a session of the %s release works on the %s one', async (first, second) => {
     const credentials = await both.system.createAdmin();
     const signedIn = await both.ask(first, 'POST', '/v1/auth/login', { body: credentials });
     const { accessToken, refreshToken } = signedIn.body.data;
@@ -41,7 +41,7 @@ describe.each(backends)('the previous release and the current one on %s', (backe
     );
   });
 
-  it.each(otherReleases)(
+  it.each(releasePairs)(
     'a job of the %s release is completed by a worker of the %s one',
     async (api, worker) => {
       const program = await both.startWorker(worker);
@@ -56,7 +56,7 @@ describe.each(backends)('the previous release and the current one on %s', (backe
     },
   );
 
-  it.each(otherReleases)(
+  it.each(releasePairs)(
     'a request to the %s release that is repeated on the %s one has one effect',
     async (first, second) => {
       const request = { body: { type: 'user-export' }, headers: { 'idempotency-key': randomUUID() } };
