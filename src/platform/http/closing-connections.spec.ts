@@ -63,6 +63,22 @@ describe('a server that shuts down', () => {
     expect(server.server.listening).toBe(false);
   });
 
+  it('serves clients that connected just before, whose connections it has not accepted yet', async () => {
+    const received = Array.from({ length: 20 }, () => '');
+    const closed = received.map((_, index) => {
+      const socket = connect((server.server.address() as AddressInfo).port, '127.0.0.1');
+      sockets.push(socket);
+      socket.on('data', (chunk) => (received[index] += chunk.toString()));
+      socket.write(get('/'));
+      return once(socket, 'close');
+    });
+
+    await server.close();
+
+    await Promise.all(closed);
+    expect(received).toEqual(received.map(() => expect.stringMatching(/^HTTP\/1\.1 200 /)));
+  });
+
   it('rejects a body that is incomplete with 408', async () => {
     const arrived = once(server.server, 'request');
     const client = await open(POST);
