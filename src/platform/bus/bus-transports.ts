@@ -1,7 +1,8 @@
-import type { Redis } from 'ioredis';
+import { Cluster, type Redis } from 'ioredis';
 import pg from 'pg';
 import type { DataSource } from 'typeorm';
 import { product } from '../config/product.ts';
+import { mastersOf, type RedisClient } from '../redis/redis-cluster.ts';
 
 /** Carries messages from one process to all others. */
 export interface BusTransport {
@@ -21,7 +22,7 @@ const POSTGRES_CHANNEL = 'bus';
 const CONNECT_TIMEOUT_MS = 5_000;
 
 /** LISTEN and NOTIFY, on one direct connection per process: LISTEN belongs to a session, which a pooler may change. */
-export class PostgresTransport implements BusTransport {
+class PostgresTransport implements BusTransport {
   private client: pg.Client | undefined;
   private retry?: NodeJS.Timeout;
   private pauseMs: number = RECONNECT_MS.min;
@@ -79,7 +80,7 @@ export class PostgresTransport implements BusTransport {
 }
 
 /** Redis publish/subscribe: one connection that listens. Messages are sent on the shared connection of the process. */
-export class RedisTransport implements BusTransport {
+class RedisTransport implements BusTransport {
   private readonly channel: string;
   private subscriber?: Redis;
 
@@ -111,4 +112,80 @@ export class RedisTransport implements BusTransport {
   async close(): Promise<void> {
     this.subscriber?.disconnect();
   }
+}
+
+/**
+ * Redis publish/subscribe on a cluster. Each node sends each message to all others, so one connection to any master is
+ * enough. ioredis could choose the node, but it doesn't report when it changes, and messages are lost meanwhile.
+ */
+class RedisClusterTransport implements BusTransport {
+  private readonly channel = `${product.name}-bus`;
+  private subscriber?: Redis;
+  private retry?: NodeJS.Timeout;
+  private pauseMs: number = RECONNECT_MS.min;
+  private isClosed = false;
+
+  constructor(
+    private readonly publisher: Cluster,
+    private readonly warn: WarnOfError,
+  ) {
+    // A node that has left the cluster may still run, and keeps the connection.
+    publisher.on('-node', ({ options }: Redis) => {
+      const { host, port } = this.subscriber?.options ?? {};
+      if (options.host === host && options.port === port) this.subscriber?.disconnect();
+    });
+  }
+
+  publish(message: string): Promise<unknown> {
+    return this.publisher.publish(this.channel, message);
+  }
+
+  listen(onMessage: (message: string) => void, onConnected: () => void): void {
+    const node = sample(mastersOf(this.publisher));
+    const listenLater = () => this.listenLater(onMessage, onConnected);
+    if (!node) return listenLater();
+    const subscriber = node.duplicate({ lazyConnect: false, commandTimeout: undefined });
+    this.subscriber = subscriber;
+    subscriber.on('error', this.warn);
+    subscriber.once('end', listenLater);
+    subscriber.on('message', (_channel, message) => onMessage(message));
+    subscriber.once('ready', () => void this.subscribe(subscriber, onConnected));
+  }
+
+  async close(): Promise<void> {
+    this.isClosed = true;
+    clearTimeout(this.retry);
+    this.subscriber?.disconnect();
+  }
+
+  private async subscribe(subscriber: Redis, onConnected: () => void): Promise<void> {
+    try {
+      await subscriber.subscribe(this.channel);
+      this.pauseMs = RECONNECT_MS.min;
+      onConnected();
+    } catch (error) {
+      this.warn(error);
+      subscriber.disconnect();
+    }
+  }
+
+  private listenLater(onMessage: (message: string) => void, onConnected: () => void): void {
+    if (this.isClosed) return;
+    this.retry = setTimeout(() => this.listen(onMessage, onConnected), this.pauseMs);
+    this.retry.unref();
+    this.pauseMs = Math.min(2 * this.pauseMs, RECONNECT_MS.max);
+  }
+}
+
+const sample = <T>(values: T[]): T | undefined => values[Math.floor(Math.random() * values.length)];
+
+/** Redis if there is one, or else PostgreSQL. */
+export function createTransport(
+  redis: RedisClient | undefined,
+  directUrl: string,
+  db: DataSource,
+  warn: WarnOfError,
+): BusTransport {
+  if (!redis) return new PostgresTransport(directUrl, db, warn);
+  return redis instanceof Cluster ? new RedisClusterTransport(redis, warn) : new RedisTransport(redis, warn);
 }

@@ -3,7 +3,7 @@ import { DataSource, type EntityManager } from 'typeorm';
 import { Config } from '../config/config.ts';
 import { AfterCommit } from '../database/after-commit.ts';
 import { RedisConnections } from '../redis/redis-connections.ts';
-import { type BusTransport, PostgresTransport, RedisTransport } from './bus-transports.ts';
+import { type BusTransport, createTransport } from './bus-transports.ts';
 
 /** Contains ids only. The data is in PostgreSQL, and NOTIFY carries less than 8,000 bytes. */
 export type BusPayload = Record<string, string>;
@@ -33,9 +33,7 @@ export class MessageBus implements OnApplicationShutdown {
 
   constructor(config: Config, db: DataSource, redis: RedisConnections) {
     const warn = (error: unknown) => this.warn(error);
-    this.transport = redis.counters
-      ? new RedisTransport(redis.counters, warn)
-      : new PostgresTransport(config.DATABASE_DIRECT_URL, db, warn);
+    this.transport = createTransport(redis.counters, config.DATABASE_DIRECT_URL, db, warn);
     this.afterCommit = new AfterCommit(db, (messages) => messages.forEach((message) => this.send(message)));
   }
 

@@ -17,6 +17,7 @@ export function combinedFaults(settings: ParsedSettings): string[] {
     ...webhookFaults(settings),
     ...fileFaults(settings),
     ...processFaults(settings),
+    ...redisFaults(settings),
   ];
   return settings.NODE_ENV === 'production' ? [...faults, ...productionFaults(settings)] : faults;
 }
@@ -29,6 +30,14 @@ function processFaults(settings: ParsedSettings): string[] {
     faults.push('SHUTDOWN_DRAIN_SECONDS: must be less than SHUTDOWN_DEADLINE_SECONDS');
   }
   return faults;
+}
+
+function redisFaults({ REDIS_CLUSTER, REDIS_URL }: ParsedSettings): string[] {
+  if (!REDIS_CLUSTER) return [];
+  if (!REDIS_URL) return ['REDIS_CLUSTER: needs REDIS_URL'];
+  const { pathname, searchParams } = new URL(REDIS_URL);
+  if (/^\/?0?$/.test(pathname) && !searchParams.has('db')) return [];
+  return ['REDIS_URL: must not have a database number with REDIS_CLUSTER, because a cluster has one database'];
 }
 
 function productionFaults(settings: ParsedSettings): string[] {

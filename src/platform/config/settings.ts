@@ -141,6 +141,9 @@ export const settingsSchema = z.object({
   REDIS_URL: optional(z.url({ protocol: /^rediss?$/ })).describe(
     'The URL of Redis, for the job queue, rate limits and messages between processes. Needs maxmemory-policy noeviction. Empty: PostgreSQL is used instead.',
   ),
+  REDIS_CLUSTER: withDefault(flag, false).describe(
+    'REDIS_URL leads to a node of a Redis Cluster. Default: off, for a single primary.',
+  ),
 
   JWT_KEYS_DIR: withDefault(z.string(), '.local/keys').describe(
     'The folder of the RSA private keys that sign access tokens. Each file is a PKCS#8 PEM named <state>-<kid>.pem, where the state is next, active or retiring.',

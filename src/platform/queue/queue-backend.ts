@@ -57,6 +57,7 @@ export class QueueBackend implements OnApplicationBootstrap, OnApplicationShutdo
       name,
       {
         connection: (this.pool ?? this.redis.commands) as object,
+        ...this.keyPrefix(name),
         defaultJobOptions: JOB_OPTIONS,
         skipWaitingForReady: true,
       },
@@ -78,6 +79,7 @@ export class QueueBackend implements OnApplicationBootstrap, OnApplicationShutdo
         lockDuration: ENTRY_LOCK_MS,
         stalledInterval: ENTRY_LOCK_MS / 2,
         connection: this.pool ?? this.redis.forWorkers,
+        ...this.keyPrefix(name),
         runRetryDelay: FETCH_RETRY_MS,
       },
       this.factory,
@@ -114,6 +116,11 @@ export class QueueBackend implements OnApplicationBootstrap, OnApplicationShutdo
   /** BullMQ declares the factory of its default backend only. */
   private get factory(): never {
     return (this.pool ? createPostgresBackend : createRedisBackend) as never;
+  }
+
+  /** All keys of a queue need the same hash slot of a cluster. The queues are spread over its nodes. */
+  private keyPrefix(name: string): { prefix?: string } {
+    return this.config.REDIS_CLUSTER ? { prefix: `{bull:${name}}` } : {};
   }
 
   private createPool(connectionString: string): pg.Pool {

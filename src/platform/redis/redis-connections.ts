@@ -1,7 +1,8 @@
 import { Injectable, Logger, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
-import { Redis, type RedisOptions } from 'ioredis';
+import { Cluster, Redis, type RedisOptions } from 'ioredis';
 import { Config, StartupError } from '../config/config.ts';
-import { findMissingRequirement } from './redis-requirements.ts';
+import { ClusterConnector, mastersOf, type RedisClient } from './redis-cluster.ts';
+import { findMissingRequirement, isClusterMissing, NO_CLUSTER } from './redis-requirements.ts';
 
 const COMMAND_TIMEOUT_MS = 2_000;
 /** A request may wait for two counters, so a Redis that hangs must not make it slow. */
@@ -24,12 +25,13 @@ export type RedisState = 'up' | 'down' | 'unused';
 @Injectable()
 export class RedisConnections implements OnModuleInit, OnApplicationShutdown {
   /** Fails fast: a request never waits for Redis. */
-  readonly commands: Redis | undefined;
+  readonly commands: RedisClient | undefined;
   /** For rate limits and messages, which fail even faster. */
-  readonly counters: Redis | undefined;
-  private blocking: Redis | undefined;
+  readonly counters: RedisClient | undefined;
+  private blocking: RedisClient | undefined;
   private readonly logger = new Logger('Redis');
   private readonly url: string | undefined;
+  private readonly cluster: ClusterConnector | undefined;
   private readonly options: RedisOptions;
   /** Why the queue cannot work on this Redis. */
   private missing: string | undefined;
@@ -46,6 +48,7 @@ export class RedisConnections implements OnModuleInit, OnApplicationShutdown {
       reconnectOnError: ({ message }) => message.includes('READONLY'),
     };
     if (!this.url) return;
+    if (config.REDIS_CLUSTER) this.cluster = new ClusterConnector(this.url);
     this.commands = this.connect({
       enableOfflineQueue: false,
       maxRetriesPerRequest: 1,
@@ -63,7 +66,7 @@ export class RedisConnections implements OnModuleInit, OnApplicationShutdown {
    * Created on first use, because the API has no workers. Never `lazyConnect`: BullMQ would open such a connection itself
    * and give up the worker when Redis is down.
    */
-  get forWorkers(): Redis {
+  get forWorkers(): RedisClient {
     this.blocking ??= this.connect({ maxRetriesPerRequest: null });
     return this.blocking;
   }
@@ -84,10 +87,8 @@ export class RedisConnections implements OnModuleInit, OnApplicationShutdown {
   async onModuleInit(): Promise<void> {
     const { commands } = this;
     if (!commands) return;
-    if (await isReady(commands)) {
-      await this.checkRequirements(commands);
-      if (this.missing) throw new StartupError(this.missing);
-    }
+    if (await isReady(commands)) await this.checkRequirements(commands);
+    if (this.missing) throw new StartupError(this.missing);
     // Redis may come back as another server, with another configuration.
     commands.on('ready', () => void this.checkRequirements(commands));
   }
@@ -96,14 +97,24 @@ export class RedisConnections implements OnModuleInit, OnApplicationShutdown {
     for (const redis of [this.commands, this.counters, this.blocking]) redis?.disconnect();
   }
 
-  private connect(options: RedisOptions): Redis {
-    return new Redis(this.url!, { ...this.options, ...options }).on('error', (error) => this.warn(error));
+  private connect(options: RedisOptions): RedisClient {
+    const merged = { ...this.options, ...options };
+    if (!this.cluster) return new Redis(this.url!, merged).on('error', (error) => this.warn(error));
+    return this.cluster
+      .connect(merged)
+      .on('error', (error) => this.warn(error))
+      .on('node error', (error) => this.warnOfNode(error))
+      .on('reconnecting', () => this.warn(new Error('The Redis Cluster is unreachable or incomplete')));
   }
 
-  private async checkRequirements(redis: Redis): Promise<void> {
-    this.missing = await findMissingRequirement(redis);
+  /** Checks each master of a cluster, because each has its own version, users and configuration. */
+  private async checkRequirements(redis: RedisClient): Promise<void> {
+    const isCluster = redis instanceof Cluster;
+    const masters = mastersOf(redis);
+    const missing = await Promise.all(masters.map((master) => findMissingRequirement(master, isCluster)));
+    this.missing = missing.find((requirement) => requirement !== undefined);
     if (this.missing) this.logger.error(this.missing);
-    else await this.warnOfEviction(redis);
+    else for (const master of masters) await this.warnOfEviction(master);
   }
 
   /** A Redis that evicts keys loses queued jobs. They are dispatched again from the jobs table, but late. */
@@ -115,6 +126,11 @@ export class RedisConnections implements OnModuleInit, OnApplicationShutdown {
     }
   }
 
+  private warnOfNode(error: Error): void {
+    if (isClusterMissing(error)) this.missing = NO_CLUSTER;
+    this.warn(error);
+  }
+
   /** Limited, because a broken connection repeats its error many times a second. */
   private warn(error: Error): void {
     if (performance.now() - this.warnedAt < WARNING_INTERVAL_MS) return;
@@ -124,7 +140,7 @@ export class RedisConnections implements OnModuleInit, OnApplicationShutdown {
 }
 
 /** False as soon as the first attempt to connect fails. */
-async function isReady(redis: Redis): Promise<boolean> {
+async function isReady(redis: RedisClient): Promise<boolean> {
   if (redis.status === 'ready') return true;
   return new Promise((resolve) => {
     const timer = setTimeout(() => resolve(false), START_TIMEOUT_MS);

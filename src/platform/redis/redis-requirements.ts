@@ -5,12 +5,18 @@ const VERSION_MIN = [6, 2] as const;
 /** Redis returns these errors while it starts or fails over. They do not mean that a requirement is missing. */
 const TEMPORARY_ERROR = /^(LOADING|MASTERDOWN|BUSY|TRYAGAIN|CLUSTERDOWN|READONLY|MISCONF|OOM)/;
 
+export const NO_CLUSTER = 'Redis does not run in cluster mode: set REDIS_CLUSTER=false';
+
+/** Whether this is the error response to CLUSTER of a single Redis. */
+export const isClusterMissing = ({ message }: Error): boolean =>
+  message.includes('cluster support disabled');
+
 /** Why the queue cannot work on this Redis, in words for its operator; undefined when it can or does not respond. */
-export async function findMissingRequirement(redis: Redis): Promise<string | undefined> {
+export async function findMissingRequirement(redis: Redis, isCluster: boolean): Promise<string | undefined> {
   try {
     return (
       (await checkDatabase(redis)) ??
-      (await checkServer(redis)) ??
+      (await checkServer(redis, isCluster)) ??
       (await rejectionOf(redis.eval('return 1', 0), 'The Redis user may not run EVAL, which the queue needs'))
     );
   } catch {
@@ -25,15 +31,15 @@ async function checkDatabase(redis: Redis): Promise<string | undefined> {
   return rejectionOf(redis.select(database), `REDIS_URL selects database ${database}, which Redis rejects`);
 }
 
-async function checkServer(redis: Redis): Promise<string | undefined> {
+async function checkServer(redis: Redis, isCluster: boolean): Promise<string | undefined> {
   const info = redis.info('server');
   const rejection = await rejectionOf(info, 'The Redis user may not run INFO, which the queue needs');
   if (rejection) return rejection;
   const text = await info;
   const version = /^redis_version:(\S+)/m.exec(text)?.[1];
   if (version && isTooOld(version)) return `Redis ${version} is too old: use 6.2 or later`;
-  if (!/^redis_mode:cluster/m.test(text)) return undefined;
-  return 'Redis runs in cluster mode, which the queue does not support: use a single primary';
+  if (isCluster || !/^redis_mode:cluster/m.test(text)) return undefined;
+  return 'Redis runs in cluster mode: set REDIS_CLUSTER=true';
 }
 
 /** Resolves to the error response of Redis, if any. Other failures, like a lost connection, are thrown. */

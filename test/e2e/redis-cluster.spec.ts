@@ -1,0 +1,182 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { jobRow, untilJob } from '../factories/job.factory.ts';
+import { TestApp } from '../support/app.ts';
+import { signedIn } from '../support/client.ts';
+import { Dashboard } from '../support/dashboard.ts';
+import { RedisCluster } from '../support/redis-cluster.ts';
+import { type RedisServer, startRedis } from '../support/redis.ts';
+import {
+  completeWithMark,
+  createMarks,
+  door,
+  marksOf,
+  scripted,
+  scriptedHandlers,
+  scriptedPatient,
+  scriptedSingle,
+  startScripted,
+} from '../support/scripted-jobs.ts';
+import { times, until } from '../support/until.ts';
+
+/** Twice the limit of two counters. */
+const QUICK_MS = 2_000;
+const OUTAGE_MS = 60_000;
+
+let cluster: RedisCluster;
+let app: TestApp;
+
+beforeAll(async () => {
+  cluster = await RedisCluster.start();
+  app = await TestApp.start({
+    worker: true,
+    handlers: scriptedHandlers,
+    settings: { REDIS_URL: cluster.url, REDIS_CLUSTER: 'true' },
+  });
+  await createMarks(app);
+}, OUTAGE_MS);
+
+afterAll(async () => {
+  await app.stop();
+  await cluster.end();
+});
+
+const redisCheck = async () => (await app.http().get('/health/ready')).body.checks.redis as string;
+
+describe('on a Redis Cluster', () => {
+  it('runs jobs, with the queues on several nodes', async () => {
+    const types = [scripted, scriptedPatient, scriptedSingle];
+    const jobs = await Promise.all(
+      types.map((definition) => startScripted(app, completeWithMark, { definition })),
+    );
+
+    for (const { id } of jobs) await untilJob(app, id, 'completed');
+
+    expect(await marksOf(app, jobs)).toEqual([1, 1, 1]);
+    expect(await redisCheck()).toBe('up');
+    expect((await cluster.portsWithKeys('{bull:*')).length).toBeGreaterThan(1);
+    expect(await cluster.portsWithKeys('bull:*')).toEqual([]);
+  });
+
+  it('counts rate limits', async () => {
+    const answers = await Promise.all(
+      times(3, () => app.http().post('/v1/auth/forgot-password').send({ email: 'unknown@example.com' })),
+    );
+
+    expect(answers.map(({ status }) => status)).toEqual([202, 202, 202]);
+    expect(await cluster.client.get('mail:ip:127.0.0.1')).toBe('3');
+  });
+
+  it('carries messages to other instances', async () => {
+    const user = await signedIn(app);
+    const other = await app.startAnother();
+    const before = await user.get('/v1/users/me', other);
+
+    await user.post('/v1/auth/logout', { refreshToken: user.refreshToken });
+    await until(async () => (await user.get('/v1/users/me', other)).status === 401, 'the revoked session');
+
+    expect(before.status).toBe(200);
+    expect(await other.end()).toEqual({ code: 0, signal: null });
+  });
+
+  it('shows and pauses the queues in the dashboard', async () => {
+    const dashboard = await Dashboard.open(app);
+    await dashboard.put(`/api/queues/${scripted.type}/pause`);
+    const job = await startScripted(app, completeWithMark);
+
+    await until(async () => (await dashboard.counts(scripted.type))['waiting'] === 1, 'the job to wait');
+    const whilePaused = await jobRow(app, job.id);
+    await dashboard.put(`/api/queues/${scripted.type}/resume`);
+
+    expect(whilePaused.status).toBe('queued');
+    expect(await untilJob(app, job.id, 'completed')).toMatchObject({ attempts: 1 });
+  });
+});
+
+describe('when nodes fail', () => {
+  it(
+    'loses no job and runs none twice while a replica takes over from a killed master',
+    async () => {
+      const key = `{bull:${scripted.type}}`;
+      const { opened, open } = door();
+      const running = await startScripted(app, async (ctx) => {
+        await opened;
+        return completeWithMark(ctx);
+      });
+      await untilJob(app, running.id, 'active');
+      const before = await Promise.all(times(20, () => startScripted(app, completeWithMark)));
+
+      const killed = await cluster.killMasterOf(key);
+      const during = await Promise.all(times(20, () => startScripted(app, completeWithMark)));
+      open();
+      await until(async () => (await cluster.masterOf(key)) !== killed, 'the replica to take over');
+      const after = await Promise.all(times(20, () => startScripted(app, completeWithMark)));
+
+      const jobs = [running, ...before, ...during, ...after];
+      for (const { id } of jobs) await untilJob(app, id, 'completed');
+      expect(await marksOf(app, jobs)).toEqual(jobs.map(() => 1));
+      expect(await until(async () => (await redisCheck()) === 'up', 'readiness')).toBe(true);
+    },
+    OUTAGE_MS,
+  );
+
+  it(
+    'responds quickly while all nodes are down, and runs the jobs once they are back',
+    async () => {
+      await cluster.killAll();
+      const durations: number[] = [];
+      const respond = async () => {
+        const startedAt = performance.now();
+        await app.http().post('/v1/auth/forgot-password').send({ email: 'unknown@example.com' });
+        durations.push(performance.now() - startedAt);
+        return (await redisCheck()) === 'down';
+      };
+      await until(respond, 'readiness to report the outage');
+      await respond();
+      const jobs = await Promise.all(times(3, () => startScripted(app, completeWithMark)));
+
+      await cluster.restartAll();
+      for (const { id } of jobs) await untilJob(app, id, 'completed');
+
+      expect(Math.max(...durations)).toBeLessThan(QUICK_MS);
+      expect(await marksOf(app, jobs)).toEqual([1, 1, 1]);
+      expect(await until(async () => (await redisCheck()) === 'up', 'readiness')).toBe(true);
+    },
+    OUTAGE_MS,
+  );
+});
+
+describe('a start', () => {
+  let single: RedisServer;
+
+  beforeAll(async () => {
+    single = await startRedis();
+  });
+
+  afterAll(() => single.kill());
+
+  it.each([
+    [
+      'a cluster without REDIS_CLUSTER',
+      () => ({ REDIS_URL: cluster.url, REDIS_CLUSTER: 'false' }),
+      'Redis runs in cluster mode: set REDIS_CLUSTER=true',
+    ],
+    [
+      'a single Redis with REDIS_CLUSTER',
+      () => ({ REDIS_URL: single.url, REDIS_CLUSTER: 'true' }),
+      'Redis does not run in cluster mode: set REDIS_CLUSTER=false',
+    ],
+    [
+      'a database number with REDIS_CLUSTER',
+      () => ({ REDIS_URL: `${cluster.url}/3`, REDIS_CLUSTER: 'true' }),
+      'REDIS_URL: must not have a database number with REDIS_CLUSTER',
+    ],
+  ])('fails on %s', async (_name, settings, message) => {
+    const starts = await Promise.allSettled([
+      app.startAnother(settings()),
+      app.startAnotherWorker(settings()),
+    ]);
+
+    const reasons = starts.map((start) => (start.status === 'rejected' ? String(start.reason) : 'started'));
+    expect(reasons).toEqual([expect.stringContaining(message), expect.stringContaining(message)]);
+  });
+});
