@@ -1,9 +1,11 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { type Config, StartupError } from '../../src/platform/config/config.ts';
+import { RedisConnections } from '../../src/platform/redis/redis-connections.ts';
 import { jobRow, untilJob } from '../factories/job.factory.ts';
 import { TestApp } from '../support/app.ts';
 import { signedIn } from '../support/client.ts';
 import { Dashboard } from '../support/dashboard.ts';
-import { RedisCluster } from '../support/redis-cluster.ts';
+import { RedisCluster, startTlsCluster } from '../support/redis-cluster.ts';
 import { type RedisServer, startRedis } from '../support/redis.ts';
 import {
   completeWithMark,
@@ -154,29 +156,44 @@ describe('a start', () => {
 
   afterAll(() => single.kill());
 
+  /** What the API and the worker do with Redis at their start. */
+  async function startOn(settings: Partial<Config>): Promise<void> {
+    const redis = new RedisConnections({ ...app.config, ...settings });
+    await redis.onModuleInit().finally(() => redis.onApplicationShutdown());
+  }
+
   it.each([
     [
       'a cluster without REDIS_CLUSTER',
-      () => ({ REDIS_URL: cluster.url, REDIS_CLUSTER: 'false' }),
+      () => ({ REDIS_URL: cluster.url, REDIS_CLUSTER: false }),
       'Redis runs in cluster mode: set REDIS_CLUSTER=true',
     ],
     [
       'a single Redis with REDIS_CLUSTER',
-      () => ({ REDIS_URL: single.url, REDIS_CLUSTER: 'true' }),
+      () => ({ REDIS_URL: single.url, REDIS_CLUSTER: true }),
       'Redis does not run in cluster mode: set REDIS_CLUSTER=false',
     ],
-    [
-      'a database number with REDIS_CLUSTER',
-      () => ({ REDIS_URL: `${cluster.url}/3`, REDIS_CLUSTER: 'true' }),
-      'REDIS_URL: must not have a database number with REDIS_CLUSTER',
-    ],
   ])('fails on %s', async (_name, settings, message) => {
-    const starts = await Promise.allSettled([
-      app.startAnother(settings()),
-      app.startAnotherWorker(settings()),
-    ]);
+    await expect(startOn(settings())).rejects.toThrow(new StartupError(message));
+  });
 
-    const reasons = starts.map((start) => (start.status === 'rejected' ? String(start.reason) : 'started'));
-    expect(reasons).toEqual([expect.stringContaining(message), expect.stringContaining(message)]);
+  it('fails if one master lets the user not run EVAL, because each node has its own users', async () => {
+    const port = await cluster.masterOf('any key');
+    await cluster.createUser('limited', (node) => (node === port ? ['+@all', '-eval'] : ['+@all']));
+    const REDIS_URL = cluster.url.replace('redis://', 'redis://limited:secret@');
+
+    await expect(startOn({ REDIS_URL })).rejects.toThrow('The Redis user may not run EVAL');
+  });
+
+  it('connects through TLS to the names of the nodes, as a user without dangerous commands', async () => {
+    const tlsCluster = await startTlsCluster();
+    const redis = new RedisConnections({ ...app.config, REDIS_URL: tlsCluster.url });
+
+    await redis.onModuleInit();
+    const state = await redis.state();
+
+    redis.onApplicationShutdown();
+    await tlsCluster.end();
+    expect(state).toBe('up');
   });
 });

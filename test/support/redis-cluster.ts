@@ -1,12 +1,19 @@
 import { Cluster, Redis } from 'ioredis';
+import { writeFileSync } from 'node:fs';
+import path from 'node:path';
+import tls from 'node:tls';
 import { freePort } from '../../scripts/processes.ts';
 import { type RedisServer, startRedis } from './redis.ts';
+import { selfSigned } from './self-signed.ts';
+import { newDataDir } from './test-run.ts';
 import { times, until } from './until.ts';
 
 const MASTERS = 3;
 const SLOTS = 16_384;
 /** Short, so that a replica takes over within seconds. */
 const NODE_TIMEOUT_MS = 1_000;
+/** On, with this password, all keys and all channels. */
+const USER = ['on', '>secret', 'allkeys', 'allchannels'];
 
 interface Node {
   server: RedisServer;
@@ -26,7 +33,7 @@ export class RedisCluster {
   }
 
   static async start(): Promise<RedisCluster> {
-    const nodes = await Promise.all(times(2 * MASTERS, startNode));
+    const nodes = await Promise.all(times(2 * MASTERS, () => startNode()));
     await join(nodes);
     const masters = nodes.slice(0, MASTERS);
     await until(() => knowEachOther(nodes), 'the nodes to know each other');
@@ -57,7 +64,7 @@ export class RedisCluster {
     await until(async () => (await Promise.all(this.nodes.map(isComplete))).every(Boolean), 'the cluster');
   }
 
-  /** SIGKILL to the master of the slot of this key. Resolves to its port once another node has taken over. */
+  /** SIGKILL to the master of the slot of this key. Resolves to its port. */
   async killMasterOf(key: string): Promise<number> {
     const port = await this.masterOf(key);
     await this.nodes.find(({ server }) => server.port === port)!.server.kill();
@@ -69,6 +76,13 @@ export class RedisCluster {
     const slot = await this.client.cluster('KEYSLOT', key);
     const ranges = await this.client.cluster('SLOTS');
     return ranges.find(([from, to]) => from <= slot && slot <= to)![2]![1];
+  }
+
+  /** The rights depend on the port of the node. */
+  async createUser(name: string, rightsOf: (port: number) => string[]): Promise<void> {
+    for (const { admin, server } of this.nodes) {
+      await admin.call('ACL', 'SETUSER', name, ...USER, ...rightsOf(server.port));
+    }
   }
 
   async killAll(): Promise<void> {
@@ -90,11 +104,40 @@ export class RedisCluster {
   }
 }
 
-async function startNode(): Promise<Node> {
+/** One node that announces the name in its certificate, which this process trusts until `end`. */
+export async function startTlsCluster(): Promise<{ url: string; end(): Promise<void> }> {
+  const dir = newDataDir();
+  const { key, cert } = selfSigned();
+  const [certificate, privateKey] = [path.join(dir, 'redis.crt'), path.join(dir, 'redis.key')];
+  writeFileSync(certificate, cert);
+  writeFileSync(privateKey, key);
+  const port = await freePort();
+  const node = await startNode([
+    ...['--tls-port', String(port), '--tls-cluster', 'yes', '--tls-auth-clients', 'no'],
+    ...['--tls-cert-file', certificate, '--tls-key-file', privateKey, '--tls-ca-cert-file', certificate],
+    ...['--cluster-announce-hostname', 'localhost', '--cluster-preferred-endpoint-type', 'hostname'],
+  ]);
+  await node.admin.call('CLUSTER', 'ADDSLOTSRANGE', 0, SLOTS - 1);
+  await node.admin.call('ACL', 'SETUSER', 'app', ...USER, '+@all', '-@dangerous', '+info');
+  await until(() => isComplete(node), 'the node to serve all slots');
+  const trusted = tls.getCACertificates('default');
+  tls.setDefaultCACertificates([...trusted, cert]);
+  return {
+    url: `rediss://app:secret@localhost:${port}`,
+    end: async () => {
+      tls.setDefaultCACertificates(trusted);
+      node.admin.disconnect();
+      await node.server.kill();
+    },
+  };
+}
+
+async function startNode(more: string[] = []): Promise<Node> {
   const timeout = ['--cluster-node-timeout', String(NODE_TIMEOUT_MS)];
   const args = ['--cluster-enabled', 'yes', '--cluster-port', String(await freePort()), ...timeout];
   // A replica of a master that was killed takes over, no matter how old its data is.
   args.push('--cluster-replica-validity-factor', '0', '--repl-diskless-sync-delay', '0');
+  args.push(...more);
   const server = await startRedis({ args });
   const admin = new Redis(server.url, { retryStrategy: () => 50, maxRetriesPerRequest: null });
   admin.on('error', () => {});

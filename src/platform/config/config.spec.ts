@@ -129,6 +129,20 @@ describe('invalid settings', () => {
     expect(new Set(names).size).toBe(names.length);
   });
 
+  it.each([
+    [{ REDIS_URL: '' }, 'REDIS_CLUSTER: needs REDIS_URL'],
+    [{ REDIS_URL: 'redis://redis/3' }, 'REDIS_URL: must not have a database number with REDIS_CLUSTER'],
+    [{ REDIS_URL: 'redis://redis?db=3' }, 'REDIS_URL: must not have a database number with REDIS_CLUSTER'],
+  ])('include a Redis Cluster with %j', (settings, fault) => {
+    const faults = faultsOf({ ...production, ...settings, REDIS_CLUSTER: 'true' });
+
+    expect(faults).toEqual([expect.stringContaining(fault)]);
+  });
+
+  it.each(['redis://redis', 'redis://redis/', 'redis://redis/0'])('are not %s with a cluster', (REDIS_URL) => {
+    expect(load({ ...production, REDIS_URL, REDIS_CLUSTER: 'true' })).toMatchObject({ REDIS_CLUSTER: true });
+  });
+
   it('include errors of the keys', () => {
     const check = () => {
       throw new ConfigError(['JWT_KEYS_DIR: needs exactly one active key, has 0']);

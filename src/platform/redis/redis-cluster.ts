@@ -2,16 +2,40 @@ import { Cluster, type ClusterNode, Redis, type RedisOptions } from 'ioredis';
 
 /** One Redis, or all nodes of a Redis Cluster. */
 export type RedisClient = Redis | Cluster;
+/** The shape of responses is the default, as for a single Redis. */
+type NodeOptions = Omit<RedisOptions, 'replyMapping'>;
+type Options = NonNullable<ConstructorParameters<typeof Cluster<'legacy'>>[1]>;
 
 /** The pause before a command is sent again to a cluster in which a node has failed. */
 const RETRY_MS = 100;
+/** For workers, which wait for Redis. The pause keeps a command from circling between nodes that disagree. */
+const WITHOUT_LIMIT = { maxRedirections: Infinity, retryDelayOnMoved: RETRY_MS };
 /** The default of 1 s is short for a new connection with TLS. */
 const REFRESH_TIMEOUT_MS = 2_000;
 const KNOWN_NODES_MAX = 50;
 
+/**
+ * Rejects each command after a time. The `commandTimeout` of a node starts when the node gets the command, but ioredis
+ * may first look for a node that responds, for many seconds.
+ */
+class LimitedCluster extends Cluster {
+  constructor(
+    nodes: ClusterNode[],
+    options: Options,
+    private readonly limitMs: number,
+  ) {
+    super(nodes, options);
+  }
+
+  override sendCommand(...args: Parameters<Cluster['sendCommand']>): unknown {
+    args[0].setTimeout(this.limitMs);
+    return super.sendCommand(...args);
+  }
+}
+
 /** Connects to the Redis Cluster of a URL, which leads to one of its nodes. */
 export class ClusterConnector {
-  private readonly credentials: RedisOptions;
+  private readonly credentials: NodeOptions;
   /**
    * Where a client that has lost all nodes looks for the cluster. Shared by all clients, and contains each node that one
    * of them has seen, because the node of the URL may be gone for good. ioredis reads it again at each attempt.
@@ -22,24 +46,24 @@ export class ClusterConnector {
     // Not connected: ioredis only parses the URL.
     const { host, port, username, password, tls, family } = new Redis(url, { lazyConnect: true }).options;
     this.knownNodes = [{ host: host!, port: port! }];
-    this.credentials = { username, password, tls, family } as RedisOptions;
+    this.credentials = { username, password, tls, family } as NodeOptions;
   }
 
-  /** The options are those of a connection to a single Redis, and limit a command to the same time. */
-  connect({ enableOfflineQueue = true, retryStrategy, commandTimeout, ...options }: RedisOptions): Cluster {
-    const limits = commandTimeout === undefined ? withoutLimit() : limitsOf(commandTimeout);
-    const cluster = new Cluster(this.knownNodes, {
+  /** The options are those of a connection to a single Redis. */
+  connect({ enableOfflineQueue = true, retryStrategy, ...options }: NodeOptions): Cluster {
+    const clusterOptions: Options = {
       enableOfflineQueue,
       clusterRetryStrategy: retryStrategy!,
       slotsRefreshTimeout: REFRESH_TIMEOUT_MS,
       retryDelayOnFailover: RETRY_MS,
-      retryDelayOnClusterDown: RETRY_MS,
-      retryDelayOnTryAgain: RETRY_MS,
       // Keeps the names of nodes, which their certificates contain. Each connection resolves them.
       dnsLookup: (name, callback) => callback(null, name),
-      ...limits.cluster,
-      redisOptions: { ...options, ...this.credentials, ...limits.node },
-    });
+      redisOptions: { ...options, ...this.credentials },
+    };
+    const cluster =
+      options.commandTimeout === undefined
+        ? new Cluster(this.knownNodes, { ...clusterOptions, ...WITHOUT_LIMIT })
+        : new LimitedCluster(this.knownNodes, clusterOptions, options.commandTimeout);
     return cluster.on('+node', ({ options: { host, port } }: Redis) => this.remember(host!, port!));
   }
 
@@ -54,18 +78,6 @@ export class ClusterConnector {
 /** The nodes that accept writes. */
 export const mastersOf = (redis: RedisClient): Redis[] =>
   redis instanceof Cluster ? redis.nodes('master') : [redis];
-
-/** Half of the time for retries, which start no timer, and half for the response. */
-const limitsOf = (milliseconds: number) => ({
-  cluster: { maxRedirections: Math.floor(milliseconds / 2 / RETRY_MS) },
-  node: { commandTimeout: milliseconds / 2 },
-});
-
-/** The pause keeps a command from circling between two nodes that disagree during a failover. */
-const withoutLimit = () => ({
-  cluster: { maxRedirections: Infinity, retryDelayOnMoved: RETRY_MS },
-  node: {},
-});
 
 const isSame = (node: ClusterNode, host: string, port: number): boolean =>
   typeof node === 'object' && node.host === host && node.port === port;
