@@ -45,7 +45,7 @@ export class RedisCluster {
     return cluster;
   }
 
-  /** Of one node, as in REDIS_URL. */
+  /** Of the first node, as in REDIS_URL. */
   get url(): string {
     return this.nodes[0]!.server.url;
   }
@@ -89,7 +89,9 @@ export class RedisCluster {
     await Promise.all(this.nodes.map(({ server }) => server.kill()));
   }
 
-  async restartAll(): Promise<void> {
+  /** The node of `url` is gone for good, and its replica takes over. */
+  async restartOthers(): Promise<void> {
+    this.nodes.shift()?.admin.disconnect();
     for (const node of this.nodes) {
       const { port, dir } = node.server;
       node.server = await startRedis({ port, dir, args: node.args });
@@ -161,7 +163,9 @@ async function join(nodes: Node[]): Promise<void> {
 async function knowEachOther(nodes: Node[]): Promise<boolean> {
   const lists = await Promise.all(nodes.map(({ admin }) => admin.call('CLUSTER', 'NODES')));
   const ids = nodes.map(({ id }) => id);
-  return lists.every((list) => ids.every((id) => String(list).includes(id)) && !/handshake/.test(String(list)));
+  return lists.every(
+    (list) => ids.every((id) => String(list).includes(id)) && !/handshake/.test(String(list)),
+  );
 }
 
 async function isComplete({ admin }: Node): Promise<boolean> {

@@ -139,9 +139,14 @@ describe('invalid settings', () => {
     expect(faults).toEqual([expect.stringContaining(fault)]);
   });
 
-  it.each(['redis://redis', 'redis://redis/', 'redis://redis/0'])('are not %s with a cluster', (REDIS_URL) => {
-    expect(load({ ...production, REDIS_URL, REDIS_CLUSTER: 'true' })).toMatchObject({ REDIS_CLUSTER: true });
-  });
+  it.each(['redis://redis', 'redis://redis/', 'redis://redis/0'])(
+    'are not %s with a cluster',
+    (REDIS_URL) => {
+      expect(load({ ...production, REDIS_URL, REDIS_CLUSTER: 'true' })).toMatchObject({
+        REDIS_CLUSTER: true,
+      });
+    },
+  );
 
   it('include errors of the keys', () => {
     const check = () => {

@@ -37,7 +37,9 @@ function redisFaults({ REDIS_CLUSTER, REDIS_URL }: ParsedSettings): string[] {
   if (!REDIS_URL) return ['REDIS_CLUSTER: needs REDIS_URL'];
   const { pathname, searchParams } = new URL(REDIS_URL);
   if (/^\/?0?$/.test(pathname) && !searchParams.has('db')) return [];
-  return ['REDIS_URL: must not have a database number with REDIS_CLUSTER, because a cluster has one database'];
+  return [
+    'REDIS_URL: must not have a database number with REDIS_CLUSTER, because a cluster has one database',
+  ];
 }
 
 function productionFaults(settings: ParsedSettings): string[] {

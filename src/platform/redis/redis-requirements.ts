@@ -8,8 +8,7 @@ const TEMPORARY_ERROR = /^(LOADING|MASTERDOWN|BUSY|TRYAGAIN|CLUSTERDOWN|READONLY
 export const NO_CLUSTER = 'Redis does not run in cluster mode: set REDIS_CLUSTER=false';
 
 /** Whether this is the error response to CLUSTER of a single Redis. */
-export const isClusterMissing = ({ message }: Error): boolean =>
-  message.includes('cluster support disabled');
+export const isClusterMissing = ({ message }: Error): boolean => message.includes('cluster support disabled');
 
 /** Why the queue cannot work on this Redis, in words for its operator; undefined when it can or does not respond. */
 export async function findMissingRequirement(redis: Redis, isCluster: boolean): Promise<string | undefined> {
