@@ -17,6 +17,7 @@ const USER = ['on', '>secret', 'allkeys', 'allchannels'];
 
 interface Node {
   server: RedisServer;
+  busPort: number;
   args: string[];
   admin: Redis;
   id: string;
@@ -114,11 +115,16 @@ export async function startTlsCluster(): Promise<{ url: string; end(): Promise<v
   writeFileSync(certificate, cert);
   writeFileSync(privateKey, key);
   const port = await freePort();
-  const node = await startNode([
-    ...['--tls-port', String(port), '--tls-cluster', 'yes', '--tls-auth-clients', 'no'],
-    ...['--tls-cert-file', certificate, '--tls-key-file', privateKey, '--tls-ca-cert-file', certificate],
-    ...['--cluster-announce-hostname', 'localhost', '--cluster-preferred-endpoint-type', 'hostname'],
-  ]);
+  const node = await startNode({
+    'tls-port': String(port),
+    'tls-cluster': 'yes',
+    'tls-auth-clients': 'no',
+    'tls-cert-file': certificate,
+    'tls-key-file': privateKey,
+    'tls-ca-cert-file': certificate,
+    'cluster-announce-hostname': 'localhost',
+    'cluster-preferred-endpoint-type': 'hostname',
+  });
   await node.admin.call('CLUSTER', 'ADDSLOTSRANGE', 0, SLOTS - 1);
   await node.admin.call('ACL', 'SETUSER', 'app', ...USER, '+@all', '-@dangerous', '+info');
   await until(() => isComplete(node), 'the node to serve all slots');
@@ -134,16 +140,22 @@ export async function startTlsCluster(): Promise<{ url: string; end(): Promise<v
   };
 }
 
-async function startNode(more: string[] = []): Promise<Node> {
-  const timeout = ['--cluster-node-timeout', String(NODE_TIMEOUT_MS)];
-  const args = ['--cluster-enabled', 'yes', '--cluster-port', String(await freePort()), ...timeout];
-  // A replica of a master that was killed takes over, no matter how old its data is.
-  args.push('--cluster-replica-validity-factor', '0', '--repl-diskless-sync-delay', '0');
-  args.push(...more);
+async function startNode(more: Record<string, string> = {}): Promise<Node> {
+  const busPort = await freePort();
+  const settings = {
+    'cluster-enabled': 'yes',
+    'cluster-port': String(busPort),
+    'cluster-node-timeout': String(NODE_TIMEOUT_MS),
+    // A replica of a master that was killed takes over, no matter how old its data is.
+    'cluster-replica-validity-factor': '0',
+    'repl-diskless-sync-delay': '0',
+    ...more,
+  };
+  const args = Object.entries(settings).flatMap(([name, value]) => [`--${name}`, value]);
   const server = await startRedis({ args });
   const admin = new Redis(server.url, { retryStrategy: () => 50, maxRetriesPerRequest: null });
   admin.on('error', () => {});
-  return { server, args, admin, id: String(await admin.call('CLUSTER', 'MYID')) };
+  return { server, busPort, args, admin, id: String(await admin.call('CLUSTER', 'MYID')) };
 }
 
 /** What `redis-cli --cluster create` does, without its pauses. */
@@ -155,8 +167,8 @@ async function join(nodes: Node[]): Promise<void> {
     const from = Math.ceil((index * SLOTS) / MASTERS);
     await admin.call('CLUSTER', 'ADDSLOTSRANGE', from, Math.ceil(((index + 1) * SLOTS) / MASTERS) - 1);
   }
-  for (const { server, args } of others) {
-    await first!.admin.call('CLUSTER', 'MEET', '127.0.0.1', server.port, args[3]!);
+  for (const { server, busPort } of others) {
+    await first!.admin.call('CLUSTER', 'MEET', '127.0.0.1', server.port, busPort);
   }
 }
 

@@ -116,7 +116,7 @@ class RedisTransport implements BusTransport {
 
 /**
  * Redis publish/subscribe on a cluster. Each node sends each message to all others, so one connection to any master is
- * enough. ioredis could choose the node, but it doesn't report when it changes, and messages are lost meanwhile.
+ * enough. ioredis also chooses a node, but does not report when it changes, and messages in between are lost.
  */
 class RedisClusterTransport implements BusTransport {
   private readonly channel = `${product.name}-bus`;

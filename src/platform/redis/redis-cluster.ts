@@ -46,7 +46,7 @@ export class ClusterConnector {
     // Not connected: ioredis only parses the URL.
     const { host, port, username, password, tls, family } = new Redis(url, { lazyConnect: true }).options;
     this.knownNodes = [{ host: host!, port: port! }];
-    this.credentials = { username, password, tls, family } as NodeOptions;
+    this.credentials = { username, password, tls, family };
   }
 
   /** The options are those of a connection to a single Redis. */
