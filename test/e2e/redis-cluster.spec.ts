@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { MessageBus } from '../../src/platform/bus/message-bus.ts';
 import { type Config, StartupError } from '../../src/platform/config/config.ts';
 import { RedisConnections } from '../../src/platform/redis/redis-connections.ts';
 import { jobRow, untilJob } from '../factories/job.factory.ts';
@@ -124,6 +125,8 @@ describe('when nodes fail', () => {
   it(
     'responds quickly while all nodes are down, and runs jobs after all but the node of REDIS_URL are back',
     async () => {
+      const messages: unknown[] = [];
+      app.api.get(MessageBus).subscribe('test', (payload) => messages.push(payload ?? 'reconnected'));
       await cluster.killAll();
       const durations: number[] = [];
       const respond = async () => {
@@ -138,7 +141,14 @@ describe('when nodes fail', () => {
 
       await cluster.restartOthers();
       for (const { id } of jobs) await untilJob(app, id, 'completed');
+      await until(() => messages.includes('reconnected'), 'the message bus');
+      // Repeated, because the connection may change once more while the nodes return.
+      await until(() => {
+        app.api.get(MessageBus).publish('test', { id: '1' });
+        return messages.at(-1) !== 'reconnected';
+      }, 'a message');
 
+      expect(messages).toContainEqual({ id: '1' });
       expect(Math.max(...durations)).toBeLessThan(QUICK_MS);
       expect(await marksOf(app, jobs)).toEqual([1, 1, 1]);
       expect(await until(async () => (await redisCheck()) === 'up', 'readiness')).toBe(true);
