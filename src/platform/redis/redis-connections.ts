@@ -122,7 +122,13 @@ export class RedisConnections implements OnModuleInit, OnApplicationShutdown {
     // A managed Redis may reject CONFIG. An unreachable Redis is reported elsewhere.
     const [, policy] = await redis.config('GET', 'maxmemory-policy').catch((): unknown[] => []);
     if (policy && policy !== 'noeviction') {
-      this.logger.warn({ msg: 'Redis may evict queued jobs: set maxmemory-policy to noeviction', policy });
+      const { host, port } = redis.options;
+      const node = `${host}:${port}`;
+      this.logger.warn({
+        msg: 'Redis may evict queued jobs: set maxmemory-policy to noeviction',
+        policy,
+        node,
+      });
     }
   }
 
