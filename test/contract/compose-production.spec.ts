@@ -1,7 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
 import { readFileSync } from 'node:fs';
 import { parse } from 'yaml';
-import { settingsSchema } from '../../src/platform/config/settings.ts';
+import { addDependentDefaults, settingsSchema } from '../../src/platform/config/settings.ts';
+import { UnavailableError } from '../../src/platform/errors/platform.errors.ts';
 
 interface Service {
   init?: boolean;
@@ -19,6 +20,13 @@ interface Service {
 const read = (path: string): string => readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8');
 const text = read('docker-compose.production.yml');
 const { services } = parse(text, { merge: true }) as { services: Record<string, Service> };
+const caddyfile = read('docker/production/Caddyfile');
+const settings = addDependentDefaults(
+  settingsSchema.parse({ NODE_ENV: 'production', DATABASE_URL: 'postgres://localhost/app' }),
+);
+/** A duration in the Caddyfile. */
+const secondsOf = (name: string): number =>
+  Number(new RegExp(`^\\s*${name} (\\d+)s$`, 'm').exec(caddyfile)?.[1]);
 const programs = Object.entries(services).filter(([name]) => /^(api|worker)-\d$/.test(name));
 
 describe('docker-compose.production.yml', () => {
@@ -41,7 +49,7 @@ describe('docker-compose.production.yml', () => {
     const variables = [...text.matchAll(/\$\{(\w+)(:[^}]*)?\}/g)].map(([, name, rest]) => [name, rest]);
     const withDefault = variables.filter(([, rest]) => rest !== ':?').map(([name]) => name);
 
-    expect(withDefault).toEqual(['HTTP_PORT', 'HTTPS_PORT']);
+    expect([...new Set(withDefault)]).toEqual(['HTTP_PORT', 'HTTPS_PORT']);
     const owners = Object.entries(services).filter(([, { environment }]) =>
       JSON.stringify(environment ?? {}).includes('OWNER_DATABASE_PASSWORD'),
     );
@@ -61,12 +69,40 @@ describe('docker-compose.production.yml', () => {
     expect(used.filter((name) => !names.includes(name))).toEqual([]);
   });
 
-  it('closes idle connections in nginx before the API does, and waits longer than a heartbeat', () => {
-    const nginx = read('docker/production/nginx.conf');
-    const settings = settingsSchema.parse({ DATABASE_URL: 'postgres://localhost/app' });
-    const secondsOf = (name: string) => Number(new RegExp(`^\\s*${name} (\\d+)s;`, 'm').exec(nginx)?.[1]);
+  it('starts Caddy with the variables of its configuration', () => {
+    const used = [...caddyfile.matchAll(/\{\$(\w+)\}/g)].map(([, name]) => name);
 
-    expect(secondsOf('keepalive_timeout')).toBeLessThan(settings.KEEP_ALIVE_SECONDS);
-    expect(secondsOf('proxy_read_timeout')).toBeGreaterThan(2 * settings.STREAM_HEARTBEAT_SECONDS);
+    expect(Object.keys(services['proxy']?.environment ?? {})).toEqual([...new Set(used)]);
+  });
+
+  it('sends requests to every API process', () => {
+    const upstreams = /reverse_proxy (.+) \{/.exec(caddyfile)?.[1]?.split(' ');
+
+    expect(upstreams).toEqual(['api-1', 'api-2', 'api-3'].map((name) => `${name}:${settings.PORT}`));
+  });
+
+  it('closes idle connections in Caddy before the API does, and streams never', () => {
+    expect(caddyfile).not.toContain('read_timeout');
+    expect(secondsOf('keepalive')).toBeLessThan(settings.KEEP_ALIVE_SECONDS);
+  });
+
+  it('notices that a process shuts down before that process closes its port', () => {
+    expect(caddyfile).toContain('health_uri /health/ready');
+    expect(secondsOf('health_interval') + secondsOf('health_timeout')).toBeLessThan(
+      settings.SHUTDOWN_DRAIN_SECONDS,
+    );
+  });
+
+  it('responds with the problem UNAVAILABLE when no API process is ready', () => {
+    const body = /respond `(.+)`/.exec(caddyfile)?.[1]?.replace('{err.status_code}', '503');
+    const { code, title, status } = new UnavailableError().problem;
+
+    expect(JSON.parse(String(body))).toEqual({
+      type: `https://{$SITE_ADDRESS}/problems/${code}`,
+      title,
+      status,
+      code,
+      detail: expect.any(String),
+    });
   });
 });
