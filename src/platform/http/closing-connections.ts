@@ -23,14 +23,14 @@ export function closeConnectionsAtShutdown(fastify: FastifyInstance): void {
     socket.once('close', () => connections.delete(socket));
   });
 
-  fastify.addHook('preClose', (done) => {
+  fastify.addHook('preClose', async () => {
     let unused: Socket[] = [];
     const timer = setInterval(() => {
       unused.filter(hasNoRequest).forEach(disconnect);
       unused = [...connections].filter(hasNoRequest);
       if (!server.listening && connections.size === 0) clearInterval(timer);
     }, GRACE_MS).unref();
-    void closePort(server).then(done);
+    await closePort(server);
   });
 }
 
