@@ -7,12 +7,13 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdirSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Pool } from 'undici';
+import type { Dispatcher } from 'undici';
 import { startProgram, type RunningProgram } from '../../bench/processes.ts';
 import { prepareServer } from '../../bench/servers.ts';
 import { Stores } from '../../bench/stores.ts';
 import { signInUser } from '../../bench/works.ts';
 import { freePort } from '../processes.ts';
+import { sendAtConstantRate } from './constant-rate.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
 const DIR = join(ROOT, '.local/rolling-restart');
@@ -20,18 +21,14 @@ const PER_SECOND = Number(process.argv[2] ?? 500);
 const REPLACEMENTS = Number(process.argv[3] ?? 6);
 const INSTANCES = 3;
 const USERS = 40;
-const CONNECTIONS = 40;
 /** Shorter than in production, but longer than a health check of a load balancer. */
 const DRAIN_SECONDS = 3;
-const TICK_MS = 10;
 
 interface Instance {
   port: number;
   running: RunningProgram;
 }
 
-/** Rows of the result: `200 GET`, `502 PATCH`, or the error of the connection. */
-const outcomes = new Map<string, number>();
 let isLoadOver = false;
 let proxy: ChildProcess | undefined;
 
@@ -46,7 +43,12 @@ try {
   const tokens = await Promise.all(
     Array.from({ length: USERS }, (_, n) => signInUser(url, n).then(({ accessToken }) => accessToken)),
   );
-  const load = sendRequests(url, tokens);
+  const load = sendAtConstantRate(
+    url,
+    PER_SECOND,
+    (number) => requestOf(tokens[number % USERS]!, number),
+    () => isLoadOver,
+  );
   for (let count = 0; count < REPLACEMENTS; count += 1) {
     const instance = instances[count % INSTANCES]!;
     await instance.running.stop();
@@ -54,13 +56,19 @@ try {
     await sleep(1_000);
   }
   isLoadOver = true;
-  await load;
+  const outcomes = await load;
   for (const { running } of instances) await running.stop();
   console.log(`${PER_SECOND} requests per second, ${REPLACEMENTS} replacements`);
-  console.table(Object.fromEntries(outcomes));
+  console.table(countBy(outcomes.map(({ result, method }) => `${result} ${method}`)));
 } finally {
   proxy?.kill('SIGTERM');
   await stores.stop();
+}
+
+function countBy(names: string[]): Record<string, number> {
+  const counts: Record<string, number> = {};
+  for (const name of names) counts[name] = (counts[name] ?? 0) + 1;
+  return counts;
 }
 
 async function startInstance(env: Record<string, string>, port: number): Promise<Instance> {
@@ -99,44 +107,16 @@ async function startProxy(ports: number[]): Promise<string> {
   return url;
 }
 
-/** Sends at a constant rate, however long the responses take. */
-async function sendRequests(url: string, tokens: string[]): Promise<void> {
-  const pool = new Pool(url, { connections: CONNECTIONS, pipelining: 1 });
-  const running = new Set<Promise<void>>();
-  const start = performance.now();
-  let sent = 0;
-  while (!isLoadOver) {
-    for (const due = ((performance.now() - start) * PER_SECOND) / 1_000; sent < due; sent += 1) {
-      const request = sendOne(pool, tokens[sent % USERS]!, sent).finally(() => running.delete(request));
-      running.add(request);
-    }
-    await sleep(TICK_MS);
-  }
-  await Promise.all(running);
-  await pool.close();
-}
-
 /** One request of five changes a row. */
-async function sendOne(pool: Pool, token: string, number: number): Promise<void> {
-  const method = Math.floor(number / USERS) % 5 === 0 ? 'PATCH' : 'GET';
-  const isChange = method === 'PATCH';
-  const outcome = await pool
-    .request({
-      method,
-      path: '/v1/users/me',
-      headers: {
-        authorization: `Bearer ${token}`,
-        ...(isChange && { 'content-type': 'application/json' }),
-      },
-      body: isChange ? JSON.stringify({ displayName: `Name ${number}` }) : null,
-    })
-    .then(
-      async ({ statusCode, body }) => {
-        await body.dump();
-        return String(statusCode);
-      },
-      (error: Error) => error.message,
-    );
-  const row = `${outcome} ${method}`;
-  outcomes.set(row, (outcomes.get(row) ?? 0) + 1);
+function requestOf(token: string, number: number): Dispatcher.RequestOptions {
+  const isChange = Math.floor(number / USERS) % 5 === 0;
+  return {
+    method: isChange ? 'PATCH' : 'GET',
+    path: '/v1/users/me',
+    headers: {
+      authorization: `Bearer ${token}`,
+      ...(isChange && { 'content-type': 'application/json' }),
+    },
+    body: isChange ? JSON.stringify({ displayName: `Name ${number}` }) : null,
+  };
 }
