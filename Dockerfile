@@ -1,7 +1,7 @@
 # One image for every program: api (the default command), worker, migrate and admin.
 #   docker build -t nestjs-reference .
 #   docker run nestjs-reference node dist/src/worker.js
-# It runs on a read-only file system, without capabilities; compose and docs/guides/run-with-docker.md show how.
+# It needs no writable disk and no capabilities: see docs/guides/run-with-docker.md.
 
 FROM node:24.21.0-bookworm-slim AS base
 WORKDIR /app
@@ -16,7 +16,7 @@ COPY scripts/build.ts scripts/
 COPY migrations migrations
 RUN npm run build
 
-# The servers of development that compose starts. In a separate stage, so that none of them gets into the image below.
+# The servers for development, which docker-compose.yml starts. A separate stage keeps them out of the image below.
 FROM build AS development
 COPY test/support/providers test/support/providers
 # feature:storage begin
@@ -31,22 +31,22 @@ CMD ["node", "test/support/providers/main.ts"]
 
 FROM base AS dependencies
 COPY package.json package-lock.json ./
-# TypeScript stays because a compiler plugin that isn't used here names it as an optional peer.
+# npm installs TypeScript as an optional peer of a compiler plugin. It isn't used at run time.
 RUN --mount=type=cache,target=/root/.npm npm ci --omit=dev --no-audit --no-fund && rm -rf node_modules/typescript
 
 FROM base
 ENV NODE_ENV=production
-# Nothing is installed in a running container, and the package managers would only add to what must be kept patched.
+# Containers install nothing, so the package managers are removed: what is absent needs no security updates.
 RUN rm -rf /opt/yarn* /usr/local/lib/node_modules /usr/local/bin/npm /usr/local/bin/npx /usr/local/bin/corepack \
       /usr/local/bin/yarn /usr/local/bin/yarnpkg \
-    # Keys, secrets and uploaded files of development. A volume that is mounted here takes over the owner.
+    # For keys, secrets and uploaded files of development. A new volume that is mounted here gets this owner.
     && install -d -o 1000 -g 1000 -m 700 .local .local/keys .local/files
 COPY --from=dependencies /app/node_modules node_modules
-# The version in logs and health answers is read from it, and "type": "module" makes dist/ load at all.
+# Logs and health checks read the version from it. Node reads "type": "module", without which dist/ doesn't load.
 COPY package.json ./
 COPY --from=build /app/dist dist
 # Node keeps the compiled code of modules here, so that a start takes less CPU (docs/performance.md). The name of the cache
-# contains the id of the user that runs the programs. The files are root's.
+# contains the id of the user that runs the programs. The files belong to root.
 ENV NODE_COMPILE_CACHE=/app/.compile-cache
 RUN install -d -o 1000 -g 1000 .compile-cache \
     && for program in app worker; do \
@@ -54,11 +54,11 @@ RUN install -d -o 1000 -g 1000 .compile-cache \
         node --input-type=module --eval "await import('/app/dist/src/$program.module.js')" || exit 1; \
     done \
     && chown -R 0:0 .compile-cache
-# By number, so that platforms which refuse root can tell without reading /etc/passwd. The code stays root's: a process
-# that was taken over can't change it.
+# A number, because platforms that reject root don't read /etc/passwd. The code belongs to root, so a compromised process
+# can't change it.
 USER 1000:1000
 EXPOSE 3000
 HEALTHCHECK --interval=10s --timeout=4s --start-period=60s --start-interval=1s --retries=3 \
   CMD ["node", "dist/src/healthcheck.js"]
-# Not through npm or a shell, which would keep SIGTERM to themselves.
+# Not through npm or a shell, which don't forward SIGTERM.
 CMD ["node", "dist/src/main.js"]
