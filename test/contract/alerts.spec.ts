@@ -43,7 +43,9 @@ it('alerts, dashboards and runbooks use only metrics that exist', () => {
   ];
   const used = texts
     .join('\n')
-    .match(/\b(?:http_|job_|jobs_|webhook_|db_pool|db_replica|event_streams|password_h|dependency_u|migrations_p)\w+/g)!;
+    .match(
+      /\b(?:http_|job_|jobs_|webhook_|db_pool|db_replica|event_streams|password_h|dependency_u|migrations_p)\w+/g,
+    )!;
 
   const base = (name: string) => name.replace(/_(?:bucket|count|sum)$/, '');
   expect(used.map(base).filter((name) => !documented.includes(name))).toEqual([]);
