@@ -13,12 +13,12 @@ import { signInUser } from '../../bench/works.ts';
 import { sendAtConstantRate } from './constant-rate.ts';
 
 const PERIOD_MICROS = 80_000;
-/** The CPU time of one period. */
+/** The CPU time of one period. The largest first, so that the code is compiled before the CPU is short. */
 const MACHINES = {
-  'shared-cpu-1x': 5_000,
-  'shared-cpu-2x': 10_000,
-  'shared-cpu-4x': 20_000,
   'performance-1x': 80_000,
+  'shared-cpu-4x': 20_000,
+  'shared-cpu-2x': 10_000,
+  'shared-cpu-1x': 5_000,
 };
 const USERS = 40;
 const SECONDS = 5;
