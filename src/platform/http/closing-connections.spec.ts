@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import fastify, { type FastifyInstance } from 'fastify';
 import { once } from 'node:events';
+import { stat } from 'node:fs/promises';
 import { connect, type AddressInfo, type Socket } from 'node:net';
 import { until } from '../../../test/support/until.ts';
 import { trackResponses } from './broken-http.ts';
@@ -63,7 +64,11 @@ describe('a server that shuts down', () => {
     expect(server.server.listening).toBe(false);
   });
 
-  it('serves clients that connected just before, whose connections it has not accepted yet', async () => {
+  it.each([
+    ['between two turns of the event loop', () => new Promise(setImmediate)],
+    ['in the middle of a turn', () => stat('.')],
+  ])('serves clients whose connections it has not accepted yet, %s', async (_name, point) => {
+    await point();
     const received = Array.from({ length: 20 }, () => '');
     const closed = received.map((_, index) => {
       const socket = connect((server.server.address() as AddressInfo).port, '127.0.0.1');

@@ -44,6 +44,8 @@ async function closePort(server: Server): Promise<void> {
   const noteConnection = () => (hasAccepted = true);
   server.on('connection', noteConnection);
   const start = performance.now();
+  // Ends the current turn, which may be past the point where it accepts connections.
+  await nextTurn();
   let turnStart: number;
   do {
     hasAccepted = false;
