@@ -195,6 +195,16 @@ describe('a start', () => {
     await expect(startOn({ REDIS_URL })).rejects.toThrow('The Redis user may not run EVAL');
   });
 
+  it('is not affected by a single Redis at the former address of a node', async () => {
+    const redis = new RedisConnections({ ...app.config, REDIS_URL: cluster.url });
+    await redis.onModuleInit();
+
+    redis.counters!.emit('node error', new Error('ERR This instance has cluster support disabled'));
+
+    expect(await redis.state()).toBe('up');
+    redis.onApplicationShutdown();
+  });
+
   it('connects through TLS to the names of the nodes, as a user without dangerous commands', async () => {
     const tlsCluster = await startTlsCluster();
     const redis = new RedisConnections({ ...app.config, REDIS_URL: tlsCluster.url });

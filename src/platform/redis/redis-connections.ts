@@ -133,7 +133,8 @@ export class RedisConnections implements OnModuleInit, OnApplicationShutdown {
   }
 
   private warnOfNode(error: Error): void {
-    if (isClusterMissing(error)) this.missing = NO_CLUSTER;
+    // While connected, only another client may have found a single Redis: at an IP address that a node had before.
+    if (isClusterMissing(error) && this.commands?.status !== 'ready') this.missing = NO_CLUSTER;
     this.warn(error);
   }
 
