@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { MessageBus } from '../../src/platform/bus/message-bus.ts';
 import { type Config, StartupError } from '../../src/platform/config/config.ts';
+import { ClusterConnector } from '../../src/platform/redis/redis-cluster.ts';
 import { RedisConnections } from '../../src/platform/redis/redis-connections.ts';
 import { jobRow, untilJob } from '../factories/job.factory.ts';
 import { TestApp } from '../support/app.ts';
@@ -19,6 +20,7 @@ import {
   scriptedSingle,
   startScripted,
 } from '../support/scripted-jobs.ts';
+import { TcpProxy } from '../support/tcp-proxy.ts';
 import { times, until } from '../support/until.ts';
 
 /** Twice the limit of two counters. */
@@ -193,6 +195,19 @@ describe('a start', () => {
     const REDIS_URL = cluster.url.replace('redis://', 'redis://limited:secret@');
 
     await expect(startOn({ REDIS_URL })).rejects.toThrow('The Redis user may not run EVAL');
+  });
+
+  it('connects although this takes longer than the limit of a command', async () => {
+    const proxy = await TcpProxy.start();
+    const connector = new ClusterConnector(proxy.to(cluster.url));
+    proxy.delayMs = 300;
+
+    const counters = connector.connect({ commandTimeout: 500 }).on('error', () => undefined);
+    const isReady = await until(() => counters.status === 'ready', 'the connection');
+
+    counters.disconnect();
+    await proxy.stop();
+    expect(isReady).toBe(true);
   });
 
   it('is not affected by a single Redis at the former address of a node', async () => {

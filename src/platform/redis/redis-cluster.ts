@@ -50,7 +50,8 @@ export class ClusterConnector {
   }
 
   /** The options are those of a connection to a single Redis. */
-  connect({ enableOfflineQueue = true, retryStrategy, ...options }: NodeOptions): Cluster {
+  connect({ enableOfflineQueue = true, retryStrategy, commandTimeout, ...options }: NodeOptions): Cluster {
+    const isLimited = commandTimeout !== undefined;
     const clusterOptions: Options = {
       enableOfflineQueue,
       clusterRetryStrategy: retryStrategy!,
@@ -58,12 +59,16 @@ export class ClusterConnector {
       retryDelayOnFailover: RETRY_MS,
       // Keeps the names of nodes, which their certificates contain. Each connection resolves them.
       dnsLookup: (name, callback) => callback(null, name),
-      redisOptions: { ...options, ...this.credentials },
+      redisOptions: {
+        ...options,
+        ...this.credentials,
+        // For commands to one node. Also limits a refresh, which includes a new connection.
+        ...(isLimited && { commandTimeout: REFRESH_TIMEOUT_MS }),
+      },
     };
-    const cluster =
-      options.commandTimeout === undefined
-        ? new Cluster(this.knownNodes, { ...clusterOptions, ...WITHOUT_LIMIT })
-        : new LimitedCluster(this.knownNodes, clusterOptions, options.commandTimeout);
+    const cluster = isLimited
+      ? new LimitedCluster(this.knownNodes, clusterOptions, commandTimeout)
+      : new Cluster(this.knownNodes, { ...clusterOptions, ...WITHOUT_LIMIT });
     return cluster.on('+node', ({ options: { host, port } }: Redis) => this.remember(host!, port!));
   }
 
