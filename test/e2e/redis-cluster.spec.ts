@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { once } from 'node:events';
 import { MessageBus } from '../../src/platform/bus/message-bus.ts';
 import { type Config, StartupError } from '../../src/platform/config/config.ts';
 import { ClusterConnector } from '../../src/platform/redis/redis-cluster.ts';
@@ -208,6 +209,22 @@ describe('a start', () => {
     counters.disconnect();
     await proxy.stop();
     expect(isReady).toBe(true);
+  });
+
+  it('connects a duplicate for a worker to other nodes when the one of REDIS_URL is gone', async () => {
+    const proxy = await TcpProxy.start();
+    const client = new ClusterConnector(proxy.to(cluster.url)).connect({});
+    const duplicate = client.duplicate();
+    await Promise.all([once(client, 'ready'), once(duplicate, 'ready')]);
+    await proxy.stop();
+
+    duplicate.disconnect();
+    await once(duplicate, 'end');
+    await duplicate.connect();
+
+    expect(await duplicate.get('any key')).toBeNull();
+    duplicate.disconnect();
+    client.disconnect();
   });
 
   it('is not affected by a single Redis at the former address of a node', async () => {

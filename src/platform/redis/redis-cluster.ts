@@ -69,6 +69,9 @@ export class ClusterConnector {
     const cluster = isLimited
       ? new LimitedCluster(this.knownNodes, clusterOptions, commandTimeout)
       : new Cluster(this.knownNodes, { ...clusterOptions, ...WITHOUT_LIMIT });
+    // BullMQ duplicates the client for each worker. By default, a duplicate copies the list.
+    const duplicate = cluster.duplicate.bind(cluster);
+    cluster.duplicate = (_nodes, more) => duplicate(this.knownNodes, more);
     return cluster.on('+node', ({ options: { host, port } }: Redis) => this.remember(host!, port!));
   }
 
