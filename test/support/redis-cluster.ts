@@ -86,6 +86,17 @@ export class RedisCluster {
     }
   }
 
+  /** All nodes keep their connections open but do not respond while the work lasts. */
+  async whilePaused<T>(work: () => Promise<T>): Promise<T> {
+    this.nodes.forEach(({ server }) => server.pause());
+    try {
+      return await work();
+    } finally {
+      this.nodes.forEach(({ server }) => server.resume());
+      await this.untilComplete();
+    }
+  }
+
   async killAll(): Promise<void> {
     await Promise.all(this.nodes.map(({ server }) => server.kill()));
   }
