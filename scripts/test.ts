@@ -23,12 +23,17 @@ process.chdir(dirname(import.meta.dirname));
 if (!process.env.DATABASE_URL) removePostgresSettings(process.env);
 /** What runs in another topology unless files are given: its own tests, and those that use the database in most ways. */
 const TOPOLOGIES: Record<string, string[]> = {
+  cluster: [
+    'e2e/(redis-cluster|auth-refresh|rate-limits|rate-limits-instances|idempotency|notifications-stream).spec',
+    'e2e/(jobs|jobs-keys|jobs-leases|jobs-queues|jobs-redrive|jobs-runs|jobs-sweep|schedules|mail|dashboard-queues).spec',
+  ],
   'postgres-16': [
     'topologies/postgres-16',
     'e2e/(auth-login|auth-refresh|auth-register|users-me|users-list|users-search|pagination|idempotency|insert-if-absent).spec',
     'e2e/(jobs|jobs-keys|jobs-sweep|schedules-api|migrations|database-guide|database-roles|query-plans|policies).spec',
   ],
   'previous-release': ['topologies/previous-release'],
+  replica: ['e2e/read-replica.spec'],
   pooler: [
     'topologies/pooler',
     'e2e/(auth-login|auth-refresh|auth-register|users-me|users-list|idempotency|jobs-keys|policies|schedules-api).spec',

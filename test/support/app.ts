@@ -28,12 +28,18 @@ import { createTestDatabase, type TestDatabase } from './database.ts';
 import { Mailbox } from './mailbox.ts';
 import { pooled } from './pgbouncer.ts';
 import { Program } from './program.ts';
+import { createTestCluster } from './redis-cluster.ts';
 import { createTestRedis, type TestRedis } from './redis.ts';
 
 export type Backend = 'postgres' | 'redis';
 
+/** `bin/test --topology cluster`: all apps use Redis, and it is a cluster. */
+const usesCluster = process.env.TEST_TOPOLOGY === 'cluster';
+const DEFAULT_BACKEND: Backend = usesCluster ? 'redis' : 'postgres';
+const createRedis = usesCluster ? createTestCluster : createTestRedis;
+
 export interface TestAppOptions {
-  /** The queue backend. Default: the database. */
+  /** The queue backend. Default: the database, or Redis with the topology `cluster`. */
   backend?: Backend;
   /** Also starts a worker, so that jobs run. */
   worker?: boolean;
@@ -91,7 +97,7 @@ export class TestApp {
   private static async startOn(
     database: TestDatabase,
     {
-      backend = 'postgres',
+      backend = DEFAULT_BACKEND,
       worker,
       schedules,
       handlers = [],
@@ -101,7 +107,7 @@ export class TestApp {
     }: TestAppOptions,
   ): Promise<TestApp> {
     const dir = mkdtempSync(join(tmpdir(), 'test-app-'));
-    const redis = backend === 'redis' ? await createTestRedis() : undefined;
+    const redis = backend === 'redis' ? await createRedis() : undefined;
     const env = {
       ...environment(dir, database.url, redis?.url),
       ...(typeof settings === 'function' ? settings(database.url) : settings),
@@ -209,6 +215,7 @@ function environment(dir: string, databaseUrl: string, redisUrl = ''): Settings 
     DATABASE_URL: pooled(databaseUrl),
     ...(process.env.TEST_POOLER_PORT && { DATABASE_DIRECT_URL: databaseUrl }),
     REDIS_URL: redisUrl,
+    REDIS_CLUSTER: String(usesCluster && redisUrl !== ''),
     // Generated once per machine: an RSA key takes longer than most tests.
     JWT_KEYS_DIR: join(tmpdir(), 'test-keys'),
     MAIL_DIR: join(dir, 'mail'),

@@ -3,7 +3,7 @@ import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import tls from 'node:tls';
 import { freePort } from '../../scripts/processes.ts';
-import { type RedisServer, startRedis } from './redis.ts';
+import { type RedisServer, startRedis, type TestRedis } from './redis.ts';
 import { selfSigned } from './self-signed.ts';
 import { newDataDir } from './test-run.ts';
 import { times, until } from './until.ts';
@@ -116,6 +116,12 @@ export class RedisCluster {
     this.nodes.forEach(({ admin }) => admin.disconnect());
     await this.killAll();
   }
+}
+
+/** For one test file: a cluster has only one database. */
+export async function createTestCluster(): Promise<TestRedis> {
+  const cluster = await RedisCluster.start();
+  return { url: cluster.url, flush: () => cluster.end() };
 }
 
 /** One node that announces the name in its certificate, which this process trusts until `end`. */
