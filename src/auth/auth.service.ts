@@ -25,7 +25,7 @@ export interface SignInDevice extends Device {
 interface NewAccount {
   email: string;
   displayName: string;
-  /** Left out: the account has no password, until its owner resets it. */
+  /** If omitted, the account has no password until its owner resets it. */
   password?: string;
 }
 
@@ -80,16 +80,16 @@ export class AuthService {
    *
    * Danger: call it only if the caller has proved that the email is theirs, for example with the link of an invitation.
    * Otherwise an attacker registers the email of another person, who later uses an account that the attacker can open
-   * (account pre-hijacking, docs/decisions/0027). EMAIL_TAKEN also tells an anonymous caller who has an account. Without
-   * a proof, call `RegistrationService.register`.
+   * (account pre-hijacking, docs/decisions/0027). EMAIL_TAKEN also reveals to an anonymous caller that the email
+   * has an account. Without a proof, call `RegistrationService.register`.
    */
   async registerAndSignIn(
     { displayName, password, ...account }: NewAccount,
     by: SignInBy,
   ): Promise<ActiveSession> {
-    // In lower case, or Ada@example.com would be a second account beside ada@example.com.
+    // In lower case. Otherwise, Ada@example.com and ada@example.com would be two accounts.
     const email = emailSchema.parse(account.email);
-    // Outside the transaction, so that it holds no lock during that time.
+    // Hash outside the transaction, so that it holds no lock during that time.
     const passwordHash = password === undefined ? null : await this.hasher.hash(password);
     return this.db.transaction(async (tx) => {
       const { user, isNew } = await this.users.createUnlessTaken({ email, passwordHash, displayName }, tx);

@@ -67,7 +67,7 @@ export const en = {
       action: 'Open account settings',
     }),
   },
-  /** What a change that could be the work of an attacker tells the owner of the account. */
+  /** Alerts to the owner of the account about changes that an attacker may have made. */
   alerts: {
     'password-changed': {
       mail: {

@@ -40,7 +40,7 @@ export const isDevelopmentKey = (pem: string): boolean => pem.startsWith(DEVELOP
 /** Creates the first key of the folder. If several processes start at once, one creates it and the others wait. */
 export function createDevelopmentKey(folder: string): void {
   if (listKeyFiles(folder).length > 0) return;
-  // Parents get the usual mode: other users may use the folders beside this one.
+  // Parent folders get the default mode, because other users may need the other folders in them.
   mkdirSync(dirname(folder), { recursive: true });
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   const lock = join(folder, '.lock');

@@ -35,8 +35,8 @@ const WORLD_READABLE = 0o004;
 const RELOAD_MS = 2_000;
 
 /**
- * The RSA keys of access tokens. One signs and all verify, so a rotation signs out no user. Keys are parsed once, because
- * parsing a PEM costs more than verifying a token, and again when a file of the folder has changed.
+ * The RSA keys of access tokens. One signs and all verify, so a rotation signs out no user. Keys are parsed only at the
+ * start and when a file of the folder has changed, because parsing a PEM costs more than verifying a token.
  */
 @Injectable()
 export class KeyRing implements OnApplicationBootstrap, OnApplicationShutdown {

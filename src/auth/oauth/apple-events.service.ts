@@ -47,7 +47,7 @@ export interface SignedAppleEvent {
  */
 @Injectable()
 export class AppleEventVerifier {
-  /** One discovery serves all requests, also those that arrive while it runs. A failed one is repeated after a pause. */
+  /** All requests share one discovery, even while it is running. A failed discovery is repeated after a pause. */
   private keys?: { found: Promise<JWTVerifyGetKey>; failedAt?: number };
 
   constructor(private readonly config: Config) {}

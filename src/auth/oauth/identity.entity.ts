@@ -34,7 +34,7 @@ export class Identity {
   @Column('boolean', { default: false })
   emailMuted!: boolean;
 
-  /** Time of that decision, by the provider's clock. */
+  /** When the user last changed `emailMuted`, by the provider's clock. */
   @Column({ type: 'timestamptz', precision: 3, nullable: true })
   emailMutedChangedAt!: Date | null;
 

@@ -60,7 +60,7 @@ export class ProviderUnavailableError extends defineProblem(
   'The provider does not respond. Try again in a few seconds.',
 ) {}
 
-/** Errors that a browser returning from a provider gets as `error=` instead of a problem document. */
+/** Errors that a browser gets as `error=` instead of a problem document when it returns from a provider. */
 export const REDIRECT_ERRORS = [
   AccessDeniedError,
   EmailUnverifiedError,

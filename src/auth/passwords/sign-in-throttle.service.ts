@@ -25,7 +25,7 @@ export interface SignInSource {
 
 /** An attempt that was counted as a failure before its password is checked. */
 export interface CountedAttempt {
-  /** The first belongs to the source or device alone. */
+  /** The first key is that of the source or device. */
   keys: Buffer[];
   /** Whether this failure starts a block. */
   startsBlock: boolean;
@@ -41,7 +41,7 @@ interface Counted {
   blockedUntil: Date | null;
 }
 
-/** The limit of the counter whose row exists already. */
+/** The limit of the counter that has the existing row. */
 const MAX = '($3::int[])[array_position($2::bytea[], t.key_hash)]';
 
 /**
@@ -81,7 +81,7 @@ export class SignInThrottle {
     return this.decrement(keys);
   }
 
-  /** Only failures in a row count. Failures of other sources stay: the owner's sign-in must not help an attacker. */
+  /** Clears the failures of this source only: a sign-in of the owner must not help an attacker. */
   recordSuccess({ keys: [own, ...shared] }: CountedAttempt): Promise<void> {
     return this.decrement([own!, ...shared], own);
   }

@@ -42,8 +42,8 @@ export class AccessTokensService {
   }
 
   /**
-   * A JWT access token (RFC 9068). Contains no email and no name, because tokens may be logged. Signed on this thread: in the
-   * pool of threads, it would wait for password hashes.
+   * A JWT access token (RFC 9068). Contains no email and no name, because tokens may be logged. Signed on this thread:
+   * in the thread pool, it would wait for password hashes.
    */
   private sign(session: ActiveSession): string {
     const { kid, privateKey } = this.keys.active;

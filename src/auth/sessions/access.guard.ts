@@ -62,7 +62,7 @@ export class AccessGuard extends AuthGuard('jwt') {
   private async checkField(context: ExecutionContext): Promise<boolean> {
     const operation = context.getArgByIndex<GraphqlContext>(2);
     if (!callerOf(context)) throw new UnauthenticatedError();
-    // Each field counts like a request, or one request could do the work of many. The route has counted the first one.
+    // Each field counts as a request, because one request could do the work of many. The route has counted the first.
     if (operation.freeRootFields > 0) operation.freeRootFields -= 1;
     else {
       const { caller, ip, response } = operation;

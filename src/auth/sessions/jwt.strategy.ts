@@ -63,7 +63,7 @@ function keyProvider(keys: KeyRing): SecretOrKeyProvider {
     const isOurs = header?.typ === 'at+jwt' && KEY_HEADERS.every((name) => !(name in header));
     const key = isOurs && typeof header.kid === 'string' ? keys.find(header.kid) : undefined;
     if (!key) return done(new Error('Not a token of ours'));
-    // As a KeyObject: parsing a PEM would cost more than verifying. The typings know strings only.
+    // As a KeyObject: parsing a PEM would cost more than verifying. The typings allow only strings.
     done(null, key.publicKey as never);
   };
 }

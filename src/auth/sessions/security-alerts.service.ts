@@ -31,7 +31,7 @@ const MAILS = forEachAlert(mailOf);
 export const securityAlertTypes = Object.values(NOTIFICATIONS);
 export const securityAlertMails = Object.values(MAILS);
 
-/** Alerts the owner of an account by mail and notification when a change could be the work of an attacker. */
+/** Alerts the owner of an account by mail and notification about changes that an attacker may have made. */
 @Injectable()
 export class SecurityAlertsService {
   constructor(

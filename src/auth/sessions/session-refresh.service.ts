@@ -33,7 +33,7 @@ interface Rotated {
   isRotated: boolean;
 }
 
-/** Above this, the salt that was read first is forgotten. */
+/** Above this number, the salt that was cached first is dropped. */
 const SALTS_MAX = 10_000;
 
 /** Rotates refresh tokens (docs/decisions/0004). */
@@ -52,9 +52,9 @@ export class SessionRefreshService {
   ) {}
 
   /**
-   * One conditional UPDATE swaps the counter, so one of many parallel requests rotates. The others get the same successor,
-   * and so does a client that lost the response and retries within the grace. Any older token is reuse: it was stolen, or
-   * the thief has rotated it. Reuse revokes the session (RFC 9700, section 4.14.2).
+   * One conditional UPDATE increments the counter, so only one of many parallel requests rotates the token. The others
+   * get the same new token. So does a client that lost the response and retries within the grace period. Any older
+   * token is reuse: a thief has sent it or has rotated it. Reuse revokes the session (RFC 9700, section 4.14.2).
    */
   async rotateRefreshToken(token: string): Promise<ActiveSession> {
     const { sessionId, counter } = await this.verify(token);
@@ -62,14 +62,14 @@ export class SessionRefreshService {
     if (!row) throw new RefreshTokenInvalidError();
     if (row.isRotated) return this.sessionWith(row, counter + 1);
     if (counter !== row.counter) return this.handleOldToken(row, counter);
-    // A parallel request has rotated this token. It was current when this request came, so this is no reuse.
+    // A parallel request has rotated this token. It was current when this request arrived, so this is no reuse.
     const now = await this.findRow(sessionId);
     if (!now) throw new RefreshTokenInvalidError();
     if (now.isActive && now.counter === counter + 1) return this.sessionWith(now, now.counter);
     return this.handleOldToken(now, counter);
   }
 
-  /** Revokes the session of the token that a browser brings to a new sign-in. An old token is reuse here too. */
+  /** Revokes the session of the token that a browser sends with a new sign-in. An old token is reuse here too. */
   async revokeReplacedSession(token: string): Promise<void> {
     const content = await this.verify(token).catch(ignoreInvalidToken);
     if (!content) return;
@@ -87,7 +87,7 @@ export class SessionRefreshService {
     return content;
   }
 
-  /** Remembered, because it never changes: a refresh is then one statement (docs/performance.md). */
+  /** Cached, because it never changes: a refresh is then one statement (docs/performance.md). */
   private async saltOf(sessionId: string): Promise<Buffer | undefined> {
     const known = this.salts.get(sessionId);
     if (known) return known;
@@ -101,7 +101,7 @@ export class SessionRefreshService {
     return session.salt;
   }
 
-  /** For a token that is not the current one: a retry within the grace, or reuse. */
+  /** For a token that is not the current one: a retry within the grace period, or reuse. */
   private async handleOldToken(row: RefreshRow, counter: number): Promise<ActiveSession> {
     if (!row.isActive || counter >= row.counter) throw new RefreshTokenInvalidError();
     if (!isReuse(row, counter)) return this.sessionWith(row, row.counter);
@@ -126,7 +126,7 @@ export class SessionRefreshService {
     return row;
   }
 
-  /** The row is the one before the rotation. */
+  /** Resolves to the row as it was before the rotation. */
   private async rotate(id: string, counter: number): Promise<(RefreshRow & Rotated) | undefined> {
     const [row] = await this.db.query<(RefreshRow & Rotated)[]>(
       `WITH rotated AS (
@@ -154,7 +154,7 @@ const ignoreInvalidToken = (error: unknown): null => {
   throw error;
 };
 
-/** Not reuse: the current token, and the one before it within the grace. */
+/** False for the current token, and for the previous one within the grace period. */
 const isReuse = (row: RefreshRow, counter: number): boolean =>
   counter < row.counter && !(counter === row.counter - 1 && row.isWithinGrace);
 

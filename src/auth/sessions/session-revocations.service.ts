@@ -11,12 +11,12 @@ const POLL_TIMEOUT_MS = 5_000;
 const COMMIT_DELAY_SECONDS = 60;
 /** An expired token is still accepted for the clock tolerance, by a clock that may differ from its issuer's. */
 const EXPIRY_MARGIN_SECONDS = 150;
-/** Without a successful poll for this long, a session may have been revoked without this instance knowing. */
+/** After this time without a successful poll, this instance may have missed a revocation. */
 const STALE_AFTER_MS = 30_000;
 
 /**
- * The sessions that were revoked while access tokens of theirs may still be valid. Each request is checked against this
- * list in memory. Every instance polls Postgres for new entries, so that a revocation holds everywhere within a second
+ * The revoked sessions whose access tokens may still be valid. Each request is checked against this list in memory.
+ * Every instance polls Postgres for new entries, so that a revocation holds everywhere within a second
  * (docs/decisions/0005).
  */
 @Injectable()
@@ -96,7 +96,7 @@ export class SessionRevocations {
     }
   }
 
-  /** Looks back to the last successful poll, however many failed since. All times are the database's. */
+  /** Reads all revocations since the last successful poll. Uses only times of the database. */
   private async load(): Promise<void> {
     const startedAt = performance.now();
     const since = this.readAt

@@ -4,12 +4,12 @@ import type { Principal } from '../../platform/security/principal.ts';
 import { KeyRing } from '../keys/key-ring.ts';
 import { SessionRevocations } from './session-revocations.service.ts';
 
-/** Above this, the token that was verified first is forgotten. */
+/** Above this number, the token that was verified first is dropped. */
 const TOKENS_MAX = 10_000;
 
 /**
- * The callers of access tokens that this process has verified. A client sends the same token many times, and to verify it
- * takes a fifth of a simple request (docs/performance.md). Tokens are kept as hashes, not as text.
+ * The callers of access tokens that this process has verified. A client sends the same token many times, and verifying
+ * it takes a fifth of a simple request (docs/performance.md). Tokens are kept as hashes, not as text.
  */
 @Injectable()
 export class VerifiedTokens {
