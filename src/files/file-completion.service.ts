@@ -20,14 +20,14 @@ export class FileCompletionService {
   ) {}
 
   /**
-   * Copies the upload to a key to which no URL was ever given, and checks the copy: the client can still replace the upload,
-   * but not what was checked. Parallel calls make their own copies, and the first to update the row wins.
+   * Copies the upload to a key that no client can write to, and checks the copy. The client can still replace the
+   * upload, but not the copy. Parallel calls make their own copies, and the first to update the row wins.
    */
   async complete(id: string, userId: string): Promise<File> {
     const file = await this.service.get(id, userId);
     if (file.state === 'ready') return file;
     const objectKey = `${CHECKED_PREFIX}${id}.${randomUUID()}`;
-    // Without an upload: another call may have completed the file and removed it.
+    // Without an upload: another call may have completed the file and removed the upload.
     if (!(await this.storage.copy(uploadKey(id), objectKey))) return this.readyOrThrow(id, userId);
     const sha256 = await this.check(objectKey, file);
     if (!sha256) {
@@ -49,7 +49,7 @@ export class FileCompletionService {
     return file;
   }
 
-  /** The checksum, or undefined if the content is not what was declared. */
+  /** The checksum, or undefined if the content does not have the declared type and size. */
   private async check(objectKey: string, { type, size }: File): Promise<Buffer | undefined> {
     const bytes = await this.storage.read(objectKey);
     if (!bytes) throw new StorageUnavailableError();
@@ -70,7 +70,7 @@ export class FileCompletionService {
     return received === size && (await hasType(type, start)) ? hash.digest() : undefined;
   }
 
-  /** What stays behind is removed by the hourly job. */
+  /** If this fails, the hourly job removes the object. */
   private async tryToRemove(key: string): Promise<void> {
     await this.storage.remove(key).catch(() => undefined);
   }

@@ -7,11 +7,11 @@ import { File } from './file.entity.ts';
 import { fileOrphansRemove } from './files.jobs.ts';
 import { CHECKED_PREFIX, Storage, UPLOAD_PREFIX } from './storage/storage.ts';
 
-/** An upload or a check may still need what is younger than a day. */
+/** An upload or a check may still need rows and objects that are younger than a day. */
 const AGE_MS = 24 * 60 * 60_000;
 const BATCH_ROWS = 200;
 const PAGE_OBJECTS = 1_000;
-/** With more unknown objects than this in a page, the database is probably not that of the bucket. */
+/** If a page has more unknown objects than this, the database probably does not belong to the bucket. */
 const UNKNOWN_SHARE_MAX = 0.5;
 const UNKNOWN_ALLOWED = 20;
 
@@ -32,7 +32,7 @@ export class FileOrphansRemoveHandler implements JobRunner<z.output<typeof fileO
     return { files, objects: uploads + copies };
   }
 
-  /** Uploads that were never completed, and files that no feature has taken. */
+  /** Uploads that were never completed, and files that no feature has attached. */
   private async deleteUnused(before: Date, ctx: JobContext): Promise<void> {
     let changed: number;
     do {
@@ -84,7 +84,7 @@ export class FileOrphansRemoveHandler implements JobRunner<z.output<typeof fileO
     return total;
   }
 
-  /** By page. A storage may return short pages, so only an empty page is the end. */
+  /** Reads page by page. A storage may return short pages, so only an empty page is the end. */
   private async *oldObjects(prefix: string, position: string, before: Date) {
     for (let last = position; ;) {
       const page = await this.storage.list(prefix, last, PAGE_OBJECTS);

@@ -5,7 +5,7 @@ import type { FileType } from './file-types.ts';
 /** The check of an upload reads the whole file once, while the client waits. */
 const SIZE_MAX = 100 * 1024 * 1024;
 
-/** What files a feature accepts. */
+/** The files that a feature accepts. */
 export interface FilePurpose {
   /** The `purpose` in a request: lower case with hyphens. */
   readonly name: string;

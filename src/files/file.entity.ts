@@ -37,7 +37,7 @@ export class File {
   @JoinColumn({ name: 'user_id', foreignKeyConstraintName: 'files_user_id_fkey' })
   user?: User | null;
 
-  /** A name of the registered purposes, or of a newer or older release. */
+  /** The name of a registered purpose, or of a purpose that only another release knows. */
   @Column('text')
   purpose!: string;
 
@@ -60,7 +60,7 @@ export class File {
   @Column('bytea', { nullable: true })
   sha256!: Buffer | null;
 
-  /** When a feature has taken the file. Files that none takes within a day are removed. */
+  /** When a feature attached the file. A file that is not attached within a day is removed. */
   @Column({ type: 'timestamptz', precision: 3, nullable: true })
   attachedAt!: Date | null;
 

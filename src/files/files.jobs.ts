@@ -10,7 +10,7 @@ export const fileRemove = defineJob({
   attempts: 20,
 });
 
-/** Removes what no `file-remove` job removes: unused files, files of deleted accounts, and objects without a file. */
+/** Removes unused files, files of deleted accounts, and objects without a file: `file-remove` jobs don't. */
 export const fileOrphansRemove = defineJob({
   type: 'file-orphans-remove',
   input: z.strictObject({}),

@@ -22,7 +22,7 @@ const UPLOAD_MS = 15 * 60_000;
 export const DOWNLOAD_SECONDS = 300;
 const MEBIBYTE = 1024 * 1024;
 
-/** The files of users: a feature takes them with `attach`, and gives them back with `release`. */
+/** The files of users. A feature calls `attach` to use a file, and `release` when it no longer needs the file. */
 @Injectable()
 export class FilesService {
   constructor(
@@ -68,7 +68,7 @@ export class FilesService {
     return file;
   }
 
-  /** A file that a feature has taken. The feature decides who may see it. */
+  /** A file that a feature has attached. The feature decides who may see it. */
   findAttached(id: string, purpose: FilePurpose): Promise<File | null> {
     return this.files.findOneBy({ id, purpose: purpose.name, state: 'ready', attachedAt: Not(IsNull()) });
   }
@@ -77,7 +77,7 @@ export class FilesService {
     return { ...file, download: file.state === 'ready' ? await this.download(file) : null };
   }
 
-  /** A URL that works for five minutes, for everybody who has it. Does not call the storage. */
+  /** A URL that works for five minutes, for every client that has it. Does not call the storage. */
   async download({ objectKey, name, type, purpose }: File): Promise<{ url: string; expiresAt: Date }> {
     const disposition = `${this.purposes.find(purpose)?.inline ? 'inline' : 'attachment'}; ${fileName(name)}`;
     const expiresAt = new Date(Date.now() + DOWNLOAD_SECONDS * 1_000);
@@ -86,8 +86,8 @@ export class FilesService {
   }
 
   /**
-   * Takes a file for a resource, once. Throws FILE_NOT_USABLE unless it is ready, has the purpose, and belongs to the user.
-   * Call it in the transaction that saves the id, after the lock of the user's row.
+   * Attaches a file to a resource. Throws FILE_NOT_USABLE unless it is ready, not attached, has the purpose, and
+   * belongs to the user. Call it in the transaction that saves the id, after the lock of the user's row.
    */
   async attach(id: string, purpose: FilePurpose, userId: string, tx: EntityManager): Promise<void> {
     const { affected } = await tx.update(
@@ -98,12 +98,12 @@ export class FilesService {
     if (!affected) throw new FileNotUsableError();
   }
 
-  /** Gives up an attached file: a job removes it. Call it in the transaction that removes the id. */
+  /** Deletes an attached file. A job removes the object. Call it in the transaction that removes the id. */
   async release(id: string, tx: EntityManager): Promise<void> {
     await this.markDeleted({ id, state: Not('deleted') }, tx);
   }
 
-  /** Deletes a file that no feature has taken. */
+  /** Deletes a file that no feature has attached. */
   async delete(id: string, userId: string): Promise<void> {
     const unused = { id, userId, state: Not('deleted' as const), attachedAt: IsNull() };
     if (await this.files.manager.transaction((tx) => this.markDeleted(unused, tx))) return;
@@ -111,7 +111,7 @@ export class FilesService {
     throw new FileInUseError();
   }
 
-  /** Deletes a file whose content is not what was declared. */
+  /** Deletes a file whose content does not have the declared type and size. */
   async deletePending(id: string): Promise<void> {
     await this.files.manager.transaction((tx) => this.markDeleted({ id, state: 'pending' }, tx));
   }

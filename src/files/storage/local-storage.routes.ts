@@ -64,7 +64,7 @@ async function send(storage: LocalStorage, request: FastifyRequest, reply: Fasti
       .header('content-type', type)
       .header('content-disposition', disposition)
       .header('x-content-type-options', 'nosniff')
-      // Nothing in the file runs, whatever a browser takes it for.
+      // The browser runs no script of the file, even if it assumes another type.
       .header('content-security-policy', "default-src 'none'; sandbox")
       // Pages of other origins may show the image.
       .header('cross-origin-resource-policy', 'cross-origin')

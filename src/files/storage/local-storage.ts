@@ -12,7 +12,7 @@ import { type Delivery, Storage, type StoredObject, UPLOAD_PREFIX, type UploadRe
 
 export const LOCAL_FILES_PATH = '/local-files';
 const MAC_PURPOSE = 'local-files';
-/** What the URL of an upload or download allows. All of it is signed. */
+/** The request that a signed URL of an upload or download allows. The signature covers all fields. */
 export interface LocalGrant {
   method: 'GET' | 'PUT';
   key: string;

@@ -12,7 +12,7 @@ const RETRY_DELAY_MS = 200;
 const RETRIES_MS = 10_000;
 /** Until the headers of a response. */
 const TIMEOUT_MS = 4_000;
-/** The store copies before it sends the headers, or between them and the body. */
+/** The store makes the copy before it sends the headers, or after the headers and before the body. */
 const COPY_TIMEOUT_MS = 15_000;
 /** From the headers to the end of the response. */
 const BODY_TIMEOUT_MS = 5_000;
@@ -143,7 +143,7 @@ export class S3Storage extends Storage {
     return url;
   }
 
-  /** Sends the request again after a broken connection, a timeout or a 5xx: all of them can be repeated. */
+  /** Sends the request again after a broken connection, a timeout or a 5xx. All requests are safe to repeat. */
   private async call(method: string, key: string, options: CallOptions = {}): Promise<Response> {
     const lastRetryAt = Date.now() + RETRIES_MS;
     for (let attempt = 1; ; attempt += 1) {

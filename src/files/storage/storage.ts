@@ -1,11 +1,11 @@
 import type { Readable } from 'node:stream';
 
-/** The hourly job removes everything under it that is older than a day. */
+/** The hourly job removes everything with this prefix that is older than a day. */
 export const UPLOAD_PREFIX = 'uploads/';
 /** Checked copies of uploads. */
 export const CHECKED_PREFIX = 'files/';
 
-/** Where a client uploads to. Nothing else reads it, because the client can replace it until the URL expires. */
+/** The key that a client uploads to. Only copied, never served: the client can replace it until the URL expires. */
 export const uploadKey = (fileId: string): string => `${UPLOAD_PREFIX}${fileId}`;
 
 /** The request that a client sends to upload a file. The store rejects another size or type. */
