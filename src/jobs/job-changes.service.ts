@@ -11,7 +11,7 @@ const EVENTS = { completed: jobCompleted, failed: jobFailed, cancelled: jobCance
 /** The bus channel that wakes the event streams of a job. */
 export const jobChannelOf = (id: string): string => `job:${id}`;
 
-/** The context of the logs of a run, and of what it starts: that of the request that started the job. */
+/** The context of a run, for its logs and the work that it starts: that of the request that started the job. */
 export const jobContext = ({ id, correlationId, traceparent }: Job) => ({
   correlationId,
   jobId: id,

@@ -24,7 +24,7 @@ interface Claimable {
 
 const BATCH_MAX = 100;
 
-/** Gives jobs to the runs of this worker. */
+/** Claims jobs for this worker, and renews the leases of its runs. */
 @Injectable()
 export class JobClaims {
   private readonly batches: Batcher<Claimable, Claim | null>;
@@ -45,7 +45,7 @@ export class JobClaims {
    * Claims a queued job, or an active one whose worker has stopped its heartbeats: that counts as a stall and not as an
    * attempt. Null if there is nothing to do: the job has finished, was deleted, another worker runs it, its queue is
    * paused, or it waits for a slot of its concurrency key. Safe to repeat with the same lease after a lost response.
-   * Claims that are made at about the same time are one statement.
+   * Claims that are made at about the same time share one statement.
    */
   async claim(id: string, lease: string, definition: JobDefinition): Promise<Claim | null> {
     const claim = hasConcurrencyKeys(definition)
@@ -88,8 +88,9 @@ export class JobClaims {
   }
 
   /**
-   * Renews the leases of all runs of this worker, and stops those whose job was cancelled or taken over. Skips a row that
-   * is locked, so that one run can't hold up the others. Its own transaction has locked it, and renews its lease itself.
+   * Renews the leases of all runs of this worker, and stops those whose job was cancelled or taken over. Skips a row
+   * that is locked, so that one run can't hold up the others. The row is locked by a transaction of its run, which also
+   * renews the lease.
    */
   async renew(runs: JobRun[]): Promise<void> {
     if (runs.length === 0) return;

@@ -18,8 +18,8 @@ interface CompletionOfRun extends Completion {
 }
 
 /**
- * Completes jobs without a user whose handler has nothing to write with the outcome. Those that end at about the same time
- * share one transaction: most of the cost of a short job would be its statements and its commit.
+ * Completes jobs that have no user and whose handler writes nothing else with the outcome. Jobs that end at about the
+ * same time share one transaction, because statements and commit would be most of the cost of a short job.
  */
 @Injectable()
 export class JobCompletions {

@@ -26,7 +26,7 @@ const RETRY_SECONDS = 30;
 const LOOK_AHEAD_SECONDS = 60;
 /** Jobs of each kind per sweep. */
 const SWEEP_MAX = 5_000;
-/** A queue that hangs must not hold up later jobs. The sweep dispatches again what it may not have taken. */
+/** A queue that hangs must not hold up later jobs. The sweep repeats dispatches that may have failed. */
 const PATIENCE_MS = 5_000;
 /** Jobs per call of the queue. */
 const DISPATCH_BATCH = 500;
@@ -47,7 +47,7 @@ export class JobDispatcher {
     return jobs.map(() => isDispatched);
   }, DISPATCH_BATCH);
 
-  /** The ids of dispatched jobs whose rows don't say so yet. */
+  /** The ids of dispatched jobs whose rows are not marked as dispatched yet. */
   private unmarked: string[] = [];
 
   constructor(
@@ -123,8 +123,9 @@ export class JobDispatcher {
   }
 
   /**
-   * Marks the jobs that still wait, so that the sweep doesn't dispatch them again. After a crash or an error in between, it
-   * does. Keeps what others have written, and skips the rows that workers claim now.
+   * Marks the jobs that still wait, so that the sweep doesn't dispatch them again. After a crash or an error before
+   * this, the sweep does, which is harmless. Changes no row that another process has marked, and skips rows that
+   * workers are claiming.
    */
   private async markDispatched(): Promise<void> {
     const ids = this.unmarked;

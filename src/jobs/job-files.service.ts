@@ -77,8 +77,8 @@ export class JobFilesService {
   }
 
   /**
-   * Keeps one chunk in memory. Throws if the file is deleted in between, because a client that was promised more bytes
-   * would wait for them.
+   * Keeps one chunk in memory. Throws if the file is deleted in between, because the client would otherwise wait for
+   * the rest of the bytes.
    */
   async *read({ id, size }: Pick<JobFile, 'id' | 'size'>): AsyncGenerator<Buffer> {
     for (let position = 0, bytesRead = 0; bytesRead < size; position += 1) {

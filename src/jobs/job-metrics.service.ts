@@ -5,9 +5,9 @@ import { Metrics } from '../platform/metrics/metrics.service.ts';
 import { JobTypes } from './job-definition.ts';
 import { JobWorkerService } from './job-worker.service.ts';
 
-/** A backlog is counted up to here, so that a long one costs no more. */
+/** A backlog is counted only up to this number, so that the cost of a long one is bounded. */
 const BACKLOG_MAX = 10_000;
-/** All gauges of one scrape share a reading, and a second Prometheus costs nothing. */
+/** All gauges of one scrape share one reading. So do the scrapes of a second Prometheus. */
 const READ_AGAIN_MS = 5_000;
 const RUN_BUCKETS = [0.01, 0.05, 0.1, 0.5, 1, 5, 10, 30, 60, 300, 1_800];
 

@@ -20,8 +20,8 @@ interface JobQueue {
 }
 
 /**
- * Pauses and resumes the queues of job types. The table `paused_queues` decides: no claim takes a job of a type in it. The
- * pause of BullMQ only saves such claims, and each worker sets it again after the queue has lost its data.
+ * Pauses and resumes the queues of job types. The table `paused_queues` decides: no claim takes a job of a type in it.
+ * The pause of BullMQ only avoids claims that would fail. Each worker sets it again after the queue has lost its data.
  */
 @Injectable()
 export class JobQueuesService implements OnModuleInit {
@@ -39,7 +39,7 @@ export class JobQueuesService implements OnModuleInit {
     this.health.showPausedQueues(() => this.pausedTypes());
   }
 
-  /** Counts up to a limit, so that a long backlog costs no more. */
+  /** Counts only up to a limit, so that the cost of a long backlog is bounded. */
   list(types = this.types.keys()): Promise<JobQueue[]> {
     const countOf = (status: string) =>
       `(SELECT nullif(count(*), ${TOTAL_MAX} + 1)::int FROM (

@@ -48,7 +48,7 @@ export class JobRedriveService {
   }
 }
 
-/** A job with the unique key of a failed one may start during the statement. The next try sees it. */
+/** A job with the unique key of a failed one may start during the statement. The next attempt sees it. */
 async function retryOnTakenKey<T>(work: () => Promise<T>): Promise<T> {
   for (let attempt = 1; ; attempt += 1) {
     try {
@@ -59,7 +59,7 @@ async function retryOnTakenKey<T>(work: () => Promise<T>): Promise<T> {
   }
 }
 
-/** One statement, so that a job is reset once by parallel redrives and retries. */
+/** One statement, so that parallel redrives and retries reset a job only once. */
 async function resetFailedJobs(
   { type, errorCode, from, to }: RedriveJobs,
   tx: EntityManager,
@@ -72,7 +72,7 @@ async function resetFailedJobs(
     .limit(BATCH)
     .setLock('pessimistic_write')
     .setOnLocked('skip_locked');
-  // Of the failed jobs with one unique key only the newest, and none if another job has the key.
+  // Resets only the newest of the failed jobs with one unique key, and none if an unfinished job has the key.
   failed.andWhere(
     `(failed.unique_key IS NULL OR NOT EXISTS (
        SELECT FROM jobs other WHERE other.type = failed.type AND other.unique_key = failed.unique_key

@@ -22,7 +22,7 @@ export class WorkerStoppingError extends Error {}
 /** Retried, because a newer release may have written the input, and one of its workers may take the next run. */
 export class InputInvalidError extends Error {}
 
-/** What the owner of the job sees. Never the message of a library. */
+/** The error that the owner of the job sees. Never the message of a library. */
 export function publicError(error: unknown): { code: string; message: string } {
   if (error instanceof UnrecoverableJobError) return { code: error.code, message: error.message };
   if (error instanceof InputInvalidError) {
@@ -47,7 +47,7 @@ export async function retryUntilDatabaseAnswers<T>(work: () => Promise<T>, signa
   }
 }
 
-/** Rejects when the signal aborts, even if the work ignores it. What the work still writes needs the lease. */
+/** Rejects when the signal aborts, even if the work ignores it. The work can then write only with the lease. */
 export async function untilAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
   work.catch(() => undefined);
   signal.throwIfAborted();
@@ -72,7 +72,7 @@ export class JobRun implements JobContext {
   readonly lease: string;
   private readonly timeout: NodeJS.Timeout;
   private progressWrittenAt = 0;
-  /** How this run has ended so far. It has lost its job if nothing else is written. */
+  /** The outcome of this run. It stays `lost` if the run writes no other outcome. */
   outcome: RunOutcome = 'lost';
 
   constructor(
@@ -112,7 +112,7 @@ export class JobRun implements JobContext {
 
   transaction<T>(work: (tx: EntityManager) => Promise<T>): Promise<T> {
     return this.db.transaction(async (tx) => {
-      // Locks the row until the commit, so that another run can't take over the job before.
+      // Locks the row, so that no other run can take over the job before the commit.
       await this.write(tx, `heartbeat_at = now()`);
       return work(tx);
     });

@@ -4,9 +4,9 @@ import { type JobDefinition, JobTypes } from './job-definition.ts';
 import { JobDispatcher } from './job-dispatcher.service.ts';
 import type { Job } from './job.entity.ts';
 
-/** A job that waits is not dispatched by the sweep of jobs. It is dispatched when it gets a slot. */
+/** How long the sweep of jobs ignores a job that waits for a slot. It is dispatched when it gets the slot. */
 const WAIT_DAYS = 1;
-/** A job of a paused queue neither keeps nor gets a slot, which jobs of another type with the same key may need. */
+/** A queued job of a paused queue has no slot, because jobs of another type with the same key may need it. */
 const IS_PAUSED = `EXISTS (SELECT FROM paused_queues WHERE paused_queues.type = jobs.type)`;
 const HAS_SLOT = `(status = 'active' OR slot = 'granted') AND (status = 'active' OR NOT ${IS_PAUSED})`;
 const WAITS = `slot = 'waiting' AND NOT ${IS_PAUSED}`;
@@ -14,8 +14,9 @@ const WAITS = `slot = 'waiting' AND NOT ${IS_PAUSED}`;
 const SWEEP_KEYS_MAX = 1_000;
 
 /**
- * Limits how many jobs with the same concurrency key run at a time. A job that finds no free slot leaves the queue, so it
- * takes no time of a worker. When a run ends, the next job in line gets the slot. A newer job can't overtake it.
+ * Limits how many jobs with the same concurrency key run at a time. A job that finds no free slot leaves the queue, so
+ * it takes no time of a worker. When a run ends, the waiting job with the best priority gets the slot, the oldest
+ * first.
  */
 @Injectable()
 export class JobSlots {
@@ -51,7 +52,7 @@ export class JobSlots {
     });
   }
 
-  /** Call it after the commit that ended a run. If the process dies before, the sweep gives the slots. */
+  /** Call it after the commit that ended a run. If the process dies before this call, the sweep grants the slots. */
   async grantFree(key: string | null): Promise<void> {
     if (!key) return;
     try {
@@ -62,7 +63,7 @@ export class JobSlots {
     }
   }
 
-  /** Gives the slots that a killed worker, a cancelled job or a deleted job left. Reads one row per key. */
+  /** Grants slots that a killed worker, a cancelled job or a deleted job has left free. Reads one row per key. */
   async sweep(): Promise<void> {
     const keys = await this.db.query<{ key: string }[]>(
       `WITH RECURSIVE waiting (key) AS (

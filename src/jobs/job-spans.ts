@@ -10,7 +10,7 @@ const attributesOf = (type: string, operation: 'send' | 'process') => ({
   'messaging.operation.name': operation,
 });
 
-/** The parent of the runs of these jobs. */
+/** Runs the work in a span, which becomes the parent of the runs of these jobs. */
 export function inEnqueueSpan<T>(type: string, count: number, work: () => Promise<T>): Promise<T> {
   if (!isTracing()) return work();
   const attributes = { ...attributesOf(type, 'send'), 'messaging.batch.message_count': count };

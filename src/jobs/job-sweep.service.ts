@@ -5,7 +5,7 @@ import { JobDispatcher } from './job-dispatcher.service.ts';
 import { JobQueuesService } from './job-queues.service.ts';
 import { JobSlots } from './job-slots.service.ts';
 
-/** Repairs what a crash or a lost queue has left. A timer in each worker: a schedule in the queue would be lost with its data. */
+/** Repairs the state after a crash or a lost queue. A timer in each worker, because a lost queue loses its schedules. */
 @Injectable()
 export class JobSweep implements OnApplicationBootstrap, OnModuleDestroy {
   private readonly task: IntervalTask;

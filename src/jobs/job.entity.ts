@@ -77,11 +77,11 @@ export class Job {
   @Column({ type: 'timestamptz', precision: 3, nullable: true })
   uniqueUntil!: Date | null;
 
-  /** Only so many jobs with this key run at a time. */
+  /** At most `concurrencyPerKey` jobs with this key run at a time. */
   @Column('text', { nullable: true })
   concurrencyKey!: string | null;
 
-  /** Of a queued job with a concurrency key: it waits for a slot, or it has one and will be claimed soon. */
+  /** A queued job with a concurrency key waits for a slot, or has one and will be claimed soon. */
   @Column('text', { nullable: true })
   slot!: 'waiting' | 'granted' | null;
 

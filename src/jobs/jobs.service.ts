@@ -209,7 +209,7 @@ export class JobsService implements OnModuleInit {
     return rows.length > 0;
   }
 
-  /** Call it after the change, in the same transaction, which has locked the user: parallel requests run one at a time. */
+  /** Call it after the change in its transaction, which has locked the user so that requests run one at a time. */
   private async assertWithinLimits(
     { type, userId }: { type: string; userId: string },
     tx: EntityManager,
