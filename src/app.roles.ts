@@ -1,12 +1,13 @@
 import type { Role } from './platform/security/permissions.ts';
 
 /**
- * The roles of this product. Each account has one: `user` when it is created, another when an administrator changes it. Roles of
- * your own are sets of the permissions that features define:
+ * The roles of this product. Each account has one role: `user`, until an administrator changes it. Your own roles are
+ * sets of the permissions that features define:
  *
  *     { name: 'support', permissions: [usersRead, jobsRead] }
  *
- * See docs/guides/authorization.md. `user` and `admin` must stay: the code that protects the last administrator names the latter.
+ * See docs/guides/authorization.md. Keep `user` and `admin`: new accounts have the role `user`, and the code that
+ * protects the last administrator uses the name `admin`.
  */
 export const roles: Role[] = [
   { name: 'user', permissions: [] },

@@ -8,13 +8,13 @@ import { createApp } from './platform/http/create-app.ts';
 import { requireDatabase } from './platform/process/require-database.ts';
 import { start } from './platform/process/start.ts';
 
-/** Services of Nest itself: in its own modules, and in every module. */
+/** Hides the services of Nest itself: those of its own modules, and those that Nest adds to every module. */
 const NEST_MODULES = /^(InternalCore|GraphQL\w*|TypeOrm\w*|Discovery)Module$/;
 const HIDDEN = ['ModuleRef', 'ApplicationConfig'];
 
 /**
- * A console with the services of the API: `await usersService.get(id)`. It serves no port and runs no jobs. Not Nest's own
- * `repl()`, which creates no HTTP adapter, so that modules with routes can't start.
+ * A console with the services of the API: `await usersService.get(id)`. It serves no port and runs no jobs. Nest's own
+ * `repl()` can't start modules with routes, because it creates no HTTP adapter.
  */
 await start(async () => {
   const config = new Config({ ...loadConfig(loadKeys), LOG_LEVEL: 'warn' });

@@ -10,7 +10,7 @@ export class AuditEvent {
   @PrimaryColumn('uuid')
   id!: string;
 
-  /** A name of the registered types, or of a newer or older release. */
+  /** The name of a registered type, or of a type that only another release knows. */
   @Column('text')
   type!: string;
 

@@ -10,7 +10,7 @@ import { type AuditEventType, AuditEventTypes } from './audit-event-types.ts';
 import { AuditEvent } from './audit-event.entity.ts';
 import { auditRead, AuditService } from './audit.service.ts';
 
-/** Without the IP address and user agent of an administrator who acted on the account. */
+/** Omits the IP address and user agent of an administrator who acted on the account. */
 const auditEvents: PersonalDataTable = {
   table: 'audit_events',
   exported: {

@@ -46,7 +46,7 @@ export class DashboardAccess {
 
   async check(request: FastifyRequest): Promise<void> {
     const sessionId = this.sessionIn(request.cookies[COOKIE]);
-    // From the database: the list in memory drops a revoked session when its access tokens have expired.
+    // Check the database: the list in memory drops a revoked session when its access tokens have expired.
     const session = sessionId && (await this.sessions.findActive(sessionId, this.db.manager));
     if (!session) throw new UnauthenticatedError();
     const { userId } = session;

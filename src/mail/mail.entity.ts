@@ -21,7 +21,7 @@ export class Mail {
   @Column('text')
   template!: string;
 
-  /** Email at the time of the cause: a notice about a changed email still reaches the old one. */
+  /** The email when the mail was created: a notice about a changed email still reaches the old one. */
   @Column('text')
   recipient!: string;
 

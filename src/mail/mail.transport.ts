@@ -35,7 +35,7 @@ export class MailTransport implements OnApplicationShutdown {
           url: smtpUrl.href,
           // Name of the EHLO greeting. Some servers reject nodemailer's default, "[127.0.0.1]".
           name: smtpUrl.searchParams.get('name') ?? this.hostname,
-          // Credentials never travel in clear text, even if the server doesn't offer STARTTLS.
+          // Credentials are never sent in clear text, even if the server doesn't offer STARTTLS.
           requireTLS,
           connectionTimeout: SMTP_TIMEOUT_MS,
           greetingTimeout: SMTP_TIMEOUT_MS,

@@ -9,7 +9,7 @@ import type { Principal } from '../platform/security/principal.ts';
 import { notificationIdSchema, notificationSchema } from './notifications.schemas.ts';
 import { channelOf, NotificationsService, type ReadableNotification } from './notifications.service.ts';
 
-/** Rows per read, so that a slow reader's backlog is never all in memory. */
+/** Rows per read. Limits the memory for the backlog of a slow reader. */
 const BATCH = 50;
 const POLL_MS = 30_000;
 

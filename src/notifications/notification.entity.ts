@@ -27,7 +27,7 @@ export class Notification {
   @JoinColumn({ name: 'user_id', foreignKeyConstraintName: 'notifications_user_id_fkey' })
   user?: User;
 
-  /** A name of the registered types, or of a newer or older release. */
+  /** The name of a registered type, or of a type that only another release knows. */
   @Column('text')
   type!: string;
 
@@ -38,7 +38,7 @@ export class Notification {
   @Column({ type: 'timestamptz', precision: 3, nullable: true })
   readAt!: Date | null;
 
-  /** The time of the statement, not of its transaction, so that it follows the order of the lock. */
+  /** The time of the statement, not of its transaction, so that the times follow the order of the locks. */
   @CreateDateColumn({ type: 'timestamptz', precision: 3, default: () => 'clock_timestamp()' })
   createdAt!: Date;
 }

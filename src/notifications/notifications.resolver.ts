@@ -35,7 +35,7 @@ export class NotificationsResolver {
     description: 'Your own notifications. Sorts: `createdAt`.',
   })
   async listNotifications(@Args() { unread, ...args }: NotificationsArgs, @CurrentUser() caller: Principal) {
-    // The query of a URL holds text.
+    // The schema is that of a URL query, whose values are strings.
     const query = pageQueryOf(notificationsQuerySchema, {
       ...args,
       ...(unread != null && { unread: String(unread) }),
