@@ -74,7 +74,7 @@ function describe(issue: { code: string; message: string; input?: unknown; expec
   return issue.message.replace(/, received .*$/i, '');
 }
 
-/** When a setting is invalid: the faults of the other checks, so that one run lists all faults. */
+/** The faults of the other checks when a setting is invalid, so that one run lists all faults. */
 function faultsOfOtherChecks(
   env: Record<string, string | undefined>,
   check: (config: Config) => unknown,

@@ -15,7 +15,7 @@ export function developmentSecretKeys(keysDir: string): string[] {
   try {
     return [readFileSync(path, 'utf8').trim()];
   } catch {
-    // Parents get the usual mode: the database, which another user may run, is in the same folder.
+    // Parent folders get the default mode: they also contain the database, which another user may run.
     mkdirSync(dirname(keysDir), { recursive: true });
     mkdirSync(keysDir, { recursive: true, mode: 0o700 });
     const secret = Buffer.concat([DEVELOPMENT_MARK, randomBytes(32 - DEVELOPMENT_MARK.length)]);

@@ -16,12 +16,12 @@ const file = [
 
 interface Product {
   name: string;
-  /** The name for people: in emails and in the title of the API. */
+  /** The name that users see in emails and in the title of the API. */
   title: string;
   version: string;
 }
 
-/** From package.json, the one place of the name in code. `bin/rename` changes it. */
+/** From package.json, the only place with the name. `bin/rename` changes it. */
 export const product = JSON.parse(
   file ?? '{"name":"unknown","title":"unknown","version":"unknown"}',
 ) as Product;

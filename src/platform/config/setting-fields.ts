@@ -52,7 +52,7 @@ export const origins = list.pipe(
   ),
 );
 
-/** Names of headers (RFC 9110, section 5.1). The safe part of its characters. */
+/** Names of headers (RFC 9110, section 5.1), limited to safe characters. */
 export const headerNames = list.pipe(
   z.array(
     z
@@ -75,7 +75,7 @@ export const authSchemes = list.pipe(
   ),
 );
 
-/** Values of `Contact` in RFC 9116, section 2.5.3. They fill one line each, so no spaces or control characters. */
+/** Values of `Contact` in RFC 9116, section 2.5.3. Each is one line, so it has no spaces or control characters. */
 export const contacts = list.pipe(
   z
     .array(
@@ -89,7 +89,7 @@ export const contacts = list.pipe(
     .min(1, 'must contain a URL'),
 );
 
-/** One sender. Checked at the start, because a wrong one shows only when an email is sent. */
+/** One sender. Checked at the start, because an invalid one would fail only when an email is sent. */
 export const mailbox = z.string().refine((text) => {
   const [sender, ...others] = addressparser(text);
   return sender && others.length === 0 && /^[^\s<>"@,;]+@[^\s<>"@,;]+$/.test(sender.address ?? '');

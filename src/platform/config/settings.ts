@@ -277,7 +277,7 @@ export function addDependentDefaults(settings: ParsedSettings) {
   return { ...settings, ...dependent, ...given(settings) };
 }
 
-/** Empty: one role does everything. */
+/** Empty if one role does everything. */
 function appRole({ DATABASE_URL, MIGRATION_DATABASE_URL }: ParsedSettings): string {
   const user = decodeURIComponent(new URL(DATABASE_URL).username);
   const isSeparate =

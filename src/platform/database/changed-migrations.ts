@@ -13,8 +13,8 @@ interface AppliedMigration {
 }
 
 /**
- * The applied migrations whose SQL has changed since, oldest first. Stores the checksums that are missing, after which
- * each later call compares with them. See docs/decisions/0064-changed-migrations.md.
+ * The applied migrations whose SQL has changed since, oldest first. Also stores missing checksums, so that later calls
+ * can compare with them. See docs/decisions/0064-changed-migrations.md.
  */
 export async function changedMigrations(db: DataSource): Promise<ChangedMigration[]> {
   await addChecksumColumn(db);

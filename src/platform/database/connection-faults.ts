@@ -10,17 +10,17 @@ const CERTIFICATE_CODES = new Set([
 ]);
 
 /**
- * SQLSTATE codes that a later attempt gets again: wrong user, password or pg_hba.conf entry (28), missing database
- * (3D000), missing right to connect (42501).
+ * SQLSTATE codes that a retry gets again: wrong user, password or pg_hba.conf entry (28), missing database (3D000),
+ * missing right to connect (42501).
  */
 const REJECTED = /^(28...|3D000|42501)$/;
-/** PgBouncer has one code for its errors, also if Postgres is down. These are permanent. */
+/** PgBouncer has one code for all errors, even if Postgres is down. The errors with these messages are permanent. */
 const REJECTED_BY_POOLER =
   /unsupported startup parameter|no such database|no such user|authentication failed/;
 
 /**
- * One sentence for a fault that waiting doesn't repair, with what to change; undefined if Postgres may accept the
- * connection later.
+ * Describes a fault that waiting doesn't fix, and the change that does, in one sentence. Undefined if Postgres may
+ * accept the connection later.
  */
 export function describePermanentFault(error: unknown, setting = 'DATABASE_URL'): string | undefined {
   const { code = '', message = '' } = error as Partial<NodeJS.ErrnoException>;

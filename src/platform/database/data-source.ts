@@ -52,20 +52,20 @@ export function dataSourceOptions(
   };
 }
 
-/** The API may connect through a pooler. The others are few, run long statements, and need whole sessions. */
+/** Only the API may use a pooler. The other processes are few, run long statements, and need whole sessions. */
 export function databaseUrl(config: Config, role: ProcessRole): string {
   if (role === 'migrate') return config.MIGRATION_DATABASE_URL;
   return role === 'worker' ? config.DATABASE_DIRECT_URL : config.DATABASE_URL;
 }
 
-/** Whether two clients may share a session of Postgres. The role then has the settings of the API. */
+/** Whether a pooler may share a session of Postgres between clients. The role then has the settings of the API. */
 export const usesPooler = (config: Config): boolean => config.DATABASE_URL !== config.DATABASE_DIRECT_URL;
 
-/** What a new connection sets. */
+/** The settings that a new connection sets. None for the API behind a pooler. */
 export const sessionSettings = (config: Config, role: ProcessRole): Record<string, number> | undefined =>
   role === 'api' && usesPooler(config) ? undefined : timeouts(config, role);
 
-/** Longer than the limit of a statement: then Postgres can't be reached any more. */
+/** Longer than the statement timeout: if no response arrives in this time, Postgres can't be reached any more. */
 const silenceMaxMs = (config: Config, role: ProcessRole): number | undefined =>
   role === 'migrate' ? undefined : timeouts(config, role).statement_timeout + ANSWER_MARGIN_MS;
 

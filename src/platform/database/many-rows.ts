@@ -15,7 +15,7 @@ export async function insertAll<Entity extends ObjectLiteral>(
 }
 
 /**
- * For RETURNING and SELECT in a statement that many rows pass through: `users."display_name" AS "displayName", …`. Its rows
+ * For RETURNING and SELECT in a statement that returns many rows: `users."display_name" AS "displayName", …`. Its rows
  * are plain objects. TypeORM's entities cost several times as much (docs/performance.md).
  */
 export function columnsOf(entity: EntityTarget<ObjectLiteral>, { connection }: EntityManager): string {

@@ -44,7 +44,7 @@ export async function migrate(config: Config, classes?: MigrationClass[]): Promi
   });
 }
 
-/** Runs `down` of the last migrations, the newest first. Resolves to the names of those that were applied. */
+/** Runs `down` of the last migrations, the newest first. Resolves to their names. */
 export async function undoMigrations(
   config: Config,
   count: number,
@@ -96,7 +96,7 @@ async function connect(connectionString: string, setting: string): Promise<pg.Cl
 const settingOf = (config: Config): string =>
   config.MIGRATION_DATABASE_URL === config.DATABASE_DIRECT_URL ? 'DATABASE_URL' : 'MIGRATION_DATABASE_URL';
 
-/** On a connection of the application, because a role may change its own defaults. */
+/** Connects with the role of the application, because a role may change its own defaults. */
 async function setLimitsOfAppRole(config: Config): Promise<void> {
   const client = await connect(config.DATABASE_DIRECT_URL, 'DATABASE_DIRECT_URL');
   try {

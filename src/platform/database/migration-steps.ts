@@ -17,7 +17,7 @@ export async function createIndexConcurrently(
   await buildIndex(db, 'INDEX', name, definition);
 }
 
-/** Fails if rows have the same values. Make them differ, and run the migration again. */
+/** Fails if two rows have the same values. Change the rows, and run the migration again. */
 export async function createUniqueIndexConcurrently(
   db: QueryRunner,
   name: string,

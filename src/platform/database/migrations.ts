@@ -8,7 +8,7 @@ export interface MigrationClass {
   readonly isDraft?: boolean;
 }
 
-/** Of the sources in tests and scripts, of the build in production. */
+/** The folder of the sources in tests and scripts, or of the build in production. */
 const FOLDER = new URL('../../../migrations/', import.meta.url);
 const FILE_NAME = /^(\d{13})-[a-z0-9-]+\.[jt]s$/;
 

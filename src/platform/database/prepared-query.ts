@@ -11,7 +11,7 @@ export function prepareQuery<Row>(
   query: SelectQueryBuilder<ObjectLiteral>,
   parameters: string[],
 ): PreparedQuery<Row> {
-  // With its name as its value, each parameter shows its position.
+  // Each parameter gets its name as its value, so that the returned values show its position.
   query.setParameters(Object.fromEntries(parameters.map((name) => [name, name])));
   const [statement, names] = query.getQueryAndParameters() as [string, string[]];
   return (values, tx) =>

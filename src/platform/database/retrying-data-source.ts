@@ -20,13 +20,13 @@ export class RetryingDataSource extends DataSource {
     return new RetryingEntityManager(this, queryRunner);
   }
 
-  /** On the connection itself: the query runner of TypeORM costs about as much as a simple statement (docs/performance.md). */
+  /** Uses the connection directly: TypeORM's query runner costs as much as a simple statement (docs/performance.md). */
   override async query<Result>(
     statement: string,
     values?: unknown[],
     queryRunner?: QueryRunner,
   ): Promise<Result> {
-    // After its connection broke. Throws.
+    // Throws, because the connection of this query runner has broken.
     if (queryRunner?.isReleased) return super.query(statement, values, queryRunner);
     this.logger.logQuery(statement, values, queryRunner);
     if (queryRunner) return queryOn((await queryRunner.connect()) as ClientBase, statement, values);
@@ -40,7 +40,7 @@ export class RetryingDataSource extends DataSource {
   }
 }
 
-/** The result is that of TypeORM. */
+/** Resolves to the same result as TypeORM's `query`. */
 async function queryOn<Result>(client: ClientBase, statement: string, values?: unknown[]): Promise<Result> {
   try {
     const { rows, rowCount, command } = await client.query(statement, values);

@@ -11,7 +11,7 @@ export const SESSION_SETTINGS = {
   search_path: 'public',
   standard_conforming_strings: 'on',
   default_transaction_isolation: 'read committed',
-  // To start parallel workers, or to compile a statement, takes longer than most statements here.
+  // Starting parallel workers or compiling a statement takes longer than most statements here.
   max_parallel_workers_per_gather: '0',
   jit: 'off',
 };
@@ -20,7 +20,7 @@ type Settings = Record<string, string | number>;
 
 /**
  * For `onConnect` of one pool, which waits for the returned promise although its type says void. A connection whose
- * statement gets no answer for `silenceMaxMs` is closed, together with the idle connections of the pool.
+ * statement gets no response for `silenceMaxMs` is closed, together with the idle connections of the pool.
  */
 export function prepareConnection(settings: Settings | undefined, silenceMaxMs?: number) {
   const clients = new Set<ClientInternals>();
@@ -30,7 +30,7 @@ export function prepareConnection(settings: Settings | undefined, silenceMaxMs?:
   };
 }
 
-/** With properties that the types of pg don't have. */
+/** Adds properties that the types of pg don't have. */
 interface ClientInternals extends Client {
   readyForQuery: boolean;
   connection: Client['connection'] & { stream: Duplex & Partial<Pick<Socket, 'setTimeout'>> };
@@ -49,7 +49,7 @@ function closeWhenSilent(client: ClientInternals, silenceMs: number, clients: Se
   stream.on('timeout', () => {
     if (client.readyForQuery) return;
     stream.destroy(new ConnectionSilentError(silenceMs));
-    // They are probably silent too, and each would make one more statement fail.
+    // Idle connections are probably silent too, and each would make one more statement fail.
     for (const other of clients) if (isIdle(other)) other.connection.stream.destroy();
   });
 }
