@@ -9,7 +9,7 @@ export interface ProblemText {
 
 /** One kind of error. GET /problems lists them all. */
 export interface Problem extends ProblemText {
-  /** Stable and in UPPER_SNAKE_CASE: clients decide by it. */
+  /** Stable and in UPPER_SNAKE_CASE, because clients compare it. */
   code: string;
   status: number;
   /** The texts in the other languages. */
@@ -20,7 +20,7 @@ export const problemText = ({ translations, ...english }: Problem, locale: Local
   locale === 'en' || !translations ? english : translations[locale];
 
 export interface ProblemExtras {
-  /** What is wrong in this case and what to do next. Sent to the client: no internals. `localize` gives all languages. */
+  /** What is wrong in this case and what to do next. Clients see it: no internals. `localize` returns all languages. */
   detail?: string | Translated<string>;
   /** One entry per invalid field. */
   details?: FieldFailure[];

@@ -10,7 +10,7 @@ export const BODIES_MAX_BYTES = 128 * MEBIBYTE;
 export const BODIES_PER_NETWORK_MAX_BYTES = 4 * MEBIBYTE;
 /** JSON bodies are counted when they may be larger than this. */
 const UNCOUNTED_MAX_BYTES = 100 * 1024;
-/** The memory of a chunk of one byte. */
+/** The memory that even a chunk of one byte takes. */
 const CHUNK_MIN_BYTES = 256;
 const RETRY_AFTER_SECONDS = 5;
 

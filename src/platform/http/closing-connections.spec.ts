@@ -18,7 +18,7 @@ beforeEach(async () => {
   closeConnectionsAtShutdown(server);
   server.get('/', async () => ({ ok: true }));
   server.get('/held', () => new Promise((resolve) => (respond = () => resolve({ ok: true }))));
-  // Its headers have left before the shutdown, so they don't announce that the connection closes.
+  // Its headers are sent before the shutdown, so they don't say that the connection closes.
   server.get('/half', (_request, reply) => {
     reply.raw.writeHead(200, { 'content-length': 2 }).write('a');
     respond = () => reply.raw.end('b');

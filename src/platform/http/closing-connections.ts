@@ -11,9 +11,9 @@ const ACCEPT_MS = 1_000;
 const SHORT_TURN_MS = 0.5;
 
 /**
- * At shutdown, disconnects clients without a complete request: they have sent nothing or a part of it, or stay connected
- * after their response. Also WebSockets, which have got their close frame before. Node's server would wait for all of
- * them: once it closes, it no longer limits the time for headers.
+ * At shutdown, disconnects clients without a complete request: they have sent nothing or a part of it, or stay
+ * connected after their response. Also disconnects WebSockets, which have already received their close frame. Node's
+ * server would wait for all of them: once it closes, it no longer limits the time for headers.
  */
 export function closeConnectionsAtShutdown(fastify: FastifyInstance): void {
   const { server } = fastify;
@@ -56,7 +56,7 @@ async function closePort(server: Server): Promise<void> {
     performance.now() - start < ACCEPT_MS
   );
   server.off('connection', noteConnection);
-  // Now, and not after the other hooks: Fastify's own call then waits for the same end.
+  // Close now, not after the other hooks. Fastify's own call then waits for this one to finish.
   server.close();
 }
 

@@ -10,8 +10,8 @@ export function setEtag(reply: FastifyReply, version: number): void {
 }
 
 /**
- * The version in If-Match, for routes with `versioned: true`. Undefined without the header: the client then overwrites what it
- * has not read.
+ * The version in If-Match, for routes with `versioned: true`. Undefined without the header: the client then overwrites
+ * changes that it has not read.
  */
 export const ExpectedVersion = createParamDecorator((_data: undefined, context: ExecutionContext) =>
   expectedVersion(context.switchToHttp().getRequest<FastifyRequest>().headers['if-match']),

@@ -38,7 +38,7 @@ export class EventStream {
     this.body.once('close', () => this.dispose());
     this.heartbeat = setInterval(() => this.sendHeartbeat(), heartbeatMs);
     this.heartbeat.unref();
-    // The first write sends the headers, so the client doesn't wait for the first event to receive them.
+    // The first write sends the headers, so that the client receives them before the first event.
     this.push(
       `retry: ${CLIENT_RECONNECT_MS.min + Math.floor(Math.random() * CLIENT_RECONNECT_MS.spread)}\n\n`,
     );

@@ -33,7 +33,7 @@ interface OpenStream {
 /** The open streams of this instance. Each closes with its caller's session or access token, or when the instance drains. */
 @Injectable()
 export class EventStreams implements OnModuleDestroy {
-  /** Of each kind and user, oldest first, so that a new stream doesn't look at those of all users. */
+  /** By kind and user, oldest first, so that opening a stream doesn't read those of other users. */
   private readonly openStreams = new Map<string, Set<OpenStream>>();
   private isRevoked: (caller: Principal) => boolean = () => false;
   private isDraining = false;
@@ -82,7 +82,7 @@ export class EventStreams implements OnModuleDestroy {
       if (ofUser.size === 0 && this.openStreams.get(key) === ofUser) this.openStreams.delete(key);
     });
     for (const excess of [...ofUser].slice(0, -STREAMS_PER_USER_MAX)) excess.stream.close('too-many-streams');
-    // Either may have changed since the guard ran.
+    // Both may have changed since the guard ran.
     if (this.isDraining) stream.close('server-draining');
     if (this.isRevoked(caller)) stream.close('session-ended');
   }

@@ -1,13 +1,13 @@
 import { Logger } from '@nestjs/common';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-/** Called with a message when there is something new, without one when messages may have been missed. */
+/** Called with a message about a change, or without one when messages may have been missed. */
 export type Wake = (message?: object) => void;
 
 export interface EventSource {
   /** Calls `wake` until the returned function is called. */
   subscribe(wake: Wake): () => void;
-  /** Sends what is new. Called at the start and after each wake, never twice at a time. */
+  /** Sends the changes. Called at the start and after each wake, never twice at a time. */
   poll(): Promise<void>;
   /** How often to poll without a wake, because one may get lost. */
   pollMs: number;

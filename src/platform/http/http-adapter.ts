@@ -32,7 +32,7 @@ type SecurityHook = Parameters<FastifyAdapter['registerSecurityHook']>[0];
 
 /** Keeps the hook that `app.useSecurityHeaders()` registers, for responses that Nest's own hook doesn't reach. */
 export class HttpAdapter extends FastifyAdapter {
-  /** Those of the application, once it exists. */
+  /** The error forms of the application, once it exists. */
   errorForms = new ErrorForms();
   private setHeaders?: SecurityHook;
 

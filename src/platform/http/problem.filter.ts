@@ -84,7 +84,7 @@ export class ProblemFilter implements ExceptionFilter {
     const error = isMissing ? this.notFoundOrWrongMethod(request) : toAppError(exception);
     logError(error, exception);
     if (reply.raw.headersSent) {
-      // The response has started, so the client can only notice the error by a closed connection.
+      // The response has started, so only a closed connection can show the error to the client.
       reply.raw.destroy();
       return;
     }
@@ -141,14 +141,14 @@ export class ProblemFilter implements ExceptionFilter {
   }
 }
 
-/** A route has problem+json unless its config, or its path (see ErrorForms), has another format. */
+/** A route sends problem+json unless its config or its path (see ErrorForms) sets another format. */
 export interface ErrorFormatConfig {
   errorFormat?: ErrorFormat;
 }
 
 const logger = new Logger('Errors');
 
-/** The error that a client gets for an exception: nothing of an unexpected one but INTERNAL. */
+/** The error that a client gets for an exception. An unexpected one becomes INTERNAL, without details. */
 export function toAppError(exception: unknown): AppError {
   if (exception instanceof AppError) return exception;
   if (isDatabaseUnavailable(exception)) return new UnavailableError();
@@ -162,7 +162,7 @@ export function toAppError(exception: unknown): AppError {
   return new (BY_STATUS[status] ?? MalformedRequestError)();
 }
 
-/** Logs what is our fault, with the cause that the client doesn't get. */
+/** Logs errors of the server, with the cause, which the client doesn't get. */
 export function logError({ problem }: AppError, exception: unknown): void {
   if (exception instanceof UnavailableError) logger.warn(problem.title);
   else if (problem.status >= 500) logger.error({ msg: problem.title, err: exception });

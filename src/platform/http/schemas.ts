@@ -133,7 +133,7 @@ const sortOf = <S extends string>(sorts: readonly [S, ...S[]], defaultSort: S | 
     .default(defaultSort)
     .describe('A leading minus sorts in descending order.') as z.ZodType as z.ZodType<S | `-${S}`>;
 
-/** The number of rows that page numbers reach, because Postgres reads all rows before the page. */
+/** Page numbers reach only this many rows, because Postgres reads all rows before the page. */
 export const NUMBERED_ROWS_MAX = 5_000;
 
 /** Add `page: pageNumberSchema` to the filters of a list whose screen has page numbers. */

@@ -44,7 +44,7 @@ export class IdempotencyInterceptor implements NestInterceptor {
     const work = async (tx: EntityManager): Promise<unknown> => {
       transactions.set(request, tx);
       const body: unknown = await lastValueFrom(next.handle(), { defaultValue: undefined });
-      // Stores what the client gets, without properties that the response leaves out.
+      // Stores the body that the client gets, without the properties that the response schema removes.
       if (!transactions.has(request)) return serialize(body, request.routeOptions.config as ResponseConfig);
       throw new Error(
         `${context.getHandler().name} is idempotent but does not take @IdempotentTransaction()`,
@@ -54,7 +54,7 @@ export class IdempotencyInterceptor implements NestInterceptor {
   }
 }
 
-/** JSON with sorted keys: the order of properties does not make another request. */
+/** JSON with sorted keys: requests that differ only in the order of properties are the same. */
 function canonicalJson(value: unknown): string {
   return JSON.stringify(value ?? null, (_, part: unknown) =>
     typeof part === 'object' && part !== null && !Array.isArray(part)

@@ -2,7 +2,7 @@ import type { FastifyInstance } from 'fastify';
 import { StartupError } from '../config/config.ts';
 
 export interface Deprecation {
-  /** The day from which clients should use something else: `2026-12-01`. May be in the future. */
+  /** The day from which clients should stop using the route: `2026-12-01`. May be in the future. */
   since: string;
   /** The day from which the route may be gone. */
   sunset?: string;
@@ -37,7 +37,7 @@ function timeOf(day: string): number {
   return time;
 }
 
-/** With all responses of a deprecated route, also with errors. */
+/** Adds the headers to all responses of a deprecated route, also to errors. */
 export function addDeprecationHeaders(fastify: FastifyInstance): void {
   fastify.addHook('onRequest', ({ routeOptions, params }, reply, done) => {
     const { deprecation } = routeOptions.config as DeprecationConfig;

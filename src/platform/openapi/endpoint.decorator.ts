@@ -13,9 +13,9 @@ export interface EndpointOptions {
   /** Verb and noun: "List jobs". */
   summary: string;
   description?: string;
-  /** Status of the success; default 200, or 204 without a body. */
+  /** Status of the success response. Default: 200, or 204 without a body. */
   status?: number;
-  /** Response schema: `item(…)`, `list(…)` or `page(…)`. Other properties are removed. Left out: no body. */
+  /** Response schema: `item(…)`, `list(…)` or `page(…)`. Other properties are removed. Default: no body. */
   returns?: z.ZodType;
   /** Names of the examples of `returns` that this route can return. Default: all. */
   examples?: string[];
@@ -31,7 +31,7 @@ export interface EndpointOptions {
   redirectErrors?: AppErrorClass[];
   /** Responses that are neither the success nor a problem document, by status. */
   otherResponses?: Record<number, { description: string; returns: z.ZodType; examples?: string[] }>;
-  /** What the `Location` header of the success names. */
+  /** Description of the `Location` header of the success response. */
   location?: string;
   /**
    * Accepts an Idempotency-Key. The handler must make its changes in `@IdempotentTransaction()`. Needs a signed-in user.
@@ -42,7 +42,7 @@ export interface EndpointOptions {
    * `@ExpectedVersion()` if it makes a change.
    */
   versioned?: boolean;
-  /** Clients should move to another route. Sends the headers of a deprecation and marks the document. */
+  /** Clients should use another route. Sends the headers of a deprecation and marks the route in the document. */
   deprecated?: Deprecation;
 }
 
@@ -70,7 +70,7 @@ export function Endpoint(options: EndpointOptions): MethodDecorator {
 
 export const UNVALIDATED_BODY = 'openapi:unvalidated-body';
 
-/** Allows `@Body()` without a schema. Give the reason: what validates the body instead. */
+/** Allows `@Body()` without a schema. `reason` says which code validates the body instead. */
 export const UnvalidatedBody = (reason: string): MethodDecorator => SetMetadata(UNVALIDATED_BODY, reason);
 
 /** Adds to the Fastify configuration of a route. `RouteConfig` alone would replace what another decorator has set. */

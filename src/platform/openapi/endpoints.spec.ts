@@ -112,7 +112,7 @@ describe('findEndpoints', () => {
   });
 
   it('names the file of a class of the application', () => {
-    // Named as one of the application.
+    // Has the name of a controller of the application.
     @Controller('health')
     class HealthController {
       @Get()

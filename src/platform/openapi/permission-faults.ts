@@ -8,7 +8,7 @@ import { fileOf } from './route-faults.ts';
 type Owner = { name: string; prototype: Record<string, object> };
 
 /**
- * What is wrong with the permissions of routes, GraphQL fields and roles, as sentences. A permission that no feature
+ * The faults in the permissions of routes, GraphQL fields and roles, one sentence each. A permission that no feature
  * registers would be missing in the role admin.
  */
 export function permissionFaults(modules: ModulesContainer): string[] {

@@ -14,7 +14,7 @@ interface Argument {
   schema?: object;
 }
 
-/** The parameters that take what the client sent. */
+/** The parameters that contain input of the client. */
 const TAKES_INPUT: Record<number, string> = {
   [RouteParamtypes.BODY]: 'Body',
   [RouteParamtypes.RAW_BODY]: 'RawBody',
@@ -31,7 +31,7 @@ export const handlersOf = (controller: Controller): string[] =>
     .getAllMethodNames(controller.prototype)
     .filter((method) => Reflect.hasMetadata(METHOD_METADATA, controller.prototype[method]!));
 
-/** What makes a route handler unsafe, as sentences: a missing `@Endpoint`, or input without a schema. */
+/** The faults that make a route handler unsafe, one sentence each: no `@Endpoint`, or input without a schema. */
 export function faultsOf(controller: Controller, method: string): string[] {
   const handler = controller.prototype[method]!;
   const faults = unvalidatedInput(controller, method).map((how) => `takes ${how}`);

@@ -13,7 +13,7 @@ interface SearchedText {
 /** A search that matches more is rejected, because all matches are sorted for each page. */
 const MATCHES_MAX = 5_000;
 
-/** ASCII except letters and digits. The parser of Postgres would take an email for one word. */
+/** ASCII except letters and digits. The parser of Postgres would treat an email as one word. */
 const SEPARATORS = /[\0-/:-@[-`{-\x7F]+/;
 
 const withoutSeparators = (text: string) => `regexp_replace(${text}, '[!-/:-@[-\`{-~]', ' ', 'g')`;
@@ -47,8 +47,8 @@ export class TextSearch {
   }
 
   /**
-   * The sorts of the matches: `relevance` and those given. With an index on the sort, Postgres would read the whole index
-   * to find few matches, so the values are expressions that no index has.
+   * The sorts of the matches: `relevance` and those given. With an index on the sort, Postgres would read the whole
+   * index to find few matches. So the sort values are expressions without an index.
    */
   sorts<Name extends string>(values: Record<Name, SortValue>): Record<Name | 'relevance', SortValue> {
     const sorts: Record<string, SortValue> = {

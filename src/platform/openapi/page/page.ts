@@ -75,7 +75,7 @@ Scalar.createApiReference('#reference', {
   onRequestBuilt: authorize,
   authentication: { preferredSecurityScheme: 'bearer' },
   defaultHttpClient: { targetKey: 'shell', clientKey: 'curl' },
-  // Nothing from other hosts.
+  // Load nothing from other hosts.
   withDefaultFonts: false,
   telemetry: false,
   proxyUrl: '',
