@@ -30,7 +30,7 @@ export const DEPTH_MAX = 7;
 export const COST_MAX = 5_000;
 export const ALIASES_MAX = 15;
 export const TOKENS_MAX = 1_000;
-/** Comments and long strings are few tokens. */
+/** TOKENS_MAX does not limit comments and long strings. */
 export const TEXT_MAX = 32 * 1024;
 
 const DEFAULT_PAGE_SIZE = 20;
@@ -46,7 +46,7 @@ interface Size {
 }
 
 const EMPTY: Size = { depth: 0, cost: 0, aliases: 0 };
-/** A fragment that contains itself has no end. Validation would reject it too, but later. */
+/** A fragment that contains itself is infinite. Validation would reject it too, but later. */
 const ENDLESS: Size = { depth: Infinity, cost: Infinity, aliases: 0 };
 
 /** Reads a document within the size limit. Throws before the whole text is read when it is too large. */
@@ -80,7 +80,7 @@ export function assertWithinLimits(
 /** Runs before validation, so the document may contain anything that has the syntax of GraphQL. */
 class Measure {
   private readonly fragments = new Map<string, FragmentDefinitionNode>();
-  /** Each fragment is measured once, because a chain of fragments would take exponential time. */
+  /** Each fragment is measured only once. Otherwise, a chain of fragments could take exponential time. */
   private readonly fragmentSizes = new Map<string, Size>();
   private defaults: Variables = {};
 
@@ -159,7 +159,7 @@ class Measure {
     { name, arguments: args = [] }: FieldNode,
     field: GraphQLField<unknown, unknown> | undefined,
   ): number {
-    // Their connection has already counted the page size.
+    // The connection that contains `edges` has already counted the page size.
     if (!field || name.value === 'edges') return 1;
     const isPaged = field.args.some((arg) => arg.name === 'first');
     if (!isPaged) return isListType(getNullableType(field.type)) ? DEFAULT_PAGE_SIZE : 1;

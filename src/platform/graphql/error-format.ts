@@ -8,9 +8,9 @@ import { GraphqlInvalidError } from './graphql.errors.ts';
 /** As in a problem document. */
 const DETAILS_MAX = 50;
 
-/** One error as the GraphQL specification shapes it, with the code of REST. */
 type Reader = Pick<Occurrence, 'correlationId' | 'locale'>;
 
+/** One error in the shape of the GraphQL specification, with the code of REST. */
 function shapeOf(error: AppError, { correlationId, locale }: Reader) {
   const { problem, extras } = error;
   return {

@@ -24,7 +24,7 @@ export class Loaders {
     return (await this.loadFrom(name, id, findById)) ?? null;
   }
 
-  /** What belongs to a key, such as the rows of a parent. `find` must return only what the caller may see. */
+  /** The value of a key, such as the rows of a parent. `find` must return only data that the caller may see. */
   loadFrom<Value>(
     name: string,
     key: string,
@@ -42,16 +42,16 @@ export class Loaders {
   }
 }
 
-/** What the resolvers of one operation share. */
+/** The data that the resolvers of one operation share. */
 export interface GraphqlContext {
   readonly caller: Principal;
   readonly ip: string;
   readonly correlationId: string;
-  /** Of the messages of errors. */
+  /** The language of error messages. */
   readonly locale: Locale;
   readonly loaders: Loaders;
   /** Absent on a WebSocket. */
   readonly response?: FastifyReply;
-  /** Root fields that have not been counted in a rate limit. The request itself counts as the first. */
+  /** Root fields that the rate limit skips, because it has counted the request: 1 for HTTP, 0 on a WebSocket. */
   freeRootFields: number;
 }

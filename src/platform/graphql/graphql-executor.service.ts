@@ -27,7 +27,7 @@ import type { GraphqlContext } from './graphql-context.ts';
 import { GraphqlBatchError, GraphqlInvalidError } from './graphql.errors.ts';
 import { TrustedDocuments } from './trusted-documents.ts';
 
-/** In production a client can't read the schema from the API: it is in the repository. */
+/** In production a client can't read the schema from the API. The schema is in the repository. */
 export const extraRules = ({ NODE_ENV }: Config): ValidationRule[] =>
   NODE_ENV === 'production' ? [NoSchemaIntrospectionCustomRule] : [];
 
@@ -100,7 +100,7 @@ export class GraphqlExecutor {
     }
   }
 
-  /** Checks a subscription and returns what graphql-js needs to run it. */
+  /** Checks a subscription, and returns the arguments with which graphql-js runs it. */
   prepareSubscription(payload: unknown, contextValue: GraphqlContext): ExecutionArgs {
     const { document, variables: variableValues, operationName } = this.prepare(payload);
     const errors = validate(this.schema, document, validationRules(this.config), {
@@ -115,7 +115,7 @@ export class GraphqlExecutor {
     return { schema: this.schema, document, variableValues, operationName, contextValue };
   }
 
-  /** The errors that a client gets: their codes are those of REST. */
+  /** Counts the errors that a client gets. Their codes are those of REST. */
   countErrors(operation: OperationTypeNode, errors: readonly GraphQLError[] = []): void {
     for (const { extensions } of errors) this.errors.inc({ code: String(extensions['code']), operation });
   }

@@ -101,7 +101,7 @@ export class GraphqlSockets implements OnApplicationBootstrap, OnModuleDestroy {
     const locale = negotiateLocale(request.headers['accept-language'], this.config.DEFAULT_LOCALE);
     const ip = clientIp(request, this.config.TRUST_PROXY);
     const session: Session = { socket, ip, correlationId, locale };
-    // A broken connection closes too. Without a listener the error would end the process.
+    // A broken connection also emits 'close'. Without a listener, the error would end the process.
     socket.on('error', () => undefined);
     const stopHeartbeat = this.startHeartbeat(socket);
     const closed = this.protocol.opened(

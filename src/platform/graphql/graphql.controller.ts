@@ -15,13 +15,13 @@ import { GRAPHQL_ERRORS } from './graphql.errors.ts';
 
 export const GRAPHQL_PATH = '/graphql';
 
-/** Browsers send other types to other origins without asking (CSRF). */
+/** Browsers send other types to other origins without a preflight request (CSRF). */
 const JSON_TYPE = /^application\/json\s*(;|$)/i;
 const RESPONSE_TYPE = 'application/graphql-response+json';
 
 /**
- * A normal route for the guard, the rate limits, the body limits and the logs, so all checks are the same as in REST.
- * Its schema is schema.graphql, so it is not in the OpenAPI document.
+ * A normal route, so that the guard, the rate limits, the body limits and the logs are the same as in REST. Its schema
+ * is schema.graphql, so it is not in the OpenAPI document.
  */
 @ApiExcludeController()
 @Controller()

@@ -13,7 +13,7 @@ export class InputPipe implements PipeTransform {
   }
 }
 
-/** Checks an id: nothing exists under an id that is malformed. */
+/** Checks an id. A malformed id belongs to no resource. */
 export class IdPipe implements PipeTransform {
   constructor(private readonly schema: z.ZodType) {}
 

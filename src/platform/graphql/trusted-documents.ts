@@ -19,8 +19,8 @@ export interface DocumentSource {
 }
 
 /**
- * The documents that clients of this product send. With GRAPHQL_TRUSTED_DOCUMENTS=enforce nothing else runs, so a stolen
- * token can't be used to explore the API. `audit` logs what enforce would reject.
+ * The documents that clients of this product send. With GRAPHQL_TRUSTED_DOCUMENTS=enforce nothing else runs, so a
+ * stolen token can't be used to explore the API. `audit` logs the documents that enforce would reject.
  */
 @Injectable()
 export class TrustedDocuments {
