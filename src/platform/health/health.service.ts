@@ -25,10 +25,10 @@ export interface Readiness {
     /** Present when the clock of this process differs from that of Postgres by more than a minute. */
     clock?: 'skewed';
   };
-  /** Present with the pending migrations: what the operator has to do, and their names. */
+  /** Present while migrations are pending: the code for the operator, and the names of the migrations. */
   code?: 'MIGRATIONS_PENDING';
   pendingMigrations?: string[];
-  /** Present while queues are paused: their job types. Their jobs wait, but the process is ready. */
+  /** The job types of the paused queues, if there are any. Their jobs wait, but the process is ready. */
   pausedQueues?: string[];
 }
 
@@ -84,7 +84,7 @@ export class HealthService implements OnApplicationBootstrap {
     this.drainListeners.push(listener);
   }
 
-  /** The feature with the queues knows which are paused. */
+  /** Called by the feature with the queues, which knows the paused ones. */
   showPausedQueues(find: () => Promise<string[]>): void {
     this.findPausedQueues = find;
   }

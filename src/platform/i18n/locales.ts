@@ -14,7 +14,7 @@ export type TargetLocale = Exclude<Locale, 'en'>;
 /** The same texts in every language. */
 export type Translated<Texts> = Record<Locale, Texts>;
 
-/** One text of a catalogue in every language, where the language of the reader is not known yet. */
+/** One text of a catalogue in every language, for code that doesn't know the language of the reader yet. */
 export const localize = <Texts>(
   texts: Translated<Texts>,
   pick: (texts: Texts) => string,

@@ -30,7 +30,7 @@ const storage = new AsyncLocalStorage<RequestContext>();
 
 export const currentContext = (): RequestContext | undefined => storage.getStore();
 
-/** The span of the context becomes the active one. Without one there is none: the caller's may belong to another job. */
+/** Activates the span of the context. If it has none, no span is active: the caller's may belong to another job. */
 export function runInContext<T>(context: RequestContext, run: () => T): T {
   if (!context.span && !trace.getActiveSpan()) return storage.run(context, run);
   const active = context.span ? trace.setSpan(ROOT_CONTEXT, context.span) : ROOT_CONTEXT;
@@ -53,7 +53,7 @@ export function traceparentFrom(header: string | string[] | undefined): string |
   return typeof header === 'string' && TRACEPARENT.test(header) ? header : undefined;
 }
 
-/** The trace context for what this request or job starts. Without tracing it is that of the caller. */
+/** The trace context for the work that this request or job starts. Without tracing it is that of the caller. */
 export function currentTraceparent(): string | undefined {
   const span = trace.getActiveSpan()?.spanContext();
   if (!span) return currentContext()?.traceparent;

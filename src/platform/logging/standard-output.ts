@@ -1,7 +1,7 @@
 import type { DestinationStream } from 'pino';
 import sonic from 'sonic-boom';
 
-/** Lines that wait for the reader of stdout. Later lines are dropped, so that they don't use up the memory. */
+/** Lines that wait for the reader of stdout. Further lines are dropped, so that they don't use up the memory. */
 const WAITING_BYTES_MAX = 8 * 1024 * 1024;
 /** A write to a full pipe is repeated every 100 ms. The exit gives up after this many in a row. */
 const RETRIES_MAX = 50;

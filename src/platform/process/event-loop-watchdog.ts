@@ -3,15 +3,15 @@ import { isMainThread, Worker, workerData } from 'node:worker_threads';
 
 interface WatchdogData {
   eventLoopBlockedSeconds: number;
-  /** The main thread counts up. A memory that both threads see, because a blocked thread receives no messages. */
+  /** A counter that the main thread increments. In shared memory, because a blocked thread can't send messages. */
   ticks: Int32Array;
 }
 
 const TICK_MS = 250;
 
 /**
- * Ends this process when its event loop is blocked for longer than this. A second thread watches: the first can't do
- * anything. See docs/decisions/0070-processes-that-end-themselves.md.
+ * Ends this process when its event loop is blocked for longer than this time. A second thread watches it, because a
+ * blocked thread can't act. See docs/decisions/0070-processes-that-end-themselves.md.
  */
 export function exitWhenEventLoopBlocks(seconds: number): void {
   if (seconds === 0) return;
@@ -28,8 +28,8 @@ export function exitWhenEventLoopBlocks(seconds: number): void {
 }
 
 /**
- * Counts its own ticks, not time: after the machine was suspended, or when it has no CPU to give, both threads have missed
- * the same time.
+ * Counts its own ticks, not time: while the machine is suspended or has no free CPU, both threads stop. That must not
+ * end the process.
  */
 function watch({ eventLoopBlockedSeconds, ticks }: WatchdogData): void {
   const limit = (eventLoopBlockedSeconds * 1_000) / TICK_MS;

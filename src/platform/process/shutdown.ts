@@ -37,7 +37,7 @@ async function shutDown(
   { config, logger, drain }: Options,
 ): Promise<void> {
   logger.info({ signal }, 'Shutting down');
-  // Also keeps the process alive until its end is logged, when nothing else does.
+  // This timer also keeps the process alive until the end of the shutdown is logged.
   setTimeout(() => {
     logger.error('Shutdown deadline passed: exiting with unfinished work');
     process.exit(1);

@@ -12,9 +12,9 @@ const CONNECT_TIMEOUT_MS = 5_000;
 const LOG_AGAIN_MS = 60_000;
 
 /**
- * Resolves when Postgres accepts connections, to a function that releases the port. While it waits, a placeholder server
- * reports "alive, not ready", because platforms restart a process that exits or doesn't listen. Throws a StartupError if
- * waiting doesn't help.
+ * Resolves when Postgres accepts connections, to a function that releases the port. While it waits, a placeholder
+ * server reports "alive, not ready", because platforms restart a process that exits or doesn't listen. Throws a
+ * StartupError for a permanent fault.
  */
 export async function waitForDatabase(
   config: Config,

@@ -8,7 +8,7 @@ type Options = NonNullable<ConstructorParameters<typeof Cluster<'legacy'>>[1]>;
 
 /** The pause before a command is sent again to a cluster in which a node has failed. */
 const RETRY_MS = 100;
-/** For workers, which wait for Redis. The pause keeps a command from circling between nodes that disagree. */
+/** For workers, which wait for Redis. The pause limits how often nodes that disagree redirect a command. */
 const WITHOUT_LIMIT = { maxRedirections: Infinity, retryDelayOnMoved: RETRY_MS };
 /** The default of 1 s is short for a new connection with TLS. */
 const REFRESH_TIMEOUT_MS = 2_000;
@@ -37,8 +37,8 @@ class LimitedCluster extends Cluster {
 export class ClusterConnector {
   private readonly credentials: NodeOptions;
   /**
-   * Where a client that has lost all nodes looks for the cluster. Shared by all clients, and contains each node that one
-   * of them has seen, because the node of the URL may be gone for good. ioredis reads it again at each attempt.
+   * The nodes to which a client reconnects after it has lost all others. Shared by all clients: contains each node that
+   * one of them has seen, because the node of the URL may be gone for good. ioredis reads it again at each attempt.
    */
   private readonly knownNodes: ClusterNode[];
 

@@ -133,7 +133,7 @@ export class RedisConnections implements OnModuleInit, OnApplicationShutdown {
   }
 
   private warnOfNode(error: Error): void {
-    // While connected, only another client may have found a single Redis: at an IP address that a node had before.
+    // If `commands` is connected, another client has found a single Redis, at an IP address that a node had before.
     if (isClusterMissing(error) && this.commands?.status !== 'ready') this.missing = NO_CLUSTER;
     this.warn(error);
   }

@@ -46,7 +46,7 @@ const HISTORY = `(SELECT system_identifier::text FROM pg_control_system()) AS sy
 export class ReadReplica implements OnApplicationBootstrap, OnModuleDestroy, OnApplicationShutdown {
   private readonly logger = new Logger('ReadReplica');
   private readonly replica: DataSource | undefined;
-  /** With one connection, because the others may all be busy. */
+  /** A separate connection, because those of the pools may all be busy. */
   private readonly monitor: DataSource | undefined;
   private readonly task = new IntervalTask('ReadReplica', () => this.measureLag(), CHECK_MS);
   private readonly lagMaxMs: number;

@@ -39,7 +39,7 @@ export function Public(options?: { caller: 'optional' }): CustomDecorator {
   return SetMetadata(IS_PUBLIC, options?.caller ?? true);
 }
 
-/** What `@Public()` says about a route. The handler decides before its controller. */
+/** The access that `@Public()` sets for a route. On a handler it overrides that of the controller. */
 export function accessOf(handler: object, controller: object): RouteAccess {
   const mark: unknown = Reflect.getMetadata(IS_PUBLIC, handler) ?? Reflect.getMetadata(IS_PUBLIC, controller);
   if (mark === 'optional') return 'optional';
@@ -49,7 +49,7 @@ export function accessOf(handler: object, controller: object): RouteAccess {
 /** Allows only users whose role has the permission. Its feature registers it with `PermissionsModule.forFeature`. */
 export const RequirePermission = (permission: Permission) => SetMetadata(PERMISSION, permission);
 
-/** What `@RequirePermission()` says about a route or a GraphQL field. The handler decides before its class. */
+/** The permission of a route or a GraphQL field. On a handler it overrides that of the class. */
 export const permissionOf = (handler: object, owner: object): Permission | undefined =>
   (Reflect.getMetadata(PERMISSION, handler) ?? Reflect.getMetadata(PERMISSION, owner)) as
     Permission | undefined;

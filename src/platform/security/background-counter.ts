@@ -1,7 +1,7 @@
 import pLimit from 'p-limit';
 import { type RateLimiterAbstract, RateLimiterRes } from 'rate-limiter-flexible';
 
-/** Above this, the oldest window is forgotten here. The store still has its count. */
+/** Above this number, the oldest window is dropped from memory. The store still has its count. */
 const WINDOWS_MAX = 100_000;
 const PARALLEL_WRITES = 4;
 
@@ -46,7 +46,7 @@ export class BackgroundCounter {
     await this.flushing;
   }
 
-  /** Forgets windows that have ended. */
+  /** Drops windows that have ended. */
   sweep(now = Date.now()): void {
     for (const [key, { endsAt }] of this.windows) if (endsAt <= now) this.windows.delete(key);
   }
@@ -77,7 +77,7 @@ export class BackgroundCounter {
       throw error;
     });
     const used = state.consumedPoints + window.pending;
-    // The first request of a window in the store: the window known here had ended there.
+    // The store has started a new window, because the window known here had ended there.
     window.used = state.isFirstInDuration ? used : Math.max(used, window.used);
     window.endsAt = Date.now() + state.msBeforeNext;
   }

@@ -1,11 +1,11 @@
 import { type DynamicModule, Injectable, Logger, Module } from '@nestjs/common';
 import { Registry, registerIn } from '../registry/registry.ts';
 
-/** What a role may do. Declared by the feature that asks for it, in `<feature>.permissions.ts` or beside its service. */
+/** A right of a role. Declared by the feature that checks it, in `<feature>.permissions.ts` or next to its service. */
 export interface Permission {
   /** Unique and stable: `users:read`. Part of the public API. */
   readonly name: string;
-  /** What it allows, for the API description. */
+  /** The action that it allows, for the API description. */
   readonly description: string;
 }
 
@@ -18,7 +18,7 @@ export interface Role {
 
 const PERMISSION_NAME = /^[a-z][a-z-]*:[a-z][a-z-]*$/;
 const PERMISSION_LENGTH_MAX = 64;
-/** As the constraint users_role_check. */
+/** The same pattern as in the constraint users_role_check. */
 export const ROLE_NAME = /^[a-z][a-z0-9-]{0,31}$/;
 
 /** Registered with `PermissionsModule.forFeature`. */
@@ -86,7 +86,7 @@ export class Roles extends Registry<Role> {
 
 @Module({ providers: [Permissions, Roles], exports: [Permissions, Roles] })
 export class PermissionsModule {
-  /** For the feature that asks for these permissions. */
+  /** For the feature that checks these permissions. */
   static forFeature(permissions: Permission[]): DynamicModule {
     return registerIn(PermissionsFeatureModule, Permissions, permissions);
   }

@@ -18,8 +18,8 @@ interface Identified {
 }
 
 /**
- * Selects the rows that are related to the caller. A function: the rows of this signed-in caller; true are all, and false
- * none. A condition: the same rows for everybody, anonymous callers included.
+ * Selects the rows that are related to the caller. A function returns the condition for a signed-in caller, or true for
+ * all rows and false for none. A condition selects the same rows for all callers, including anonymous ones.
  */
 type Relation<Row> = FindOptionsWhere<Row> | OfCaller<Row>;
 type OfCaller<Row> = (caller: Principal) => FindOptionsWhere<Row> | boolean;
@@ -48,8 +48,8 @@ class Policy<Row extends Identified, Name extends string, Action extends string>
   }
 
   /**
-   * Adds the condition to a query: only rows with which the caller may do this. It holds for everything that is in the query
-   * so far. After it, add conditions with `andWhere` only.
+   * Restricts a query to the rows on which the caller may perform the action. Encloses the earlier conditions in
+   * brackets, so that an OR can't bypass the restriction. Afterwards, add conditions with `andWhere` only.
    */
   filter(
     rows: SelectQueryBuilder<Row>,
@@ -133,7 +133,7 @@ class Policy<Row extends Identified, Name extends string, Action extends string>
 const isOfCaller = <Row>(relation: Relation<Row>): relation is OfCaller<Row> =>
   typeof relation === 'function';
 
-/** TypeORM takes an empty condition for all rows, and compares with null instead of looking for it. */
+/** For TypeORM, an empty condition selects all rows, and null does not mean IS NULL. */
 function assertSelective(condition: object | null, name: string): void {
   const values = Object.values(condition ?? {}) as unknown[];
   if (values.length === 0 || Array.isArray(condition))
@@ -150,7 +150,7 @@ const isPlain = (value: unknown): value is object =>
   value !== null &&
   (Array.isArray(value) || Object.getPrototypeOf(value) === Object.prototype);
 
-/** Two parameters with one name would have one value: that of the later one. */
+/** Two parameters with one name would both have the later value. */
 function assertOwnParameters<Row extends Identified>(
   rows: SelectQueryBuilder<Row>,
   conditions: FindOptionsWhere<Row>[],

@@ -5,7 +5,7 @@ export type RateLimitName = 'default' | 'sign-in' | 'mail' | 'webhook';
 
 export const RATE_LIMIT = 'rate-limit';
 
-/** Counts the requests of this route in another limit than `default`. */
+/** Counts the requests of this route against another limit than `default`. */
 export const RateLimit = (name: RateLimitName) => SetMetadata(RATE_LIMIT, name);
 
 /** Routes for machines (probes, token verifiers), static files, and the pages that the links in emails open. */

@@ -30,8 +30,8 @@ const LIMITS: Record<RateLimitName, { points: number; by: 'caller' | 'ip' }> = {
 };
 
 /**
- * Counts across all instances, in Redis or Postgres. During an outage of it, each instance counts alone. The default limit,
- * which every request counts, is counted in memory first (docs/decisions/0031).
+ * Counts across all instances, in Redis or Postgres. During an outage of the store, each instance counts alone. The
+ * default limit, which every request counts, is counted in memory first (docs/decisions/0031).
  */
 @Injectable()
 export class RateLimiter implements OnModuleInit, OnModuleDestroy {

@@ -5,7 +5,7 @@ import { failSpan, startSpan } from './tracing.ts';
 type Query = (...args: unknown[]) => unknown;
 type Callback = (error: unknown, result: unknown) => void;
 
-/** A connection that makes a span of each statement of a request, run or other span. Used only while tracing is on. */
+/** A connection that creates a span for each statement within another span. Used only while tracing is on. */
 export class TracedClient extends pg.Client {
   constructor(config?: pg.ClientConfig) {
     super(config);
@@ -17,7 +17,7 @@ export class TracedClient extends pg.Client {
 function traceQuery(query: Query, args: unknown[], database?: string): unknown {
   const [first] = args as [string | { text?: string; submit?: unknown } | undefined];
   const text = typeof first === 'string' ? first : first?.text;
-  // A Submittable, such as a cursor, reports its own end. A poll has no cause, and would be a whole trace.
+  // A Submittable, such as a cursor, reports its own end. A poll has no parent span, and would become a separate trace.
   if (text === undefined || Object(first).submit || !trace.getActiveSpan()?.isRecording())
     return query(...args);
   const span = startSpan(nameOf(text), {
