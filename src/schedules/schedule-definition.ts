@@ -10,7 +10,7 @@ interface ScheduleOptions<Input> {
   readonly name: string;
   /** Five fields: minute, hour, day of month, month, day of week. Or `@daily` and the like. */
   readonly cron: string;
-  /** An IANA time zone, such as `Europe/Berlin`. Required, because the zone of a server is no decision. */
+  /** An IANA time zone, such as `Europe/Berlin`. Required, so that the time zone of the server has no effect. */
   readonly timezone: string;
   /** The job that each run starts. */
   readonly job: JobDefinition<Input>;
@@ -52,8 +52,8 @@ export interface Timing {
 }
 
 /**
- * The newest scheduled time at or before `until`. Daylight saving time: a time that the clock skips runs at the end of the gap,
- * a time that repeats runs the first time only.
+ * The newest scheduled time at or before `until`. Daylight saving time: a time that the clock skips is moved to the end
+ * of the gap. A time that the clock repeats counts only once, the first time.
  */
 export const lastTimeUntil = (timing: Timing, until: Date): Date | undefined =>
   parse(timing).previousRuns(1, new Date(until.getTime() + 1))[0];

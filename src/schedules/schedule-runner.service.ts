@@ -112,7 +112,7 @@ export class ScheduleRunner implements OnApplicationBootstrap, OnModuleDestroy {
     }
   }
 
-  /** The job commits with the time in the row. Resolves to false if another worker was first. */
+  /** One transaction saves the job and the time in the row. Resolves to false if another worker was first. */
   private claim(schedule: Schedule, time: Date, isSkipped: boolean): Promise<boolean> {
     return this.db.transaction(async (tx) => {
       const [, claimed] = await tx.query<[unknown, number]>(
@@ -121,8 +121,8 @@ export class ScheduleRunner implements OnApplicationBootstrap, OnModuleDestroy {
       );
       if (claimed === 0) return false;
       if (isSkipped) return true;
-      // Available since its scheduled time: the clock of this machine may be ahead. An unfinished job of an earlier time is
-      // enough, so that a paused queue collects no jobs.
+      // Available since its scheduled time: the clock of this machine may be ahead. Starts no second job while an
+      // earlier one is unfinished, so that a paused queue collects no jobs.
       const options = { availableAt: time, uniqueKey: uniqueKeyOf(schedule.name) };
       const job = await this.jobs.enqueue(schedule.job, schedule.inputFor(time), options, tx);
       await tx.query(`UPDATE schedules SET last_run_at = $2, last_job_id = $3 WHERE name = $1`, [

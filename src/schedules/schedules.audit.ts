@@ -7,7 +7,7 @@ export const schedulePaused = defineAuditEvent({ name: 'schedule-paused', data }
 
 export const scheduleResumed = defineAuditEvent({ name: 'schedule-resumed', data });
 
-/** By an administrator, at another time than its own. */
+/** An administrator started the job of the schedule outside its scheduled times. */
 export const scheduleStarted = defineAuditEvent({
   name: 'schedule-started',
   data: data.extend({ jobId: z.string() }),

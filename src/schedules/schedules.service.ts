@@ -71,7 +71,7 @@ export class SchedulesService implements OnModuleInit {
     });
   }
 
-  /** Runs of the pause are not made up for. */
+  /** Runs that were due during the pause are skipped. */
   resume(name: string) {
     this.get(name);
     return this.change(name, async (tx) => {
@@ -83,7 +83,7 @@ export class SchedulesService implements OnModuleInit {
     });
   }
 
-  /** Starts its job now, also while it is paused. An unfinished job of the schedule is used instead of a second one. */
+  /** Starts the job now, even while the schedule is paused. Starts no second job while one is unfinished. */
   runNow(name: string, outerTx?: EntityManager) {
     const schedule = this.get(name);
     return this.change(name, (tx) => this.startJob(schedule, tx), outerTx);
@@ -130,7 +130,7 @@ function viewOf({ name, job, missed }: Schedule, state: Omit<ScheduleState, 'nam
   return { name, cron, timezone, jobType: job.type, missed, lastRunAt, lastJobId, nextRunAt, pausedAt };
 }
 
-/** Of a schedule without a row: no worker has started with it yet. */
+/** The state of a schedule without a row: no worker has started with it yet. */
 const initialState = ({ cron, timezone }: Schedule) => ({
   cron,
   timezone,
