@@ -11,7 +11,7 @@ import { builtPageFile, servePageFile } from '../platform/security/page-files.ts
 import { referenceClientTexts } from './reference-client.texts.ts';
 
 const PATH = '/reference-client/';
-/** Code of this origin only, no inline code, and no HTML from strings. `origins` are those of images and requests. */
+/** Code of this origin only, no inline code, and no HTML from strings. Images and requests may use `origins` too. */
 const policyFor = (...origins: string[]): string =>
   [
     "default-src 'none'",

@@ -29,7 +29,7 @@ export function rememberLock(id: string, { queryRunner }: EntityManager): void {
   locked.set(queryRunner, ids.add(id));
 }
 
-/** Locks the users that the transaction has not locked yet: without a statement if there are none. */
+/** Locks the users that the transaction has not locked yet. Sends no statement if there are none. */
 export async function lockUsersOnce(ids: string[], tx: EntityManager): Promise<void> {
   const known = tx.queryRunner && locked.get(tx.queryRunner);
   if (!ids.every((id) => known?.has(id))) await lockUsers(ids, tx);

@@ -23,7 +23,7 @@ export type UserStatus = (typeof userStatuses)[number];
 @Index('users_created_at_idx', ['createdAt', 'id'])
 @Index('users_status_idx', ['status', 'createdAt', 'id'])
 @Index('users_role_idx', ['role', 'createdAt', 'id'])
-// On the words of name and email, which the decorator can't express.
+// An index on the words of name and email, which the decorator can't express.
 @Index('users_search_idx', { synchronize: false })
 @Index('users_avatar_file_id_idx', ['avatarFileId'], { where: 'avatar_file_id IS NOT NULL' })
 @Index('users_unverified_idx', ['createdAt'], { where: 'email_verified_at IS NULL' })

@@ -50,14 +50,14 @@ export const userSchema = z
     },
   });
 
-/** The account as its owner and administrators see it, without what needs settings. */
+/** The account as its owner and administrators see it, without the properties that need settings. */
 export const userView = (user: User) => ({
   ...user,
   locale: knownLocale(user.locale),
   emailVerified: user.emailVerifiedAt !== null,
 });
 
-/** Not the URL of the storage, which expires: this one is in events and caches. */
+/** Not the URL of the storage: that one expires, but events and caches keep this URL. */
 export const avatarUrlOf = ({ avatarFileId }: User, publicUrl: string): string | null =>
   avatarFileId && `${publicUrl}/v1/users/avatars/${avatarFileId}`;
 

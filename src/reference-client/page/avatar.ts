@@ -15,7 +15,7 @@ export function avatarForm({ avatarUrl }: User, again: () => Promise<unknown>): 
   const input = element('input', { type: 'file', accept: 'image/png,image/jpeg,image/webp' });
   input.addEventListener('change', () => {
     const [file] = input.files ?? [];
-    // Choosing the same file again is then a change too.
+    // Without this, choosing the same file again would not emit a change event.
     input.value = '';
     if (file) void attempt(() => upload(file).then(again));
   });

@@ -26,7 +26,7 @@ export class NotificationsPanel {
     this.#older,
   );
   #nextCursor: string | undefined;
-  /** The stream has no event for read notifications. */
+  /** Tabs notify each other of read notifications, because the stream has no event for them. */
   readonly #otherTabs = new BroadcastChannel('notifications');
   #isCounting = false;
   #isCountOld = false;

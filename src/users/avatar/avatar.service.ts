@@ -39,7 +39,7 @@ export class AvatarService {
     });
   }
 
-  /** Where the image is now. The id is in `avatarUrl` only, so a person who has it may see the image. */
+  /** The current URL of the image. Only `avatarUrl` contains the id, so a caller who has the id may see the image. */
   async locate(fileId: string): Promise<string> {
     const file = await this.files.findAttached(fileId, avatarPurpose);
     if (!file) throw new NotFoundError();

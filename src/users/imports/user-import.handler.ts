@@ -118,7 +118,7 @@ export class UserImportHandler implements JobRunner<object> {
   /** Resolves to the new progress. Changes nothing outside of the transaction, which may run again after a deadlock. */
   private importBatch({ batch, columns }: Batch, progress: Progress, ctx: JobContext): Promise<Progress> {
     return ctx.transaction(async (tx) => {
-      // With every batch, because the user who started the import may lose the permission at any time.
+      // Checked for every batch, because the user who started the import may lose the permission at any time.
       const giver = await this.roleOfOwner(ctx.job.userId, tx);
       const { lastLine, lines, invalid } = validateLines(batch, columns, (role) =>
         this.roleFault(role, giver),
