@@ -7,7 +7,7 @@ import { WebhookEndpoint } from './webhook-endpoint.entity.ts';
 import { webhooksReceiveAll } from './webhook-endpoints.policy.ts';
 import { SEND_TIMEOUT_MS } from './webhook-sender.ts';
 
-/** Attempts in flight, over all workers: a receiver that hangs must not use all slots, nor an owner with many. */
+/** Limits for attempts in flight in all workers, so that one receiver that hangs, or one owner, can't use all slots. */
 const PER_ENDPOINT_MAX = 5;
 const PER_OWNER_MAX = 10;
 /** The same for endpoints whose last attempt failed. */
@@ -25,7 +25,7 @@ type Delivery = Pick<
   'id' | 'endpointId' | 'eventId' | 'subjectId' | 'payload' | 'correlationId' | 'traceparent' | 'failures'
 >;
 
-/** A claimed delivery and its endpoint. The outcome counts only under the token of this claim. */
+/** A claimed delivery and its endpoint. The outcome counts only with the token of this claim. */
 export interface Attempt {
   delivery: Delivery;
   endpoint: WebhookEndpoint;

@@ -89,7 +89,7 @@ export class WebhookDeliveriesService {
     return this.paginator.page(rows, { list: `webhook-attempts:${id}`, page, filters: {} });
   }
 
-  /** In the transaction of the event. A worker sends the deliveries after the commit. */
+  /** Call it in the transaction of the event. A worker sends the deliveries after the commit. */
   async add(addressed: AddressedEvent[], tx: EntityManager): Promise<string[]> {
     if (addressed.length === 0) return [];
     const { correlationId, traceparent } = causeOf();

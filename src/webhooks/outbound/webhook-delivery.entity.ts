@@ -26,7 +26,7 @@ export type DeliveryStatus = (typeof deliveryStatuses)[number];
 @Index('webhook_deliveries_ready_idx', ['endpointId', 'nextAttemptAt', 'id'], {
   where: `status = 'pending' AND is_ready`,
 })
-// On coalesce(leased_until, next_attempt_at), which the decorator can't express.
+// An index on coalesce(leased_until, next_attempt_at), which the decorator can't express.
 @Index('webhook_deliveries_due_idx', { synchronize: false })
 @Index('webhook_deliveries_leased_idx', ['leasedUntil', 'endpointId'], { where: 'leased_until IS NOT NULL' })
 @Index('webhook_deliveries_ping_idx', ['endpointId'], {

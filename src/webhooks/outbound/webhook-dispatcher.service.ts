@@ -19,14 +19,14 @@ import { WebhookSecrets } from './webhook-secrets.service.ts';
 import { type WebhookRequest, type WebhookResponse, WebhookSender } from './webhook-sender.ts';
 import { endAttemptSpan, startAttemptSpan } from './webhook-spans.ts';
 
-/** An attempt mostly waits for the receiver. Many times the limit per owner. */
+/** High, because attempts mostly wait for their receivers. Many times the limit per owner. */
 const IN_FLIGHT_MAX = 200;
 /** Also finds new deliveries when the bus has lost a message. */
 const POLL_MS = 1_000;
 const ENDPOINTS_PER_CLAIM = 200;
 /** Sorts before every id. */
 const FIRST_ID = '00000000-0000-0000-0000-000000000000';
-/** Shorter than what a lease lasts beyond the longest attempt. */
+/** Shorter than the time that a lease lasts beyond the longest attempt. */
 const CLAIM_MAX_MS = 3_000;
 /** The part of the shutdown deadline that remains for interrupted attempts. */
 const STOP_GRACE_SECONDS = 3;

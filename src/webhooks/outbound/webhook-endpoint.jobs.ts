@@ -14,7 +14,7 @@ import { WebhookEndpoint } from './webhook-endpoint.entity.ts';
 /** Rows per transaction. Each row may have some ten attempts, which the foreign key deletes. */
 const DELETE_BATCH_ROWS = 500;
 
-/** The reasons that the owner is notified of. A reset of the account's access has its own notifications. */
+/** The reasons for which the owner is notified. A reset of the account's access has its own notifications. */
 const reasons = ['gone', 'failing', 'backlog'] as const;
 export type DisableReason = (typeof reasons)[number];
 

@@ -31,7 +31,7 @@ export const endpointDeleted = defineAuditEvent({ name: 'webhook-endpoint-delete
 export const secretRotated = defineAuditEvent({ name: 'webhook-secret-rotated', data: auditData });
 
 const ENDPOINTS_PER_USER_MAX = 20;
-/** Of all administrators: each event of any user is written once per endpoint, in the transaction of the event. */
+/** For all administrators together: each event is written once per endpoint, in the transaction of the event. */
 const SCOPE_ALL_MAX = 50;
 const SECRET_OVERLAP_MS = 24 * 3_600_000;
 

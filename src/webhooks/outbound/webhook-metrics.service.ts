@@ -4,7 +4,7 @@ import { DataSource } from 'typeorm';
 import { DURATION_BUCKETS, Metrics } from '../../platform/metrics/metrics.service.ts';
 import type { WebhookResponse } from './webhook-sender.ts';
 
-/** A backlog is counted up to here, so that a long one costs no more. */
+/** A backlog is counted only up to this number, so that the cost of a long one is bounded. */
 const BACKLOG_MAX = 10_000;
 
 /** Metrics of the deliveries of all workers, read from their tables, and of the attempts of this one. */

@@ -22,8 +22,8 @@ export class WebhookSecrets {
   }
 
   /**
-   * The secrets to sign with, newest first: two for a day after a rotation. Throws if no key decrypts the newest. Leaves
-   * out the previous one in that case, so that a rotation repairs an endpoint whose key is gone.
+   * The secrets to sign with, newest first: two for a day after a rotation. Throws if no key decrypts the newest. Omits
+   * a previous one that no key decrypts, so that a rotation repairs an endpoint whose key was removed.
    */
   activeOf({ id, secret, previousSecret, previousSecretExpiresAt }: StoredSecrets): string[] {
     const previous =
