@@ -10,7 +10,7 @@ export const fileRemove = defineJob({
   attempts: 20,
 });
 
-/** Removes unused files, files of deleted accounts, and objects without a file: `file-remove` jobs don't. */
+/** Removes files without a `file-remove` job: unused files, files of deleted accounts, and objects without a row. */
 export const fileOrphansRemove = defineJob({
   type: 'file-orphans-remove',
   input: z.strictObject({}),

@@ -5,7 +5,7 @@ import { JobDispatcher } from './job-dispatcher.service.ts';
 import { JobQueuesService } from './job-queues.service.ts';
 import { JobSlots } from './job-slots.service.ts';
 
-/** Repairs the state after a crash or a lost queue. A timer in each worker, because a lost queue loses its schedules. */
+/** Repairs the state after a crash or a lost queue. A timer in each worker: a lost queue loses its schedules too. */
 @Injectable()
 export class JobSweep implements OnApplicationBootstrap, OnModuleDestroy {
   private readonly task: IntervalTask;
