@@ -40,11 +40,11 @@ export class EmailToken {
   @Column('bytea')
   tokenHash!: Buffer;
 
-  /** Of the registration attempt that this token verifies. */
+  /** The password of the registration attempt that this token verifies. */
   @Column('text', { nullable: true })
   passwordHash!: string | null;
 
-  /** Of the registration attempt that this token verifies. */
+  /** The name of the registration attempt that this token verifies. */
   @Column('text', { nullable: true })
   displayName!: string | null;
 

@@ -2,7 +2,7 @@ import { Column, Entity, Index, JoinColumn, ManyToOne, PrimaryColumn, Unique } f
 import { User } from '../../users/user.entity.ts';
 import type { ProviderName } from './identity.entity.ts';
 
-/** A finished sign-in that the frontend has yet to exchange for tokens. */
+/** A finished sign-in that the frontend has not exchanged for tokens yet. */
 @Entity('oauth_codes')
 @Unique('oauth_codes_code_hash_key', ['codeHash'])
 @Index('oauth_codes_user_id_idx', ['userId'])

@@ -109,7 +109,7 @@ export class SessionRefreshService {
     throw new RefreshTokenReusedError();
   }
 
-  /** Revokes the session, writes an audit event and alerts the owner. Once, however often the token is sent. */
+  /** Revokes the session, writes an audit event and alerts the owner. Only once, even if the token is sent again. */
   private async handleRefreshTokenReuse({ id, userId, email }: RefreshRow): Promise<void> {
     await this.db.transaction(async (tx) => {
       // The user's row is locked before the session's, as in every other transaction, so that none deadlock.
