@@ -14,7 +14,7 @@ export class FileRemovalService {
 
   constructor(private readonly storage: Storage) {}
 
-  /** First the objects, then the rows: after a kill in between, the next run finds the rows again. */
+  /** First the objects, then the rows: if the process is killed in between, the next run finds the rows again. */
   async removeFiles(files: Pick<File, 'id' | 'objectKey'>[], ctx: JobContext): Promise<void> {
     const keys = files.flatMap(({ id, objectKey }) => [uploadKey(id), ...(objectKey ? [objectKey] : [])]);
     await this.removeObjects(keys, ctx.signal);

@@ -33,7 +33,7 @@ export class FilesService {
     private readonly config: Config,
   ) {}
 
-  /** Where uploads and downloads go, for the Content-Security-Policy of a page. */
+  /** The origin of uploads and downloads, for the Content-Security-Policy of a page. */
   get storageOrigin(): string {
     return this.storage.origin;
   }

@@ -8,7 +8,10 @@ const CHUNK_BYTES = 256 * 1024;
 
 type NewFile = Pick<JobFile, 'name' | 'mediaType'>;
 
-/** Files that jobs read and create, stored in Postgres in chunks: any worker can read them, and none is held in memory. */
+/**
+ * Files that jobs read and create, stored in Postgres in chunks: any worker can read them, and no file is held in
+ * memory.
+ */
 @Injectable()
 export class JobFilesService {
   constructor(
@@ -41,7 +44,7 @@ export class JobFilesService {
     return tx.create(JobFile, file);
   }
 
-  /** For a file without a job. Never fails: the purge removes what is left. */
+  /** For a file without a job. Never fails: the purge removes a file that remains. */
   async remove(id: string): Promise<void> {
     await this.files.delete({ id }).catch(() => undefined);
   }

@@ -17,7 +17,7 @@ export interface JobRunner<Input> {
   run(input: Input, ctx: JobContext): Promise<object | void>;
 }
 
-/** What a handler uses to report about its run. */
+/** The data and methods that a handler uses during its run. */
 export interface JobContext {
   /** The row at the start of the run. */
   readonly job: Job;

@@ -56,7 +56,7 @@ function concurrencyKeyOf(definition: JobDefinition, { concurrencyKey, userId }:
   return concurrencyKey ?? null;
 }
 
-/** Inserts the job, or returns the one that has its key, which may finish in the meantime. */
+/** Inserts the job, or returns the job that has its unique key. That job may finish in the meantime. */
 export async function insertUniqueJob(job: Job, tx: EntityManager): Promise<{ row: Job; isNew: boolean }> {
   const { type, uniqueKey } = job;
   await tx.query(

@@ -135,7 +135,7 @@ export class JobsService implements OnModuleInit {
     return jobPolicy.get('read', id, caller, this.db.manager);
   }
 
-  /** Those of the ids that the caller may see. */
+  /** The jobs with these ids that the caller may see. */
   findMany(ids: string[], caller: Principal): Promise<Job[]> {
     const rows = this.jobs.createQueryBuilder('job').where({ id: In(ids) });
     return jobPolicy.filter(rows, 'read', caller).getMany();

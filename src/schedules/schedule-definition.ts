@@ -16,7 +16,9 @@ interface ScheduleOptions<Input> {
   readonly job: JobDefinition<Input>;
   /** The input of the job. A function gets the scheduled time of the run. Default: `{}`. */
   readonly input?: Input | ((scheduledFor: Date) => Input);
-  /** What happens to runs that were missed while no worker ran: the newest one runs late, or none does. Default: once. */
+  /**
+   * Runs that were missed while no worker ran: `once` starts the newest one late, `skip` starts none. Default: once.
+   */
   readonly missed?: 'once' | 'skip';
 }
 

@@ -25,7 +25,7 @@ import { schedulesManage, SchedulesService } from './schedules.service.ts';
   exports: [Schedules, SchedulesService],
 })
 export class SchedulesModule {
-  /** For the feature whose jobs recur. */
+  /** For a feature with recurring jobs. */
   static forFeature(schedules: Schedule[]): DynamicModule {
     return registerIn(SchedulesFeatureModule, Schedules, schedules);
   }

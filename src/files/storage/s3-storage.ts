@@ -185,7 +185,7 @@ export class S3Storage extends Storage {
     }
   }
 
-  /** For example wrong credentials: a client can do nothing about it, so it gets 503 and the log has the reason. */
+  /** A client can't fix this, for example wrong credentials. So it gets 503, and the log has the reason. */
   private unavailable(action: string, status: number, body: string): StorageUnavailableError {
     this.logger.error({
       msg: 'The file storage rejected a request',
