@@ -37,7 +37,7 @@ export class GithubSource implements WebhookSource {
     return { id, type, payload: request.body.toString() };
   }
 
-  /** Add here what the application does with events of repositories. */
+  /** Add the handling of repository events here. */
   async handle({ type }: InboundEvent): Promise<Outcome> {
     return type === 'ping' ? 'handled' : 'ignored';
   }

@@ -43,7 +43,7 @@ export class StandardSource implements WebhookSource {
     return { id, type: typeOf(payload), payload };
   }
 
-  /** Add here what the application does with the event. */
+  /** Add the handling of the event here. */
   async handle({ payload }: InboundEvent): Promise<Outcome> {
     const event = eventSchema.safeParse(jsonIn(payload));
     if (!event.success) return 'invalid';

@@ -60,7 +60,7 @@ export class WebhookClaims {
     return promoted === BATCH_ROWS;
   }
 
-  /** The next endpoints with ready deliveries. Reads one row of the index per endpoint, however many are waiting. */
+  /** The next endpoints with ready deliveries. Reads one row of the index per endpoint, even if many are waiting. */
   listReadyEndpoints(afterId: string, limit: number): Promise<ReadyEndpoint[]> {
     return this.db.query(
       `WITH RECURSIVE ready (id) AS (

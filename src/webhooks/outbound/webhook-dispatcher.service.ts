@@ -42,7 +42,7 @@ const UNREADABLE_SECRET: WebhookResponse = {
 /**
  * Sends webhook deliveries: one loop per worker claims due ones from PostgreSQL, sends them in parallel and writes the
  * outcomes in batches. The bus only wakes it. A killed worker loses nothing: its leases expire, and another worker
- * repeats what was in flight, with the same webhook-id.
+ * repeats the attempts in flight, with the same webhook-id.
  */
 @Injectable()
 export class WebhookDispatcher implements OnApplicationBootstrap, OnModuleDestroy, BeforeApplicationShutdown {

@@ -47,7 +47,7 @@ export class WebhookEndpointRules {
     if (details.length > 0) throw new ValidationFailedError({ details });
   }
 
-  /** What is wrong with the URL, for its owner. Null if it is allowed. */
+  /** The error in the URL, as a text for its owner. Null if the URL is allowed. */
   findError(text: string): string | null {
     const url = text.length <= URL_MAX && URL.canParse(text) ? new URL(text) : null;
     if (!url) return translate(webhooksTexts).url.tooLong(URL_MAX);
