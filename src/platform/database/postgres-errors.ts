@@ -58,7 +58,7 @@ export const isStatementTimeout = (error: unknown): boolean =>
 export const isTransactionAborted = (error: unknown): boolean =>
   ['40P01', '40001'].includes(driverError(error)?.code ?? '');
 
-/** A lock timeout or a deadlock: another session held what this one needs. */
+/** A lock timeout or a deadlock: another session held a lock that this one needs. */
 export const isLockContention = (error: unknown): boolean =>
   ['55P03', '40P01'].includes(driverError(error)?.code ?? '');
 

@@ -55,8 +55,8 @@ export const defineEvent = <Schema extends z.ZodType>(
 ): EventDefinition<Schema> => definition;
 
 /**
- * How a feature reacts to a change in another feature. Listeners run in the transaction of the change: what they write
- * commits with it, and a listener that throws rolls it back.
+ * How a feature reacts to a change in another feature. Listeners run in the transaction of the change: their writes
+ * commit with it, and a listener that throws rolls it back.
  */
 @Injectable()
 export class DomainEvents {

@@ -1,18 +1,18 @@
 /**
  * Passes values from a producer to one consumer, one at a time: the producer waits until the consumer asks for more, so
- * nothing piles up in memory for a slow client.
+ * values for a slow client don't fill the memory.
  */
 export class PullQueue<T> implements AsyncIterableIterator<T> {
   private readonly closing = new AbortController();
   private offered?: { value: T; taken: () => void };
   private waiting?: (result: IteratorResult<T>) => void;
 
-  /** Aborts when the consumer wants no more. */
+  /** Aborts when the consumer has stopped. */
   get signal(): AbortSignal {
     return this.closing.signal;
   }
 
-  /** Resolves when the consumer has taken the value, or wants no more. */
+  /** Resolves when the consumer has taken the value, or has stopped. */
   async send(value: T): Promise<void> {
     if (this.signal.aborted) return;
     if (this.waiting) {

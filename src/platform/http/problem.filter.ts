@@ -119,7 +119,7 @@ export class ProblemFilter implements ExceptionFilter {
     if (status === 401 && !headers?.['www-authenticate'] && !code.startsWith('WEBHOOK_')) {
       void reply.header('www-authenticate', challenge(request, this.config.AUTH_SCHEMES));
     }
-    // An error that names its own time replaces this one below.
+    // The headers of the error, set below, may replace this value.
     if (status === 503) void reply.header('retry-after', String(RETRY_AFTER_SECONDS));
     // The rest of a body that is too large is not read.
     if (status === 413) void reply.header('connection', 'close');

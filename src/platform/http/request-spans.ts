@@ -3,8 +3,8 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { failSpan, isTracing, startSpan } from '../tracing/tracing.ts';
 
 /**
- * The span of a request, until its response was sent or the client has gone. Not for health checks. It has the route and
- * not the path, which may contain secrets.
+ * The span of a request, until its response was sent or the client has disconnected. Not for health checks. It has the
+ * route and not the path, which may contain secrets.
  */
 export function startRequestSpan(
   request: FastifyRequest,

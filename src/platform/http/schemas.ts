@@ -147,7 +147,7 @@ export const pageNumberSchema = z.coerce
     `The number of the page, instead of \`cursor\`. \`page\` × \`limit\` is at most ${NUMBERED_ROWS_MAX}. Rows that are added or removed at the same time move others to another page.`,
   );
 
-/** The query of a list: page, sort and filters. Sort only by what an index supports. Default: the first sort, descending. */
+/** The query of a list: page, sort and filters. Each sort needs an index. Default: the first sort, descending. */
 export const pageQuery = <S extends string, F extends z.ZodRawShape>(
   sorts: readonly [S, ...S[]],
   filters: F,

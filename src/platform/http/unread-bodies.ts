@@ -5,10 +5,10 @@ import type { Socket } from 'node:net';
 const DISCARD_MS = 5_000;
 
 /**
- * For responses that end the connection before the whole request body has arrived. If the server closed the connection at
- * once, the next bytes of the body would cause a TCP reset, and the client could lose the response (RFC 9112, section
- * 9.6). So the server first ends its own direction, and discards what it receives until the client ends the other one, or
- * until the time limit.
+ * For responses that end the connection before the whole request body has arrived. If the server closed the connection
+ * at once, the next bytes of the body would cause a TCP reset, and the client could lose the response (RFC 9112,
+ * section 9.6). So the server first ends only its sending direction. It discards further data until the client ends the
+ * other direction, or until the time limit.
  */
 export function discardUnreadBodies(fastify: FastifyInstance, discardMs = DISCARD_MS): void {
   fastify.addHook('onSend', ({ raw: request }, { raw: response }, payload, done) => {

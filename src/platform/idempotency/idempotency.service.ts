@@ -83,7 +83,7 @@ export class IdempotencyService {
     throw new IdempotencyInProgressError({ headers: { 'retry-after': String(RETRY_AFTER_SECONDS) } });
   }
 
-  /** A separate statement from the lock, so that it sees what the previous holder of the lock committed. */
+  /** A separate statement from the lock, so that it sees the commit of the previous holder of the lock. */
   private async find(scope: Scope, requestHash: Buffer, tx: EntityManager): Promise<Outcome | undefined> {
     const [stored] = await tx.query<{ requestHash: Buffer; outcome: string }[]>(
       `SELECT request_hash AS "requestHash", outcome FROM idempotency_keys

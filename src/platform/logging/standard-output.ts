@@ -3,7 +3,7 @@ import sonic from 'sonic-boom';
 
 /** Lines that wait for the reader of stdout. Further lines are dropped, so that they don't use up the memory. */
 const WAITING_BYTES_MAX = 8 * 1024 * 1024;
-/** A write to a full pipe is repeated every 100 ms. The exit gives up after this many in a row. */
+/** A write to a full pipe is repeated every 100 ms. The exit gives up after this many failed writes in a row. */
 const RETRIES_MAX = 50;
 /** Lines whose write has failed are written with the next line, or after this time. */
 const REPEAT_MS = 1_000;

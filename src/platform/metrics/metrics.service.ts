@@ -29,9 +29,7 @@ export class Metrics {
     this.addPool(config.DATABASE_POOL_MAX);
   }
 
-  /**
-   * A gauge that is read when it is collected. If reading fails, it has no value and other metrics are still served.
-   */
+  /** A gauge that is read when it is collected. If reading fails, it has no value, and others are still served. */
   gauge<Label extends string = never>(
     options: { name: string; help: string; labelNames?: Label[] },
     read: () => Promise<Reading<Label>[]> | Reading<Label>[],

@@ -73,7 +73,7 @@ export const UNVALIDATED_BODY = 'openapi:unvalidated-body';
 /** Allows `@Body()` without a schema. `reason` says which code validates the body instead. */
 export const UnvalidatedBody = (reason: string): MethodDecorator => SetMetadata(UNVALIDATED_BODY, reason);
 
-/** Adds to the Fastify configuration of a route. `RouteConfig` alone would replace what another decorator has set. */
+/** Adds to the Fastify configuration of a route. `RouteConfig` alone would replace the settings of other decorators. */
 export const addRouteConfig =
   (config: object): MethodDecorator =>
   (target, key, descriptor) => {

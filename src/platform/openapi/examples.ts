@@ -67,7 +67,7 @@ interface Content {
   examples?: Record<string, object>;
 }
 
-/** Moves the examples from the schemas of the contents to the contents, or only the named ones. */
+/** Moves all examples, or only the named ones, from the schemas of the contents to the contents. */
 export function placeExamples(contents: Record<string, Content> = {}, names?: string[]): void {
   for (const content of Object.values(contents)) {
     const found = content.schema?.[EXAMPLES_KEY] as Record<string, unknown> | undefined;

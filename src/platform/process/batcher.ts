@@ -9,8 +9,8 @@ const RUNNING_MAX = 4;
 
 /**
  * Groups calls that are made at about the same time: `work` gets their items in one call, and returns their results in
- * the same order. New calls collect while batches run. So batches grow with the load, and a single call does not wait.
- * After an error each item is tried alone, so that one item can't fail the others.
+ * the same order. New calls collect while batches run. So batches grow with the load, and a call without load does not
+ * wait. After an error each item is tried alone, so that one item can't fail the others.
  */
 export class Batcher<Item, Result> {
   private waiting: Call<Item, Result>[] = [];

@@ -4,7 +4,7 @@ import { describePermanentFault } from '../database/connection-faults.ts';
 import { dataSourceOptions } from '../database/data-source.ts';
 import { pendingMigrations } from '../database/pending-migrations.ts';
 
-/** For programs that a person starts, which should not wait: a StartupError if Postgres is down or migrations are pending. */
+/** For programs that a person starts: instead of waiting, throws if Postgres is down or migrations are pending. */
 export async function requireDatabase(config: Config): Promise<void> {
   const db = await connect(config);
   try {

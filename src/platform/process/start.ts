@@ -1,7 +1,9 @@
 import { RuntimeException } from '@nestjs/core/errors/exceptions/runtime.exception.js';
 import { StartupError } from '../config/config.ts';
 
-/** Runs a program. If it throws, prints the error and exits with 1. An error that says what to change has no stack. */
+/**
+ * Runs a program. If it throws, prints the error and exits with 1. Prints no stack if the error says what to change.
+ */
 export async function start(program: () => Promise<void>): Promise<void> {
   try {
     await program();

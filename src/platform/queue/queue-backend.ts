@@ -34,7 +34,7 @@ const POSTGRES_RESPONSE_TIMEOUT_MS = 15_000;
 /** Each worker keeps one connection for LISTEN. */
 const POSTGRES_POOL_MAX = 20;
 
-/** BullMQ on Redis, or on PostgreSQL when REDIS_URL is empty. Nothing outside of this class knows which. */
+/** BullMQ on Redis, or on PostgreSQL when REDIS_URL is empty. Only this class knows which. */
 @Injectable()
 export class QueueBackend implements OnApplicationBootstrap, OnApplicationShutdown {
   private readonly logger = new Logger('Queue');

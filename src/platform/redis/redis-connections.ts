@@ -26,7 +26,7 @@ export type RedisState = 'up' | 'down' | 'unused';
 export class RedisConnections implements OnModuleInit, OnApplicationShutdown {
   /** Fails fast: a request never waits for Redis. */
   readonly commands: RedisClient | undefined;
-  /** For rate limits and messages, which fail even faster. */
+  /** For rate limits and messages. Fails even faster. */
   readonly counters: RedisClient | undefined;
   private blocking: RedisClient | undefined;
   private readonly logger = new Logger('Redis');

@@ -50,7 +50,7 @@ export abstract class RecordTypes<Type extends RecordType> extends Registry<Type
     return valid as z.output<Schema>;
   }
 
-  /** What the API shows of a stored record. The type is undefined if this release can't read the record. */
+  /** The part of a stored record that the API shows. The type is undefined if this release can't read the record. */
   read(name: string, stored: unknown): ReadRecord<Type> {
     const type = this.find(name);
     const data = type?.data.safeParse(stored).data;

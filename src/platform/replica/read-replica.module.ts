@@ -16,10 +16,10 @@ import { IntervalTask } from '../process/interval-task.ts';
 
 const CHECK_MS = 500;
 const CHECK_TIMEOUT_MS = 2_000;
-/** More than the largest DATABASE_REPLICA_MAX_LAG_SECONDS. */
+/** More positions than are read in the largest DATABASE_REPLICA_MAX_LAG_SECONDS. */
 const PENDING_MAX = 700;
 
-/** A position in the write-ahead log (LSN), and what it belongs to. */
+/** A position in the write-ahead log (LSN), and the server and timeline that it belongs to. */
 interface PositionRow {
   lsn: string | null;
   system: string;

@@ -7,7 +7,7 @@ const PARALLEL_WRITES = 4;
 
 interface Window {
   endsAt: number;
-  /** Requests of all instances, as far as this one knows. */
+  /** Requests of all instances that this instance knows of. */
   used: number;
   /** Part of `used` that is not in the store yet. */
   pending: number;
@@ -40,7 +40,7 @@ export class BackgroundCounter {
     };
   }
 
-  /** Adds the requests since the last flush to the store, and reads what other instances have added. */
+  /** Adds the requests since the last flush to the store, and reads the counts that other instances have added. */
   async flush(): Promise<void> {
     this.flushing ??= this.writeChanges().finally(() => (this.flushing = undefined));
     await this.flushing;

@@ -91,7 +91,7 @@ class Policy<Row extends Identified, Name extends string, Action extends string>
   ): Promise<Row> {
     const rows = this.select(action, id, caller, tx).select('resource.id').setLock('for_no_key_update');
     if (!(await rows.getOne())) throw await this.rejectionOf(action, id, caller, tx);
-    // Again: a statement that waits for a lock doesn't see what other transactions committed in other tables.
+    // Check again: a statement that waits for a lock doesn't see commits to other tables during the wait.
     return this.get(action, id, caller, tx);
   }
 
@@ -112,7 +112,7 @@ class Policy<Row extends Identified, Name extends string, Action extends string>
     manager: EntityManager,
   ): Promise<AppError> {
     const { actions } = this.options;
-    // Everyone who may read it may do this too, so a look-up would find nothing.
+    // Every caller who may read the row may also do this, so a look-up would find nothing.
     const isHidden = actions.read.every((name) => actions[action].includes(name));
     if (isHidden || !(await this.select('read', id, caller, manager).getExists())) return new NotFoundError();
     if (!caller) return new UnauthenticatedError();
