@@ -72,7 +72,7 @@ export class DashboardBoard {
         uiConfig: {
           boardTitle: 'Queues',
           hideDocsLink: true,
-          // They describe the server, not the queues, and their icon needs inline styles.
+          // The details describe the server, not the queues, and their icon needs inline styles.
           hideRedisDetails: true,
           sortQueues: true,
           miscLinks: [{ text: 'Sign out', url: signOutPath }],

@@ -25,7 +25,7 @@ const HOSTILE_TEXTS = [
   `=1+1 \u202Eevil\u200B 👩‍👩‍👧`,
 ];
 
-/** What a reader of the HTML sees: without tags, with entities resolved. */
+/** The text that a reader of the HTML sees: without tags, with entities resolved. */
 const visibleText = (html: string) =>
   html
     .replace(/<[^>]*>/g, '')

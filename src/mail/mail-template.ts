@@ -18,7 +18,7 @@ export interface MailTemplate<Schema extends z.ZodObject = z.ZodObject> {
   /** Stored encrypted until the mail is sent. JSON values only: for a time use `z.iso.datetime()`. */
   readonly data: Schema;
   text(data: z.output<Schema>, locale: Locale): MailText;
-  /** Where the link leads: a path below FRONTEND_URL that starts with a slash. */
+  /** The target of the link: a path below FRONTEND_URL that starts with a slash. */
   link?(data: z.output<Schema>): string;
   /**
    * Also sent to an email that its owner has not verified. Then `data` must not contain text that a user chose: an attacker

@@ -41,7 +41,7 @@ export type NotificationsQuery = z.output<typeof notificationsQuerySchema>;
 
 export const notificationIdSchema = idSchema;
 
-/** A malformed id is ignored, as the standard asks for. */
+/** A malformed id is ignored, as in the standard. */
 export const lastEventIdSchema = z
   .string()
   .max(1_000)

@@ -17,7 +17,7 @@ export const userUpdated = defineEvent({
   isPublic: true,
 });
 
-/** Emitted by auth. Listeners disable what an attacker may have created, such as webhook endpoints. */
+/** Emitted by auth. Listeners disable resources that an attacker may have created, such as webhook endpoints. */
 export const userAccessReset = defineEvent({
   type: 'user.access-reset',
   summary: 'The password of an account was reset by email.',

@@ -6,7 +6,7 @@ import { api, link, listProviders, nameOf, type ProviderName } from './providers
 
 type Session = components['schemas']['Session'];
 type Identity = components['schemas']['Identity'];
-/** With their marks in the User-Agent header. Browsers also send the marks of those that come later in this list. */
+/** Browsers and their marks in the User-Agent header. A browser may also send the marks of later entries. */
 const BROWSERS = [
   ['Edge', 'Edg'],
   ['Opera', 'OPR'],

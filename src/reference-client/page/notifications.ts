@@ -83,7 +83,9 @@ export class NotificationsPanel {
     return this.#countUnread();
   }
 
-  /** From the server, because other devices mark notifications as read too. Parallel calls send at most two requests. */
+  /**
+   * Asks the server, because other devices mark notifications as read too. Parallel calls send at most two requests.
+   */
   async #countUnread(): Promise<void> {
     this.#isCountOld = true;
     if (this.#isCounting) return;

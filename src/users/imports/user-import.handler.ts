@@ -147,7 +147,7 @@ export class UserImportHandler implements JobRunner<object> {
     return owner.role;
   }
 
-  /** As for a role that is changed through the API. */
+  /** The same rules as for a change of the role through the API. */
   private roleFault(role: string, giver: string): RejectedLine['code'] | undefined {
     if (!this.roles.find(role)) return 'ROLE_INVALID';
     if (role === DEFAULT_ROLE) return undefined;
