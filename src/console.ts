@@ -8,7 +8,7 @@ import { createApp } from './platform/http/create-app.ts';
 import { requireDatabase } from './platform/process/require-database.ts';
 import { start } from './platform/process/start.ts';
 
-/** Hides the services of Nest itself: those of its own modules, and those that Nest adds to every module. */
+/** The services of Nest, which the console hides: those of Nest's modules, and those that it adds to every module. */
 const NEST_MODULES = /^(InternalCore|GraphQL\w*|TypeOrm\w*|Discovery)Module$/;
 const HIDDEN = ['ModuleRef', 'ApplicationConfig'];
 
