@@ -34,7 +34,7 @@ export class Bench {
   private readonly stores: Stores;
   private readonly nodeOptions: string[];
 
-  /** `env` is that of `prepareServer`. */
+  /** `env` comes from `prepareServer`. */
   constructor(env: Record<string, string>, stores: Stores, nodeOptions: string[] = []) {
     this.backend = env['REDIS_URL'] ? 'Redis' : 'PostgreSQL only';
     this.env = env;
@@ -52,7 +52,7 @@ export class Bench {
     if (status !== 0) throw new Error(`prepare ${args.join(' ')} failed:\n${stdout}${stderr}`);
   }
 
-  /** Runs a worker until `secondsOfWork` resolves to how long the work took. */
+  /** Runs a worker until `secondsOfWork` resolves to the duration of the work. */
   async work(
     settings: Record<string, string>,
     start: () => Promise<unknown>,
@@ -100,7 +100,7 @@ export class Bench {
   }
 }
 
-/** A row of the table: `count` things in these figures. */
+/** A row of the table. `figures` measure `count` items, such as jobs. */
 function row(bench: Bench, title: string, count: number, figures: Figures, aim: string) {
   const { seconds, cpuMicros: cpu, statements, redisCommands, peakMemory } = figures;
   return [
@@ -115,7 +115,7 @@ function row(bench: Bench, title: string, count: number, figures: Figures, aim: 
   ];
 }
 
-/** Null until there are `count` rows with a time. */
+/** Seconds from the first to the last of `count` rows. Null while there are fewer rows. */
 async function secondsOf(bench: Bench, times: string, count: number): Promise<number | null> {
   const { rows } = await bench.db.query<{ count: string; seconds: number }>(
     `SELECT ${OWN_STATEMENT} count(*), extract(epoch FROM max(at) - min(at))::float AS seconds FROM (${times}) AS time (at)`,

@@ -1,6 +1,6 @@
 /**
- * Measures what a request costs when three instances share the database and Redis. All run on one CPU, so this shows the
- * cost of sharing and not the speed: three instances with a CPU each do `3 × CPU of one / CPU of three` times the work.
+ * Measures the cost of a request when three instances share the database and Redis. All run on one CPU, so this is the
+ * cost of sharing, not the speed. With one CPU each, they do `3 × CPU of one / CPU of three` times the work of one.
  */
 import { freePort } from '../scripts/processes.ts';
 import { type Call, send, type Work } from './load.ts';

@@ -20,9 +20,9 @@ export interface Work {
   connections: number;
   /** How many requests one measurement sends. */
   requests: number;
-  /** How much of the work per CPU second of the bare server the API should do. */
+  /** The goal for the API: its work per CPU second, as a share of the bare server's. */
   aim?: number;
-  /** Returns what makes the next call of a connection. `query` runs a statement in the database of the server. */
+  /** Returns a function that makes the next call of a connection. `query` runs a statement in the server's database. */
   prepare: (url: string, query: Query) => Promise<(connection: number) => Call>;
 }
 
@@ -53,7 +53,7 @@ export async function send(
   return { seconds, latencies: latencies.toSorted((a, b) => a - b) };
 }
 
-/** Limits count by IP address, so requests come from this many, as if through a proxy. */
+/** Rate limits count by IP address, so the requests come from this many addresses, as if through a proxy. */
 const ADDRESSES = 250;
 let sent = 0;
 
@@ -76,6 +76,6 @@ async function sendOne(
   return performance.now() - start;
 }
 
-/** The value below which this part of the sorted values is. */
+/** The value at this fraction of the sorted values: 0.99 for p99. */
 export const percentile = (sorted: number[], part: number): number =>
   sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * part))]!;

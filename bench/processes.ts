@@ -46,7 +46,7 @@ export async function startProgram(
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   let output = '';
-  // The end of it is enough for an error message.
+  // The end of the output is enough for an error message.
   const collect = (chunk: Buffer) => (output = (output + String(chunk)).slice(-20_000));
   child.stdout.on('data', collect);
   child.stderr.on('data', collect);

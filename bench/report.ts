@@ -8,17 +8,17 @@ import type { ServerName } from './servers.ts';
 const PAGE = join(import.meta.dirname, '../docs/performance.md');
 const RECORDED = join(import.meta.dirname, 'recorded.json');
 const apis = ['redis', 'postgres'] as const;
-/** A ratio may be worse than the recorded one by this factor, because CPUs of other makers have other ratios. */
+/** A ratio may be worse than the recorded one by this factor, because it differs between CPUs of different makers. */
 const TOLERANCE = 1.35;
-/** A statement or command more per request is too much. Tasks in the background add a part of one. */
+/** One more statement or command per request is too much. Background tasks add a fraction of one. */
 const EXTRA_COUNT = 0.5;
-/** On a slow machine, a request has a larger part of the commands that synchronise the rate limits each second. */
+/** Commands that synchronise the rate limits each second. On a slow machine, each request counts more of them. */
 const BACKGROUND_PER_SECOND = { statements: 0, redisCommands: 300 };
 
-/** What is compared with the recorded run: figures that depend little on the machine. */
+/** The figures that are compared with the recorded run. They depend little on the machine. */
 type Recorded = Record<string, { cpuRatio: number; statements: number; redisCommands: number }>;
 
-/** CPU of the bare server by CPU of the other: 1 is as fast, 0.5 is half of the work per CPU second. */
+/** CPU of the bare server divided by CPU of this server. 1: as fast. 0.5: half of the work per CPU second. */
 const cpuRatio = (round: Round, server: ServerName): number => round.bare.cpuMicros / round[server].cpuMicros;
 
 export function httpTable(measured: WorkRounds[]): string {
@@ -89,7 +89,7 @@ export function record(measured: WorkRounds[]): void {
   writeFileSync(RECORDED, `${JSON.stringify(recorded, null, 2)}\n`);
 }
 
-/** A sentence for each figure that is worse than the recorded one, in each round. */
+/** A sentence for each figure that is worse than the recorded one in every round. */
 export function regressions({ best, rounds, work }: WorkRounds): string[] {
   const recorded = JSON.parse(readFileSync(RECORDED, 'utf8')) as Recorded;
   return apis.flatMap((server) => {
@@ -97,9 +97,9 @@ export function regressions({ best, rounds, work }: WorkRounds): string[] {
     const before = recorded[name];
     if (!before) return [`${name}: not recorded. Run npm run bench -- --record.`];
     const worse: string[] = [];
-    // Both were measured at about the same time, so a ratio of one round says more than one of two rounds.
+    // Compares servers within one round, because both were measured at about the same time.
     const ratio = Math.max(...rounds.map((round) => cpuRatio(round, server)));
-    // Better than the bare server only because it hashes fewer passwords at a time, which depends on the machine.
+    // A recorded ratio above 1 counts as 1: the API hashed fewer passwords at a time, which depends on the machine.
     if (ratio * TOLERANCE < Math.min(before.cpuRatio, 1))
       worse.push(`${name}: ratio of CPU ${ratio.toFixed(2)}, recorded ${before.cpuRatio}`);
     for (const count of ['statements', 'redisCommands'] as const) {

@@ -4,7 +4,7 @@ import { cpuMicros } from './processes.ts';
 import { databaseOf, query, type Server, type ServerName, serverNames } from './servers.ts';
 import type { Stores } from './stores.ts';
 
-/** Of one server and one work. */
+/** The figures of one server for one work. */
 export interface Figures {
   cpuMicros: number;
   perSecond: number;
@@ -30,7 +30,7 @@ export class WorkRounds {
     this.stores = stores;
   }
 
-  /** `part` of the requests of the work. */
+  /** `part`: the fraction of the work's requests to send. */
   async measure(part: number): Promise<void> {
     // The first round warms up.
     if (this.rounds.length === 0) {

@@ -10,7 +10,7 @@ const DAYS = 30.3;
 
 const AVAILABLE_AT = `CASE WHEN n % 100 = 1 THEN now() + interval '1 day' ELSE at END`;
 
-/** Columns and values. `n` is the number of the row, `owner` the id of its user, `at` its age. */
+/** Columns and values. `n` is the number of the row, `owner` the id of its user, `at` its time. */
 const tables: Record<string, [columns: string, values: string]> = {
   sessions: [
     'id, user_id, salt, created_at, last_used_at, expires_at, revoked_at',
@@ -41,12 +41,12 @@ const tables: Record<string, [columns: string, values: string]> = {
 /** Like a UUID of version 7 (RFC 9562, section 5.7): ids are in the order of time. */
 const ID = `(lpad(to_hex(1760000000000 + n), 12, '0') || '70008000' || lpad(to_hex(n), 12, '0'))::uuid`;
 
-/** Adds users until there are `users`, and the other rows. The database has the users of the bench already. */
+/** Adds users up to the number `users`, and the other rows. The users of the benchmark already exist. */
 export async function fill(databaseUrl: string, users: number): Promise<void> {
   const db = new pg.Client({ connectionString: databaseUrl });
   await db.connect();
   try {
-    // No triggers, so foreign keys are not checked.
+    // Turns triggers off, so foreign keys are not checked.
     for (const setting of ['session_replication_role = replica', 'statement_timeout = 0', 'jit = off'])
       await db.query(`SET ${setting}`);
     await db.query(`SET maintenance_work_mem = '512MB'`);
@@ -61,7 +61,7 @@ export async function fill(databaseUrl: string, users: number): Promise<void> {
   }
 }
 
-/** To build an index is faster than to fill it row by row. Returns what creates the indexes again. */
+/** Building an index is faster than filling it row by row. Returns the statements that create the indexes again. */
 async function dropIndexes(db: pg.Client): Promise<string[]> {
   const { rows } = await db.query<{ name: string; definition: string }>(
     `SELECT indexname AS name, indexdef AS definition FROM pg_indexes
@@ -72,7 +72,7 @@ async function dropIndexes(db: pg.Client): Promise<string[]> {
   return rows.map(({ definition }) => definition);
 }
 
-/** All have the password of the others. */
+/** They have the same password as the existing users. */
 async function addUsers(db: pg.Client, users: number): Promise<void> {
   await db.query(
     `INSERT INTO users (id, email, password_hash, display_name, email_verified_at, created_at)

@@ -29,14 +29,14 @@ const { values: options } = parseArgs({
 const rounds = Number(options.rounds ?? (options.quick ? 2 : 5));
 /** A short run sends this part of the requests. */
 const part = options.quick ? 0.25 : 1;
-/** A short run measures again what seems worse, until it has this number of rounds or the time is over. */
+/** A short run measures again each work that seems worse, until it has this many rounds or the time is over. */
 const MAX_ROUNDS = 12;
 const QUICK_MS = 240_000;
 const PROFILE = ['--cpu-prof', '--cpu-prof-dir', '.local/bench'];
 const STARTS = options.quick ? 1 : 5;
 const only = options.only?.split(',');
 const works = allWorks.filter(({ name }) => !only || only.includes(name));
-/** Whether one of the parts runs that `--quick` leaves out. */
+/** Whether this part runs. `--quick` leaves these parts out. */
 const isAsked = (name: string): boolean => (only ? only.includes(name) : !options.quick);
 const background = backgroundWorks.filter(({ name }) => isAsked(name));
 const profiling = options.profile ? PROFILE : [];
@@ -98,7 +98,7 @@ async function measureWork(measured: WorkRounds): Promise<void> {
   printCpu(measured);
 }
 
-/** A busy machine makes figures worse, so what seems worse is measured again, after the others. */
+/** A busy machine makes figures worse, so each work that seems worse is measured again, after the others. */
 async function measureDoubtful(measured: WorkRounds[]): Promise<void> {
   for (;;) {
     const doubtful = measured.filter(

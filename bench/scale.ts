@@ -31,7 +31,7 @@ interface Database {
   env: Record<string, string>;
 }
 
-/** Per request. */
+/** Figures per request. */
 interface Figures {
   cpuMicros: number;
   databaseMicros: number;
@@ -39,7 +39,7 @@ interface Figures {
   p50: number;
 }
 
-/** Of the small and of the large database. */
+/** A value for the small database and one for the large database. */
 type Pair<T> = [small: T, large: T];
 
 const works: Work[] = [
@@ -47,7 +47,7 @@ const works: Work[] = [
     .filter(({ name }) => !['health', 'invalid', 'sign-in'].includes(name))
     .map((work) => ({ ...work, requests: 1_000 })),
   read(ADMIN, '/v1/users?q=0'),
-  // One of the words is in each row.
+  // Every row contains one of the searched words.
   { ...read(ADMIN, '/v1/users?q=user-0'), requests: 40 },
   read(ADMIN, '/v1/users?include=total&limit=1'),
   read(BUSY_USER, '/v1/jobs'),
@@ -183,14 +183,14 @@ async function measureCalls(
   };
 }
 
-/** Of all statements of the database so far. */
+/** The usage of all statements of the database so far. */
 async function databaseUsage(database: string): Promise<{ seconds: number; blocks: number }> {
   const usages = [...(await stores.readStatements(database)).values()];
   const sum = (key: 'seconds' | 'blocks') => usages.reduce((total, usage) => total + usage[key], 0);
   return { seconds: sum('seconds'), blocks: sum('blocks') };
 }
 
-/** A worker purges the rows that are too old. Another one then runs jobs, between all the other jobs. */
+/** A worker purges the rows that are too old. Another worker then runs jobs, while the table has all its other jobs. */
 async function measureBackground(databases: Pair<Database>): Promise<string> {
   const columns: Map<string, string>[] = [];
   for (const { name, env } of databases) {
@@ -225,7 +225,7 @@ async function measureBackground(databases: Pair<Database>): Promise<string> {
   );
 }
 
-/** 1 when no row is left that is too old, with an hour for those that become too old meanwhile. */
+/** 1 when no old row is left. Rows that became too old within the last hour don't count. */
 async function isPurged(bench: Bench): Promise<number | null> {
   const { rowCount } = await bench.db.query(
     `(SELECT ${OWN_STATEMENT} 1 FROM jobs WHERE finished_at < now() - interval '30 days 1 hour' LIMIT 1)
@@ -234,7 +234,7 @@ async function isPurged(bench: Bench): Promise<number | null> {
   return rowCount === 0 ? 1 : null;
 }
 
-/** Statements that read more blocks per call in the large database, and more than ten for each of their rows. */
+/** Statements that read at least twice as many blocks per call in the large database, and at least ten per row. */
 async function findGrowing(databases: Pair<Database>): Promise<string> {
   const [small, large] = await Promise.all(databases.map(({ name }) => stores.readStatements(name)));
   const rows = [...large!].flatMap(([text, usage]) => {

@@ -50,11 +50,11 @@ export async function prepareServer(
     JWT_KEYS: JSON.stringify({ 'active-bench.pem': privateKeyPem }),
     SMTP_URL: 'smtp://127.0.0.1:9',
     FILES_STORAGE: 'local',
-    // The most that production allows. Enough, because the requests come from many users and addresses.
+    // The largest factor that production allows. It is enough: the requests come from many users and IP addresses.
     RATE_LIMIT_FACTOR: '100',
     TRUST_PROXY: '1',
     SHUTDOWN_DRAIN_SECONDS: '0',
-    // As in the image.
+    // As in the Docker image.
     NODE_COMPILE_CACHE: join(ROOT, '.local/bench/compile-cache'),
   };
   runOnce('migrate.js', env);

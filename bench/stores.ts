@@ -1,4 +1,4 @@
-/** PostgreSQL and Redis for a measurement, with counters of what they were asked. */
+/** PostgreSQL and Redis for a measurement, with counters of their statements and commands. */
 import { Redis } from 'ioredis';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -13,16 +13,16 @@ import {
 } from '../scripts/embedded-postgres.ts';
 import { freePort } from '../scripts/processes.ts';
 
-/** In statements of the benchmark itself. */
+/** Marks the statements of the benchmark itself. */
 export const OWN_STATEMENT = '/* bench */';
 
 export interface StatementUsage {
   calls: number;
   /** Returned or changed. */
   rows: number;
-  /** In the execution, without the planning. */
+  /** The time of the execution, without the planning. */
   seconds: number;
-  /** Of 8 KB, from memory or from the disk. */
+  /** Blocks of 8 KB, read from memory or from the disk. */
   blocks: number;
 }
 
@@ -38,7 +38,7 @@ export class Stores {
     this.postgres = postgres;
     this.db = new pg.Pool({ connectionString: postgres.url, max: 2 });
     this.redis = new Redis(redisUrl, { maxRetriesPerRequest: null });
-    // It starts slower than its first connection is made.
+    // The first attempts to connect fail while Redis starts.
     this.redis.on('error', () => undefined);
     this.redisUrl = redisUrl;
     this.end = end;
@@ -64,7 +64,7 @@ export class Stores {
       redis.kill('SIGKILL');
       await once(redis, 'exit');
       await postgres.stop();
-      // Not with the folder: if root runs the server, its data is elsewhere.
+      // Removed separately: if root runs the server, its data is outside of this folder.
       await removeEmbeddedPostgres(postgresDir);
       rmSync(dir, { recursive: true, force: true });
     });
@@ -73,7 +73,7 @@ export class Stores {
     return stores;
   }
 
-  /** Returns the URL of a new, empty database. Replaces that of an earlier part of the run. */
+  /** Returns the URL of a new, empty database. Replaces the database of an earlier part of the run. */
   async createDatabase(name: string): Promise<string> {
     await this.db.query(`DROP DATABASE IF EXISTS "${name}" WITH (FORCE)`);
     await this.db.query(`CREATE DATABASE "${name}"`);
@@ -92,7 +92,7 @@ export class Stores {
     return Number(rows[0]?.calls);
   }
 
-  /** What each statement of a database did so far, by its text. */
+  /** The usage of each statement of a database so far, by its text. */
   async readStatements(database: string): Promise<Map<string, StatementUsage>> {
     const { rows } = await this.db.query<StatementUsage & { query: string }>(
       `SELECT query, sum(calls)::int AS calls, sum(rows)::int AS rows, sum(total_exec_time) / 1000 AS seconds,
@@ -103,7 +103,7 @@ export class Stores {
     return new Map(rows.map(({ query, ...usage }) => [query, usage]));
   }
 
-  /** Forgets what was asked so far. */
+  /** Resets the counters of all statements. */
   async resetStatements(): Promise<void> {
     await this.db.query('SELECT pg_stat_statements_reset()');
   }
@@ -117,7 +117,7 @@ export class Stores {
     );
   }
 
-  /** Also for a second caller: a signal makes the measurement fail, which then stops the stores too. */
+  /** Can be called twice: a signal stops the stores, and the measurement that fails then stops them too. */
   stop(): Promise<void> {
     return (this.stopped ??= this.stopServers());
   }

@@ -11,7 +11,7 @@ import { ADMINS, prepareServer, type ServerName, startServer } from './servers.t
 import type { Stores } from './stores.ts';
 import { signInUser } from './works.ts';
 
-/** The most that the API allows. */
+/** The limit of the API. */
 const STREAMS_PER_USER = 5;
 const COUNTS = [1_000, 10_000];
 /** Users who get a notification each. */
@@ -83,7 +83,7 @@ async function inParallel<Item, Result>(
   return results;
 }
 
-/** Resolves when the API has answered. `onNotification` gets the time at which the notification was created. */
+/** Resolves when the API has responded. `onNotification` gets the time at which the notification was created. */
 async function openStream(
   url: string,
   accessToken: string,
@@ -105,7 +105,7 @@ async function openStream(
   return request;
 }
 
-/** In another process, because this one receives the streams. */
+/** Runs in another process, because this one receives the streams. */
 async function notifyUsers(env: Record<string, string>): Promise<void> {
   const program = join(import.meta.dirname, '../dist/bench/programs/prepare.js');
   const child = spawn(process.execPath, [program, 'notify', String(ADMINS), String(NOTIFIED)], {

@@ -1,4 +1,4 @@
-/** What the servers are measured with. */
+/** The requests with which the servers are measured. */
 import type { Call, Work } from './load.ts';
 import { ADMINS, PASSWORD } from './servers.ts';
 
@@ -23,7 +23,7 @@ async function signIn(url: string, firstUser = ADMINS): Promise<Tokens[]> {
 
 export async function signInUser(url: string, n: number): Promise<Tokens> {
   const { path, body } = login(n);
-  // Sign-ins are limited by address.
+  // Sign-ins are limited by IP address.
   const headers = { 'content-type': 'application/json', 'x-forwarded-for': `198.51.100.${n % 250}` };
   const response = await fetch(url + path, { method: 'POST', headers, body: body! });
   if (!response.ok) throw new Error(`The sign-in failed: ${response.status} ${await response.text()}`);
@@ -88,7 +88,7 @@ const update = async (url: string, firstUser: number): ReturnType<Work['prepare'
 // feature:webhooks begin
 const FIRST_RECEIVER = ADMINS + CONNECTIONS;
 
-/** Each user has an endpoint that receives the event. No worker runs, so the delivery is made but not sent. */
+/** Each user has an endpoint that receives the event. No worker runs, so the delivery is created but not sent. */
 const updateWithDelivery: Work['prepare'] = async (url, query) => {
   await query(
     `INSERT INTO webhook_endpoints (id, user_id, url, event_types, secret)

@@ -1,6 +1,6 @@
 /**
- * The yardstick: Fastify and pg with the same duties as the API – token, validation, only declared properties in and out,
- * correlation id, the same tables – and nothing else. It has no rate limits, logs, events, jobs or caches.
+ * The bare server: Fastify and pg alone. It does the same work as the API: token, validation, only declared properties
+ * in and out, correlation id, the same tables. It has no rate limits, logs, events, jobs or caches.
  */
 import { verify } from '@node-rs/argon2';
 import fastify, { type FastifyRequest } from 'fastify';

@@ -1,4 +1,4 @@
-/** Tokens of the yardstick: RS256 access tokens and HMAC-signed refresh tokens and cursors, by node:crypto alone. */
+/** Tokens of the bare server: RS256 access tokens and HMAC-signed refresh tokens and cursors, by node:crypto alone. */
 import {
   createHmac,
   createPrivateKey,

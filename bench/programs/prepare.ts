@@ -1,4 +1,4 @@
-/** Writes what a worker then does: node prepare.js <command> [arguments] */
+/** Creates the jobs and events that a worker then processes: node prepare.js <command> [arguments] */
 import { Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { randomUUID } from 'node:crypto';
