@@ -122,7 +122,7 @@ export class EventStream {
     );
   }
 
-  /** The server accepts a token some seconds after its expiry, so a connection with it would end again at once. */
+  /** The server accepts a token for some seconds after its expiry. A stream with such a token would end at once. */
   async #prepareNext(reason: string | undefined): Promise<void> {
     const isRenewal = reason !== undefined && RENEWING.includes(reason);
     if (isRenewal) await this.#session.renew().catch((error: unknown) => this.#countFailure(error));

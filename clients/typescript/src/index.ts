@@ -47,7 +47,7 @@ export interface ClientOptions extends SessionOptions {
   visibility?: Visibility;
 }
 
-/** A long upload should not begin with a token that expires during it. */
+/** A token that expires sooner is renewed before an upload, because it must not expire during the upload. */
 const UPLOAD_MARGIN_MS = 60_000;
 
 /** A client of the API. Errors of the API reject with a ProblemError, network errors with those of fetch. */

@@ -10,7 +10,7 @@ export class ProblemError extends Error {
   readonly details: NonNullable<Problem['details']>;
   /** Finds the request in the logs of the server. */
   readonly correlationId: string | undefined;
-  /** Of 429 and 503: wait this long before the next attempt. */
+  /** Sent with 429 and 503: wait this long before the next attempt. */
   readonly retryAfterSeconds: number | undefined;
 
   constructor(response: Response, problem: Partial<Problem>) {

@@ -23,7 +23,7 @@ export interface SessionOptions {
   /** `cookie` keeps the refresh token out of reach of scripts, in browsers on the same site as the API. */
   refreshTokenIn?: 'body' | 'cookie';
   store?: TokenStore;
-  /** Of errors and other texts, as a language tag. Browsers send that of the user by default. */
+  /** The language of errors and other texts, as a language tag. By default, browsers send the user's language. */
   language?: () => string;
   /** Called after a sign-in or sign-out here, to notify the other tabs. */
   broadcast?: () => void;
@@ -106,13 +106,13 @@ export class Session {
     await this.#refresh();
   }
 
-  /** Before a long upload, which should not be rejected halfway. */
+  /** Call it before a long upload, which should not be rejected halfway. */
   async renewIfExpiring(withinMs: number): Promise<void> {
     const tokens = await this.#load();
     if (tokens && tokens.expiresAt - withinMs < Date.now()) await this.#refresh();
   }
 
-  /** For other libraries that send requests. Renew it first. */
+  /** The access token, for other libraries that send requests. Renew it first. */
   async accessToken(): Promise<string | undefined> {
     return (await this.#load())?.accessToken;
   }
@@ -199,7 +199,7 @@ export class Session {
     const before = this.#tokens;
     const rotate = async (): Promise<Tokens> => {
       const tokens = await this.#rotate(before);
-      // Inside the lock, so that the next holder loads them.
+      // Stored inside the lock, so that the next holder loads these tokens.
       if (this.#generation === generation) await this.#keep(tokens);
       return tokens;
     };
