@@ -32,8 +32,8 @@ export class CreateUsersAndSessions1763800000000 implements MigrationInterface {
     await db.query(`CREATE INDEX users_created_at_idx ON users (created_at, id)`);
     await db.query(`CREATE INDEX users_status_idx ON users (status, created_at, id)`);
     await db.query(`CREATE INDEX users_role_idx ON users (role, created_at, id)`);
-    // The words of name and email, without accents and without a dictionary of one language. The expression is that of
-    // src/users/users.service.ts.
+    // The words of name and email, without accents and without a dictionary of one language. The expression is the same
+    // as in src/users/users.service.ts.
     // A search reads all changes that the index has not merged yet, so the index keeps at most 256 KB of them, not 4 MB.
     await db.query(`
       CREATE INDEX users_search_idx ON users USING gin ((

@@ -91,7 +91,7 @@ export class CreateJobs1763800100000 implements MigrationInterface {
       `CREATE UNIQUE INDEX jobs_unique_key_key ON jobs (type, unique_key)
        WHERE unique_key IS NOT NULL AND (status IN ('queued', 'active') OR unique_until IS NOT NULL)`,
     );
-    // For the retry of failed jobs, of which only one per unique key is retried.
+    // For the retry of failed jobs: only one job per unique key is retried.
     await db.query(
       `CREATE INDEX jobs_unique_key_idx ON jobs (type, unique_key, id) WHERE unique_key IS NOT NULL`,
     );
@@ -103,14 +103,14 @@ export class CreateJobs1763800100000 implements MigrationInterface {
     await db.query(
       `CREATE INDEX jobs_slot_waiting_idx ON jobs (concurrency_key, priority, id) WHERE slot = 'waiting'`,
     );
-    // A row: workers claim no jobs of the type.
+    // While a type has a row, workers claim no jobs of the type.
     await db.query(`
       CREATE TABLE paused_queues (
         type text NOT NULL,
         paused_at timestamptz(3) NOT NULL DEFAULT now(),
         CONSTRAINT paused_queues_pkey PRIMARY KEY (type)
       )`);
-    // Deletes the files of a job with it.
+    // Deletes the files with their job.
     await db.query(`
       ALTER TABLE job_files ADD CONSTRAINT job_files_job_id_fkey
         FOREIGN KEY (job_id) REFERENCES jobs (id) ON DELETE CASCADE`);

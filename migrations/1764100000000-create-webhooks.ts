@@ -72,7 +72,7 @@ export class CreateWebhooks1764100000000 implements MigrationInterface {
     );
     await db.query(`CREATE INDEX webhook_deliveries_subject_id_idx ON webhook_deliveries (subject_id)`);
     await db.query(`CREATE INDEX webhook_deliveries_created_at_idx ON webhook_deliveries (created_at)`);
-    // A claim reads these three and no other row of a backlog: what is ready, what becomes ready, what is in flight.
+    // A claim reads only deliveries that are ready, become ready or are in flight, and no other row of a backlog.
     await db.query(
       `CREATE INDEX webhook_deliveries_ready_idx ON webhook_deliveries (endpoint_id, next_attempt_at, id)
        WHERE status = 'pending' AND is_ready`,

@@ -30,10 +30,10 @@ export class CreateFiles1764300000000 implements MigrationInterface {
     await db.query(
       `CREATE INDEX files_unused_idx ON files (created_at) WHERE attached_at IS NULL AND state <> 'deleted'`,
     );
-    // For the search for objects that no file has.
+    // For the search for objects without a file.
     await db.query(`CREATE INDEX files_object_key_idx ON files (object_key)`);
 
-    // Not valid for older rows only: each new row is checked.
+    // NOT VALID skips only older rows: each new row is checked.
     await db.query(`
       ALTER TABLE users ADD CONSTRAINT users_avatar_file_id_fkey
         FOREIGN KEY (avatar_file_id) REFERENCES files (id) ON DELETE SET NULL NOT VALID`);
