@@ -1,6 +1,6 @@
 /**
  * npm run audit: licences of the packages that production uses, secrets in the repository, and known vulnerabilities.
- * --offline leaves out the last, which asks the registry. `npm run check` runs it that way.
+ * --offline skips the vulnerabilities, which need the registry. `npm run check` runs it with --offline.
  */
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
@@ -10,7 +10,7 @@ import { runProgram } from './usage-error.ts';
 
 const USAGE = 'Usage: npm run audit -- [--offline]';
 
-/** Licences that ask for no more than their text and the names of the authors. */
+/** Licences that require only their text and the names of the authors. */
 const LICENCES = new Set([
   '0BSD',
   'Apache-2.0',
@@ -25,7 +25,7 @@ const LICENCES = new Set([
   'Unlicense',
 ]);
 
-/** Both are MIT, but not in the field `license`: one has the old field `licenses`, the other says it in its README. */
+/** Both have the MIT licence, but no field `license`. One has the old field `licenses`, the other only a README. */
 const MIT_ELSEWHERE = new Set(['passport-strategy', 'pause']);
 
 const SECRETS: [string, RegExp][] = [
@@ -54,7 +54,7 @@ export function licenceFaults(packages: Record<string, LockedPackage>): string[]
     .map(({ name, license }) => `${name}: licence ${license}`);
 }
 
-/** An expression such as (MIT OR GPL-2.0) leaves the choice, MIT AND ISC does not. */
+/** (MIT OR GPL-2.0) needs one allowed licence, MIT AND ISC needs both. */
 function isAllowed(license: string): boolean {
   const plain = license.replaceAll(/[()]/g, '');
   if (plain.includes(' OR ')) return plain.split(' OR ').some((part) => isAllowed(part));

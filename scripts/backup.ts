@@ -18,7 +18,7 @@ It also writes <file>.json, with the number of rows of each table.`;
 /** The schema of the queue. Workers fill it again from the jobs table. */
 const QUEUE_SCHEMA = 'bullmq';
 
-/** The role of the migrations comes first: it may read everything, and the role of the application not the sequences. */
+/** The role of the migrations comes first: it may read everything. The role of the application can't read sequences. */
 function databaseUrl(): string | undefined {
   const { MIGRATION_DATABASE_URL, DATABASE_DIRECT_URL, DATABASE_URL } = process.env;
   return MIGRATION_DATABASE_URL || DATABASE_DIRECT_URL || DATABASE_URL;
@@ -34,7 +34,7 @@ async function backUp(url: string, file: string): Promise<void> {
   const db = await connect(url);
   try {
     const manifest = await writeDraft(db, url, draft);
-    // First, so that a back-up with its final name always has one. Of two back-ups to one file, the second fails here.
+    // First, so that a back-up with its final name always has a manifest. The second of two back-ups to one file fails.
     writeManifest(file, manifest);
     renameSync(draft, file);
     const rows = Object.values(manifest.rows).reduce((sum, count) => sum + count, 0);

@@ -17,7 +17,7 @@ import { basename, dirname, join, relative } from 'node:path';
 
 process.chdir(dirname(import.meta.dirname));
 
-/** Each build has its own, because several may run at the same time. */
+/** Each build has its own folder, because several may run at the same time. */
 const COMPILED = `dist/.compiled-${process.pid}`;
 const TARGET = 'dist/pages';
 /** Each folder has one script, and the files that are served unchanged. */
@@ -27,7 +27,7 @@ const PAGES = {
 };
 const SCALAR = join(TARGET, 'docs/scalar.js');
 
-/** The package contains the script as a text, and gives it out only through its plugin. */
+/** The package contains the script as a text that only its plugin serves. */
 async function scalarScript(): Promise<string> {
   const { default: plugin } = await import('@scalar/fastify-api-reference');
   const server = fastify();
@@ -44,8 +44,8 @@ function compile(): boolean {
 }
 
 /**
- * Replaces each file that has changed, at once. bin/dev may start a program from dist/ while another command builds, and must
- * not read a file that is half written.
+ * Replaces each changed file atomically. bin/dev may start a program from dist/ while another command builds, and must
+ * not read a half-written file.
  */
 function replaceChanged(): void {
   const entries = readdirSync(COMPILED, { recursive: true, withFileTypes: true });
@@ -59,7 +59,7 @@ function replaceChanged(): void {
   }
 }
 
-/** The source map names its source relative to its place, which becomes one folder less deep. */
+/** The path of the source is relative to the source map, which moves up one folder. */
 function moveSources(map: string): void {
   writeFileSync(map, readFileSync(map, 'utf8').replace('"sources":["../', '"sources":["'));
 }

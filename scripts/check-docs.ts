@@ -1,4 +1,4 @@
-/** Checks that the links, file paths, names and commands in the docs exist, and that a feature may import what they import. */
+/** Checks that the links, file paths, names and commands in the docs exist, and that their imports are allowed. */
 import { existsSync, globSync, readFileSync, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 
@@ -92,7 +92,7 @@ function targetExists(file: string, link: string): boolean {
   return !anchor || anchorsOf(target).includes(anchor);
 }
 
-/** As GitHub makes them of headings. */
+/** The anchors that GitHub makes from headings. */
 function anchorsOf(file: string): string[] {
   const headings = readFileSync(file, 'utf8').matchAll(/^#+ (.+)$/gm);
   return [...headings].map(([, text = '']) =>
@@ -104,7 +104,7 @@ function anchorsOf(file: string): string[] {
   );
 }
 
-/** Coding agents read it before every task. */
+/** Coding agents read AGENTS.md before every task. */
 const AGENTS_MAX_BYTES = 8_192;
 if (statSync('AGENTS.md').size > AGENTS_MAX_BYTES)
   faults.push(`AGENTS.md has more than ${AGENTS_MAX_BYTES} bytes`);

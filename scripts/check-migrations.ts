@@ -77,10 +77,10 @@ const isAfterFirstRelease = ({ name }: Recorded): boolean =>
   Number(/\d{13}$/.exec(name)?.[0]) > FIRST_RELEASE_UNTIL;
 
 const CREATED = /\bCREATE\s+(?:UNLOGGED\s+)?TABLE\s+(?:IF\s+NOT\s+EXISTS\s+)?"?(\w+)/gi;
-/** Statements that lock a table against writes, and foreign keys, which do the same to the referenced table. */
+/** Statements that lock a table against writes, and foreign keys, which also lock the referenced table. */
 const LOCKED =
   /\b(?:ALTER\s+TABLE(?:\s+IF\s+EXISTS)?(?:\s+ONLY)?|DROP\s+TABLE(?:\s+IF\s+EXISTS)?|TRUNCATE(?:\s+TABLE)?|LOCK(?:\s+TABLE)?|REFERENCES|(?:INDEX|TRIGGER)\s[^;]*?\sON(?:\s+ONLY)?)\s+"?(\w+)/gi;
-/** Locks both of its tables, so it can't be split. */
+/** A foreign key locks both of its tables, so the statement can't be split. */
 const ADDED_FOREIGN_KEY =
   /^\s*ALTER\s+TABLE\s+(?:ONLY\s+)?"?\w+"?\s+ADD\s+(?:CONSTRAINT\s+"?\w+"?\s+)?FOREIGN\s+KEY\b/i;
 const SQL_COMMENT = /^\s*--.*$/gm;

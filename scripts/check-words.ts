@@ -34,7 +34,7 @@ const TERMS: [RegExp, string][] = [
 const ALLOWED =
   /connection refused|certificate was refused|ECONNREFUSED|allow-refuse|GRAPHQL_BATCH_REFUSED|nobody['’]?\)|\bid nobody\b/i;
 
-/** Not prose of ours: generated, or data. */
+/** Files without our own prose: generated files and data. */
 const SKIPPED = [
   'scripts/check-words.ts',
   'CHANGELOG.md',

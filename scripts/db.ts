@@ -16,7 +16,7 @@ await inDevelopment(async () => {
   return hasPsql() ? runPsql(url, args) : runSqlPrompt(url, args);
 });
 
-/** A database without tables is no error: psql may be there to look at it. */
+/** A database without tables is not an error: the user may want to inspect it. */
 async function checkDatabase(url: string): Promise<void> {
   const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: 5_000 });
   client.on('error', () => undefined);

@@ -9,7 +9,7 @@ const root = dirname(import.meta.dirname);
 
 /**
  * Runs `work` with the settings and the database of bin/dev, in `process.env`. If bin/dev doesn't run, its embedded
- * database is started for this time.
+ * database is started while `work` runs.
  */
 export async function inDevelopment(work: () => Promise<number>): Promise<void> {
   try {

@@ -4,14 +4,14 @@ import { reservePorts } from './dev-ports.ts';
 import { metricsPage, type ProcessMetrics, STYLES, tracePage, tracesPage } from './dev-traces/pages.ts';
 import { TraceStore } from './dev-traces/trace-store.ts';
 
-/** Near those of the fake providers. */
+/** Next to the ports of the fake providers. */
 const DEFAULT_PORT = 9508;
 const BODY_MAX_BYTES = 8 * 1024 * 1024;
 const METRICS_TIMEOUT_MS = 2_000;
 const POLICY =
   "default-src 'none'; style-src 'self'; img-src data:; form-action 'self'; frame-ancestors 'none'";
 
-/** Unless the traces go elsewhere. Returns what bin/dev prints about them. */
+/** Starts the receiver unless the traces go elsewhere. Returns the text that bin/dev prints about them. */
 export async function startTraces(env: NodeJS.ProcessEnv, metricsPort: number): Promise<string> {
   const endpoint = env['OTEL_EXPORTER_OTLP_ENDPOINT'];
   if (endpoint) return `sent to ${endpoint}`;

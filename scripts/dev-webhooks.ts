@@ -3,7 +3,7 @@ import { reservePorts } from './dev-ports.ts';
 
 const NAME = 'WEBHOOK_RECEIVER_PORT';
 
-/** bin/demo starts its webhook receiver there. The worker rejects private addresses unless they are allowed. */
+/** bin/demo starts its webhook receiver on this port. The worker rejects private addresses unless they are allowed. */
 export async function chooseReceiverPort(env: NodeJS.ProcessEnv): Promise<void> {
   const port = { name: NAME, value: '', fallback: DEFAULT_PORT, host: '127.0.0.1', count: 1 };
   // A receiver may already run on a port that is set.

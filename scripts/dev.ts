@@ -169,7 +169,7 @@ async function restart(changed: string[]): Promise<void> {
     rmSync(join('dist', path.replace(/\.ts$/, '.js')), { recursive: true, force: true });
   try {
     await processes.run('build', ['--run', 'build']);
-    // Always: a migration can be pending because it was added to the list after its file was saved.
+    // Always, not only when a migration has changed: an earlier build or migration may have failed.
     await processes.run('migrate', ['dist/src/migrate.js']);
   } catch {
     if (!stopping) console.error('Not restarted. The previous version is still running.');

@@ -121,7 +121,7 @@ function assertNotInUse(dir: string): void {
 
 function openDir(dir: string, account: Account): void {
   try {
-    // Not with the mode of the folder itself: the user of PostgreSQL has to pass through.
+    // The parent folder keeps the default mode, because the user of PostgreSQL must be able to enter it.
     fs.mkdirSync(dirname(dir), { recursive: true });
     fs.mkdirSync(dir, { recursive: true, mode: 0o700 });
     giveTo(account, dir);

@@ -9,7 +9,7 @@ await inDevelopment(async () => {
   build();
   const file = `dist/src/${program}.js`;
   const child = spawn(process.execPath, ['--enable-source-maps', file, ...args], { stdio: 'inherit' });
-  // Ctrl-C reaches the child too, which decides what it means.
+  // Ctrl-C also reaches the child, which handles it.
   process.on('SIGINT', () => undefined);
   const [code] = (await once(child, 'close')) as [number | null];
   return code ?? 1;

@@ -18,7 +18,7 @@ const USAGE = `Usage: npm run keys -- <command> [--force]
 
 /** The Cache-Control lifetime of the JWKS. Verifiers may not know a newer key before it has passed. */
 const PUBLISH_SECONDS = 300;
-/** The lifetime of an access token, but at least 15 minutes, and the clock tolerance. */
+/** The lifetime of an access token (at least 15 minutes), plus a minute that exceeds the clock tolerance. */
 const TOKEN_SECONDS = Math.max(900, Number(process.env.ACCESS_TOKEN_SECONDS) || 0) + 60;
 
 const folder = process.env.JWT_KEYS_DIR || '.local/keys';

@@ -63,7 +63,7 @@ export function reachableBinaries(account: Account, from: PostgresPackage): stri
   return copy;
 }
 
-/** The collation provider of PostgreSQL itself, because systems differ. It exists since version 17. */
+/** The built-in collation provider of PostgreSQL, because systems sort differently. It exists since version 17. */
 export function localeOptions(binaries: string): string[] {
   const { stdout } = spawnSync(join(binaries, 'bin/postgres'), ['--version'], { encoding: 'utf8' });
   const isOld = /\(PostgreSQL\) 1[0-6]\b/.test(stdout);

@@ -65,7 +65,7 @@ export function isPortFree(port: number, host: string): Promise<boolean> {
   });
 }
 
-/** Below the ports that operating systems give to outgoing connections, which could take one before its server listens. */
+/** Below the ports of outgoing connections, because one of these could take the port before its server listens. */
 const FREE_PORTS = { first: 12_000, last: 32_000 };
 
 /** A random port, so that programs that start at the same time get different ones. */

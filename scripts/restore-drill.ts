@@ -28,7 +28,7 @@ interface Programs {
   migrate: (classes?: MigrationClass[]) => Promise<{ applied: string[] }>;
 }
 
-/** Before anything is started. */
+/** Checks the back-up before anything is started. */
 function openBackUp(file: string): Manifest {
   const manifest = readManifest(file);
   const known = globSync('migrations/*.ts').map((path) => basename(path).split('-')[0] ?? '');
@@ -127,7 +127,7 @@ async function compareRows(db: pg.Client, { rows }: Manifest): Promise<void> {
   console.log(`Restored ${count} rows of ${names.length} tables, as many as the back-up has.`);
 }
 
-/** What a worker would take up, and how old the newest change is. */
+/** Prints the jobs that a worker would run, and the age of the newest change. */
 async function printState(db: pg.Client, { takenAt }: Manifest): Promise<void> {
   const { rows } = await db.query<{ queued: string; active: string }>(
     `SELECT count(*) FILTER (WHERE status = 'queued') AS queued, count(*) FILTER (WHERE status = 'active') AS active FROM jobs`,
@@ -193,7 +193,7 @@ async function startApi(url: string): Promise<void> {
 }
 
 async function inTemporaryPostgres(work: (url: string) => Promise<void>): Promise<void> {
-  // Always the same folder, so that a drill removes what one that was killed has left behind.
+  // Always the same folder, so that a drill removes the data of an earlier drill that was killed.
   const dir = join(root, '.local/restore-drill');
   await removeEmbeddedPostgres(dir);
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {

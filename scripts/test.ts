@@ -21,7 +21,7 @@ interface Counts {
 process.chdir(dirname(import.meta.dirname));
 // The tests start their own PostgreSQL.
 if (!process.env.DATABASE_URL) removePostgresSettings(process.env);
-/** What runs in another topology unless files are given: its own tests, and those that use the database in most ways. */
+/** The default files of a topology: its own tests, and tests that use the database in many ways. */
 const TOPOLOGIES: Record<string, string[]> = {
   cluster: [
     'e2e/(redis-cluster|auth-refresh|rate-limits|rate-limits-instances|idempotency|notifications-stream).spec',
@@ -68,7 +68,7 @@ function takeOption(name: string, values = 0): string | undefined {
 
 function startJest(): ChildProcess {
   const coverage = isWholeRun && !runsFaults ? ['--coverage'] : [];
-  // Two tests at a time would measure each other.
+  // Tests that run at the same time would distort each other's measurements.
   const order = writesReport ? ['--runInBand'] : [];
   const selection = jestArguments.length > 0 ? jestArguments : (TOPOLOGIES[topology] ?? []);
   const options = '--experimental-vm-modules --disable-warning=ExperimentalWarning';

@@ -4,7 +4,7 @@ import { UsageError } from '../usage-error.ts';
 
 export interface Table {
   name: string;
-  /** Without generated ones, which Postgres computes. */
+  /** Without generated columns, which Postgres computes. */
   columns: string[];
 }
 
@@ -40,10 +40,10 @@ export async function appliedMigrations(db: pg.Client): Promise<string[]> {
   return rows.map(({ name }) => name);
 }
 
-/** A connection without limits of time, which the role of the application may have. */
+/** A connection without time limits. The role of the application may have some. */
 export async function connect(url: string): Promise<pg.Client> {
   const db = new pg.Client({ connectionString: withLibpqMeaning(url), connectionTimeoutMillis: 10_000 });
-  // The statement that is running reports it.
+  // The running statement reports the error.
   db.on('error', () => undefined);
   try {
     await db.connect();
@@ -59,7 +59,7 @@ export async function connect(url: string): Promise<pg.Client> {
   }
 }
 
-/** 18 of a server of version 18.4. */
+/** The major version: 18 for 18.4. */
 export async function serverVersion(db: pg.Client): Promise<number> {
   const { rows } = await db.query<{ version: string }>(
     `SELECT current_setting('server_version_num') AS version`,

@@ -5,7 +5,7 @@ import { UsageError } from '../usage-error.ts';
 export interface Manifest {
   /** `pg_dump`: its custom format. `rows`: the rows only, as SQL that is compressed with gzip. */
   format: 'pg_dump' | 'rows';
-  /** Just before the snapshot, by the clock of the database. What was committed before is in the back-up. */
+  /** A time just before the snapshot, by the clock of the database. All earlier commits are in the back-up. */
   takenAt: string;
   /** The major version of the server. */
   postgresVersion: number;

@@ -7,7 +7,7 @@ import { from as copyFrom, to as copyTo } from 'pg-copy-streams';
 import { UsageError } from '../usage-error.ts';
 import type { Table } from './database.ts';
 
-/** Ends the rows of a COPY. A row that consists of these characters has them escaped. */
+/** Ends the rows of a COPY. In a row, these characters are escaped. */
 const END_OF_ROWS = '\\.\n';
 const CHUNK_BYTES = 2 ** 20;
 
@@ -58,7 +58,7 @@ async function listForeignKeys(db: pg.Client): Promise<ForeignKey[]> {
   return rows;
 }
 
-/** Read after the rows. Sequences ignore the snapshot, so a value is never below one that a row has. */
+/** Read after the rows. Sequences ignore the snapshot, so their values are never below those in the rows. */
 async function* sequencesOf(db: pg.Client): AsyncGenerator<string> {
   const { rows } = await db.query<{ name: string }>(
     `SELECT format('public.%I', relname) AS name FROM pg_class

@@ -58,7 +58,7 @@ export class SchemaComparison {
     });
   }
 
-  /** A schema is a list of alternatives. Each that a client may send, or may have to read, must be in the other list. */
+  /** A schema is a list of alternatives. Each one that a client may send or receive must be in the other list. */
   private compareBranches({ before, after, subject }: Pair): SchemaChange[] {
     const branches = { before: this.branchesOf(before, 'before'), after: this.branchesOf(after, 'after') };
     const [inner, outer] =
@@ -125,7 +125,7 @@ export class SchemaComparison {
         const path = `${subject}.${name}`;
         const next = current[name];
         if (next) return this.compare({ before: property, after: next, subject: path });
-        // A request may still contain it if other properties are allowed.
+        // A request may still contain the property if other properties are allowed.
         if (isRequest && after.additionalProperties !== false) return [];
         return [{ subject: path, text: 'was removed' }];
       }),
@@ -156,7 +156,7 @@ function isExpectedType({ properties }: Schema, { discriminator }: Schema): bool
 const objectOrNone = (value: Schema | boolean | undefined): Schema | undefined =>
   typeof value === 'object' ? value : undefined;
 
-/** Whether each value of the inner alternative may be a value of the outer one, as far as types tell. */
+/** Whether the outer alternative allows the type of the inner one. */
 function isSameKind(inner: Schema, outer: Schema): boolean {
   const [type, other] = [typeOf(inner), typeOf(outer)];
   return other === undefined || type === other || (type === 'integer' && other === 'number');

@@ -7,7 +7,7 @@ import type { Progress } from './terminal.ts';
 export const readOperation = (name: string): string =>
   readFileSync(join(import.meta.dirname, 'operations', `${name}.graphql`), 'utf8');
 
-/** One query for what REST needs three requests for. */
+/** One query in place of three REST requests. */
 export async function queryJobs(api: ApiClient, email: string, on: Progress): Promise<void> {
   const json = { query: readOperation('latest-jobs'), variables: { first: 5 } };
   const { data } = await api.call<{

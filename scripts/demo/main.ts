@@ -158,7 +158,7 @@ async function assertReachable(api: ApiClient): Promise<void> {
 
 async function main(): Promise<void> {
   const dev = env.BASE_URL ? undefined : readDevState(dirname(dirname(import.meta.dirname)));
-  // What the caller sets wins.
+  // Settings of the caller take precedence.
   Object.assign(env, { ...dev?.settings, ...env });
   const api = new ApiClient({
     baseUrl: env.BASE_URL || dev?.url || 'http://localhost:3000',

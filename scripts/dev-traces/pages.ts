@@ -51,7 +51,7 @@ export function tracePage(trace: DevTrace): string {
   const total = Math.max(...trace.spans.map(({ startedAt, ms }) => startedAt + ms)) - start;
   const rows = spans.map(({ span, depth }) => {
     const at = span.startedAt - start;
-    // At least a visible line.
+    // Always wide enough to be visible.
     const [x, width] = [(100 * at) / (total || 1), Math.max(0.5, (100 * span.ms) / (total || 1))];
     return `<tr id="${escape(span.spanId)}" class="${classOf([span])}">
       <td class="depth-${Math.min(depth, DEPTH_MAX)}">${details(span)}</td>
@@ -99,7 +99,7 @@ export interface ProcessMetrics {
   text: string | undefined;
 }
 
-/** Those of the product. The page of Prometheus itself has all. */
+/** The metrics of the product. The Prometheus endpoint of each process has all metrics. */
 export function metricsPage(processes: ProcessMetrics[]): string {
   const parts = processes.map(({ name, text }) => {
     if (text === undefined)

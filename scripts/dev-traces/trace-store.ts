@@ -65,7 +65,7 @@ export class TraceStore {
     return this.traces.get(id);
   }
 
-  /** By the trace id, or by the correlation id of a request, run or webhook. Newest first. */
+  /** Finds traces by trace id, or by the correlation id of a request, run or webhook. Newest first. */
   find(id: string): DevTrace[] {
     return this.list().filter(
       (trace) => trace.id === id || trace.spans.some((span) => span.attributes['app.correlation_id'] === id),
@@ -99,7 +99,7 @@ function toDevSpan(span: OtlpSpan, service: string): DevSpan {
 const valuesOf = (attributes: OtlpAttribute[] = []): Record<string, string> =>
   Object.fromEntries(attributes.map(({ key, value }) => [key, String(Object.values(value)[0])]));
 
-/** Each span after its parent, with its depth. The parent may be missing: it has not ended, or is another system's. */
+/** Each span after its parent, with its depth. A parent is missing if it has not ended or is of another system. */
 export function inOrder({ spans }: DevTrace): { span: DevSpan; depth: number }[] {
   const ids = new Set(spans.map(({ spanId }) => spanId));
   const byTime = spans.toSorted((a, b) => a.startedAt - b.startedAt);

@@ -1,7 +1,7 @@
 /**
- * Measures what one API process does with the CPU of a Fly machine, for the table of docs/guides/deploy-fly.md. The quota is
- * that of Fly: a shared CPU may run for 5 of 80 ms. Needs root, cgroups of Linux, `redis-server`, and `npm run build` before
- * it: `node scripts/experiments/fly-capacity.ts`.
+ * Measures the request rate of one API process on the CPU of a Fly machine, for the table of docs/guides/deploy-fly.md.
+ * The quota is that of Fly: a shared CPU may run for 5 of 80 ms. Needs root, cgroups of Linux and `redis-server`. Run
+ * `npm run build`, then `node scripts/experiments/fly-capacity.ts`.
  */
 import { existsSync, mkdirSync, rmdirSync, writeFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -13,7 +13,7 @@ import { signInUser } from '../../bench/works.ts';
 import { sendAtConstantRate } from './constant-rate.ts';
 
 const PERIOD_MICROS = 80_000;
-/** The CPU time of one period. The largest first, so that the code is compiled before the CPU is short. */
+/** The CPU time of one period. The largest first, so that the code is compiled before the CPU is limited. */
 const MACHINES = {
   'performance-1x': 80_000,
   'shared-cpu-4x': 20_000,
@@ -74,7 +74,7 @@ function requestsWith(tokens: string[]): Record<string, MakeRequest> {
   };
 }
 
-/** By halving the interval, until it is known to about 5 %. */
+/** Finds the rate by bisection, to about 5 %. */
 async function highestRate(url: string, request: MakeRequest): Promise<number> {
   let [enough, tooMuch] = [1, 2];
   while (await keepsUp(url, tooMuch, request)) [enough, tooMuch] = [tooMuch, tooMuch * 2];
@@ -86,7 +86,7 @@ async function highestRate(url: string, request: MakeRequest): Promise<number> {
   return enough;
 }
 
-/** One attempt may meet a pause that has another cause. */
+/** Repeats a failed attempt, because a pause may have another cause. */
 async function keepsUp(url: string, rate: number, request: MakeRequest): Promise<boolean> {
   for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {
     const times = await timesAt(url, rate, request);
@@ -102,7 +102,7 @@ async function timesAt(url: string, rate: number, request: MakeRequest): Promise
   const outcomes = await sendAtConstantRate(url, rate, request, () => performance.now() > end);
   const failed = outcomes.find(({ result }) => result !== '200');
   if (failed) throw new Error(`${failed.method}: ${failed.result}`);
-  // The quota that was saved up must not help the next measurement.
+  // CPU quota that was saved up must not help the next measurement.
   await sleep(500);
   return outcomes.map(({ milliseconds }) => milliseconds).toSorted((a, b) => a - b);
 }

@@ -107,7 +107,7 @@ async function startProxy(ports: number[]): Promise<string> {
   return url;
 }
 
-/** One request of five changes a row. */
+/** One in five requests changes a row. */
 function requestOf(token: string, number: number): Dispatcher.RequestOptions {
   const isChange = Math.floor(number / USERS) % 5 === 0;
   return {

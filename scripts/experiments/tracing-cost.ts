@@ -21,7 +21,7 @@ const endpoint = `http://127.0.0.1:${(collector.address() as AddressInfo).port}`
 const stores = await Stores.start();
 const env = await prepareServer('redis', stores);
 const sends = { OTEL_EXPORTER_OTLP_ENDPOINT: endpoint };
-/** Of the servers: without traces, with all, with one in ten. */
+/** The settings of the three servers: no traces, traces of all requests, traces of one in ten. */
 const SETTINGS: Record<string, string>[] = [
   {},
   sends,

@@ -58,7 +58,7 @@ export const ${variable}IdSchema = idSchema;
 `;
 }
 
-/** None without a unique field: then the errors of the platform are enough. The German file is named as `de`. */
+/** Without a unique field there are no files: the errors of the platform are enough. `de` is the German file. */
 export function errorsFiles({ names, fields }: Feature): { errors?: string; de?: string } {
   const uniques = fields.filter(({ isUnique }) => isUnique);
   if (uniques.length === 0) return {};

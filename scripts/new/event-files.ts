@@ -136,7 +136,7 @@ function addEmit(
   );
 }
 
-/** A class of another feature, to copy. */
+/** The code of a listener, to copy into another feature. */
 export function listenerOf({ feature: { folder }, type }: NewEvent): string {
   const { variable, Name } = eventNames(type);
   return `

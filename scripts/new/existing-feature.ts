@@ -9,7 +9,7 @@ export interface ExistingFeature {
   folder: string;
   /** `Invoices`: start of its classes. */
   Plural: string;
-  /** What its users own, if the feature was written by `npm run new:feature`. */
+  /** The entity that its users own, if the feature was written by `npm run new:feature`. */
   resource?: { singular: string; Singular: string; variable: string; word: string };
 }
 
@@ -30,7 +30,7 @@ export function findFeature(folder: string): ExistingFeature {
 
 const featureModule = (path: string): string => `/${path.split('/')[1]}.module.ts`;
 
-/** Its factory creates one for an owner, as `npm run new:feature` writes it. */
+/** Finds the entity whose factory creates one for an owner, as `npm run new:feature` writes it. */
 function findResource(folder: string): ExistingFeature['resource'] {
   const singulars = globSync(`src/${folder}/*.entity.ts`).map((path) => basename(path, '.entity.ts'));
   const singular = singulars.find((name) => {

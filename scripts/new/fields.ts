@@ -144,7 +144,7 @@ function referenceField(text: string): Field | undefined {
   const references = findReference(folder);
   const isOptional = optional !== '';
   if (!isOptional) assertCreatable(references, text);
-  // Examples and tests without the target are valid if it can be null.
+  // An optional reference is null in examples and tests, so they need no target.
   const values = isOptional ? { example: 'null', other: 'null', counted: 'null' } : {};
   return { name, column: snake(name), isOptional, isUnique: false, ...TYPES['uuid']!, ...values, references };
 }

@@ -1,4 +1,4 @@
-/** What a new feature has for GraphQL. */
+/** The GraphQL part of a new feature. */
 import { readFileSync } from 'node:fs';
 import { changedField, enumValues, type Field } from './fields.ts';
 import type { Names } from './names.ts';
@@ -57,7 +57,7 @@ export class Update${Singular}Input extends PartialType(Create${Singular}Input) 
 `;
 }
 
-/** The schema of the REST body parses a time, so it is text. */
+/** A time is text in an input, because the schema of the REST body parses it. */
 const inputType = ({ graphql }: Field): string => (graphql === 'GraphQLISODateTime' ? 'String' : graphql);
 const inputTypescript = ({ typescript }: Field): string => (typescript === 'Date' ? 'string' : typescript);
 
@@ -260,7 +260,7 @@ describe('the GraphQL mutations of ${words}', () => {
 `;
 }
 
-/** Names of the schema that are taken. */
+/** Names of the feature that the GraphQL schema already has. */
 export function takenInGraphql({ Singular, variable, pluralVariable }: Names): string[] {
   const type = `^(type|enum|scalar|input) (${Singular}|(Create|Update)${Singular}Input)\\b`;
   const mutations = ['create', 'update', 'delete'].map((verb) => `${verb}${Singular}`);

@@ -8,11 +8,11 @@ export interface NewJob {
   /** In kebab case: the type of the job, and the name of its files. */
   type: string;
   hasWorkerModule: boolean;
-  /** Of a job that recurs. */
+  /** The schedule of a recurring job. */
   times?: Times;
 }
 
-/** What the job is about. A job that recurs is about all of them. */
+/** The entity that the job works on. A recurring job works on all of them, so it has none. */
 const resourceOf = ({ feature, times }: NewJob): ExistingFeature['resource'] =>
   times ? undefined : feature.resource;
 

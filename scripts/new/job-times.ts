@@ -7,7 +7,7 @@ export interface Times {
   timezone: string;
 }
 
-/** The same rules as those of the application at its start. */
+/** Applies the same rules as the application at startup. */
 export function parseTimes({
   schedule,
   timezone,

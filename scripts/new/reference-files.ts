@@ -1,4 +1,4 @@
-/** What references add to the service of a feature and to its test. */
+/** The code that references add to the service of a feature and to its test. */
 import {
   type Feature,
   keyName,
@@ -97,7 +97,7 @@ ${targets}
 `;
 }
 
-/** A valid body of the variable `owner` in a test. `fields` are properties: `number: '7'`. */
+/** A valid body for a test that has the variable `owner`. `fields` are properties: `number: '7'`. */
 export function newBody({ names, fields: all }: Feature, fields = ''): string {
   if (requiredIn(all).length === 0) return `new${names.Singular}(${fields && `{ ${fields} }`})`;
   const references = `await ${names.variable}References(owner)`;

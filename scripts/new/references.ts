@@ -2,16 +2,16 @@ import { existsSync, globSync, readFileSync } from 'node:fs';
 import { UsageError } from '../usage-error.ts';
 import { pascal } from './names.ts';
 
-/** What a field refers to. */
+/** The target of a reference. */
 export interface Reference {
   table: string;
   Entity: string;
   /** Relative to a feature: `../users/user.entity.ts`. */
   entityFile: string;
   folder: string;
-  /** Says which rows the caller may refer to. Accounts have none. */
+  /** Selects the rows that the caller may refer to. Accounts have no policy. */
   policy?: string;
-  /** Creates one for an owner in tests, if the feature was generated. */
+  /** Creates a target for an owner in tests, if the feature was generated. */
   factory?: { name: string; file: string };
 }
 

@@ -7,8 +7,8 @@ import { plainSql, type Statement } from './schema-steps.ts';
 type Options = (config: object, role: 'migrate', entities: unknown[]) => DataSourceOptions;
 
 /**
- * What the entities of the build describe and its migrations don't create. It migrates an empty database on the given
- * server, so the data and the state of the database of bin/dev don't matter.
+ * The statements for everything that the entities describe and no migration creates. Migrates an empty database on the
+ * given server, so the data and the state of the database of bin/dev don't matter.
  */
 export async function schemaDifference(serverUrl: string): Promise<Statement[]> {
   const name = `schema_difference_${process.pid}`;

@@ -5,15 +5,15 @@ export interface Statement {
   down: string;
 }
 
-/** What belongs into one migration. */
+/** The statements of one migration. */
 export interface Step {
   suffix: string;
   statements: Statement[];
-  /** Whether it builds indexes of an existing table, also of its unique constraints. They must not block writes. */
+  /** Whether it builds indexes or unique constraints of an existing table. This must not block writes. */
   isConcurrent: boolean;
 }
 
-/** The statement in the style of the migrations: without quotes, and without what Postgres assumes anyway. */
+/** The statement in the style of the migrations: without quotes, and without the defaults of Postgres. */
 export function plainSql(generated: string): string {
   return generated
     .replaceAll(/'(?:[^']|'')*'|"public"\.|"([a-z_][a-z0-9_]*)"/g, (found: string, name?: string) => {

@@ -13,7 +13,7 @@ export interface SettingOptions {
 /** A setting, as its files write it. */
 export interface NewSetting {
   name: string;
-  /** For example `whole(1, 365)`, and what it imports from setting-fields.ts. */
+  /** For example `whole(1, 365)`, and the names that it imports from setting-fields.ts. */
   schema: string;
   imported: string[];
   /** A literal. Undefined: the setting is optional. */

@@ -2,7 +2,7 @@ import { enumValues, type Field } from './fields.ts';
 import { pascal, type Names } from './names.ts';
 import type { Reference } from './references.ts';
 
-/** What the templates of a feature need. */
+/** The input of the templates of a feature. */
 export interface Feature {
   names: Names;
   fields: Field[];
@@ -21,7 +21,7 @@ export const checkName = ({ table }: Names, { column }: Field): string => `${tab
 export type ReferenceField = Field & { references: Reference };
 export const referencesIn = (fields: Field[]): ReferenceField[] =>
   fields.filter((field): field is ReferenceField => field.references !== undefined);
-/** They need a target, also in tests, and are deleted with it. */
+/** Required references need a target, also in tests. A row is deleted with its target. */
 export const requiredIn = (fields: Field[]): ReferenceField[] =>
   referencesIn(fields).filter(({ isOptional }) => !isOptional);
 export const keyName = ({ table }: Names, { column }: Field): string => `${table}_${column}_fkey`;

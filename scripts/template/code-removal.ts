@@ -1,6 +1,6 @@
 /**
- * Removes code that uses what a removed feature had: imports of deleted files, and then, by the syntax tree, the
- * smallest part around each use that can be removed – an element, a property, a parameter, a statement, a test.
+ * Removes the code that uses a removed feature: imports of deleted files, and then, by the syntax tree, the smallest
+ * part around each use that can be removed – an element, a property, a parameter, a statement, a test.
  */
 import { globSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
@@ -9,7 +9,7 @@ import { findDeadNodes, type Uses } from './dead-code.ts';
 import { findUnused } from './unused-code.ts';
 
 const SOURCES = ['{src,test,scripts,bench,migrations}/**/*.{ts,js}', 'clients/typescript/src/*.ts'];
-/** The programs of this folder and their tests name features, but need none. */
+/** The programs of this folder and their tests name features, but don't depend on them. */
 const NOT_SOURCES = [
   'clients/typescript/src/schema.ts',
   'scripts/template/',
@@ -18,13 +18,13 @@ const NOT_SOURCES = [
   'test/e2e/upgrade.spec.ts',
 ];
 const SPEC = /\.spec\.ts$/;
-/** Started by their path, or loaded from their folder. */
+/** Files that no code imports: they are started by path or loaded from their folder. */
 const PROGRAM =
   /^(src|scripts|bench)\/[^/]+\.ts$|^(migrations|clients|test\/contract\/authorization)\/|\.spec\.ts$/;
 const ROUNDS_MAX = 40;
 
 export interface Removal {
-  /** Files that the feature owns, without those that are gone already. */
+  /** Files of the feature that still exist. */
   files: string[];
   /** Settings, error codes, operations and other names that only the feature has. */
   names: RegExp;
@@ -199,7 +199,7 @@ const parse = (file: string, text: string): ts.SourceFile =>
 
 const IMPORT = /\b(?:import|export)\b(?:\s+type)?\s*(?:([\w*{}\s,$]+?)\s*from\s*)?\(?\s*'(\.[^']+)'/g;
 
-/** The imported files of a file, as it names them, with the imported names. */
+/** The import paths of a file, as it writes them, with the imported names. */
 export function importsOf(text: string): { path: string; names: string[] }[] {
   return [...text.matchAll(IMPORT)].map(([, clause = '', path = '']) => ({
     path,

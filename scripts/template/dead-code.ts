@@ -12,14 +12,14 @@ import {
   scopeOf,
 } from './syntax.ts';
 
-/** What a round has found in one file. */
+/** The findings of a round in one file. */
 export interface Uses {
   ranges: [number, number][];
   /** Names of removed exports. */
   exports: string[];
 }
 
-/** What the removal deletes: imports, identifiers and texts. */
+/** Selects the imports, identifiers and texts to remove. */
 interface Criteria {
   isDead: (path: string, name: string) => boolean;
   names: RegExp;

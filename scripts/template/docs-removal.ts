@@ -62,7 +62,7 @@ function rewrite(path: string, change: (text: string) => string): boolean {
   return after !== before;
 }
 
-/** `[text](missing.md)` loses its link, and in lists of links separated by “·” it goes. */
+/** `[text](missing.md)` loses its link. In a list of links separated by “·”, the whole entry is removed. */
 function removeLinks(text: string, folder: string): string {
   const isMissing = (target: string) =>
     !/^[a-z]+:|^#/.test(target) && !existsSync(join(folder, target.split('#')[0]!));
@@ -113,7 +113,7 @@ function removeFromItem(item: string, pattern: RegExp): string[] {
   return /^\s*([-*]|\d+\.) \S/.test(left) ? [left] : [];
 }
 
-/** A diagram loses lines. An example loses all, because its other lines may not work alone. */
+/** A diagram or a shell example loses lines. Other examples are removed: their other lines may not work alone. */
 function removeFromCode(block: string, pattern: RegExp): string[] {
   if (!/^```(mermaid|sh)/m.test(block)) return [];
   return [
@@ -135,7 +135,7 @@ function itemsOf(lines: string[]): string[] {
   return items;
 }
 
-/** From a list in a sentence, only the part that matches goes. */
+/** From a list in a sentence, only the matching part is removed. */
 function withoutSentences(paragraph: string, pattern: RegExp): string {
   const sentences = paragraph.replaceAll('\n', ' ').split(/(?<=[.:!?]) (?=[A-Z`[<])/);
   return sentences
@@ -163,7 +163,7 @@ function withoutParts(sentence: string, pattern: RegExp): string[] {
 
 const escaped = (text: string): string => text.replaceAll(/[.*+?^${}()|[\]\\]/g, String.raw`\$&`);
 
-/** Sections about the feature, tables without rows, and headings without content. */
+/** Removes sections about the feature, tables without rows, and headings without content. */
 function removeEmptyParts(blocks: string[], pattern: RegExp): string {
   const kept = blocks.filter((block) => !/^\|[^\n]*\n\|[\s:|-]+$/.test(block));
   const result: string[] = [];

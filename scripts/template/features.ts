@@ -1,4 +1,4 @@
-/** What `npm run remove:feature` can remove, and what belongs to each. */
+/** A feature that `npm run remove:feature` can remove. */
 export interface Feature {
   /** Globs of the files that belong to the feature. The code that uses them is found by its imports. */
   files: string[];

@@ -26,7 +26,7 @@ export function usedPackages(root: string): Set<string> {
   return new Set(names.filter((name) => ["'", '"', '/', '`'].some((end) => text.includes(`${name}${end}`))));
 }
 
-/** Removes packages that were used before, with their types, and the scripts. */
+/** Removes packages that are no longer used, with their types, and the scripts. */
 export function removeFromPackage(
   root: string,
   { packages = [], scripts = [] }: Pick<Feature, 'packages' | 'scripts'>,

@@ -82,7 +82,7 @@ function format(root: string, files: string[]): void {
   runChild(root, process.execPath, ...prettier, ...formatted);
 }
 
-/** Writes the lock file and the generated files again. The removal breaks clients, so the baseline of the last release too. */
+/** Writes the lock file and the generated files again, and the release baseline, because the removal breaks clients. */
 function finish(root: string): void {
   runChild(
     root,

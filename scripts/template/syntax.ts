@@ -59,11 +59,11 @@ export function scopeOf(node: ts.Node): ts.Node {
   return at;
 }
 
-/** The title of a test may mention more than the test needs. */
+/** The title of a test may mention names that the test does not need. */
 export const isTestTitle = ({ parent }: ts.Node): boolean =>
   parent && ts.isCallExpression(parent) && /^(it|test|describe)\b/.test(parent.expression.getText());
 
-/** In tests: the whole test, because the rest of it proves nothing. */
+/** In tests, the whole test is removed, because the rest of it proves nothing. */
 function enclosingTest(node: ts.Node): ts.Node | undefined {
   for (let at = node; at.parent; at = at.parent) {
     if (!ts.isExpressionStatement(at) || !ts.isCallExpression(at.expression)) continue;
@@ -74,10 +74,10 @@ function enclosingTest(node: ts.Node): ts.Node | undefined {
 
 export function removablePart(node: ts.Node, isTest: boolean): ts.Node {
   const part = smallestPart(node);
-  // Of several expectations about one output, the others still prove something.
+  // A regular expression is one of several expectations about an output. The others still prove something.
   if (!isTest || ts.isRegularExpressionLiteral(node)) return part;
   const test = enclosingTest(node);
-  // A row of it.each stands before the function of the test.
+  // A row of it.each is outside of the test's function: only the row is removed.
   const inFunction = test && isInFunctionOf(test, node);
   return inFunction ? test : part;
 }
@@ -97,7 +97,7 @@ function smallestPart(start: ts.Node): ts.Node {
   return start;
 }
 
-/** The part to remove if it ends at this node, or undefined to look at its parent. */
+/** Returns the node if it can be removed as a whole. Undefined: look at its parent. */
 function partAt(node: ts.Node): ts.Node | undefined {
   const { parent } = node;
   if (ts.isArrayLiteralExpression(parent)) return isPartOfRow(parent) ? undefined : node;
@@ -128,7 +128,7 @@ const isInBlock = ({ parent }: ts.Node): boolean =>
   ts.isModuleBlock(parent) ||
   ts.isCaseOrDefaultClause(parent);
 
-/** One of several conditions, and false without the feature: `a || removed`, `a && !removed`. */
+/** One of several conditions, which can be left out without the feature: `a || removed`, `a && !removed`. */
 function isOperand({ parent, kind }: ts.Node): boolean {
   if (!ts.isBinaryExpression(parent)) return false;
   const { kind: operator } = parent.operatorToken;
@@ -137,7 +137,7 @@ function isOperand({ parent, kind }: ts.Node): boolean {
   return operator === ts.SyntaxKind.AmpersandAmpersandToken && isNegated;
 }
 
-/** A list in a list, such as a row of a table, and the names of a destructuring. */
+/** A list that loses no single element: a row of a table, the names of a destructuring, a `forFeature` of one. */
 const isPartOfRow = (list: ts.ArrayLiteralExpression): boolean =>
   ts.isArrayLiteralExpression(list.parent) ||
   (ts.isVariableDeclaration(list.parent) && ts.isArrayBindingPattern(list.parent.name)) ||
@@ -171,7 +171,7 @@ const isInList = ({ parent, kind }: ts.Node): boolean =>
   ts.isEnumDeclaration(parent) ||
   kind === ts.SyntaxKind.Parameter;
 
-/** With the operator before it, or after the first operand. */
+/** The range of an operand with the operator before it, or after it if the operand is the first. */
 function rangeWith(node: ts.Node, operator: string): [number, number] {
   const { text } = node.getSourceFile();
   const before = text.slice(0, node.getFullStart()).trimEnd();

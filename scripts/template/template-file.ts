@@ -38,7 +38,7 @@ export function tryGit(root: string, ...args: string[]) {
   return spawnSync('git', args, { cwd: root, encoding: 'utf8', maxBuffer: 100 * 1024 * 1024 });
 }
 
-/** The programs rewrite many files, so that only git can show and undo what they did. */
+/** The programs rewrite many files. Only git can show and undo these changes. */
 export function requireCleanTree(root: string): void {
   if (tryGit(root, 'rev-parse', '--git-dir').status !== 0) {
     throw new UsageError('This folder is no git repository. Run: git init && git add . && git commit');

@@ -23,11 +23,11 @@ const NAME = ['try-out', 'Try Out'];
 
 /** remove:feature itself builds and starts the application, and writes the API documents. */
 const QUICK_CHECKS = ['types', 'page types', 'docs', 'authorization matrix', 'feature guide'];
-/** With unused variables and imports. */
+/** Also finds unused variables and imports. */
 const SAMPLE_CHECKS = [...QUICK_CHECKS, 'lint'];
 const QUICK_CONTRACT = ['test/contract/document.spec.ts', 'test/contract/conventions.spec.ts'];
 const CONTRACT = [...QUICK_CONTRACT, 'test/contract/authorization-matrix.spec.ts'];
-/** Of the incremental compiler. A copy checks only what the removal has changed. */
+/** Caches of the incremental compiler, so that a copy checks only what the removal has changed. */
 const CACHES = ['.local/check/tsc.json', '.local/check/tsc-pages.json'];
 
 type Mode = 'whole' | 'quick' | 'sample';
@@ -50,7 +50,7 @@ function choose<T>(items: T[], count: number, seed: string): T[] {
   return items.toSorted((a, b) => (rank(a) < rank(b) ? -1 : 1)).slice(0, count);
 }
 
-/** Hard links make the packages of a copy free. Nothing writes into them. */
+/** Links the packages, because copying them takes time and space. Nothing writes into them. */
 function makeCopy(from: string, folder: string): void {
   rmSync(folder, { recursive: true, force: true });
   mkdirSync(folder, { recursive: true });
@@ -70,7 +70,7 @@ function commitAll(folder: string): void {
   git(folder, ...author, 'commit', '--quiet', '--allow-empty', '--message', 'Try');
 }
 
-/** The tests that the removal has changed, without those of faults, which take minutes. */
+/** The tests that the removal has changed, without fault tests, which take minutes. */
 function changedTests(folder: string): string[] {
   const changed = git(folder, 'diff', '--name-only', '--diff-filter=M', 'HEAD~1', '--', '*.spec.ts').split(
     '\n',
@@ -111,7 +111,7 @@ function failureOf(removal: string[], trial: Trial, from: string): string | unde
   return firstFailure(folder, stepsAfter(folder, trial));
 }
 
-/** From a copy without some of the features, or from this clone. Prints the result. */
+/** Copies `from`, which is a copy without some of the features or this clone. Prints the result. */
 function tryRemoval(removal: string[], trial: Trial, from = ROOT): boolean {
   const startedAt = Date.now();
   const failure = failureOf(removal, trial, from);
@@ -126,7 +126,7 @@ function tryRemoval(removal: string[], trial: Trial, from = ROOT): boolean {
   return false;
 }
 
-/** Tries a feature, then each pair of it and another one in a copy of what is left. Keeps the copies that fail. */
+/** Removes a feature, then each of the others from a copy of the result. Keeps the copies that fail. */
 function tryWithOthers(first: string, others: string[], trial: Trial): void {
   const hasPassed = tryRemoval([first], trial);
   for (const other of others) {

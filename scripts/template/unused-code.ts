@@ -7,7 +7,7 @@ export interface Unused extends Uses {
   isEmptyTest: boolean;
 }
 
-/** Finds what no code of the file uses any more. `isLost` says whether the last importer of an export is gone. */
+/** Finds code that the file no longer uses. `isLost` says whether the last importer of an export is gone. */
 export function findUnused(source: ts.SourceFile, isLost: (name: string) => boolean): Unused {
   const counts = countNames(source);
   const isUnused = (name: string) => counts.get(name) === 1;
@@ -66,7 +66,7 @@ function isUnusedMember(node: ts.Node, isUnused: (name: string) => boolean): boo
   return isPrivate && ts.isIdentifier(node.name) && isUnused(node.name.text);
 }
 
-/** A constructor, describe or block that has lost its content. */
+/** A constructor or describe that has lost its content. */
 function isEmptyPart(node: ts.Node): boolean {
   if (ts.isConstructorDeclaration(node))
     return node.parameters.length === 0 && node.body?.statements.length === 0;

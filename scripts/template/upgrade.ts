@@ -89,7 +89,7 @@ function transform({ commit, content }: Version, parent?: string): string {
     applyChanges(folder, content);
     for (const path of GENERATED) copyOwn(path, folder);
     writeTemplateFile(folder, content);
-    // A link is not ignored as the folder is.
+    // .gitignore ignores the folder, but not a link with its name.
     rmSync(join(folder, 'node_modules'));
     git(folder, 'add', '--all');
     const tree = git(folder, 'write-tree');
@@ -102,7 +102,7 @@ function transform({ commit, content }: Version, parent?: string): string {
   }
 }
 
-/** With the programs of that version, which know its files. */
+/** Runs the programs of that version, which know its files. */
 function applyChanges(folder: string, { name, title, removed }: TemplateFile): void {
   const programs = join(folder, 'scripts/template');
   const before = existsSync(join(folder, '.template.json')) ? readTemplateFile(folder) : undefined;

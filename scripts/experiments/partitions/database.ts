@@ -46,14 +46,14 @@ export class Database {
     for (const migration of migrations) await new migration().up(runner as never);
   }
 
-  /** Of a table with its indexes and partitions, in bytes. */
+  /** The size of a table with its indexes and partitions, in bytes. */
   async size(table: string): Promise<number> {
     const sizes = `SELECT coalesce(sum(pg_total_relation_size(relid)), pg_total_relation_size('${table}'))
       FROM pg_partition_tree('${table}')`;
     return Number(await this.value(sizes));
   }
 
-  /** The time of some work and the WAL that it writes. It starts after a checkpoint, as most work of a day does. */
+  /** Measures the time and the WAL of `work`. Starts after a checkpoint, like most work in production. */
   async measure(work: () => Promise<unknown>): Promise<{ ms: number; wal: number }> {
     await this.run('CHECKPOINT');
     const before = await this.value('SELECT pg_current_wal_insert_lsn()');

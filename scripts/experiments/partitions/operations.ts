@@ -8,7 +8,7 @@ const INSERTED = 1_000;
 
 interface Operation {
   name: string;
-  /** `jobs` stands for the name of the table. */
+  /** `jobs` is a placeholder for the name of the table. */
   text: string;
   values: (samples: Samples, run: number) => unknown[];
   perRound: number;
@@ -167,7 +167,7 @@ async function runRound(db: Database, operation: Runnable, table: string, round:
     times.push(await db.time(text, operation.values(round * operation.perRound + run)));
     if (operation.isRolledBack) await db.run('ROLLBACK');
   }
-  // The first one of a round reads the blocks that the other table has pushed out of the caches.
+  // The first run of a round reads blocks that the other table has pushed out of the caches.
   return times.slice(1);
 }
 

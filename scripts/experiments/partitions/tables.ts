@@ -46,7 +46,7 @@ export async function createTables(db: Database, rows: number): Promise<void> {
     await db.run(`VACUUM (FREEZE, ANALYZE) ${table}`);
 }
 
-/** By id, so that the primary key and the foreign key of `job_files` remain possible. */
+/** Partitions by id, so that the primary key and the foreign key of `job_files` remain possible. */
 async function createPartitionedTables(db: Database): Promise<void> {
   await db.run(
     `CREATE TABLE jobs_by_month (LIKE jobs INCLUDING ALL EXCLUDING INDEXES) PARTITION BY RANGE (id)`,
@@ -64,7 +64,7 @@ async function createPartitionedTables(db: Database): Promise<void> {
     ADD FOREIGN KEY (job_id) REFERENCES jobs_by_month (id) ON DELETE CASCADE`);
 }
 
-/** A unique index must contain the id, and then a second job with the same key would be accepted. */
+/** Not unique: a unique index must contain the id, so it would accept a second job with the same key. */
 function onPartitions(index: string): string {
   return index
     .replace('CREATE UNIQUE', 'CREATE')
