@@ -147,7 +147,7 @@ describe('an operation with a body', () => {
 
       const answer = await call(operation, users, 'admin', extra);
 
-      // Another form of errors may have no code and no list.
+      // An operation with its own form of errors may have no code and no list.
       const problem = { code: 'VALIDATION_FAILED', details: expect.any(Array) };
       expect(answer).toMatchObject({ status: 422, body: hasOwnErrors(operation) ? {} : problem });
       const names = Object.keys(extra);
@@ -198,7 +198,7 @@ const wantedOf = ({ operationId }: Operation): Record<string, number> =>
     Object.entries(matrix[operationId]?.also ?? {}).map(([name, { status }]) => [name, status]),
   );
 
-/** The status of each relation that only this feature has. */
+/** The status for each relation that the row adds. */
 async function relatedStatuses(operation: Operation, { owner }: Users): Promise<Record<string, number>> {
   const { of, also = {} } = matrix[operation.operationId] ?? {};
   const statuses: Record<string, number> = {};
@@ -216,7 +216,7 @@ async function call(operation: Operation, users: Users, caller: Caller, extra: o
   return send(operation, values, who, extra);
 }
 
-/** `values` is what `of` of the row returned. */
+/** `values` is the result of the row's `of`. */
 async function send(
   operation: Operation,
   values: Awaited<ReturnType<Thing>> | undefined,

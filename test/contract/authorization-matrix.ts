@@ -6,7 +6,7 @@ const FOLDER = new URL('./authorization/', import.meta.url);
 /** Expected response status per operation and caller: the rows of `authorization/<feature>.ts`. */
 export const matrix = await collectRows<Rule>(/^[\w-]+\.ts$/);
 
-/** The rows of the files in `authorization/` with such names. */
+/** The rows of the files in `authorization/` whose names match. */
 export async function collectRows<Row>(names: RegExp): Promise<Record<string, Row>> {
   const all: Record<string, Row> = {};
   for (const file of readdirSync(FOLDER).filter((name) => names.test(name))) {

@@ -9,13 +9,13 @@ export type Caller = (typeof callers)[number];
 /** An id, or a value for each path parameter and for the body: `{ id, commentId }`. */
 type Values = string | Record<string, string>;
 
-/** Creates what the path or the body names. */
+/** Creates the resource that the path or the body names. */
 export type Thing = (app: TestApp, owner: SignedIn) => Promise<Values>;
 
-/** Signs in a user with a relation to the thing, such as a member. `values` is what the thing returned. */
+/** Signs in a user with a relation to the resource, such as a member. `values` is the result of its `Thing`. */
 export type Related = (app: TestApp, values: Values, owner: SignedIn) => Promise<SignedIn>;
 
-/** A permission that changes the outcome: with it, a caller gets that of `admin`. */
+/** A permission that changes the outcome. A caller who has it gets the outcome of `admin`. */
 export interface Permitted<Outcome> {
   permission?: string;
   /** The outcome of a caller who has every other permission. Default: 403 or `FORBIDDEN`. */
@@ -29,8 +29,8 @@ export interface Rule extends Permitted<number> {
   /** Other relations to the resource, by name. */
   also?: Record<string, { as: Related; status: number }>;
   /**
-   * A valid body, except for secrets that no caller has. A function gets what `of` returned: `(fileId) => ({ fileId })`,
-   * or `({ customerId }) => ({ customerId, amount: 12 })`.
+   * A valid body, except for secrets that no caller has. A function gets the result of `of`:
+   * `(fileId) => ({ fileId })`, or `({ customerId }) => ({ customerId, amount: 12 })`.
    */
   body?: object | string | ((values: never) => object);
   headers?: Record<string, string>;

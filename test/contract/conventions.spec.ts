@@ -24,7 +24,7 @@ const UNVERSIONED = [
 ];
 /** Not wrapped in `data`, because external standards define their format. */
 const UNWRAPPED = ['/health/live', '/health/ready', '/.well-known/jwks.json'];
-/** The first has no dependency. The second ignores invalid parameters. */
+/** Responses that can't occur: liveness has no dependency, and the callback ignores invalid parameters. */
 const IMPOSSIBLE = ['checkLiveness 503', 'handleProviderCallback 422'];
 /** Schemas whose property names come from another protocol. */
 const FOREIGN = ['OAuthCallback', 'Jwks'];

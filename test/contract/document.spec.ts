@@ -15,7 +15,7 @@ const IN_REDIRECTS = [
 
 const IN_GRAPHQL = GRAPHQL_ERRORS.map(({ problem }) => problem.code);
 
-/** Any write may cause it, at a constraint that no service handles. Operations document it if a service throws it. */
+/** A write causes it at a constraint that no service handles. Operations document it only if a service throws it. */
 const OF_ANY_WRITE = 'CONFLICT';
 
 /** Sent by no specific operation of the document. */

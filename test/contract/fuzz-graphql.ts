@@ -32,7 +32,7 @@ const ODD_LITERALS = [
   '"\\u0000"',
   '"""\n"""',
 ];
-/** Documents that are no operations, or at a limit. */
+/** Documents that are not operations, or are at a limit. */
 const ODD_DOCUMENTS = [
   '',
   '{',

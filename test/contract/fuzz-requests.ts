@@ -26,7 +26,7 @@ export interface FuzzContext {
 type Parameter = NonNullable<Operation['parameters']>[number];
 
 const UNKNOWN_ID = '01890a5d-ac96-774b-bcce-b302099a8057';
-/** Values of path parameters that are no ids. */
+/** Values of path parameters other than ids. */
 const NAMES = ['github', 'github', 'google', 'apple', 'standard', 'NOT_FOUND', 'RATE_LIMITED'];
 /** Sent as they are: not all are valid in a path. */
 const RAW_SEGMENTS = [
@@ -241,7 +241,7 @@ const csv: Arbitrary<string> = fc
   )
   .map(([header, rows, end]) => [header, ...rows.map((row) => row.join(','))].join(end));
 
-/** A valid one, because the rest of an inbound webhook is read only then. */
+/** A valid signature, because without it the rest of an inbound webhook is not read. */
 const signature = (
   { operationId }: Operation,
   payload: string,

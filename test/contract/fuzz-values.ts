@@ -79,7 +79,7 @@ function textOf({ format = '', minLength = 0, maxLength = 100 }: Schema): Arbitr
   );
 }
 
-/** The example, or a value of the schema, or one of both with a change that may make it invalid. */
+/** The example or a value of the schema, sometimes with a change that may make it invalid. */
 export function bodyOf(schema: Schema, example: object): Arbitrary<unknown> {
   const valid = fc.oneof({ weight: 2, arbitrary: fc.constant<unknown>(example) }, valueOf(schema));
   return fc.oneof(

@@ -10,7 +10,7 @@ import { matrix } from './authorization-matrix.ts';
 import { bodyOf, type Rule } from './authorization-rule.ts';
 import { type FuzzCaller, type FuzzContext, type FuzzRequest, requestsOf } from './fuzz-requests.ts';
 
-/** 65 operations make more than 10,000 cases. */
+/** Per operation: more than 10,000 cases in total. */
 const CASES = Number(process.env['FUZZ_CASES'] ?? 165);
 /** A failure prints it. Set it to repeat the cases. */
 const SEED = Number(process.env['FUZZ_SEED'] ?? Date.now() % 2 ** 31);
@@ -70,7 +70,7 @@ async function contextOf({ operationId }: Operation): Promise<FuzzContext> {
   return { ids, cursors, example, webhookSecret: WEBHOOK_SECRET };
 }
 
-/** Sends the request. Returns what is wrong with the response. */
+/** Sends the request. Returns the faults of the response. */
 async function differences(operation: Operation, request: FuzzRequest): Promise<string[]> {
   const { method, operationId } = operation;
   const { caller, headers, ...rest } = request;
@@ -94,10 +94,10 @@ async function signIn(caller: FuzzCaller): Promise<SignedIn | undefined> {
   return who;
 }
 
-/** Of any response, also outside of the documented routes. */
+/** The faults of any response, also outside of the documented routes. */
 function faultsOf({ status, mediaType, body }: InjectedResponse, isOwnForm = false): string[] {
   if (status < 400) return [];
-  // The recorder of the contract compares the body with the schema of the form.
+  // The recorder of the contract compares the body with the schema of its form.
   if (isOwnForm && status < 500) return [];
   const problem = (mediaType === 'application/problem+json' ? JSON.parse(body) : {}) as {
     code?: string;

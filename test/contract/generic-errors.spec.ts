@@ -14,7 +14,7 @@ import type { Thing } from './authorization-rule.ts';
 const LARGE = 'x'.repeat(1024 * 1024 + 1);
 const CSV = 'email,displayName\nada@example.com,Ada\n';
 
-/** Errors that an operation has because of its kind, each with a change to a valid request that causes it. */
+/** Errors that depend on the kind of an operation, each with a change to a valid request that causes it. */
 const causes: Record<string, (valid: InjectedRequest) => InjectedRequest> = {
   UNAUTHENTICATED: (valid) => withHeader(valid, 'authorization', ''),
   VALIDATION_FAILED: ({ url, ...rest }) => ({ ...rest, url: `${url}?unknown=1` }),
@@ -26,7 +26,7 @@ const causes: Record<string, (valid: InjectedRequest) => InjectedRequest> = {
   INTERNAL: (valid) => withHeader(valid, 'x-test-failure', 'unexpected'),
   UNAVAILABLE: (valid) => withHeader(valid, 'x-test-failure', 'ECONNREFUSED'),
 };
-/** Operations with another cause. Their own tests cover it. */
+/** Operations where the error has another cause. Their own tests cover it. */
 const otherCauses: Record<string, string[]> = {
   // Providers may add parameters. A body that is not a form is invalid.
   VALIDATION_FAILED: ['handleProviderFormCallback'],
@@ -34,7 +34,7 @@ const otherCauses: Record<string, string[]> = {
   PAYLOAD_TOO_LARGE: ['importUsers'],
 };
 
-/** Fails like a handler, if the request says so. */
+/** Fails like a handler if the request has the header x-test-failure. */
 @Injectable()
 class Failures implements NestInterceptor {
   intercept(context: ExecutionContext, next: CallHandler) {

@@ -4,7 +4,7 @@ import type { Caller, Permitted, Thing } from './authorization-rule.ts';
 export interface FieldRule extends Permitted<string> {
   expected: Record<Caller, string>;
   operation: string;
-  /** Creates a resource of the owner: its id is `$id`. Several values are variables by their names. */
+  /** Creates a resource of the owner. Its id is the variable `$id`. Several values are variables with their names. */
   of?: Thing;
 }
 

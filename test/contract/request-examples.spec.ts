@@ -65,7 +65,7 @@ async function resourceOfMatrix(operationId: string): Promise<Prepared> {
   const values = await row.of(world.app, caller);
   const parameters = typeof values === 'string' ? { id: values } : values;
   if (typeof row.body !== 'function') return { caller, parameters };
-  // Only the created ids: the rest of the body is that of the example.
+  // Only the created ids: the example has the rest of the body.
   const created = new Set<unknown>(Object.values(parameters));
   const body = Object.entries(bodyOf(row, values)!).filter(([, value]) => created.has(value));
   return { caller, parameters, body: Object.fromEntries(body) };
@@ -97,7 +97,7 @@ const pathOf = ({ path }: Operation, { parameters }: Prepared): string =>
     (_whole, name: string) => ({ provider: 'github', ...parameters })[name] ?? '',
   );
 
-/** The status, or what to do if the example does not work. */
+/** "works", or the error with an instruction to correct the example. */
 function outcomeOf({ status, text }: Response, { operationId, responses }: Operation): string {
   if (status < 400 && String(status) in responses) return 'works';
   const where = `preparations.${operationId} in test/contract/request-examples.ts`;

@@ -17,7 +17,7 @@ export interface Prepared {
   caller?: SignedIn;
   /** The parameters of the path: `{ id }`. Default of `provider`: github. */
   parameters?: Record<string, string>;
-  /** Properties in place of those of the example, such as tokens. */
+  /** Properties that replace those of the example, such as tokens. */
   body?: Record<string, unknown>;
   headers?: Record<string, string>;
 }

@@ -83,7 +83,7 @@ describe('an operation', () => {
       (operation) =>
         ['patch', 'put', 'delete'].includes(operation.method) &&
         editable.has(operation.path) &&
-        // The contract of an older API decides.
+        // Operations with their own form of errors keep the contract of an older API.
         !hasOwnErrors(operation),
     );
 

@@ -178,7 +178,7 @@ describe('a request without a valid token', () => {
   });
 
   it('is accepted if the test signs the token correctly', async () => {
-    // Proves that the tokens above are not all rejected for an error in the test itself.
+    // Proves that the tokens above are not all rejected because of an error in the test itself.
     expect((await present(token({}))).status).toBe(200);
   });
 

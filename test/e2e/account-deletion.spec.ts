@@ -271,7 +271,7 @@ describe('the last administrator', () => {
 
 const refresh = ({ refreshToken }: SignedIn) => app.http().post('/v1/auth/refresh').send({ refreshToken });
 
-/** Moves the start of the session this many seconds into the past. */
+/** The same user with an access token of a sign-in that was this many seconds ago. */
 function signedInSince(user: SignedIn, seconds: number) {
   const { kid, privateKey } = app.api.get(KeyRing).active;
   const claims = decodeJwt(user.accessToken);

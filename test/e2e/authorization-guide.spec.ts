@@ -179,7 +179,7 @@ async function insert(table: string, columns: string, values: unknown[]): Promis
   return id;
 }
 
-/** Of the owner, a member, another user and an administrator. */
+/** The statuses for the owner, a member, another user and an administrator. */
 async function statuses(send: (who: SignedIn) => PromiseLike<{ status: number }>): Promise<number[]> {
   const answers = await Promise.all([owner, member, other, admin].map(send));
   return answers.map(({ status }) => status);

@@ -51,7 +51,7 @@ describe.each(await backUpFormats())('a back-up in the format %s, while jobs are
   let app: TestApp;
   let restored: RestoredSystem;
   let isRestored = false;
-  /** The job of each run that came to its end. */
+  /** The job of each run that has ended. */
   const ran: string[] = [];
 
   /** Waits in the system that is backed up, and ends at once in the restored one. */

@@ -21,7 +21,7 @@ afterAll(async () => {
   await app.stop();
 });
 
-/** As the release that does not know the new columns. */
+/** Inserts rows like a release that does not know the new columns. */
 const insertAsBefore = (count: number) =>
   db.query(
     `INSERT INTO bookmarks (url) SELECT 'https://example.com/' || n FROM generate_series(1, $1::int) n`,

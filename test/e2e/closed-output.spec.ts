@@ -10,9 +10,9 @@ import { Program } from '../support/program.ts';
 import { rememberProcess } from '../support/test-run.ts';
 
 const LOGGER = join(import.meta.dirname, '../../dist/src/platform/logging/logger.js');
-/** More than a pipe holds. */
+/** More lines than fit into a pipe. */
 const LINES = 20_000;
-/** More than 8 MiB, which is what a process keeps. */
+/** More than 8 MiB, the most that a process keeps in memory. */
 const MANY_LINES = 200_000;
 /** These tests start programs. */
 const LIMIT_MS = 90_000;

@@ -15,7 +15,7 @@ interface Resource {
   change: (index: number) => object;
 }
 
-/** By the id of the operation that edits it. Others follow from their row of the authorization matrix. */
+/** Resources by the operation that edits them. Other resources come from the rows of the authorization matrix. */
 const OWN: Record<string, () => Promise<Resource>> = {
   updateMe: async () => ({
     caller: await signedIn(app),
@@ -44,7 +44,7 @@ const edits = operations.filter(
 const RESOURCES = Object.fromEntries(
   edits.map((operation) => [operation.operationId, OWN[operation.operationId] ?? resourceOf(operation)]),
 );
-/** Those with a DELETE that takes If-Match. */
+/** Resources with a DELETE that accepts If-Match. */
 const DELETABLE = edits
   .filter(({ path }) => openapi.paths[path]!['delete']?.responses['412'])
   .map(({ operationId }) => operationId);

@@ -65,7 +65,7 @@ describe.each(backends)('the dashboard in a browser, on %s', (backend) => {
     await page.getByRole('button', { name: 'Sign in' }).click();
   }
 
-  /** All but the cookie that makes the browser a known device, which outlives the session. */
+  /** All cookies except that of the known device, which outlives the session. */
   const sessionCookies = async () => (await context.cookies()).filter(({ name }) => name !== '__Host-device');
 
   const link = (name: string) => page.getByRole('link', { name }).first();

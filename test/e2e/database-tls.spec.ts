@@ -35,7 +35,7 @@ async function requireTls(db: pg.Pool, url: string): Promise<Record<string, stri
   return { DATABASE_URL: urlWith(url, { sslmode: 'verify-full', sslrootcert: certificate }, 'localhost') };
 }
 
-/** Only for the account that runs the server: it rejects a key that others may read. */
+/** Readable only by the account of the server, which rejects a key that other accounts can read. */
 function writeForServer(dir: string, name: string, text: string): void {
   const file = join(dir, name);
   const { uid, gid } = statSync(dir);

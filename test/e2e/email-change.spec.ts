@@ -103,7 +103,7 @@ describe('POST /v1/users/me/email', () => {
     expect(await mailsOf(user)).toHaveLength(1);
 
     for (const mails of [2, 3, 4, 5, 5]) {
-      // A new link replaces the mail of the last one if that was not sent yet.
+      // A new link replaces an earlier mail that was not sent yet.
       await until(() => isAllSent(user), 'the mails to be sent');
       await ageMails(user);
       await ask(user, makeEmail());

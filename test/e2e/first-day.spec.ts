@@ -5,7 +5,7 @@ import { failureOf, ProjectCopy } from '../support/project-copy.ts';
 /** Each step starts several programs. */
 const LIMIT_MS = 240_000;
 const GUIDE = readGuide('first-day.md');
-/** What this test runs of the guide. The rest starts servers, or deploys. */
+/** The commands of the guide that this test runs. The others start servers or deploy. */
 const PROGRAMS: Record<string, string> = {
   'bin/rename': 'scripts/template/rename.ts',
   'npm run new:feature --': 'scripts/new-feature.ts',

@@ -21,7 +21,7 @@ const EVERY_TYPE = [
   'shelfId:references:bookmarks',
 ];
 
-/** Those that read routes, tables, migrations and docs. The others check the format of each file. */
+/** Checks that read routes, tables, migrations and docs. The others check the format of each file. */
 const CHECKS = [
   'types',
   'docs',

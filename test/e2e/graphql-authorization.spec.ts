@@ -135,7 +135,7 @@ describe('a WebSocket', () => {
   });
 });
 
-/** The schema, or those of its union: REST has one schema per type of notification. */
+/** The schema, or the schemas of its union: REST has one schema per type of notification. */
 function variantsOf(name: string) {
   const found = openapi.components.schemas[name]!;
   const references = found['oneOf'] as { $ref: string }[] | undefined;

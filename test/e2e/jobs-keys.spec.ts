@@ -139,7 +139,7 @@ describe.each(backends)('jobs of two workers, on %s', (backend) => {
     await untilJob(app, first.id, 'active');
     const ran: string[] = [];
     const jobs: Job[] = [];
-    /** Each waits for its place in the queue, because jobs that start at the same time may be dispatched in any order. */
+    /** Waits until the job is in the queue, because jobs that start at the same time may be dispatched in any order. */
     const start = async (name: string, priority?: number) => {
       const job = await startScripted(app, async () => void ran.push(name), {
         definition: scriptedSingle,
@@ -186,7 +186,7 @@ describe.each(backends)('jobs of two workers, on %s', (backend) => {
     await untilJob(app, other.id, 'completed');
     expect(running).toBe(2);
 
-    // Any two are first. The rest follow in the order of their start.
+    // Any two jobs run first. The others follow in the order of their start.
     const rest = times(6, Number).filter((index) => !started.includes(index));
     for (const [position, next] of rest.entries()) {
       gates[started[position]!]!.open();

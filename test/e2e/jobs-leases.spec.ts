@@ -82,7 +82,7 @@ describe.each(backends)('the lease of a job on %s', (backend) => {
     await loseLease(job.id);
     await untilJob(app, job.id, 'completed');
 
-    // The second run can complete before the next heartbeat tells the first one.
+    // The second run can complete before the next heartbeat aborts the first run.
     await until(() => reason, 'the first run to end');
     expect(reason).toBe('LeaseLostError');
   });

@@ -44,7 +44,7 @@ describe.each(backends)('the sweep of jobs on %s', (backend) => {
        WHERE status = 'queued'`,
     );
 
-  /** Starts jobs of a type that runs one at a time, behind one that waits for the door. */
+  /** Jobs of a type that runs one at a time. They wait behind a job that waits for the door. */
   let waiting: Job[];
   beforeEach(async () => {
     const blocked = door();

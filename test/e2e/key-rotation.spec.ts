@@ -82,7 +82,7 @@ describe('a key rotation', () => {
 
     expect(published.keys.map(({ kid }) => kid)).toContain(kidOf(renewed));
     expect((await atOther(renewed)).status).toBe(200);
-    // A client that caches the keys since the new one was published can verify both tokens.
+    // A client that has cached the keys since the new key was published can verify both tokens.
     const kept = createLocalJWKSet(published);
     await jwtVerify(user.accessToken, kept);
     await jwtVerify(renewed, kept);
@@ -159,7 +159,7 @@ const untilJwks = (fits: (kids: string[]) => boolean) =>
 const atOther = (token: string) =>
   app.http(other).get('/v1/users/me').set('authorization', `Bearer ${token}`);
 
-/** As another user, so that the session limit does not revoke the observed session. */
+/** Signs in another user, so that the session limit does not revoke the observed session. */
 async function loginAt(instance: Program): Promise<string> {
   const { body } = await app
     .http(instance)

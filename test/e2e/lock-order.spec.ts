@@ -13,11 +13,11 @@ import { times, until } from '../support/until.ts';
 
 const PASSWORD = 'correct horse battery';
 const HOOK = 'https://example.com/hooks';
-/** Accounts in work at the same time. */
+/** Accounts that are tested at the same time. */
 const LANES = 4;
 /** Each change of a row takes this long, so that two transactions overlap. */
 const ROW_SECONDS = 0.004;
-/** Postgres looks for deadlocks after a second unless told otherwise. */
+/** By default, Postgres looks for deadlocks after a second. */
 const DEADLOCK_TIMEOUT = '30ms';
 
 let app: TestApp;
@@ -37,7 +37,7 @@ beforeAll(async () => {
 
 afterAll(() => app.stop());
 
-/** Prepares what the route needs on the account, and returns the request. */
+/** Prepares the account for the route. Returns a function that sends the request. */
 type Route = (account: SignedIn) => Promise<() => Test> | (() => Test);
 
 const post = (path: string, body: object) => app.http().post(path).send(body);
@@ -178,7 +178,7 @@ async function endpointOf(account: SignedIn): Promise<string> {
   return existing?.id ?? (await createEndpoint(account, HOOK)).id;
 }
 
-/** A token as if its email had been sent. */
+/** Stores a token as if its email had been sent. */
 async function emailToken({ user }: SignedIn, purpose: string): Promise<string> {
   const token = randomBytes(32).toString('base64url');
   const email = purpose === 'confirm-email-change' ? newEmail() : user.email;
@@ -217,7 +217,7 @@ async function slowDown(db: DataSource): Promise<void> {
     WHERE datname = current_database() AND pid <> pg_backend_pid() AND application_name LIKE '${product.name}-%'`);
 }
 
-/** A pool may still hand out a terminated connection. Parallel statements use all of them. */
+/** A pool may still use a terminated connection. Parallel statements use all connections. */
 function untilReconnected(db: DataSource): Promise<true> {
   const { max: connections } = db.options.extra as { max: number };
   const query = () => Promise.all(times(connections, () => db.query('SELECT 1')));

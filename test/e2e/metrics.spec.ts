@@ -37,7 +37,7 @@ const valueOf = (text: string, series: string): number | undefined => {
   return line === undefined ? undefined : Number(line.slice(series.length));
 };
 
-/** Requests with everything that a client chooses. */
+/** Sends requests with all texts that a client can choose. */
 async function sendOwnTexts(): Promise<void> {
   const id = randomUUID();
   await user.get(`/v1/jobs/${id}?x=${id}`).set('user-agent', id).set('x-correlation-id', id);

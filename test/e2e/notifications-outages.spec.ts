@@ -90,7 +90,7 @@ describe('when PostgreSQL is gone', () => {
     source.close();
   });
 
-  /** A pool contains broken connections that it has not detected. */
+  /** False at first, because the pool contains broken connections that it has not detected. */
   const isTold = (who: SignedIn, label: string) =>
     notify(app, who.user.id, { label }).then(
       () => true,

@@ -169,7 +169,7 @@ describe('twenty parallel first sign-ins of one subject on two instances', () =>
       backs.push(() => browser.sendCallback(callback));
     }
 
-    // Blocked until both emails have an account: one too many.
+    // Blocks the sign-ins until both emails have an account, which is one account too many.
     const barrier = app.db.createQueryRunner();
     await barrier.startTransaction();
     await barrier.query('LOCK TABLE identities IN EXCLUSIVE MODE');

@@ -19,7 +19,7 @@ const ROWS = 3;
 /** Adds rows to a list of the caller. Returns the URL of the list. */
 type AddRows = (caller: SignedIn) => Promise<string>;
 
-/** The lists with pages of the reference. */
+/** The lists with pages that the template has. A product adds others. */
 const OWN: Record<string, AddRows> = {
   listUsers: async () => {
     await repeat(() => createUser(app));
@@ -59,7 +59,7 @@ const LISTS: Record<string, AddRows> = {
   ...OWN,
   ...Object.fromEntries(others.map((list) => [list.operationId, (owner) => addByMatrix(list, owner)])),
 };
-/** The lists of every row, of which each caller sees the same. */
+/** The lists that show every row, so each caller sees the same rows. */
 const SHARED = ['listUsers', 'listJobs', 'listAuditEvents'];
 
 interface Caller {

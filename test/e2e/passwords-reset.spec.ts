@@ -70,7 +70,7 @@ describe('POST /v1/auth/reset-password', () => {
     const { user } = await createUser(app);
     const older = await tokenFor(user.email);
     await ageMails(user.id, '61 seconds');
-    // Too close to its expiry to be sent again.
+    // The token is too close to its expiry to be sent again.
     await app.db.query(
       `UPDATE email_tokens SET expires_at = now() + interval '10 minutes' WHERE user_id = $1`,
       [user.id],

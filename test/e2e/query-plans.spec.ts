@@ -131,7 +131,7 @@ async function readLastPage(caller: SignedIn, url: string): Promise<string[]> {
 }
 
 const NOT_FILTERS = ['limit', 'cursor', 'page', 'sort', 'include', 'id'];
-/** A value of each filter that matches few rows, so that a scan of another index would read many others. */
+/** A value of each filter that matches few rows. A scan of another index would read many other rows. */
 const FILTER_VALUES: Record<string, string> = {
   'listUsers status': 'suspended',
   'listUsers role': 'admin',
@@ -189,7 +189,7 @@ const post = (path: string, body: object) => app.http().post(path).send(body);
 /** Ids in the order of `i`: appending to an index is fast. */
 const id = (i: string): string => `lpad(to_hex(${i}), 32, '0')::uuid`;
 
-/** A backlog of system jobs, of which the sweep has none to dispatch: they wait for a retry in an hour. */
+/** A backlog of system jobs. The sweep dispatches none of them, because they wait for a retry in an hour. */
 const isQueued = `(i > ${ROWS_OF_ONE_USER} AND i % 4 <> 0)`;
 
 /** Columns and values of each table. `i` is the row number, `owner` a user, `at` a time in the past. */

@@ -62,7 +62,7 @@ describe('every response under /v1', () => {
 });
 
 describe('every route', () => {
-  /** Probes, token verifiers, static pages and files. */
+  /** Routes for probes, token verifiers, static pages and files. */
   const EXEMPT = [
     '/',
     '/.well-known/jwks.json',

@@ -10,7 +10,7 @@ import { until } from '../support/until.ts';
 
 const UNUSED = 'The replica is not used';
 const USED_AGAIN = 'The replica is used again';
-/** The largest limit: a paused replica is used for the whole test. */
+/** The largest limit, so that a paused replica is used for the whole test. */
 const ANY_LAG = { DATABASE_REPLICA_MAX_LAG_SECONDS: '300' };
 /** Two servers and several programs start. */
 const LIMIT_MS = 120_000;

@@ -4,7 +4,7 @@ import { dirname } from 'node:path';
 import { failureOf, ProjectCopy } from '../support/project-copy.ts';
 
 const PROJECT = dirname(dirname(import.meta.dirname));
-/** Several times what the sample takes. */
+/** Several times the duration of the sample. */
 const LIMIT_MS = 900_000;
 
 function run(program: string, ...args: string[]) {

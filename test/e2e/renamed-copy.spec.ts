@@ -4,7 +4,7 @@ import { failureOf, ProjectCopy } from '../support/project-copy.ts';
 /** The checks and the tests of a copy each start several programs. */
 const LIMIT_MS = 400_000;
 
-/** Those that read files with the name, or documents that are generated with it. */
+/** Checks that read files with the name, or documents that are generated with it. */
 const CHECKS = [
   'types',
   'docs',

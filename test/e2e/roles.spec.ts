@@ -44,7 +44,7 @@ afterAll(() => app.stop());
 
 describe('an account whose role is no longer defined', () => {
   it('works without the permissions of a role, and is logged once', async () => {
-    // No worker runs yet: it would log in its place.
+    // No worker runs yet: a worker would log this instead of the API.
     const log = captureLogs(app.api);
     const user = await signedIn(app, { role: 'former' });
 

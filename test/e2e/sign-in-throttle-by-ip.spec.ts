@@ -12,7 +12,7 @@ const PASSWORD = 'correct horse battery';
 const FAILURES_MAX = 10;
 
 let app: TestApp;
-/** With another IP address in each test. */
+/** Has another IP address in each test. */
 let client: SignInClient;
 
 beforeAll(async () => {

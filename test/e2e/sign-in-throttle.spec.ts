@@ -13,7 +13,7 @@ const FAILURES_MAX = 10;
 
 let app: TestApp;
 let other: Program;
-/** With another IP address in each test. */
+/** Has another IP address in each test. */
 let client: SignInClient;
 
 beforeAll(async () => {

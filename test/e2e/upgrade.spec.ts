@@ -54,7 +54,7 @@ function edit(copy: ProjectCopy, file: string, from: string, to: string): void {
   );
 }
 
-/** By the second version, in each clone. */
+/** The files that the second version changes in each clone. */
 const CHANGED = ['.template.json', 'CHANGELOG.md', 'docs/architecture.md', 'src/app.module.ts'];
 /** “API documents” builds and starts the application. */
 const CHECKS = ['types', 'API documents', 'docs'];

@@ -11,7 +11,7 @@ beforeAll(async () => {
 
 afterAll(() => app.stop());
 
-/** Of a new account. */
+/** Values of a new account. */
 const DEFAULTS = { locale: null, role: 'user', status: 'active', emailVerified: true, avatarUrl: null };
 
 describe('GET /v1/users/me', () => {

@@ -161,7 +161,7 @@ describe('a delivery', () => {
       const { status } = await owner.post(`/v1/webhook-deliveries/${delivery!.id}/redeliver`);
       expect(status).toBe(202);
     }
-    // The dispatcher has claimed again since.
+    // A delivery to another endpoint proves that the dispatcher has claimed again.
     const other = await failingEndpoint();
     await rename(owner);
     await receiver.next(other.path);
@@ -194,7 +194,7 @@ describe('a delivery', () => {
     await rename(owner);
     await receiver.next(path);
 
-    // The owner has enabled the endpoint again, and another attempt has failed since.
+    // As if the owner had enabled the endpoint again, and another attempt had failed.
     await setFailingSince('now()');
     released.resolve();
 

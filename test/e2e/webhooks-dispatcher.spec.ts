@@ -109,7 +109,7 @@ describe('the webhook dispatcher', () => {
     const inFlight = idsAt(path);
 
     release();
-    // Instead of waiting for it.
+    // Ends the lease now, so that the test does not wait for it.
     await app.db.query(`UPDATE webhook_deliveries SET leased_until = now() WHERE leased_until IS NOT NULL`);
     await app.startAnotherWorker();
     await until(

@@ -14,7 +14,7 @@ const HEALTHY = 9;
 /** Tolerance for busy machines. */
 const SLACK_MS = 5_000;
 const ENDPOINTS_MAX = 20;
-/** Generous: without limits per owner it took two minutes. */
+/** Generous: without limits per owner, the deliveries took two minutes. */
 const ATTACKERS_PATIENCE_MS = 20_000;
 
 /** The slots are in our tables, so one queue backend is enough. */

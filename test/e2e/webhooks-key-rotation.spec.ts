@@ -40,7 +40,7 @@ describe('the secrets of webhook endpoints after a change of SECRET_KEYS', () =>
     await Promise.all(times(3, () => renew(NEW, OLD)));
 
     expect(await secretsOf(id, NEW)).toEqual([rotated.body.data.secret, before]);
-    // Fields that the owner can change stay the same.
+    // The version stays the same, because the owner has changed nothing.
     expect((await endpointRow(app, id)).version).toBe(version);
   });
 

@@ -30,7 +30,7 @@ export async function insertUnknownNotification(app: TestApp, userId: string): P
   );
 }
 
-/** Creates notifications without waking the streams. PostgreSQL makes the text, so that the test sends little. */
+/** Creates notifications without waking the streams. PostgreSQL generates the text, so that the test sends little. */
 export async function insertNotifications(
   app: TestApp,
   userId: string,

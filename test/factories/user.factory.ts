@@ -14,7 +14,7 @@ export interface NewTestUser {
 
 export const DEFAULT_PASSWORD = 'correct horse battery';
 
-/** The parameters of the test applications. The password tests use those of production. */
+/** The hash parameters of the test applications. The password tests use those of production. */
 export const CHEAP_HASH = { memoryCost: 8, timeCost: 1, parallelism: 1 };
 
 /**

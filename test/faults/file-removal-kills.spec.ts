@@ -27,7 +27,7 @@ const rowsOf = async <Row extends object>(sql: string): Promise<Row[]> =>
 
 const jobsOfSchedule = () => rowsOf<JobRow>(`SELECT * FROM jobs WHERE type = 'file-orphans-remove'`);
 
-/** The schedule missed a run, so that a worker starts it at its next tick. */
+/** Makes the schedule miss a run, so that a worker starts one at its next tick. */
 async function makeDue(): Promise<void> {
   await until(
     async () => (await rowsOf(`SELECT FROM schedules WHERE name = '${SCHEDULE}'`)).length > 0,
@@ -77,7 +77,7 @@ describe('the hourly job of files', () => {
     await system.db.query(`UPDATE files SET state = 'deleted'`);
     const worker = await system.startWorker();
 
-    // The rows can't be deleted, so that the kill comes after the objects are gone.
+    // Locks the rows, so that the worker is killed after it has removed the objects.
     await locked(`SELECT FROM files FOR UPDATE`, async (release) => {
       await makeDue();
       await untilWaiting('DELETE FROM "files"');
@@ -116,7 +116,7 @@ describe('a scheduled run', () => {
       return open.length === 0;
     }, 'the other worker to stop outside of a transaction');
 
-    // The worker can't write the job, so that the kill comes after the claim.
+    // Locks the jobs, so that the worker is killed after its claim.
     await locked('LOCK TABLE jobs IN SHARE MODE', async (release) => {
       await makeDue();
       await untilWaiting('UPDATE jobs SET unique_until');

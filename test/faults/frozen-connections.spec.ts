@@ -10,7 +10,7 @@ import { recordOutcome, seconds } from './outcomes.ts';
 
 /** Longer than the wait for an answer, which is 5 s more than the limit of a worker's statement. */
 const PATIENCE_MS = 60_000;
-/** The worker's own limit is twelve times as long. */
+/** The setting. The limit of a worker's statement is twelve times as long. */
 const STATEMENT_TIMEOUT_MS = 1_000;
 
 // For Redis see redis-partitions.spec.ts.

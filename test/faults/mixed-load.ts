@@ -75,12 +75,12 @@ export class MixedLoad {
     return sorted[Math.floor(sorted.length * 0.99)] ?? 0;
   }
 
-  /** A limit for p99 in milliseconds, longer on a slow machine. Until `calmUntil`, nothing was broken. */
+  /** A limit for p99 in milliseconds, longer on a slow machine. Before `calmUntil`, there was no fault. */
   limitFor(ms: number, calmUntil: number): number {
     return ms + 5 * this.p99(0, calmUntil);
   }
 
-  /** Six of ten requests only read. One of twenty starts an export: a user may have a hundred waiting ones. */
+  /** Six of ten requests only read. Only one of twenty starts an export: a user has at most 100 unfinished jobs. */
   private send(): void {
     const n = this.sent++;
     const key = this.prefix + n;

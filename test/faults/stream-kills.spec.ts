@@ -24,8 +24,8 @@ describe.each(backends)('a stream whose server is killed, on %s,', (backend) => 
   afterAll(() => system.stop());
 
   /**
-   * Each job ends with a notification. Inserts rows, because the API is down most of the time. One export of a user runs
-   * at a time, so the next one waits for the end of the last.
+   * Each job ends with a notification. Inserts rows, because the API is down most of the time. Does nothing while a job
+   * is unfinished, because a user's exports run one after the other.
    */
   const startExport = () =>
     system.db.query(

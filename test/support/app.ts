@@ -137,7 +137,7 @@ export class TestApp {
     return `http://127.0.0.1:${(this.api.getHttpServer().address() as AddressInfo).port}`;
   }
 
-  /** How responses since the last call differed from openapi.json. The others make `stop` throw. */
+  /** Differences from openapi.json since the last call. Differences that are not taken make `stop` throw. */
   takeContractViolations(): string[] {
     return this.parts.contract.takeViolations();
   }
@@ -234,7 +234,7 @@ async function startApi(
   { handlers = [], modules = [], controllers = [], providers = [] }: TestAppOptions,
   contract: ContractRecorder,
 ): Promise<NestFastifyApplication> {
-  // Behind a pooler, the role has the limits of the API in each database.
+  // Behind a pooler, the migration sets the limits of the API for the role, in each database.
   if (process.env.TEST_POOLER_PORT) await migrate(config);
   const imports = [AppModule.with(config), JobsModule.forFeature(typesOf(handlers)), ...modules];
   const api = await createApp({ module: TestModule, imports, controllers, providers }, config);

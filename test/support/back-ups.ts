@@ -15,7 +15,7 @@ import { until } from './until.ts';
 const PATIENCE_MS = 60_000;
 const SCRIPTS = join(import.meta.dirname, '../../scripts');
 
-/** A folder for back-ups, and programs that are found before those of the machine. */
+/** A folder for back-ups, and for programs that replace those of the machine. */
 export class BackUps {
   readonly dir = mkdtempSync(join(tmpdir(), 'back-ups-'));
 
@@ -80,12 +80,12 @@ export class RestoredSystem {
     return this.database.url;
   }
 
-  /** For a worker on the restored database. */
+  /** Settings for a worker on the restored database. */
   get settings(): Record<string, string> {
     return { DATABASE_URL: this.url, DATABASE_DIRECT_URL: this.url, REDIS_URL: this.redis.url };
   }
 
-  /** Their rows, in the order of `given`. Default: all jobs. */
+  /** The restored rows of `given`, in the same order. Default: all jobs. */
   async jobs(given?: { id: string }[]): Promise<{ id: string }[]> {
     const { rows } = await this.db.query<{ id: string }>('SELECT * FROM jobs');
     return given ? given.flatMap(({ id }) => rows.filter((row) => row.id === id)) : rows;
@@ -96,7 +96,7 @@ export class RestoredSystem {
     await until(async () => (await this.db.query(sql, parameters)).rowCount, `a row of ${sql}`, PATIENCE_MS);
   }
 
-  /** After its workers have stopped. */
+  /** Call it after the workers have stopped. */
   async drop(): Promise<void> {
     await this.db.end();
     await this.redis.flush();

@@ -28,7 +28,7 @@ const byRoute = new Map(
 
 const countParameters = ({ operation }: { operation: Operation }): number => operation.path.split('{').length;
 
-/** Paths without parameters first: they win over `/v1/jobs/{id}`. */
+/** Paths without parameters first: they take precedence over `/v1/jobs/{id}`. */
 const patterns = operations
   .map((operation) => ({
     operation,
@@ -44,7 +44,7 @@ interface Received {
   body: string | undefined;
 }
 
-/** Compares every response of an application with openapi.json or schema.graphql, and records what was seen. */
+/** Compares every response of an application with openapi.json or schema.graphql, and records which were seen. */
 export class ContractRecorder {
   private readonly violations = new Set<string>();
   private readonly seen = new Set<string>();
@@ -94,7 +94,7 @@ export class ContractRecorder {
 
   /** Throws if a response differed from the document. */
   finish(): void {
-    // bin/test compares it with the document after a whole run: see contract-coverage.ts.
+    // bin/test compares this file with the document after a whole run: see contract-coverage.ts.
     const file = process.env.TEST_RESPONSES_FILE;
     if (file) appendFileSync(file, [...this.seen].map((line) => `${line}\n`).join(''));
     if (this.violations.size > 0)

@@ -11,7 +11,7 @@ export interface GraphqlResult {
     path?: (string | number)[];
     extensions: { code: string; correlationId: string; details?: { path: string; code: string }[] };
   }[];
-  /** Of the errors, in order. */
+  /** The codes of the errors, in order. */
   codes: string[];
 }
 
@@ -26,7 +26,7 @@ export const resultOf = ({ status, body }: Awaited<Test>): GraphqlResult => ({
   codes: (body.errors ?? []).map(({ extensions }: { extensions: { code: string } }) => extensions.code),
 });
 
-/** Without a token. */
+/** Sends one operation without a token. */
 export const anonymousGraphql = async (app: TestApp, query: string): Promise<GraphqlResult> =>
   resultOf(await app.http().post('/graphql').send({ query }));
 

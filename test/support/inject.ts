@@ -32,7 +32,7 @@ export async function inject(
   const isEndless = mediaType === 'text/event-stream';
   const body = isEndless ? '' : await text(answer.stream());
   if (isEndless) res.destroy();
-  // Ends a body that the app did not read. A socket would be closed.
+  // Ends a body that the app did not read. With a socket, the connection would close.
   res.req.emit('close');
   return { status: answer.statusCode, mediaType, body };
 }

@@ -93,7 +93,7 @@ export function hasOwnErrors({ responses }: Operation): boolean {
 export const ownErrorSchema = ({ responses }: Operation): object =>
   responses['500']?.content?.['application/json']?.schema ?? {};
 
-/** The code of an error in another form: the only one of its status, or that with the same body as example. */
+/** The code of an error in another form: the code with the same example, or the only code of the status. */
 export function codeOfOwnError(
   operation: Operation,
   { status, body }: { status: number; body: string },

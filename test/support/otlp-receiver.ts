@@ -30,7 +30,7 @@ type ReceivedSpan = Omit<OtlpSpan, 'attributes'> & {
 /** An endpoint for traces, as OTLP/HTTP with JSON. */
 export class OtlpReceiver {
   readonly spans: ReceivedSpan[] = [];
-  /** All that was sent. */
+  /** All received bodies. */
   text = '';
   headers: IncomingHttpHeaders = {};
   /** Never responds. */

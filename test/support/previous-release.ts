@@ -21,15 +21,15 @@ interface Answer {
   body: any;
 }
 
-/** The previous release and the current one on the same database, which both have migrated. */
+/** The previous release and the current one on the same database, with the migrations of both. */
 export class TwoReleases {
   private constructor(
     readonly system: System,
     private readonly previousFolder: string,
     private readonly apis: Record<Release, Program>,
-    /** What the current release's migrations printed. */
+    /** The exit code and the output of the current release's migrations. */
     readonly migration: { code: number | null; output: string },
-    /** Of the requests to the previous release while the migrations ran. */
+    /** Response statuses of the previous release while the migrations ran. */
     readonly statuses: number[],
   ) {}
 

@@ -7,7 +7,7 @@ import { rememberProcess } from './test-run.ts';
 import { until } from './until.ts';
 
 const PROJECT = join(import.meta.dirname, '../..');
-/** Not that of bin/dev: a worker removes files that its database doesn't know. */
+/** Not the folder of bin/dev: a worker removes files that its database doesn't know. */
 const FILES_DIR = join(tmpdir(), 'test-files');
 
 /** A start takes two seconds. Several start at the same time, on machines that do other work. */
@@ -26,7 +26,7 @@ export class Program {
 
   private constructor(
     readonly process: ChildProcess,
-    /** Of the API, or of the worker's health checks. */
+    /** The URL of the API, or of the worker's health checks. */
     readonly url: string,
     readonly metricsUrl: string,
   ) {

@@ -19,7 +19,7 @@ export interface Result {
   output: string;
 }
 
-/** Empty, or what a program that failed has printed. Jest shows no output that is matched with `expect.any(String)`. */
+/** The output of a program that failed, or empty. Jest shows no output that is matched with `expect.any(String)`. */
 export const failureOf = ({ code, output }: Result): string =>
   code === 0 ? '' : `Exit code ${code}\n${output}`;
 
@@ -69,7 +69,7 @@ export class ProjectCopy {
 
   commit(message: string): string {
     this.git('add', '--all');
-    // Empty if a step changes nothing, such as a rename to the name that a product already has.
+    // The commit is empty if a step changes nothing, such as a rename to the name that a product already has.
     this.git('commit', '--quiet', '--no-verify', '--allow-empty', '--message', message);
     return this.git('rev-parse', 'HEAD');
   }

@@ -12,7 +12,7 @@ const MASTERS = 3;
 const SLOTS = 16_384;
 /** Short, so that a replica takes over within seconds. */
 const NODE_TIMEOUT_MS = 1_000;
-/** On, with this password, all keys and all channels. */
+/** Enabled, with this password, all keys and all channels. */
 const USER = ['on', '>secret', 'allkeys', 'allchannels'];
 
 interface Node {
@@ -46,7 +46,7 @@ export class RedisCluster {
     return cluster;
   }
 
-  /** Of the first node, as in REDIS_URL. */
+  /** The URL of the first node, as in REDIS_URL. */
   get url(): string {
     return this.nodes[0]!.server.url;
   }
@@ -101,7 +101,7 @@ export class RedisCluster {
     await Promise.all(this.nodes.map(({ server }) => server.kill()));
   }
 
-  /** The node of `url` is gone for good, and its replica takes over. */
+  /** Restarts all nodes except that of `url`, whose replica takes over. */
   async restartOthers(): Promise<void> {
     this.nodes.shift()?.admin.disconnect();
     for (const node of this.nodes) {
@@ -124,7 +124,7 @@ export async function createTestCluster(): Promise<TestRedis> {
   return { url: cluster.url, flush: () => cluster.end() };
 }
 
-/** One node that announces the name in its certificate, which this process trusts until `end`. */
+/** One node that announces the name in its certificate. This process trusts the certificate until `end`. */
 export async function startTlsCluster(): Promise<{ url: string; end(): Promise<void> }> {
   const dir = newDataDir();
   const { key, cert } = selfSigned();
@@ -175,7 +175,7 @@ async function startNode(more: Record<string, string> = {}): Promise<Node> {
   return { server, busPort, args, admin, id: String(await admin.call('CLUSTER', 'MYID')) };
 }
 
-/** What `redis-cli --cluster create` does, without its pauses. */
+/** Does the same as `redis-cli --cluster create`, without its pauses. */
 async function join(nodes: Node[]): Promise<void> {
   const [first, ...others] = nodes;
   for (const [index, { admin }] of nodes.entries()) {

@@ -127,7 +127,7 @@ export class Tab {
     return this.page.waitForResponse((response) => new URL(response.url()).pathname === path);
   }
 
-  /** Either side may close it. */
+  /** Waits for the end of the stream, which either side may close. */
   async untilStreamEnds(): Promise<void> {
     const isStream = (request: Request) => request.url().endsWith('/notifications/stream');
     const ends = ['requestfailed', 'requestfinished'] as const;

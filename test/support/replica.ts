@@ -28,14 +28,14 @@ export async function startReplica(primary: EmbeddedPostgres): Promise<EmbeddedP
   return restartReplica(primary, given);
 }
 
-/** `dir` is that of the replica. */
+/** `dir` is the folder of the replica. */
 export function restartReplica(primary: EmbeddedPostgres, dir: string): Promise<EmbeddedPostgres> {
   const { hostname, port, username, password } = new URL(primary.url);
   const connection = `host=${hostname} port=${port} user=${username} password=${password}`;
   return startTestPostgres(dir, { primary_conninfo: connection });
 }
 
-/** Keeps the owner of the files. A running server may remove some of them in the meantime. */
+/** Keeps the owner of the files. A running server may remove some files during the copy. */
 function copy(from: string, to: string): void {
   rmSync(to, { recursive: true, force: true });
   const { stderr } = spawnSync('cp', ['--archive', from, to], { encoding: 'utf8' });

@@ -5,7 +5,7 @@ import { ScheduleRunner } from '../../src/schedules/schedule-runner.service.ts';
 import type { TestApp } from './app.ts';
 import { completeWithMark, script, scripted } from './scripted-jobs.ts';
 
-/** What the schedules of the tests have in common. */
+/** The common fields of the tests' schedules. */
 export const recurring = { job: scripted, input: script(completeWithMark), timezone: 'Europe/Berlin' };
 export const nightly = defineSchedule({ ...recurring, name: 'test-nightly', cron: '30 2 * * *' });
 export const timely = defineSchedule({

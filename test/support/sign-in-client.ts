@@ -7,7 +7,7 @@ export const behindProxy = { RATE_LIMIT_FACTOR: '1', TRUST_PROXY: '127.0.0.1' };
 
 let addresses = 0;
 
-/** In another /64 network than all earlier addresses. */
+/** An IP address in another /64 network than all earlier ones. */
 function newIpAddress(): string {
   addresses += 1;
   return `2001:db8:${(addresses >> 8).toString(16)}:${(addresses & 255).toString(16)}::1`;

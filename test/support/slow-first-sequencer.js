@@ -1,8 +1,8 @@
 import Sequencer from '@jest/test-sequencer';
 
 /**
- * These files run whole programs, copies of the project or long outages. Jest starts with the largest files. Most of
- * these are small, so the last one would run alone for minutes.
+ * These files take long: they run whole programs, copies of the project or long outages. By default, Jest starts with
+ * the largest files. Most of these are small, so the last one would run alone for minutes.
  */
 const SLOW = new Set([
   'generators',

@@ -32,7 +32,7 @@ export async function removeRun(dir: string): Promise<void> {
   rmSync(dir, { recursive: true, force: true });
 }
 
-/** Processes started with these options end with the run, even if the test process was killed. */
+/** A PostgreSQL server in this folder ends with the run, even if the test process was killed. */
 export function newPostgresDir(): string {
   return mkdtempSync(join(currentRunDir(), 'postgres-'));
 }
@@ -41,7 +41,7 @@ export function newDataDir(): string {
   return mkdtempSync(join(currentRunDir(), 'data-'));
 }
 
-/** `program` is a part of its command line. */
+/** The process ends with the run. `program` is a part of its command line. */
 export function rememberProcess(program: string, pid: number): void {
   writeFileSync(join(currentRunDir(), `process-${program}-${pid}`), '');
 }

@@ -7,10 +7,10 @@ import { Program } from '../support/program.ts';
 import { times, until } from '../support/until.ts';
 
 const STATEMENT_TIMEOUT_MS = 400;
-/** These tests start programs, and one also a server. */
+/** These tests start programs, and one test also starts a server. */
 const LIMIT_MS = 120_000;
 
-/** Of a program in a separate process. */
+/** Settings of a program in a separate process. */
 const settingsOf = (databaseUrl: string, port?: string) => ({
   NODE_ENV: 'development',
   DATABASE_URL: pooled(databaseUrl, port),

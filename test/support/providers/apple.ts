@@ -85,7 +85,7 @@ export async function startApple(
   return { issuer, server, signEvent };
 }
 
-/** Apple's client_secret is a JWT that the client has signed, and neither RFC 7523's assertion nor a shared secret. */
+/** Apple's client_secret is a JWT that the client signs. It is not an assertion (RFC 7523) and not a shared secret. */
 async function checkClientSecrets(provider: Provider, issuer: string, client: AppleClient): Promise<void> {
   const publicKey = await importSPKI(client.publicKeyPem, 'ES256');
   provider.Client.prototype.compareClientSecret = async (secret: string) => {

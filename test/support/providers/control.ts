@@ -98,7 +98,7 @@ export class Control {
     this.states[provider].hostile = mode;
   }
 
-  /** Claims of the next id tokens, with a valid signature: for cases without a mode. */
+  /** Sets claims of the next id tokens, which keep a valid signature. For cases without a mode. */
   claims(provider: 'google' | 'apple', claims: Record<string, unknown>): void {
     this.states[provider].claims = claims;
   }

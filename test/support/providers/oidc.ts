@@ -64,12 +64,12 @@ function configuration({ state, client, claims, scopes, routes }: OidcOptions, j
     routes,
     scopes: Object.keys(scopes),
     claims: scopes,
-    // As Google and Apple do: the code flow's id token holds what the scopes ask for.
+    // As Google and Apple do: the id token of the code flow contains the claims of the scopes.
     conformIdTokenClaims: false,
     pkce: { required: () => true },
     responseTypes: ['code'],
     features: { devInteractions: { enabled: false } },
-    // Cookies know no ports: without separate names, two fake providers on one host would overwrite each other's.
+    // All ports of a host share cookies. Without separate names, two fake providers would overwrite each other's.
     cookies: {
       keys: [randomBytes(32).toString('hex')],
       names: {
