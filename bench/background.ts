@@ -197,7 +197,7 @@ const addDeliveries = (bench: Bench, perEndpoint: number) =>
     [perEndpoint],
   );
 
-/** Answers at once. */
+/** Responds at once. */
 async function startReceiver(): Promise<Server> {
   const receiver = createServer((request, response) => {
     request.resume();

@@ -10,7 +10,7 @@ import {
 import { join } from 'node:path';
 import { commandOf, SetupError } from './processes.ts';
 
-/** What a running bin/dev tells the other programs of this clone. */
+/** The data that a running bin/dev shares with the other programs of this clone. */
 export interface DevState {
   /** The URL of the API. */
   url: string;

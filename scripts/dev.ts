@@ -169,7 +169,7 @@ async function restart(changed: string[]): Promise<void> {
     rmSync(join('dist', path.replace(/\.ts$/, '.js')), { recursive: true, force: true });
   try {
     await processes.run('build', ['--run', 'build']);
-    // Always, not only when a migration has changed: an earlier build or migration may have failed.
+    // Always, because a migration may have been undone, or may have failed at an earlier change.
     await processes.run('migrate', ['dist/src/migrate.js']);
   } catch {
     if (!stopping) console.error('Not restarted. The previous version is still running.');

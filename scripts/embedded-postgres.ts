@@ -87,7 +87,7 @@ export async function removeEmbeddedPostgres(dir: string): Promise<void> {
   fs.rmSync(used, { recursive: true, force: true });
 }
 
-/** Stops a server whose starter was killed. Throws if the starter still runs. */
+/** Stops a server that a killed program has left behind. Throws if that program still runs. */
 async function endLeftoverServer(dir: string): Promise<void> {
   const lock = join(dataIn(dir), 'postmaster.pid');
   const pid = Number(readLines(lock)[0] ?? 0);

@@ -51,7 +51,7 @@ try {
   collector.close();
 }
 
-/** The least CPU of a request in the rounds, for each server. The servers take turns, and the first round warms up. */
+/** The lowest CPU per request of all rounds, for each server. The servers take turns, and the first round warms up. */
 async function measure(name: string): Promise<string[]> {
   const work = works.find((candidate) => candidate.name === name)!;
   const runQuery = (sql: string, values: unknown[]) => query(env['DATABASE_URL']!, sql, values);

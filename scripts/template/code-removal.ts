@@ -114,7 +114,7 @@ class CodeRemoval {
     for (const file of touched) {
       const text = this.texts.get(file);
       if (text === undefined) continue;
-      // Products use all exports of the client.
+      // Products may use all exports of the client.
       const isLost = (name: string) => !file.startsWith('clients/') && lost.has(`${file}#${name}`);
       const found = findUnused(parse(file, text), isLost);
       if (found.isEmptyTest) {

@@ -9,7 +9,7 @@ import { declare } from '../support/uploads.ts';
 /** The time limits of src/files/storage/s3-storage.ts, with retries. */
 const LIMIT_MS = 30_000;
 
-/** How the server answers the requests of the API. */
+/** How the server responds to the API. */
 const BEHAVIORS: Record<string, (server: Server) => void> = {
   'is silent': (server) => server.on('request', () => undefined),
   'stops after the headers': (server) =>

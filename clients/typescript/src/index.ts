@@ -115,8 +115,8 @@ export class ApiClient {
   }
 
   /**
-   * Uploads a file directly to the file storage, and has its content checked. The returned file is ready for a resource to use.
-   * Rejects with an Error if the storage does not take the bytes.
+   * Uploads a file directly to the file storage, and has the API check its content. The returned file is ready for use.
+   * Rejects with an Error if the storage does not accept the bytes.
    */
   async uploadFile(purpose: string, content: Blob, name: string): Promise<StoredFile> {
     const body = { purpose, name, type: content.type, size: content.size };

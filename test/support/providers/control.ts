@@ -43,10 +43,10 @@ const GITHUB_ONLY: HostileMode[] = ['scope-removed', 'api-500', 'api-hang'];
 /** The behaviour of one fake provider, and its request counts. */
 export class ProviderState {
   readonly name: ProviderName;
-  /** Signs in without the sign-in page; undefined: the page asks. */
+  /** Signs this person in without the sign-in page. Undefined: the page asks. */
   person: Person | undefined;
   hostile: HostileMode | undefined;
-  /** Overrides claims of the id token before it is signed; undefined removes a claim. */
+  /** Overrides claims of the id token before it is signed. Undefined removes a claim. */
   claims: Record<string, unknown> = {};
   /** Every person who has signed in, by subject. */
   readonly persons = new Map<string, Person>();
