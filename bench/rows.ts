@@ -72,7 +72,7 @@ async function dropIndexes(db: pg.Client): Promise<string[]> {
   return rows.map(({ definition }) => definition);
 }
 
-/** They have the same password as the existing users. */
+/** Adds users with the same password as the existing users. */
 async function addUsers(db: pg.Client, users: number): Promise<void> {
   await db.query(
     `INSERT INTO users (id, email, password_hash, display_name, email_verified_at, created_at)

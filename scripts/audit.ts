@@ -25,7 +25,7 @@ const LICENCES = new Set([
   'Unlicense',
 ]);
 
-/** Both have the MIT licence, but no field `license`. One has the old field `licenses`, the other only a README. */
+/** Both are MIT without a field `license`: one has the old field `licenses`, the other names MIT in its README. */
 const MIT_ELSEWHERE = new Set(['passport-strategy', 'pause']);
 
 const SECRETS: [string, RegExp][] = [

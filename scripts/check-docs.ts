@@ -38,7 +38,7 @@ const fileNames = new Set(
   globSync('{src,test,scripts,migrations,docs,docker,clients}/**/*.*').map((path) => basename(path)),
 );
 
-/** What a feature may import from another one. */
+/** The rules for imports between features. */
 const { default: importRules } = (await import(`${process.cwd()}/.dependency-cruiser.js`)) as {
   default: { forbidden: { name: string; to: { pathNot: string[] } }[] };
 };

@@ -146,7 +146,7 @@ function contentChanges(
   });
 }
 
-/** Of errors only the body is compared. A client must expect new codes, and codes that are no longer sent. */
+/** Compares only the body of errors. A client must expect new codes, and codes that are no longer sent. */
 function responseChanges({ before, after }: OperationPair, compare: Compare): string[] {
   return Object.entries(before.responses ?? {}).flatMap(([status, old]) => {
     const current = after.responses?.[status];

@@ -4,7 +4,7 @@ import { dirname } from 'node:path';
 import { promisify } from 'node:util';
 import { UsageError } from '../usage-error.ts';
 
-/** What a generator does to the project. */
+/** The changes that a generator makes to the project. */
 export interface Change {
   files: Record<string, string>;
   edits: Record<string, (content: string) => string>;

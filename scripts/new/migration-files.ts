@@ -4,7 +4,7 @@ import { partsOf } from '../foreign-key-indexes.ts';
 import { pascal } from './names.ts';
 import { type Step, type Statement } from './schema-steps.ts';
 
-/** After the last migration, so that it is applied last. */
+/** Later than that of every migration, so that the new migration is applied last. */
 export function nextTimestamp(): number {
   const taken = globSync('migrations/*.ts').map((path) => Number.parseInt(basename(path), 10));
   return Math.max(Date.now(), ...taken.map((timestamp) => timestamp + 1));

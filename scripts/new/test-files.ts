@@ -49,7 +49,7 @@ export const rows: Record<string, Rule> = {
 `;
 }
 
-/** What the tests import from the factory. */
+/** The names that the tests import from the factory. */
 export const factoryNames = ({ names: { Singular, variable }, fields }: Feature): string =>
   [`create${Singular}`, `new${Singular}`, ...(requiredIn(fields).length > 0 ? [`${variable}References`] : [])]
     .toSorted()

@@ -33,7 +33,7 @@ export function boundNames(name: ts.BindingName): string[] {
   );
 }
 
-/** Not a name after a dot, a key or a declaration. */
+/** Whether the identifier uses a variable: it is not a name after a dot, a key or a declaration. */
 export function isReference(node: ts.Identifier): boolean {
   const { parent } = node;
   if (ts.isImportSpecifier(parent)) return false;

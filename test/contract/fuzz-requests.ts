@@ -5,7 +5,7 @@ import { bodyOf, oddText, type Schema, valueOf } from './fuzz-values.ts';
 
 export type FuzzCaller = 'anonymous' | 'user' | 'admin';
 
-/** Without the credentials, so that a failure can be read and repeated. */
+/** A request without the credentials, so that a failure can be read and repeated. */
 export interface FuzzRequest {
   caller: FuzzCaller;
   url: string;

@@ -183,7 +183,7 @@ async function injectUntilLimited(
 const all = (some: Operation[], code: string): Record<string, string> =>
   Object.fromEntries(some.map(({ operationId }) => [operationId, code]));
 
-/** What each operation responds, by operationId. */
+/** The code or status of each response, by operationId. */
 async function outcomes(
   some: Operation[],
   requestOf: (operation: Operation) => Promise<InjectedRequest>,

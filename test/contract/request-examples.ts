@@ -11,7 +11,7 @@ import type { ProviderName } from '../support/providers/person.ts';
 import { visit } from '../support/providers/visit.ts';
 import { upload } from '../support/uploads.ts';
 
-/** What the test adds to an example before it sends it. */
+/** The parts that the test adds to an example before sending it. */
 export interface Prepared {
   /** Default: a new user, if the operation needs a token. */
   caller?: SignedIn;

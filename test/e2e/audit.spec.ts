@@ -80,7 +80,7 @@ describe('webhook endpoints', () => {
   });
 });
 
-/** By the first word of the type. */
+/** The first words of the types that other specs test. */
 const IN_OTHER_SPECS = ['identity', 'queue', 'schedule', 'webhook'];
 const isTestedElsewhere = (type: string): boolean => IN_OTHER_SPECS.includes(type.split('-')[0]!);
 

@@ -7,7 +7,7 @@ import { System } from '../support/system.ts';
 const as = (url: string, user: string): string =>
   Object.assign(new URL(url), { username: user, password: 'test-only' }).href;
 
-/** What an operator does once, before the first migration. */
+/** Creates the roles as an operator does, once before the first migration. */
 async function createRoles(db: pg.Pool, url: string): Promise<Record<string, string>> {
   await db.query(`CREATE ROLE "schema owner" LOGIN PASSWORD 'test-only'`);
   await db.query(`CREATE ROLE app LOGIN PASSWORD 'test-only'`);

@@ -188,7 +188,7 @@ describe('a start', () => {
 
   afterAll(() => single.kill());
 
-  /** What the API and the worker do with Redis at their start. */
+  /** Connects to Redis as the API and the worker do at startup. */
   async function startOn(settings: Partial<Config>): Promise<void> {
     const redis = new RedisConnections({ ...app.config, ...settings });
     await redis.onModuleInit().finally(() => redis.onApplicationShutdown());

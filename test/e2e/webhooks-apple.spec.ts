@@ -40,7 +40,7 @@ describe('POST /v1/webhooks/apple', () => {
     return { status, jti };
   };
 
-  /** With a valid signature, but for another app. */
+  /** Sends an event with a valid signature, but for another app. */
   const sendInvalidEvent = async ({ url }: Program) => {
     const event = { type: 'consent-revoked', sub: randomUUID() };
     const payload = await providers.signAppleEvent(event, { jti: randomUUID(), aud: 'another.app' });

@@ -8,9 +8,9 @@ import { TcpProxy } from '../support/tcp-proxy.ts';
 import { until } from '../support/until.ts';
 import { recordOutcome, seconds } from './outcomes.ts';
 
-/** Longer than the wait for an answer, which is 5 s more than the limit of a worker's statement. */
+/** Longer than a worker waits for Postgres, which is the limit of its statements plus 5 s. */
 const PATIENCE_MS = 60_000;
-/** The setting. The limit of a worker's statement is twelve times as long. */
+/** The setting. The limit of a worker's statements is twelve times as long. */
 const STATEMENT_TIMEOUT_MS = 1_000;
 
 // For Redis see redis-partitions.spec.ts.

@@ -14,7 +14,7 @@ import { recordOutcome, seconds } from './outcomes.ts';
 
 /** One minute without a poll, plus time for the health check to notice. */
 const NOTICED_MS = 90_000;
-/** For the workers that should exit. */
+/** The setting of the workers that should exit. */
 const STALL_EXIT_SECONDS = 10;
 /** Longer than the longest blocking poll, and much shorter than the stall threshold. */
 const LONGEST_MS = 20_000;

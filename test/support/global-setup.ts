@@ -78,7 +78,7 @@ async function prepareTemplate(): Promise<void> {
   await onServer((client) => client.query(`CREATE DATABASE "${template}"`));
   const url = databaseUrl(template);
   run(['--run', 'build'], {});
-  // Without Redis, because only then are the queue tables created.
+  // Without Redis: with Redis, the queue tables would not be created.
   run(['dist/src/migrate.js'], { DATABASE_URL: url, DATABASE_DIRECT_URL: url, REDIS_URL: '' });
 }
 
