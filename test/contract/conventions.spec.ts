@@ -123,7 +123,7 @@ describe('each operation', () => {
         !UNWRAPPED.includes(operation.path) &&
         !hasOwnErrors(operation),
     ),
-  )('that answers JSON wraps it in data: %s', (_id, operation) => {
+  )('that returns JSON wraps it in data: %s', (_id, operation) => {
     const schema = resolve(successOf(operation).content?.['application/json']?.schema);
 
     expect(schema['required']).toContain('data');

@@ -53,7 +53,7 @@ describe('any request gets a documented response', () => {
     TIMEOUT_MS,
   );
 
-  it('and most operations succeed at least once', () => {
+  it('most operations succeed at least once', () => {
     expect(successful.size).toBeGreaterThan(operations.length * 0.7);
   });
 });

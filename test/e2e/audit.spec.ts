@@ -167,7 +167,7 @@ describe('the table of audit events', () => {
     `DELETE FROM audit_events`,
     `TRUNCATE audit_events`,
     `INSERT INTO audit_events SELECT * FROM audit_events ON CONFLICT (id) DO UPDATE SET type = 'x'`,
-  ])('is only ever added to: %s', async (sql) => {
+  ])('is append-only: rejects %s', async (sql) => {
     const [{ count: before }] = await app.db.query('SELECT count(*) FROM audit_events');
 
     await expect(app.db.query(sql)).rejects.toThrow('append-only');

@@ -126,7 +126,7 @@ describe('a session', () => {
   it.each([
     ['is not refreshed for two weeks', 'last_used_at', '14 days 1 minute'],
     ['is older than thirty days, however often it was refreshed', 'expires_at', '30 days 1 minute'],
-  ])('has ended when it %s', async (_name, column, by) => {
+  ])('expires when it %s', async (_name, column, by) => {
     const user = await signedIn(app);
     await age(user, column, by);
 
@@ -140,7 +140,7 @@ describe('a session', () => {
   it.each([
     ['within two weeks', 'last_used_at', '13 days 23 hours'],
     ['within thirty days', 'expires_at', '29 days 23 hours'],
-  ])('goes on when it is refreshed %s, which moves its end no further', async (_name, column, by) => {
+  ])('continues when refreshed %s, without a later expiry', async (_name, column, by) => {
     const user = await signedIn(app);
     await age(user, column, by);
     const before = await sessionOf(user.accessToken);

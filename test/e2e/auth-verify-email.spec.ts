@@ -170,7 +170,7 @@ describe('an email that another person has registered', () => {
     });
   });
 
-  it('is taken back by a password reset, which revokes the links of all registrations', async () => {
+  it('returns to its owner with a password reset, which revokes the links of all registrations', async () => {
     const email = newEmail();
     await visitor(app).register(email, { password: ATTACKERS });
     const token = await app.mailbox.token(email);

@@ -50,7 +50,7 @@ describe('a compressed body', () => {
     });
   });
 
-  it('is the only one: "identity" means no compression', async () => {
+  it('does not include "identity", which means no compression', async () => {
     const answer = await admin
       .patch('/v1/users/me', { displayName: 'Plain' })
       .set('content-encoding', 'identity');

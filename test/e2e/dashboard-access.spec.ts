@@ -62,7 +62,7 @@ describe('DELETE /v1/admin/queues/session', () => {
     {},
     { 'sec-fetch-site': 'cross-site' },
     { origin: 'https://app.example.com' },
-  ])('takes it away for no page but ours: %j', async (headers) => {
+  ])('is rejected from pages of other sites: %j', async (headers) => {
     const answer = await app.http().delete(SESSION).set(headers);
 
     expect(answer).toMatchObject({ status: 403, body: { code: 'FORBIDDEN' } });
@@ -169,7 +169,7 @@ describe('a dashboard request that changes data', () => {
     { 'sec-fetch-site': 'same-origin' },
     { 'sec-fetch-site': 'same-origin', origin: OWN },
     { origin: OWN },
-  ])('is done for a page of ours: %j', async (headers) => {
+  ])('is accepted from our own pages: %j', async (headers) => {
     expect((await dashboard.put(PAUSE, headers)).status).toBe(200);
   });
 

@@ -134,7 +134,7 @@ describe.each(backends)('the queues of the dashboard on %s', (backend) => {
     ['any-id/priority', 'patch'],
     ['job-schedulers/any-id/run', 'put'],
     ['job-schedulers/any-id/remove', 'put'],
-  ])('are not to be changed otherwise: %s', async (action, method) => {
+  ])('cannot be changed in other ways: %s', async (action, method) => {
     const http = app.http();
     const request = http[method](`/admin/queues/api/queues/${TYPE}/${action}`);
     const answer = await request.set({ cookie: dashboard.cookie, 'sec-fetch-site': 'same-origin' });

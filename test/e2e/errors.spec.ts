@@ -124,7 +124,7 @@ describe('a method that a route does not have', () => {
     ['put', '/v1/jobs', 'GET, HEAD, POST'],
     ['post', `/v1/users/${UUID}`, 'GET, HEAD, PATCH'],
     ['patch', '/health/live', 'GET, HEAD'],
-  ] as const)('is answered with those it has: %s %s', async (method, path, allowed) => {
+  ] as const)('responds with the allowed methods: %s %s', async (method, path, allowed) => {
     const answer = await app.http()[method](path);
 
     expect(answer).toMatchObject({ status: 405, body: { code: 'METHOD_NOT_ALLOWED' } });

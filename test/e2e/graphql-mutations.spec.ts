@@ -100,7 +100,7 @@ describe('cancelJob and retryJob', () => {
     expect(unneeded.codes).toEqual(['JOB_NOT_RETRYABLE']);
   });
 
-  it('answer NOT_FOUND for an id that is none', async () => {
+  it('respond with NOT_FOUND to an invalid id', async () => {
     const { codes } = await graphql(user, 'mutation { cancelJob(id: "x") { id } }');
 
     expect(codes).toEqual(['NOT_FOUND']);

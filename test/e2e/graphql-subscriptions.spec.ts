@@ -201,7 +201,7 @@ describe('a socket', () => {
     expect((await late.untilClosed()).code).toBe(4401);
   });
 
-  it('is the fifth at most of a user: a sixth closes the oldest', async () => {
+  it('is limited to five per user: a sixth closes the oldest', async () => {
     const user = await signedIn(app);
     const five = [];
     for (let count = 0; count < 5; count += 1) five.push(await connect(user));

@@ -55,7 +55,7 @@ describe('every response', () => {
     ['with a blank', 'a b'],
     ['with markup', '<script>'],
     ['not ASCII', 'ä'],
-  ])('has an id of our own where the one given is %s', async (_name, id) => {
+  ])('has a generated correlation id if the given one is %s', async (_name, id) => {
     const { headers } = await app.http().get('/').set('x-correlation-id', id);
 
     expect(headers['x-correlation-id']).toMatch(/^[0-9a-f-]{36}$/);
@@ -120,7 +120,7 @@ describe('a page of another origin', () => {
     'https://app.example.com:8443',
     'https://sub.app.example.com',
     'null',
-  ])('may not where it is not: %s', async (origin) => {
+  ])('may not call the API if its origin is not listed: %s', async (origin) => {
     const [preflighted, called] = await Promise.all([
       preflight(origin),
       app.http().get('/').set('origin', origin),

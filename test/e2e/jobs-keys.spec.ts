@@ -224,7 +224,7 @@ describe.each(backends)('jobs of two workers, on %s', (backend) => {
     await untilJob(app, next.id, 'completed');
   });
 
-  it('get the slots of a key that jobs of a paused queue wait for or were granted', async () => {
+  it('get the slots of a key although jobs of a paused queue wait for or hold them', async () => {
     const admin = await signedIn(app, { role: 'admin' });
     const later = new Date(Date.now() + 3_600_000);
     const job = { concurrencyKey: 'account 4', input: script(nothing), dispatchedAt: later };

@@ -41,7 +41,7 @@ describe('an error', () => {
     expect((await get('/v1/users/me', 'xx')).headers['content-language']).toBe('en');
   });
 
-  it('that the body parser, the router or a service raises is translated too', async () => {
+  it('from the body parser, the router or a service is translated too', async () => {
     const post = (body: string) =>
       app
         .http()
@@ -111,7 +111,7 @@ describe('GET /problems', () => {
 });
 
 describe('the texts', () => {
-  it.each(OTHERS)('of every error are translated to %s', (locale) => {
+  it.each(OTHERS)('of all errors are translated to %s', (locale) => {
     const missing = listProblems(app.api.get(ModulesContainer))
       .filter(({ translations }) => !translations?.[locale])
       .map(({ code }) => `${code}: define it with problemsIn(), as docs/guides/add-a-language.md shows`);

@@ -143,7 +143,7 @@ describe('a migration that was changed after it was applied', () => {
       migration('Second1900000000001', 'CREATE TABLE b ()'),
     ]);
 
-  it('is named, with the number of migrations to undo', async () => {
+  it('is reported, with the number of migrations to undo', async () => {
     await run('CREATE TABLE a ()');
 
     const { applied, changed } = await run('CREATE TABLE a (id integer)');
@@ -154,7 +154,7 @@ describe('a migration that was changed after it was applied', () => {
     expect(restored.changed).toEqual([]);
   });
 
-  it('is not named if only its format or a comment changed', async () => {
+  it('is not reported if only its format or a comment changed', async () => {
     await run('CREATE TABLE a ()');
 
     const { changed } = await run('-- The first.\n  CREATE TABLE\n a ()');

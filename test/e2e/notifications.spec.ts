@@ -228,7 +228,7 @@ describe('a user is notified', () => {
     });
   });
 
-  it('neither about a cancelled job nor about a system job', async () => {
+  it('not when a job is cancelled or belongs to the system', async () => {
     const who = await signedIn(app);
     const waiting = async ({ signal }: { signal: AbortSignal }) => void (await once(signal, 'abort'));
     const own = await startScripted(app, waiting, { userId: who.user.id });

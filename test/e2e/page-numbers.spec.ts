@@ -63,7 +63,7 @@ describe('page numbers', () => {
     });
   });
 
-  it('reach the last row of the limit', async () => {
+  it('can reach the last row that the limit allows', async () => {
     const answers = await Promise.all(
       ['page=50&limit=100', 'page=5000&limit=1'].map((query) => admin.get(`/v1/users?${query}`)),
     );

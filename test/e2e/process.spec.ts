@@ -67,7 +67,7 @@ describe('started before Postgres', () => {
   afterAll(() => proxy.stop());
 
   it.each(['main', 'worker'] as const)(
-    '%s.js is alive and not ready, and stands once Postgres answers',
+    '%s.js is alive but not ready, and becomes ready once Postgres responds',
     async (name) => {
       const url = proxy.to(env['DATABASE_URL']!);
       proxy.cut();

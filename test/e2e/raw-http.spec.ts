@@ -135,7 +135,7 @@ describe('an encoded or non-canonical path', () => {
     ['x-http-method-override', 'DELETE'],
     ['x-original-url', '/health/live'],
     ['x-rewrite-url', '/'],
-  ])('nor does %s', async (header, value) => {
+  ])('does not bypass authentication with %s', async (header, value) => {
     const request = `GET /v1/users HTTP/1.1\r\nHost: localhost\r\n${header}: ${value}\r\nConnection: close\r\n\r\n`;
 
     expect(await exchange(port, request)).toMatch(/^HTTP\/1\.1 401 /);

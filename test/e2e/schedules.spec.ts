@@ -175,7 +175,7 @@ describe('a schedule that a release changes', () => {
     expect(Date.now() - handledUntil.getTime()).toBeLessThan(60_000);
   });
 
-  it('is left alone by workers that no longer have it', async () => {
+  it('is not changed by workers without its definition', async () => {
     const removed = await app.startWorker({}, [SchedulesModule.forFeature([timely])]);
     await stopTimers([removed]);
     await setHandled(app, nightly.name, '2026-05-01T00:00:00Z');

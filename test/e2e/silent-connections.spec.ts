@@ -30,7 +30,7 @@ afterAll(async () => {
   await proxy.stop();
 });
 
-it('answers 503 when its connections to Postgres freeze without being closed, and then opens new ones', async () => {
+it('responds with 503 when its connections to Postgres freeze without being closed, and then opens new ones', async () => {
   await Promise.all(times(2, () => user.get('/v1/users/me').expect(200)));
   const silenced = proxy.silence();
 

@@ -140,7 +140,7 @@ describe('the webhook dispatcher', () => {
     expect(deliveries.filter(({ leasedUntil }) => leasedUntil !== null)).toEqual([]);
   });
 
-  it('gives back attempts that outlast the shutdown deadline, and does not count them', async () => {
+  it('releases attempts that exceed the shutdown deadline, and does not count them', async () => {
     const { owner, endpoint, path } = await newEndpoint();
     holdResponses(path);
     await rename(owner);

@@ -28,7 +28,7 @@ afterAll(async () => {
 });
 
 describe('the trace of a request', () => {
-  it('goes on to the receiver of the webhook about its job', async () => {
+  it('continues at the receiver of the webhook about its job', async () => {
     const traceId = '0af7651916cd43dd8448eb211c80319c';
     const who = await signedIn(app);
     const { secret } = await createEndpoint(who, receiver.url('/job'), { eventTypes: ['job.completed'] });
@@ -50,7 +50,7 @@ describe('the trace of a request', () => {
       expect(collector.text).not.toContain(secretText);
   });
 
-  it('goes on to the receiver of the webhook about its change', async () => {
+  it('continues at the receiver of the webhook about its change', async () => {
     const who = await signedIn(app);
     await createEndpoint(who, receiver.url('/changed'));
 

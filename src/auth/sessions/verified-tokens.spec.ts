@@ -23,7 +23,7 @@ function newTokens() {
 }
 
 describe('a verified token', () => {
-  it('has the caller that was verified', () => {
+  it('returns the verified caller', () => {
     const { tokens } = newTokens();
     const verified = caller();
 

@@ -51,7 +51,7 @@ describe('The settings of a provider', () => {
         'APPLE_PRIVATE_KEY: is required with APPLE_TEAM_ID',
       ],
     ],
-  ])('are whole or stop the start: %j', (env, faults) => {
+  ])('stop the start when one of a group is missing: %j', (env, faults) => {
     expect(faultsOf({ ...development, ...env })).toEqual(faults);
   });
 

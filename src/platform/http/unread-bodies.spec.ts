@@ -103,7 +103,7 @@ describe('a client that never stops sending', () => {
 });
 
 describe('a response that keeps the connection', () => {
-  it('leaves it open while the body is still being sent', async () => {
+  it('stays open while the body is still being sent', async () => {
     await start(200);
     await sendPart('/kept');
 

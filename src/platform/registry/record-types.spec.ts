@@ -67,7 +67,7 @@ describe('a record', () => {
   it.each([
     ['of another release', 'note-moved', { noteId: '1' }],
     ['whose data no longer fits', 'note-added', { note: 1 }],
-  ])('%s is read as unknown, with what is stored', (_name, type, data) => {
+  ])('%s is read as an unknown type with its stored data', (_name, type, data) => {
     expect(types.read(type, data)).toEqual({
       type: undefined,
       shown: { type: 'unknown', data: { type, data } },

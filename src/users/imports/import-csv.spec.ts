@@ -158,7 +158,7 @@ describe('readHeader', () => {
     ['email,displayName\n', ['email', 'displayName']],
     ['\uFEFFemail,displayName\r\nrest', ['email', 'displayName']],
     ['role,"email",displayName', ['role', 'email', 'displayName']],
-  ])('takes %j', (head, columns) => {
+  ])('accepts the header %j', (head, columns) => {
     expect([...readHeader(head).keys()]).toEqual(columns);
   });
 

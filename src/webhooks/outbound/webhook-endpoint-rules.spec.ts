@@ -155,7 +155,7 @@ describe('a public IP address', () => {
   });
 
   it.each(['', 'localhost', 'example.com', '127.1', '2130706433'])(
-    'is never a text that is no IP address: %s',
+    'is not a text other than an IP address: %s',
     (text) => {
       expect(isPublicAddress(text)).toBe(false);
     },
