@@ -40,8 +40,7 @@ export async function retryUntilDatabaseAnswers<T>(work: () => Promise<T>, signa
     } catch (error) {
       const isDown = isDatabaseUnavailable(error) && !isStatementTimeout(error);
       if (signal.aborted || !isDown) throw error;
-      if (isFirst)
-        databaseLogger.warn({ msg: 'Postgres does not answer: a job run waits for it', err: error });
+      if (isFirst) databaseLogger.warn({ msg: 'Postgres does not respond: a job run waits', err: error });
       await sleep(DATABASE_RETRY_MS, undefined, { signal }).catch(() => undefined);
     }
   }

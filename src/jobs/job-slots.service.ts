@@ -59,7 +59,7 @@ export class JobSlots {
       const granted = await this.db.transaction((tx) => this.grant(key, tx));
       for (const job of granted) this.logger.debug({ msg: 'Job got a slot', jobId: job.id });
     } catch (error) {
-      this.logger.warn({ msg: 'Giving slots to jobs failed; the sweep will retry', err: error });
+      this.logger.warn({ msg: 'Granting job slots failed: the sweep will retry', err: error });
     }
   }
 

@@ -48,7 +48,7 @@ export class NotificationsController {
   @Post(':id/read')
   @Endpoint({
     summary: 'Mark a notification as read',
-    description: 'Repeating the request succeeds. The time of the first request stays.',
+    description: 'Repeating the request succeeds. The time of the first request is kept.',
   })
   async markNotificationRead(
     @Param('id', { schema: notificationIdSchema }) id: string,

@@ -8,7 +8,7 @@ export class NotificationObject {
   id!: string;
 
   @Field(() => String, {
-    description: 'For example `job-completed`. Show the title and body of a type that you don’t know.',
+    description: 'For example `job-completed`. For an unknown type, show the title and body.',
   })
   type!: string;
 

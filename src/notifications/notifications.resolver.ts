@@ -71,7 +71,7 @@ export class NotificationsResolver {
 
   @ResolveField(() => JobObject, {
     nullable: true,
-    description: 'The job it is about. Null if it is about something else, or if the job is deleted.',
+    description: 'The related job. Null if there is none, or if it was deleted.',
   })
   async job(@Parent() { data }: ReadableNotification, @Context() { loaders, caller }: GraphqlContext) {
     const id = data['jobId'];

@@ -16,7 +16,7 @@ export const notificationSchema = z
   .meta({
     id: 'Notification',
     description:
-      'The `type` determines the properties of `data`. Show the title and body of a type that you don’t know: a newer ' +
+      'The `type` determines the properties of `data`. For an unknown type, show the title and body: a newer ' +
       'release may add types.',
     variantsOf: NotificationTypes,
   })

@@ -52,7 +52,8 @@ export class UsersController {
   @Get('me/permissions')
   @Endpoint({
     summary: 'Get your role and permissions',
-    description: 'What the role in your access token may do. Show or hide parts of a user interface by it.',
+    description:
+      'The permissions of the role in your access token. Use them to show or hide parts of a user interface.',
     returns: item(myPermissionsSchema),
   })
   getMyPermissions(@CurrentUser() { role, permissions }: Principal) {

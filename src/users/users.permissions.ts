@@ -12,7 +12,7 @@ export const usersUpdate = definePermission({
 
 export const usersChangeRole = definePermission({
   name: 'users:change-role',
-  description: 'Give accounts another role, together with users:update or users:import.',
+  description: 'Change the role of accounts. Also needs users:update or users:import.',
 });
 
 export const usersImport = definePermission({

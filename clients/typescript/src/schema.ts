@@ -28,7 +28,7 @@ export interface paths {
       cookie?: never;
     };
     /**
-     * Find out where to report a vulnerability (RFC 9116)
+     * Get the security contacts (RFC 9116)
      * @description The contacts of SECURITY_CONTACT. Without that setting it responds with 404.
      */
     get: operations['getSecurityContacts'];
@@ -594,7 +594,7 @@ export interface paths {
     get?: never;
     /**
      * Set your avatar
-     * @description Takes a file that you uploaded with the purpose `avatar`. The earlier avatar is deleted.
+     * @description Uses a file that you uploaded with the purpose `avatar`. The earlier avatar is deleted.
      */
     put: operations['setAvatar'];
     post?: never;
@@ -685,7 +685,7 @@ export interface paths {
     };
     /**
      * Get your role and permissions
-     * @description What the role in your access token may do. Show or hide parts of a user interface by it.
+     * @description The permissions of the role in your access token. Use them to show or hide parts of a user interface.
      */
     get: operations['getMyPermissions'];
     put?: never;
@@ -1139,7 +1139,7 @@ export interface paths {
     put?: never;
     /**
      * Mark a notification as read
-     * @description Repeating the request succeeds. The time of the first request stays.
+     * @description Repeating the request succeeds. The time of the first request is kept.
      */
     post: operations['markNotificationRead'];
     delete?: never;
@@ -1196,7 +1196,7 @@ export interface paths {
       cookie?: never;
     };
     /**
-     * List own webhook endpoints
+     * List your webhook endpoints
      * @description Newest first. The secrets are not included.
      */
     get: operations['listWebhookEndpoints'];
@@ -1220,7 +1220,7 @@ export interface paths {
       cookie?: never;
     };
     /**
-     * Read a webhook endpoint
+     * Get a webhook endpoint
      * @description Without the secret. The `ETag` header is the version, for `If-Match` in an update.
      */
     get: operations['getWebhookEndpoint'];
@@ -1271,7 +1271,7 @@ export interface paths {
     put?: never;
     /**
      * Send a test event to a webhook endpoint
-     * @description Sends a `ping`, whatever event types the endpoint has. At most ten pings may be pending.
+     * @description Sends a `ping`, even if the endpoint does not subscribe to it. At most ten pings may be pending.
      */
     post: operations['pingWebhookEndpoint'];
     delete?: never;
@@ -2346,7 +2346,7 @@ export interface components {
       nextRunAt: string | null;
       pausedAt: string | null;
     };
-    /** @description The `type` determines the properties of `data`. Show the title and body of a type that you don’t know: a newer release may add types. */
+    /** @description The `type` determines the properties of `data`. For an unknown type, show the title and body: a newer release may add types. */
     Notification:
       | components['schemas']['EmailChangedNotification']
       | components['schemas']['IdentityLinkedNotification']

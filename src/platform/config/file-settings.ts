@@ -14,7 +14,7 @@ export const fileSettings = {
     'Where uploaded files are stored. local: in FILES_DIR, which all processes must share. s3: in an S3-compatible bucket. Required in production. Default: local.',
   ),
   FILES_DIR: withDefault(z.string(), '.local/files').describe(
-    'The folder for files with FILES_STORAGE=local, for one database only: files that it does not know are removed.',
+    'The folder for files with FILES_STORAGE=local. It belongs to one database: files that this database does not know are removed.',
   ),
   FILES_QUOTA_MIB: withDefault(whole(1, 1_048_576), 100).describe(
     'The total size of the files that one user may store, in MiB.',

@@ -79,7 +79,7 @@ export const settingsSchema = z.object({
     'The URL of the frontend, for links in emails. Required in production. Default: PUBLIC_URL.',
   ),
   DEFAULT_LOCALE: withDefault(z.enum(LOCALES), 'en').describe(
-    `The language of mails and errors for users and clients that ask for no other: ${LOCALES.join(' or ')}.`,
+    `The language of mails and errors when the user or client has not chosen one: ${LOCALES.join(' or ')}.`,
   ),
   CORS_ORIGINS: optional(origins).describe(
     'Origins whose pages may call the API, separated by commas. Empty: only the origin of the API.',
@@ -157,13 +157,13 @@ export const settingsSchema = z.object({
     '32-byte keys in base64, newest first, separated by commas. They sign refresh tokens, cookies and cursors, and encrypt stored secrets. Required in production. Create a key with: openssl rand -base64 32',
   ),
   ACCESS_TOKEN_SECONDS: withDefault(whole(60, ACCESS_TOKEN_SECONDS_MAX), 600).describe(
-    'The lifetime of an access token. At most 12 hours: a service that verifies tokens with /.well-known/jwks.json accepts the token of a revoked session until it expires, and each process keeps the revoked sessions of this time in memory. Rotating keys waits for it too (npm run keys needs the same value).',
+    'The lifetime of an access token. At most 12 hours. A service that verifies tokens with /.well-known/jwks.json accepts the token of a revoked session until it expires. Each process keeps the sessions that were revoked in this time in memory. A key rotation waits for this time too: give npm run keys the same value.',
   ),
   AUTH_SCHEMES: optional(authSchemes).describe(
     'Further schemes of the Authorization header for access tokens, separated by commas. For example Token, for clients that send "Token <access token>". Bearer is always accepted.',
   ),
   REFRESH_GRACE_SECONDS: withDefault(whole(1, 60), 10).describe(
-    'A refresh token that is used again within this time returns the same new token. Later it counts as stolen.',
+    'A refresh token that is used again within this time returns the same new token. After this time, reuse revokes the session.',
   ),
   PASSWORD_HASH_MEMORY_KIB: withDefault(whole(8, 1_048_576), PASSWORD_HASH_DEFAULTS.memoryKib).describe(
     'The memory of an argon2id password hash, in KiB. Not below the default in production. A sign-in renews hashes made with other parameters.',
@@ -228,7 +228,7 @@ export const settingsSchema = z.object({
     'A process ends itself when its event loop is blocked for this time, so that the platform starts it again. 0: never. Default: 0, in production 60.',
   ),
   WORKER_STALL_EXIT_SECONDS: withDefault(whole(5, 86_400), 300).describe(
-    'A worker that polls its queues no more, although Postgres and Redis respond, exits with code 1 after this time. It counts as stalled after a minute.',
+    'A worker that has stopped polling its queues while Postgres and Redis respond exits with code 1 after this time. It counts as stalled after a minute.',
   ),
   LOG_LEVEL: withDefault(
     z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']),

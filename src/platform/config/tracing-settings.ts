@@ -41,7 +41,7 @@ export const tracingSettings = {
     ]),
     'always_on',
   ).describe(
-    'Which traces are recorded: always_on (all), always_off (none) or traceidratio (the share in OTEL_TRACES_SAMPLER_ARG). With parentbased_ in front, the sampled flag of a traceparent header decides: use it behind a gateway that sets the header, because any client could.',
+    'Which traces are recorded: always_on (all), always_off (none) or traceidratio (the share in OTEL_TRACES_SAMPLER_ARG). With parentbased_ in front, the sampled flag of a traceparent header decides. Use parentbased_ only behind a gateway that sets the header, because any client can send it.',
   ),
   OTEL_TRACES_SAMPLER_ARG: withDefault(z.coerce.number().min(0).max(1), 1).describe(
     'The share of traces that traceidratio records, from 0 to 1.',

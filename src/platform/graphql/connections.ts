@@ -11,7 +11,7 @@ export class PageArgs {
   @Field(() => Int, { nullable: true, description: 'Page size, 1 to 100. Default 20.' })
   first?: number | null;
 
-  @Field(() => String, { nullable: true, description: 'The `endCursor` of the page before.' })
+  @Field(() => String, { nullable: true, description: 'The `endCursor` of the previous page.' })
   after?: string | null;
 
   @Field(() => String, {

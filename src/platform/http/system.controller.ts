@@ -81,7 +81,7 @@ export class SystemController {
 
   @Get('.well-known/security.txt')
   @Endpoint({
-    summary: 'Find out where to report a vulnerability (RFC 9116)',
+    summary: 'Get the security contacts (RFC 9116)',
     description: 'The contacts of SECURITY_CONTACT. Without that setting it responds with 404.',
     produces: 'text/plain',
     produced: 'Contact: mailto:security@example.com\nExpires: 2027-02-27T00:00:00Z\n',

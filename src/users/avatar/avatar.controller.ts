@@ -27,7 +27,7 @@ export class AvatarController {
   @Put('me/avatar')
   @Endpoint({
     summary: 'Set your avatar',
-    description: 'Takes a file that you uploaded with the purpose `avatar`. The earlier avatar is deleted.',
+    description: 'Uses a file that you uploaded with the purpose `avatar`. The earlier avatar is deleted.',
     returns: item(userSchema),
     errors: [FileNotUsableError, NotFoundError],
     versioned: true,

@@ -46,7 +46,7 @@ export class WebhookEndpointsController {
 
   @Get('webhook-endpoints')
   @Endpoint({
-    summary: 'List own webhook endpoints',
+    summary: 'List your webhook endpoints',
     description: 'Newest first. The secrets are not included.',
     returns: page(webhookEndpointSchema),
   })
@@ -81,7 +81,7 @@ export class WebhookEndpointsController {
 
   @Get('webhook-endpoints/:id')
   @Endpoint({
-    summary: 'Read a webhook endpoint',
+    summary: 'Get a webhook endpoint',
     description: 'Without the secret. The `ETag` header is the version, for `If-Match` in an update.',
     returns: item(webhookEndpointSchema),
     versioned: true,
@@ -152,7 +152,8 @@ export class WebhookEndpointsController {
   @Post('webhook-endpoints/:id/ping')
   @Endpoint({
     summary: 'Send a test event to a webhook endpoint',
-    description: 'Sends a `ping`, whatever event types the endpoint has. At most ten pings may be pending.',
+    description:
+      'Sends a `ping`, even if the endpoint does not subscribe to it. At most ten pings may be pending.',
     status: 202,
     returns: item(webhookDeliverySchema),
     examples: ['Pending'],
