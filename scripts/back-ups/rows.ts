@@ -76,7 +76,8 @@ async function* sequencesOf(db: pg.Client): AsyncGenerator<string> {
 /** Restores what `writeRows` has written into empty tables: all of it or nothing. */
 export async function restoreRows(db: pg.Client, file: string): Promise<void> {
   const unpacked = createGunzip({ chunkSize: CHUNK_BYTES });
-  // Handles errors from the start. The iterator does so only from its first step, which may wait for the database.
+  // The iterator handles errors only while it waits for a chunk. Between two chunks, statements run.
+  unpacked.on('error', () => undefined);
   pipeline(createReadStream(file), unpacked).catch(() => undefined);
   const sql = new SqlReader(unpacked[Symbol.asyncIterator]());
   try {

@@ -1,39 +1,44 @@
-import { afterAll, beforeAll, expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { gzipSync } from 'node:zlib';
-import pg from 'pg';
+import type pg from 'pg';
 import { restoreRows } from '../../scripts/back-ups/rows.ts';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { newDataDir } from '../support/test-run.ts';
+import { times } from '../support/until.ts';
 
-let database: TestDatabase;
-let client: pg.Client;
+/** A server that responds to each statement after this number of turns of the event loop. */
+function serverThatTakes(turns: number): pg.Client {
+  const query = async () => {
+    for (let turn = 0; turn < turns; turn += 1) await nextTurn();
+  };
+  return { query } as unknown as pg.Client;
+}
 
-beforeAll(async () => {
-  database = await createTestDatabase();
-  client = new pg.Client({ connectionString: database.url });
-  await client.connect();
-});
+/** The file is read while the server works, so the fault may be found before, during and after each statement. */
+async function errorsOfRestores(file: string): Promise<Set<string>> {
+  const errors = new Set<string>();
+  for (const turns of times(200, (index) => index)) {
+    const result = restoreRows(serverThatTakes(turns), file);
+    errors.add(await result.then(() => 'restored', String));
+  }
+  return errors;
+}
 
-afterAll(async () => {
-  await client.end();
-  await database.drop();
-});
+describe('a restore reports, however slow the server is,', () => {
+  it('a damaged file', async () => {
+    const file = join(newDataDir(), 'damaged');
+    writeFileSync(file, gzipSync('SELECT 1;\n').subarray(0, -4));
 
-it('a restore reports a damaged file that it has read before the server responds', async () => {
-  const file = join(newDataDir(), 'damaged');
-  writeFileSync(file, gzipSync('SELECT 1;\n').subarray(0, -4));
-  // The statements of the restore wait until this one ends.
-  const slow = client.query('SELECT pg_sleep(0.5)');
+    const errors = [...(await errorsOfRestores(file))];
 
-  await expect(restoreRows(client, file)).rejects.toThrow('is damaged or incomplete');
-  await slow;
-});
+    expect(errors).toEqual([expect.stringContaining('is damaged or incomplete')]);
+  });
 
-it('a restore reports a file that it cannot read', async () => {
-  const slow = client.query('SELECT pg_sleep(0.5)');
+  it('a file that it cannot read', async () => {
+    const errors = [...(await errorsOfRestores(join(newDataDir(), 'missing')))];
 
-  await expect(restoreRows(client, join(newDataDir(), 'missing'))).rejects.toMatchObject({ code: 'ENOENT' });
-  await slow;
+    expect(errors).toEqual([expect.stringContaining('ENOENT')]);
+  });
 });
