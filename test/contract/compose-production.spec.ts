@@ -25,8 +25,10 @@ const settings = addDependentDefaults(
   settingsSchema.parse({ NODE_ENV: 'production', DATABASE_URL: 'postgres://localhost/app' }),
 );
 /** A duration in the Caddyfile. */
-const secondsOf = (name: string): number =>
-  Number(new RegExp(`^\\s*${name} (\\d+)s$`, 'm').exec(caddyfile)?.[1]);
+function secondsOf(name: string): number {
+  const [, value, unit] = new RegExp(`^\\s*${name} (\\d+)(m?s)$`, 'm').exec(caddyfile) ?? [];
+  return Number(value) / (unit === 'ms' ? 1_000 : 1);
+}
 const programs = Object.entries(services).filter(([name]) => /^(api|worker)-\d$/.test(name));
 
 describe('docker-compose.production.yml', () => {
@@ -84,6 +86,10 @@ describe('docker-compose.production.yml', () => {
   it('closes idle connections in Caddy before the API does, and streams never', () => {
     expect(caddyfile).not.toContain('read_timeout');
     expect(secondsOf('keepalive')).toBeLessThan(settings.KEEP_ALIVE_SECONDS);
+  });
+
+  it('tries another process when one does not accept the connection', () => {
+    expect(secondsOf('dial_timeout')).toBeLessThan(secondsOf('lb_try_duration'));
   });
 
   it('notices that a process shuts down before that process closes its port', () => {
