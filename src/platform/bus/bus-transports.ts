@@ -21,12 +21,35 @@ const RECONNECT_MS = { min: 200, max: 3_000 } as const;
 const POSTGRES_CHANNEL = 'bus';
 const CONNECT_TIMEOUT_MS = 5_000;
 
+/** Repeats an attempt to connect, with longer and longer pauses. */
+class Reconnection {
+  private timer?: NodeJS.Timeout;
+  private pauseMs: number = RECONNECT_MS.min;
+  private isStopped = false;
+
+  later(attempt: () => void): void {
+    if (this.isStopped) return;
+    clearTimeout(this.timer);
+    this.timer = setTimeout(attempt, this.pauseMs);
+    this.timer.unref();
+    this.pauseMs = Math.min(2 * this.pauseMs, RECONNECT_MS.max);
+  }
+
+  /** Call it when connected. */
+  reset(): void {
+    this.pauseMs = RECONNECT_MS.min;
+  }
+
+  stop(): void {
+    this.isStopped = true;
+    clearTimeout(this.timer);
+  }
+}
+
 /** LISTEN and NOTIFY, on one direct connection per process: LISTEN belongs to a session, which a pooler may change. */
 class PostgresTransport implements BusTransport {
   private client: pg.Client | undefined;
-  private retry?: NodeJS.Timeout;
-  private pauseMs: number = RECONNECT_MS.min;
-  private isClosed = false;
+  private readonly reconnection = new Reconnection();
 
   constructor(
     private readonly directUrl: string,
@@ -43,8 +66,7 @@ class PostgresTransport implements BusTransport {
   }
 
   async close(): Promise<void> {
-    this.isClosed = true;
-    clearTimeout(this.retry);
+    this.reconnection.stop();
     await this.client?.end().catch(() => undefined);
   }
 
@@ -57,25 +79,17 @@ class PostgresTransport implements BusTransport {
     });
     this.client = client;
     client.on('error', this.warn);
-    client.once('end', () => this.connectLater(onMessage, onConnected));
+    client.once('end', () => this.reconnection.later(() => void this.connect(onMessage, onConnected)));
     client.on('notification', ({ payload }) => onMessage(payload ?? ''));
     try {
       await client.connect();
       await client.query(`LISTEN ${POSTGRES_CHANNEL}`);
-      this.pauseMs = RECONNECT_MS.min;
+      this.reconnection.reset();
       onConnected();
     } catch (error) {
       this.warn(error);
       client.end().catch(() => undefined);
     }
-  }
-
-  private connectLater(onMessage: (message: string) => void, onConnected: () => void): void {
-    if (this.isClosed) return;
-    clearTimeout(this.retry);
-    this.retry = setTimeout(() => void this.connect(onMessage, onConnected), this.pauseMs);
-    this.retry.unref();
-    this.pauseMs = Math.min(2 * this.pauseMs, RECONNECT_MS.max);
   }
 }
 
@@ -121,9 +135,7 @@ class RedisTransport implements BusTransport {
 class RedisClusterTransport implements BusTransport {
   private readonly channel = `${product.name}-bus`;
   private subscriber?: Redis;
-  private retry?: NodeJS.Timeout;
-  private pauseMs: number = RECONNECT_MS.min;
-  private isClosed = false;
+  private readonly reconnection = new Reconnection();
 
   constructor(
     private readonly publisher: Cluster,
@@ -142,7 +154,7 @@ class RedisClusterTransport implements BusTransport {
 
   listen(onMessage: (message: string) => void, onConnected: () => void): void {
     const node = sample(mastersOf(this.publisher));
-    const listenLater = () => this.listenLater(onMessage, onConnected);
+    const listenLater = () => this.reconnection.later(() => this.listen(onMessage, onConnected));
     if (!node) return listenLater();
     const subscriber = node.duplicate({ lazyConnect: false, commandTimeout: undefined });
     this.subscriber = subscriber;
@@ -153,27 +165,19 @@ class RedisClusterTransport implements BusTransport {
   }
 
   async close(): Promise<void> {
-    this.isClosed = true;
-    clearTimeout(this.retry);
+    this.reconnection.stop();
     this.subscriber?.disconnect();
   }
 
   private async subscribe(subscriber: Redis, onConnected: () => void): Promise<void> {
     try {
       await subscriber.subscribe(this.channel);
-      this.pauseMs = RECONNECT_MS.min;
+      this.reconnection.reset();
       onConnected();
     } catch (error) {
       this.warn(error);
       subscriber.disconnect();
     }
-  }
-
-  private listenLater(onMessage: (message: string) => void, onConnected: () => void): void {
-    if (this.isClosed) return;
-    this.retry = setTimeout(() => this.listen(onMessage, onConnected), this.pauseMs);
-    this.retry.unref();
-    this.pauseMs = Math.min(2 * this.pauseMs, RECONNECT_MS.max);
   }
 }
 
