@@ -2,11 +2,10 @@
  * Measures the cost of a request when three instances share the database and Redis. All run on one CPU, so this is the
  * cost of sharing, not the speed. With one CPU each, they do `3 × CPU of one / CPU of three` times the work of one.
  */
-import { freePort } from '../scripts/processes.ts';
 import { type Call, send, type Work } from './load.ts';
 import { cpuMicros } from './processes.ts';
 import { table } from './report.ts';
-import { prepareServer, query, type Server, startServer } from './servers.ts';
+import { prepareServer, query, type Server, startInstance } from './servers.ts';
 import type { Stores } from './stores.ts';
 import { works } from './works.ts';
 
@@ -30,16 +29,6 @@ export async function measureInstances(stores: Stores): Promise<string> {
     ['request', 'CPU with one instance', 'CPU with three', 'work of three, each with a CPU'],
     rows,
   );
-}
-
-async function startInstance(env: Record<string, string>): Promise<Server> {
-  const [port, metricsPort] = [await freePort(), await freePort()];
-  return startServer('redis', {
-    ...env,
-    PORT: String(port),
-    METRICS_PORT: String(metricsPort),
-    PUBLIC_URL: `http://127.0.0.1:${port}`,
-  });
 }
 
 /** Each instance has the same load, alone and together with the others. */

@@ -78,6 +78,17 @@ export async function startServer(
   return { name, url, ...(await startProgram([...nodeOptions, program], env, isReady)) };
 }
 
+/** Another instance of the API, on the database of `env` and on other ports. */
+export async function startInstance(env: Record<string, string>, givenPort?: number): Promise<Server> {
+  const [port, metricsPort] = [givenPort ?? (await freePort()), await freePort()];
+  return startServer('redis', {
+    ...env,
+    PORT: String(port),
+    METRICS_PORT: String(metricsPort),
+    PUBLIC_URL: `http://127.0.0.1:${port}`,
+  });
+}
+
 function runOnce(program: string, env: Record<string, string>): void {
   const { status, stdout, stderr } = spawnSync(process.execPath, [join(DIST, program)], {
     env: { PATH: process.env['PATH'] ?? '', ...env },

@@ -7,7 +7,7 @@ import { existsSync, mkdirSync, rmdirSync, writeFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Dispatcher } from 'undici';
 import { percentile } from '../../bench/load.ts';
-import { PASSWORD, prepareServer, startServer } from '../../bench/servers.ts';
+import { PASSWORD, prepareServer, type Server, startServer } from '../../bench/servers.ts';
 import { Stores } from '../../bench/stores.ts';
 import { signInUser } from '../../bench/works.ts';
 import { sendAtConstantRate } from './constant-rate.ts';
@@ -31,30 +31,32 @@ const ATTEMPTS = 2;
 type MakeRequest = (number: number) => Dispatcher.RequestOptions;
 
 const stores = await Stores.start();
-const env = { ...(await prepareServer('redis', stores)), EVENT_LOOP_DELAY_MAX_MS: '0' };
-const server = await startServer('redis', env);
+let server: Server | undefined;
 try {
+  const env = { ...(await prepareServer('redis', stores)), EVENT_LOOP_DELAY_MAX_MS: '0' };
+  server = await startServer('redis', env);
+  const { pid, url } = server;
   const tokens = await Promise.all(
-    Array.from({ length: USERS }, (_, n) => signInUser(server.url, n).then(({ accessToken }) => accessToken)),
+    Array.from({ length: USERS }, (_, n) => signInUser(url, n).then(({ accessToken }) => accessToken)),
   );
   console.log('| machine | request | requests per second at most | p50 at 60 % | p99 at 60 % |');
   console.log('| --- | --- | --- | --- | --- |');
   const ratePerQuota = new Map<string, number>();
   for (const [machine, quota] of Object.entries(MACHINES)) {
-    limitCpu(server.pid, quota);
+    limitCpu(pid, quota);
     for (const [name, request] of Object.entries(requestsWith(tokens))) {
       const expected = (ratePerQuota.get(name) ?? 0) * quota;
-      const most = await highestRate(server.url, request, Math.max(1, Math.round(expected / 2)));
+      const most = await highestRate(url, request, Math.max(1, Math.round(expected / 2)));
       ratePerQuota.set(name, most / quota);
-      const times = await timesAt(server.url, most * USE, request);
+      const times = await timesAt(url, most * USE, request);
       const [p50, p99] = [0.5, 0.99].map((part) => `${percentile(times, part).toFixed(0)} ms`);
       console.log(`| ${machine} | ${name} | ${most} | ${p50} | ${p99} |`);
     }
   }
 } finally {
-  await server.stop();
+  await server?.stop();
   await stores.stop();
-  rmdirSync(groupDir());
+  if (existsSync(groupDir())) rmdirSync(groupDir());
 }
 
 function requestsWith(tokens: string[]): Record<string, MakeRequest> {
@@ -105,7 +107,7 @@ async function timesAt(url: string, rate: number, request: MakeRequest): Promise
   const outcomes = await sendAtConstantRate(url, rate, request, () => performance.now() > end);
   const failed = outcomes.find(({ result }) => result !== '200');
   if (failed) throw new Error(`${failed.method}: ${failed.result}`);
-  // CPU quota that was saved up must not help the next measurement.
+  // Work that continues after the responses must not slow the next measurement.
   await sleep(500);
   return outcomes.map(({ milliseconds }) => milliseconds).toSorted((a, b) => a - b);
 }

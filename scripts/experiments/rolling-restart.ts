@@ -8,8 +8,7 @@ import { mkdirSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:f
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Dispatcher } from 'undici';
-import { startProgram, type RunningProgram } from '../../bench/processes.ts';
-import { prepareServer } from '../../bench/servers.ts';
+import { prepareServer, type Server, startInstance } from '../../bench/servers.ts';
 import { Stores } from '../../bench/stores.ts';
 import { signInUser } from '../../bench/works.ts';
 import { freePort } from '../processes.ts';
@@ -24,11 +23,6 @@ const USERS = 40;
 /** Shorter than in production, but longer than a health check of a load balancer. */
 const DRAIN_SECONDS = 3;
 
-interface Instance {
-  port: number;
-  running: RunningProgram;
-}
-
 let isLoadOver = false;
 let proxy: ChildProcess | undefined;
 
@@ -36,10 +30,16 @@ const stores = await Stores.start();
 rmSync(DIR, { recursive: true, force: true });
 mkdirSync(DIR, { recursive: true });
 try {
-  const env = { ...(await prepareServer('redis', stores)), SHUTDOWN_DRAIN_SECONDS: String(DRAIN_SECONDS) };
-  const instances: Instance[] = [];
-  while (instances.length < INSTANCES) instances.push(await startInstance(env, await freePort()));
-  const url = await startProxy(instances.map(({ port }) => port));
+  const env = {
+    ...(await prepareServer('redis', stores)),
+    // All instances accept the same tokens.
+    JWT_ISSUER: 'https://api.example.com',
+    JWT_AUDIENCE: 'https://api.example.com',
+    SHUTDOWN_DRAIN_SECONDS: String(DRAIN_SECONDS),
+  };
+  const instances: Server[] = [];
+  while (instances.length < INSTANCES) instances.push(await startInstance(env));
+  const url = await startProxy(instances.map((instance) => new URL(instance.url).host));
   const tokens = await Promise.all(
     Array.from({ length: USERS }, (_, n) => signInUser(url, n).then(({ accessToken }) => accessToken)),
   );
@@ -50,14 +50,15 @@ try {
     () => isLoadOver,
   );
   for (let count = 0; count < REPLACEMENTS; count += 1) {
-    const instance = instances[count % INSTANCES]!;
-    await instance.running.stop();
-    instance.running = (await startInstance(env, instance.port)).running;
+    const index = count % INSTANCES;
+    const { url: replaced, stop } = instances[index]!;
+    await stop();
+    instances[index] = await startInstance(env, Number(new URL(replaced).port));
     await sleep(1_000);
   }
   isLoadOver = true;
   const outcomes = await load;
-  for (const { running } of instances) await running.stop();
+  for (const { stop } of instances) await stop();
   console.log(`${PER_SECOND} requests per second, ${REPLACEMENTS} replacements`);
   console.table(countBy(outcomes.map(({ result, method }) => `${result} ${method}`)));
 } finally {
@@ -71,31 +72,15 @@ function countBy(names: string[]): Record<string, number> {
   return counts;
 }
 
-async function startInstance(env: Record<string, string>, port: number): Promise<Instance> {
-  const metricsPort = String(await freePort());
-  const isReady = () =>
-    fetch(`http://127.0.0.1:${port}/health/ready`).then(
-      ({ ok }) => ok,
-      () => false,
-    );
-  const running = await startProgram(
-    [join(ROOT, 'dist/src/main.js')],
-    { ...env, PORT: String(port), METRICS_PORT: metricsPort },
-    isReady,
-  );
-  return { port, running };
-}
-
 /** Caddy with the configuration of production, except for names and TLS. */
-async function startProxy(ports: number[]): Promise<string> {
+async function startProxy(upstreams: string[]): Promise<string> {
   const url = `http://127.0.0.1:${await freePort()}`;
   const production = readFileSync(join(ROOT, 'docker/production/Caddyfile'), 'utf8');
   const file = join(DIR, 'Caddyfile');
-  const upstreams = ports.map((port) => `127.0.0.1:${port}`).join(' ');
   const changed = production
     .replace('{$SITE_ADDRESS}', `{\n\tadmin off\n}\n${url}`)
     .replace('tls {$TLS}', '')
-    .replace(/(?<=reverse_proxy ).*(?= \{)/, upstreams);
+    .replace(/(?<=reverse_proxy ).*(?= \{)/, upstreams.join(' '));
   writeFileSync(file, changed);
   proxy = spawn('caddy', ['run', '--config', file, '--adapter', 'caddyfile'], {
     stdio: ['ignore', 'ignore', openSync(join(DIR, 'caddy.log'), 'w')],
