@@ -51,14 +51,14 @@ try {
   );
   for (let count = 0; count < REPLACEMENTS; count += 1) {
     const index = count % INSTANCES;
-    const { url: replaced, stop } = instances[index]!;
-    await stop();
-    instances[index] = await startInstance(env, Number(new URL(replaced).port));
+    const replaced = instances[index]!;
+    await replaced.stop();
+    instances[index] = await startInstance(env, Number(new URL(replaced.url).port));
     await sleep(1_000);
   }
   isLoadOver = true;
   const outcomes = await load;
-  for (const { stop } of instances) await stop();
+  for (const instance of instances) await instance.stop();
   console.log(`${PER_SECOND} requests per second, ${REPLACEMENTS} replacements`);
   console.table(countBy(outcomes.map(({ result, method }) => `${result} ${method}`)));
 } finally {
